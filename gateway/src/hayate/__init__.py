@@ -1,0 +1,3 @@
+"""Hayate: a thin, fast, self-hosted LLM gateway."""
+
+__version__ = "0.1.0"

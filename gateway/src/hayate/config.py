@@ -1,0 +1,293 @@
+"""The configuration: read once, validated whole, then frozen.
+
+No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment behind the alias `default`. With a file
+(`--config` or `HAYATE_CONFIG`), YAML with `${NAME}` and `${NAME:-fallback}` taken from the environment. Unknown keys are
+refused and every mistake is named with its path and, for a file, its line. Secrets come from the environment only by habit:
+`api_key: ${BACKEND_API_KEY}`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
+BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
+DEFAULT_URLS: Mapping[str, str] = {
+    "vllm": "http://127.0.0.1:8000",
+    "llamacpp": "http://127.0.0.1:8081",
+    "openai": "http://127.0.0.1:8000",
+    "sglang": "http://127.0.0.1:30000",
+    "trtllm": "http://127.0.0.1:8000",
+    "triton": "http://127.0.0.1:8000",
+    "ollama": "http://127.0.0.1:11434",
+}
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class ConfigError(Exception):
+    """The configuration can't be used; the text lists every mistake, one a line."""
+
+
+def _backend_name(value: object) -> object:
+    return BACKEND_ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+def _origin(value: object) -> object:
+    """An engine's base URL without a trailing slash; `/v1` at the end is taken off, because paths carry it."""
+    if not isinstance(value, str):
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"{value!r} is not an http:// or https:// URL")
+    if parts.username or parts.password:
+        raise ValueError("no credentials in URLs: use api_key")
+    if parts.query or parts.fragment:
+        raise ValueError(f"{value!r} has a query or a fragment: give the engine's base URL")
+    return value.rstrip("/").removesuffix("/v1")
+
+
+Origin = Annotated[str, BeforeValidator(_origin)]
+
+
+class Section(BaseModel):
+    """Every part of the configuration: frozen, and unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ServerConfig(Section):
+    """Where the gateway listens and what it takes from a client's connection."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535)
+    workers: int = Field(1, ge=1)
+    max_connections: int = Field(8192, ge=1)
+    max_header_bytes: int = Field(65536, ge=1024)
+    max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024)
+    header_timeout_s: float = Field(10.0, gt=0)
+    body_timeout_s: float = Field(20.0, gt=0)
+    body_min_bytes_per_s: int = Field(16384, ge=1)
+    keep_alive_s: float = Field(75.0, gt=0)
+    heartbeat_s: float = Field(15.0, gt=0)
+    client_stall_s: float = Field(120.0, gt=0)
+    drain_s: float = Field(60.0, ge=0)
+
+
+class LimitsConfig(Section):
+    """What one key may do; none of these is on unless set."""
+
+    requests_per_minute: int | None = Field(None, ge=1)
+    burst: int | None = Field(None, ge=1)
+
+
+class SafetyConfig(Section):
+    """Request fields that can hurt an engine: how far they may go."""
+
+    max_n: int = Field(4, ge=1)
+    max_output_tokens: int | None = Field(None, ge=1)
+    max_media_bytes: int = Field(8 * 1024 * 1024, ge=0)
+    allow_fields: tuple[str, ...] = ()
+
+
+class TimeoutConfig(Section):
+    """Limits of one attempt, in seconds. There is no total limit on a live stream unless `total_s` is set."""
+
+    connect_s: float = Field(5.0, gt=0)
+    first_byte_s: float = Field(300.0, gt=0)
+    silence_s: float = Field(60.0, gt=0)
+    total_s: float | None = Field(None, gt=0)
+
+
+class HealthConfig(Section):
+    """When a replica is asked, thrown out and taken back."""
+
+    probe_interval_s: float = Field(5.0, gt=0)
+    probe_timeout_s: float = Field(2.0, gt=0)
+    eject_after: int = Field(5, ge=1)
+    eject_s: float = Field(30.0, gt=0)
+
+
+class DeploymentConfig(Section):
+    """Interchangeable replicas of one model on one kind of engine."""
+
+    backend: Annotated[BackendName, BeforeValidator(_backend_name)]
+    model: str | None = None
+    replicas: tuple[Origin, ...] = Field(min_length=1)
+    api_key: SecretStr | None = None
+    max_in_flight: int = Field(256, ge=1)
+    max_queued: int = Field(512, ge=0)
+    queue_timeout_s: float = Field(60.0, gt=0)
+    context_tokens: int | None = Field(None, ge=1)
+    timeouts: TimeoutConfig = TimeoutConfig()
+    options: Mapping[str, Any] = {}
+
+
+class Config(Section):
+    """Everything the gateway is told."""
+
+    server: ServerConfig = ServerConfig()
+    data: Path = Path("data")
+    deployments: Mapping[str, DeploymentConfig] = Field(min_length=1)
+    aliases: Mapping[str, tuple[str, ...]] = {}
+    limits: LimitsConfig = LimitsConfig()
+    safety: SafetyConfig = SafetyConfig()
+    health: HealthConfig = HealthConfig()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_name_is_a_list_of_one(cls, values: Any) -> Any:
+        if isinstance(values, dict) and isinstance(values.get("aliases"), dict):
+            aliases = {k: (v,) if isinstance(v, str) else v for k, v in values["aliases"].items()}
+            return {**values, "aliases": aliases}
+        return values
+
+    @model_validator(mode="after")
+    def _names_point_somewhere(self) -> Self:
+        for alias, targets in self.aliases.items():
+            if lost := [name for name in targets if name not in self.deployments]:
+                raise ValueError(f"aliases.{alias}: no deployment named {', '.join(lost)}; there are {', '.join(self.deployments)}")
+            if not targets:
+                raise ValueError(f"aliases.{alias}: names no deployment")
+            if alias in self.deployments and targets != (alias,):
+                raise ValueError(f"aliases.{alias}: a deployment has this name too; rename one of them")
+        return self
+
+    @model_validator(mode="after")
+    def _one_worker(self) -> Self:
+        if self.server.workers > 1:
+            raise ValueError("server.workers: more than one needs limits shared through Redis, which this version does not have; run one")
+        return self
+
+    @property
+    def default_alias(self) -> tuple[str, ...]:
+        """The deployments behind `default`: the alias when there is one, else the first deployment listed."""
+        return self.aliases.get("default") or (next(iter(self.deployments)),)
+
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def _expand(value: Any, env: Mapping[str, str], path: str, missing: list[str]) -> Any:
+    if isinstance(value, str):
+
+        def named(match: re.Match[str]) -> str:
+            name, fallback = match.groups()
+            found = env.get(name) or fallback
+            if found is None:
+                missing.append(f"{path}: the environment has no {name}")
+                return ""
+            return found
+
+        return _VARIABLE.sub(named, value)
+    if isinstance(value, dict):
+        return {key: _expand(item, env, f"{path}.{key}" if path else str(key), missing) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item, env, f"{path}.{n}", missing) for n, item in enumerate(value)]
+    return value
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """SafeLoader that refuses a key written twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is written twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def _line_of(root: yaml.Node | None, path: tuple[int | str, ...]) -> int | None:
+    """The line on which `path` (or as much of it as the file has) stands, counted from 1."""
+    node, line = root, None
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == step), None)
+            if found is None:
+                break
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
+    for each in error.errors(include_url=False):
+        where = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.startswith("function-")))
+        path = ".".join(str(part) for part in where)
+        text = each["msg"].removeprefix("Value error, ")
+        if each["type"] == "extra_forbidden":
+            text = "is not an option; see config.example.yaml"
+        line = _line_of(root, where)
+        yield f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
+
+
+def load_config(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Config:
+    """The configuration from `path`, else `HAYATE_CONFIG`, else the environment alone. Raises ConfigError."""
+    env = os.environ if env is None else env
+    path = path or env.get("HAYATE_CONFIG") or None
+    source, root = "environment", None
+    if path is None:
+        values: Any = _from_env_alone(env)
+    else:
+        source = str(path)
+        values, root = _read_yaml(Path(path), env)
+    try:
+        return Config.model_validate(_overlay(values, env))
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in _mistakes(error, root))) from None
+
+
+def _read_yaml(path: Path, env: Mapping[str, str]) -> tuple[dict[str, Any], yaml.Node | None]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  a subclass of SafeLoader
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        raise ConfigError(f"{path}: {where}{getattr(error, 'problem', None) or error}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path}: a mapping with 'deployments' is expected at the top")
+    missing: list[str] = []
+    values = _expand(values, env, "", missing)
+    if missing:
+        raise ConfigError("\n".join(f"{path}: {line}" for line in missing))
+    return values, root
+
+
+def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
+    backend = _backend_name(env.get("LLM_BACKEND") or "vllm")
+    model = env.get("MODEL") or None
+    url = env.get("BACKEND_URL") or DEFAULT_URLS.get(str(backend), "http://127.0.0.1:8000")
+    deployment: dict[str, Any] = {"backend": backend, "model": model, "replicas": [part.strip() for part in url.split(",")]}
+    if env.get("BACKEND_API_KEY"):
+        deployment["api_key"] = env["BACKEND_API_KEY"]
+    name = model or str(backend)
+    return {"deployments": {name: deployment}, "aliases": {"default": name}}
+
+
+def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that mean the same with and without a file."""
+    server = values.get("server")
+    if server is None or isinstance(server, dict):
+        named = {"host": "HAYATE_HOST", "port": "HAYATE_PORT", "workers": "HAYATE_WORKERS"}
+        values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
+    if env.get("HAYATE_DATA"):
+        values["data"] = env["HAYATE_DATA"]
+    return values

@@ -1,0 +1,1 @@
+"""Decisions: pure and synchronous; `now` is an argument, nothing here waits, logs or touches a socket."""

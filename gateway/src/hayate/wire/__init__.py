@@ -1,0 +1,1 @@
+"""Codecs: bytes in, bytes or values out. No I/O, no clock."""
