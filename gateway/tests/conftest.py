@@ -1,0 +1,11 @@
+"""What every test shares."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Asynchronous tests run on the event loop the gateway runs on."""
+    return "asyncio", {"use_uvloop": True}
