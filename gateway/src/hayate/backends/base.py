@@ -1,0 +1,91 @@
+"""The boundary between the relay and an engine: one small adapter per engine, sans I/O, behind one protocol.
+
+An adapter says what to send and how to read what comes back. It never opens a socket, waits or logs. Inside the gateway
+every engine speaks one dialect, OpenAI's: what `StreamDecoder.feed` returns are chat.completion.chunk (or text_completion)
+events as bytes, whole, and ready for a client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from hayate.backends.transport import UpstreamRequest
+from hayate.errors import GatewayError
+from hayate.wire.usage import Usage
+
+__all__ = ["Backend", "Served", "StreamDecoder", "UpstreamRequest", "WholeAnswer"]
+
+
+class StreamDecoder(Protocol):
+    """Engine bytes in, client events out. One per call; holds that call's state."""
+
+    usage: Usage
+    finish_reason: str | None
+    spoke: bool
+    """Whether any text has come: time to first token ends here."""
+    finished: bool
+    """The answer is complete, as far as its dialect can tell."""
+    failure: GatewayError | None
+    """Set by `feed` or `end`: what they returned still goes out, then this."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
+
+    def end(self) -> bytes:
+        """The engine's body has ended. Returns what the client is still owed; may set `failure`."""
+
+
+@dataclass(slots=True)
+class WholeAnswer:
+    """A non-streaming answer, in the client's dialect."""
+
+    body: bytes
+    usage: Usage
+    finish_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What an engine says it serves."""
+
+    models: tuple[str, ...]
+    context_tokens: int | None = None
+
+
+class Backend(Protocol):
+    """One engine's HTTP API. Stateless, one per deployment."""
+
+    name: str
+    always_streams: bool
+    """The engine is asked for a stream even when the client wants a whole answer, which is then assembled here."""
+
+    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """The request for one chat completion. Raises InvalidRequest or NotSupported for what the engine can't do."""
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Reads the stream that answers `chat`."""
+
+    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """The request for one text completion."""
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Reads the stream that answers `completion`."""
+
+    def whole_answer(self, raw: bytes) -> WholeAnswer:
+        """Reads a non-streaming answer. Raises UpstreamError."""
+
+    def endpoint(self, path: str) -> str | None:
+        """The engine's path for one of our relayed endpoints, or None when it has no such thing."""
+
+    def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+        """The engine's error answer as one of ours."""
+
+    def probe(self) -> UpstreamRequest:
+        """Answers 200 when the engine can take calls."""
+
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """Requests whose answers `read_served` understands: what the engine serves."""
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """The parsed answers to `describe` (None for one that failed), read."""

@@ -1,0 +1,86 @@
+"""llama.cpp's own server.
+
+What is special: a non-streaming caller that leaves goes unnoticed, so chat is always asked for as a stream; when the first
+token is part of a character no role is sent; with n > 1 it sends one usage event per choice, each counting one choice.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
+from hayate.wire import sse
+from hayate.wire.openai_stream import OpenAIStream
+
+
+class LlamaCppClient(OpenAICompatible):
+    """llama-server."""
+
+    name = "llamacpp"
+    always_streams = True
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Adds the missing role, joins the usage events."""
+        return LlamaCppStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Text has no role to miss."""
+        return LlamaCppStream(keep_usage=wants_usage(fields), choices=choices_of(fields), roles=False)
+
+    def probe(self) -> UpstreamRequest:
+        """503 while the model loads."""
+        return UpstreamRequest("/health", method=b"GET")
+
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """The model list, and /props for the context of one slot."""
+        return (UpstreamRequest("/v1/models", method=b"GET"), UpstreamRequest("/props", method=b"GET"))
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """The context is split over the slots: `n_ctx` of /props is what one call has."""
+        served = super().read_served(answers[:1])
+        props = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
+        n_ctx = (props.get("default_generation_settings") or {}).get("n_ctx")
+        return Served(served.models, n_ctx if isinstance(n_ctx, int) and n_ctx > 0 else None)
+
+
+class LlamaCppStream(OpenAIStream):
+    """OpenAI's stream with llama.cpp's gaps filled."""
+
+    __slots__ = ("_ends_left", "_roles_missing")
+
+    def __init__(self, *, keep_usage: bool, choices: int = 1, roles: bool = True) -> None:
+        super().__init__(keep_usage=keep_usage, choices=choices)
+        self._roles_missing = set(range(choices)) if roles else set()
+        self._ends_left = choices
+
+    def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
+        if self._choices > 1 and not event.get("choices") and event.get("usage"):
+            return self._joined_usage(event)
+        return super()._event(event, frame)
+
+    def _joined_usage(self, event: dict[str, Any]) -> bytes:
+        """The usage events of n choices as one: prompts are counted once, completions added up."""
+        so_far = self.usage.completion_tokens if self.usage.exact else 0
+        self.usage.take(event["usage"])
+        self.usage.completion_tokens += so_far
+        self._ends_left -= 1
+        if self._ends_left or not self._keep_usage:
+            return b""
+        total = {"completion_tokens": self.usage.completion_tokens, "total_tokens": self.usage.prompt_tokens + self.usage.completion_tokens}
+        return sse.render(orjson.dumps({**event, "usage": {**event["usage"], **total}}))
+
+    def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
+        if not self._roles_missing:
+            return frame
+        added = False
+        for choice in event["choices"]:
+            index, delta = choice.get("index", 0), choice.get("delta")
+            if isinstance(delta, dict) and index in self._roles_missing:
+                self._roles_missing.discard(index)
+                if "role" not in delta:
+                    choice["delta"] = {"role": "assistant", **delta}
+                    added = True
+        return sse.render(orjson.dumps(event)) if added else frame

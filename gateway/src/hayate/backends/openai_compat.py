@@ -1,0 +1,132 @@
+"""Any engine with OpenAI's API, and what the engines that mostly have it share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
+from hayate.errors import GatewayError, UpstreamBroke
+from hayate.wire.errors_in import engine_error, parse_error
+from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.usage import Usage
+
+RELAYED = frozenset(
+    {
+        "/v1/embeddings",
+        "/v1/responses",
+        "/v1/messages",
+        "/v1/messages/count_tokens",
+        "/v1/rerank",
+        "/v1/audio/speech",
+        "/v1/audio/transcriptions",
+        "/v1/audio/translations",
+        "/tokenize",
+        "/detokenize",
+    }
+)
+
+
+class OpenAICompatible:
+    """OpenAI's API as it is. Engines with manners of their own override what differs."""
+
+    name = "openai"
+    always_streams = False
+    relayed = RELAYED
+
+    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /v1/chat/completions, with usage asked for in streams."""
+        return UpstreamRequest("/v1/chat/completions", self._body(fields, served_model))
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Passes events through."""
+        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /v1/completions."""
+        return UpstreamRequest("/v1/completions", self._body(fields, served_model))
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """The same events, with `text` for `delta`."""
+        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def whole_answer(self, raw: bytes) -> WholeAnswer:
+        """Usage and finish reason are read; the bytes stay as they came."""
+        try:
+            answer = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            raise _no_answer() from None
+        if not isinstance(answer, dict):
+            raise _no_answer()
+        if answer.get("error"):
+            raise engine_error(500, answer)
+        choices = answer.get("choices")
+        if not isinstance(choices, list):
+            raise _no_answer()
+        usage = Usage()
+        usage.take(answer.get("usage"))
+        reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
+        if "abort" in reasons:
+            raise UpstreamBroke(
+                "The engine stopped in the middle of its answer (it is shutting down). Ask again.",
+                "エンジンが停止したため、回答が途中で終わりました。もう一度お試しください。",
+            )
+        return WholeAnswer(raw, usage, reasons[0] if reasons else None)
+
+    def endpoint(self, path: str) -> str | None:
+        """Relayed paths are the engine's own."""
+        return path if path in self.relayed else None
+
+    def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+        """By the shapes in `wire.errors_in`."""
+        return parse_error(status, raw, retry_after_s=retry_after_s)
+
+    def probe(self) -> UpstreamRequest:
+        """OpenAI's API has no health endpoint; the model list is the cheapest question it answers."""
+        return UpstreamRequest("/v1/models", method=b"GET")
+
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """The model list."""
+        return (UpstreamRequest("/v1/models", method=b"GET"),)
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """Model ids, and vLLM's and SGLang's `max_model_len`."""
+        listed = answers[0].get("data") if isinstance(answers[0], dict) else None
+        models = [each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)] if isinstance(listed, list) else []
+        lengths = [each["max_model_len"] for each in models if isinstance(each.get("max_model_len"), int)]
+        return Served(tuple(each["id"] for each in models), min(lengths, default=None))
+
+    def _body(self, fields: dict[str, Any], served_model: str | None) -> bytes:
+        sent = self._sent(fields)
+        if served_model is not None:
+            sent["model"] = served_model
+        else:
+            sent.pop("model", None)
+        return orjson.dumps(sent)
+
+    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields as this engine takes them: a new dict."""
+        sent = dict(fields)
+        if sent.get("stream"):
+            sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
+        return sent
+
+
+def wants_usage(fields: dict[str, Any]) -> bool:
+    """Whether the client asked for usage in its stream."""
+    options = fields.get("stream_options")
+    return bool(isinstance(options, dict) and options.get("include_usage"))
+
+
+def choices_of(fields: dict[str, Any]) -> int:
+    """How many answers the client asked for."""
+    n = fields.get("n")
+    return n if isinstance(n, int) else 1
+
+
+def _no_answer() -> UpstreamBroke:
+    return UpstreamBroke(
+        "The engine's answer is not a completion. Is BACKEND_URL the engine's own address?",
+        "エンジンの応答が補完結果ではありません。BACKEND_URLがエンジンのアドレスか確認してください。",
+    )

@@ -1,0 +1,369 @@
+"""The only place that opens sockets toward engines: HTTP/1.1 on asyncio.Protocol, with a keep-alive pool per replica.
+
+Opening a call is ordinary async code (`ConnectionPool.send` returns once the answer's head is there). From then on bytes
+are handed to the exchange's receiver in the very callback in which they arrived; nothing here copies, queues or schedules them.
+An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
+caller has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamBroke, UpstreamTimeout
+from hayate.wire.http1 import Headers, ResponseReader, header, render_request
+
+IDLE_S = 4.0
+"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes before that."""
+MAX_IDLE = 512
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class UpstreamRequest:
+    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length and credentials."""
+
+    path: str
+    body: bytes = b""
+    method: bytes = b"POST"
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+class Receiver(Protocol):
+    """Who takes an answer's body. All three are called from the event loop's callbacks and must not block."""
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of the body, as they arrived."""
+
+    def body_ended(self) -> None:
+        """The body is whole."""
+
+    def body_failed(self, error: GatewayError) -> None:
+        """The body will not be whole."""
+
+
+class Exchange:
+    """One request and its answer. Close it, always; closing early aborts the engine's work."""
+
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status")
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection: _Connection | None = connection
+        self._receiver: Receiver | None = None
+        self._early: list[bytes] = []
+        self._failure: GatewayError | None = None
+        self.status = 0
+        self.headers: Headers = []
+
+    def header(self, name: bytes) -> bytes | None:
+        """The answer's header `name` (lower case)."""
+        return header(self.headers, name)
+
+    def stream_to(self, receiver: Receiver) -> None:
+        """From now on the body goes to `receiver`, what has already arrived first."""
+        self._receiver = receiver
+        early, self._early = self._early, []
+        for data in early:
+            receiver.body_received(data)
+        if self._failure is not None:
+            receiver.body_failed(self._failure)
+        elif self._connection is None:
+            receiver.body_ended()
+
+    async def read(self) -> bytes:
+        """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
+        whole = _WholeBody()
+        self.stream_to(whole)
+        return await whole.future
+
+    def pause(self) -> None:
+        """Stops reading from the engine: the client is behind."""
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Reads on."""
+        if self._connection is not None:
+            self._connection.resume()
+
+    def close(self) -> None:
+        """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
+        self._receiver = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    # What the connection calls.
+
+    def _received(self, data: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.body_received(data)
+        elif self._connection is not None:
+            self._early.append(data)
+
+    def _ended(self) -> None:
+        self._connection = None
+        if self._receiver is not None:
+            self._receiver.body_ended()
+
+    def _failed(self, error: GatewayError) -> None:
+        self._connection = None
+        self._failure = error
+        if self._receiver is not None:
+            self._receiver.body_failed(error)
+
+
+class _WholeBody:
+    """A receiver that keeps everything."""
+
+    __slots__ = ("_parts", "_size", "future")
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def body_received(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > MAX_BODY_BYTES and not self.future.done():
+            self.future.set_exception(UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。"))
+
+    def body_ended(self) -> None:
+        if not self.future.done():
+            self.future.set_result(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
+
+    def body_failed(self, error: GatewayError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, one exchange at a time."""
+
+    __slots__ = ("_exchange", "_head", "_paused", "_pool", "_reader", "_reused", "_transport", "idle_since")
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self._reader = ResponseReader()
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._head: asyncio.Future[None] | None = None
+        self._reused = False
+        self._paused = False
+        self.idle_since = 0.0
+
+    @property
+    def usable(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
+    def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
+        """Writes the request; the future is done when the answer's head is there."""
+        assert self._transport is not None
+        self._reader.begin()
+        self._exchange = exchange = Exchange(self)
+        self._head = head = self._pool.loop.create_future()
+        self._transport.write(request)
+        return exchange, head
+
+    def pause(self) -> None:
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        self._exchange = None
+        self._pool.forget(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        exchange = self._exchange
+        if exchange is None:  # an answer nobody asked for
+            self.abort()
+            return
+        reader = self._reader
+        try:
+            body = reader.feed(data)
+        except UpstreamBroke as error:
+            self._fail(error)
+            return
+        if self._head is not None and reader.head_complete:
+            exchange.status, exchange.headers = reader.status, reader.headers
+            head, self._head = self._head, None
+            if not head.done():
+                head.set_result(None)
+        if body:
+            exchange._received(body)
+        if reader.complete:
+            self._complete()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._pool.forget(self)
+        if self._exchange is None:
+            return
+        if self._reader.end():
+            exchange, self._exchange = self._exchange, None
+            exchange._ended()
+        elif not self._reader.started and self._reused:
+            self._fail(StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。"))
+        else:
+            self._fail(
+                UpstreamBroke(
+                    "The engine closed the connection before its answer was complete. Ask again.",
+                    "エンジンが回答の途中で接続を閉じました。もう一度お試しください。",
+                )
+            )
+
+    def _complete(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:  # the receiver may have closed it in the last piece
+            exchange._ended()
+            if self._reader.keep_alive and not self._paused:
+                self._reused = True
+                self._pool.take_back(self)
+            else:
+                self.abort()
+
+    def _fail(self, error: GatewayError) -> None:
+        exchange, self._exchange = self._exchange, None
+        head, self._head = self._head, None
+        if self._transport is not None:
+            self._transport.abort()
+        if head is not None and not head.done():
+            head.set_exception(error)
+        if exchange is not None:
+            exchange._failed(error)
+
+
+class ConnectionPool:
+    """Kept-alive connections to one origin. `credentials` are headers sent with every request."""
+
+    def __init__(self, origin: str, *, connect_s: float, credentials: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+        parts = urlsplit(origin)
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if parts.scheme == "https" else 80)
+        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._authority = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
+        self._prefix = parts.path.rstrip("/").encode()
+        self._credentials = credentials
+        self._connect_s = connect_s
+        self._idle: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._closed = False
+        self.loop = asyncio.get_running_loop()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections there are, idle and busy."""
+        return len(self._idle) + len(self._busy)
+
+    async def send(self, request: UpstreamRequest, *, first_byte_s: float, fresh: bool = False) -> Exchange:
+        """Sends `request` and waits for the answer's head. Raises UpstreamError.
+
+        `fresh` asks for a new connection: the way to repeat a request that met a stale one.
+        """
+        raw = render_request(request.method, self._prefix + request.path.encode(), self._authority, (*self._credentials, *request.headers), request.body)
+        connection = (None if fresh else self._pop_idle()) or await self._connect()
+        self._busy.add(connection)
+        exchange, head = connection.begin(raw)
+        timer = self.loop.call_later(first_byte_s, _time_out, head, first_byte_s)
+        try:
+            await head
+        except BaseException:
+            exchange.close()
+            raise
+        finally:
+            timer.cancel()
+        return exchange
+
+    def take_back(self, connection: _Connection) -> None:
+        """A connection whose exchange is over, to be used again."""
+        self._busy.discard(connection)
+        if self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
+            connection.abort()
+            return
+        connection.idle_since = self.loop.time()
+        self._idle.append(connection)
+        if self._reaper is None:
+            self._reaper = self.loop.call_later(IDLE_S, self._reap)
+
+    def forget(self, connection: _Connection) -> None:
+        """A connection that is gone or going."""
+        self._busy.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close(self) -> None:
+        """Closes the idle connections; busy ones go when their exchange ends."""
+        self._closed = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+            self._reaper = None
+        for connection in list(self._idle):
+            connection.abort()
+
+    def _pop_idle(self) -> _Connection | None:
+        oldest = self.loop.time() - IDLE_S
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.usable and connection.idle_since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    def _reap(self) -> None:
+        oldest = self.loop.time() - IDLE_S + 0.05
+        self._reaper = None
+        for connection in [each for each in self._idle if each.idle_since <= oldest]:
+            connection.abort()
+        if self._idle:
+            self._reaper = self.loop.call_later(max(0.1, self._idle[0].idle_since - oldest), self._reap)
+
+    async def _connect(self) -> _Connection:
+        try:
+            async with asyncio.timeout(self._connect_s):
+                _, connection = await self.loop.create_connection(
+                    lambda: _Connection(self), self._host, self._port, ssl=self._tls, ssl_handshake_timeout=self._connect_s if self._tls else None
+                )
+        except TimeoutError:
+            raise ConnectFailed(f"No connection to the engine within {self._connect_s:g} s.", f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。") from None
+        except OSError as error:
+            raise ConnectFailed(
+                f"The engine is not reachable ({_reason(error)}). It may be starting, or BACKEND_URL may be wrong.",
+                f"エンジンに接続できません（{_reason(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
+            ) from None
+        return connection
+
+
+def _time_out(head: asyncio.Future[None], limit_s: float) -> None:
+    if not head.done():
+        head.set_exception(
+            UpstreamTimeout(f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).", f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。")
+        )
+
+
+def _reason(error: OSError) -> str:
+    """The system's word for it, without the address: that is the operator's business."""
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return (error.strerror or type(error).__name__).split(":")[0].lower()[:80]

@@ -1,0 +1,21 @@
+"""vLLM's OpenAI-compatible server.
+
+What is special, and where it is met: an error event is followed by `[DONE]`, and a shutdown ends a stream with
+`finish_reason:"abort"` (both in `wire.openai_stream`); idle connections close after 5 s (`transport.IDLE_S`); while it drains,
+new calls get a 500 that says so (`wire.errors_in`).
+"""
+
+from __future__ import annotations
+
+from hayate.backends.base import UpstreamRequest
+from hayate.backends.openai_compat import OpenAICompatible
+
+
+class VLLMClient(OpenAICompatible):
+    """vLLM."""
+
+    name = "vllm"
+
+    def probe(self) -> UpstreamRequest:
+        """200 while the engine core lives."""
+        return UpstreamRequest("/health", method=b"GET")

@@ -1,0 +1,219 @@
+"""Every way a call can fail, as one tree. Each class carries its HTTP status, its OpenAI `type` and `code`, and whether
+another replica may be tried.
+
+    GatewayError
+    ├── RequestError            the caller can mend it
+    │   ├── InvalidRequest      400   names the field
+    │   ├── ContextTooLong      400   the prompt does not fit the model's context
+    │   ├── NotAuthenticated    401
+    │   ├── NotAllowed          403
+    │   ├── UnknownModel        404   names what there is
+    │   ├── UnknownPath         404
+    │   ├── WrongMethod         405
+    │   ├── ReadTimeout         408   the request arrived too slowly
+    │   ├── BodyTooLarge        413
+    │   ├── HeadersTooLarge     431
+    │   ├── RateLimited         429   says when to come back
+    │   └── NotSupported        501   this engine has no such thing
+    ├── Overloaded              503   queue full, waited too long, or no healthy replica
+    ├── ShuttingDown            503   the gateway is draining
+    └── UpstreamError           502   an engine failed us
+        ├── ConnectFailed       502   nothing listens there: safe to try another
+        ├── StaleConnection     502   a pooled connection died before it answered: safe to repeat
+        ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
+        ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
+        ├── UpstreamTimeout     504   connecting, first byte, silence or total
+        └── EngineError         4xx   the engine's own verdict on the request
+
+A client that leaves is not an error: the call is cancelled, recorded as 499 and never held against the replica.
+Texts come in pairs, English and Japanese; which one is shown is the caller's choice (Accept-Language).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+CLIENT_CLOSED = 499
+"""The status recorded, never sent, for a client that left (nginx's number for it)."""
+
+
+class GatewayError(Exception):
+    """A failure with a status code. `english` and `japanese` are whole sentences that say what to do."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = "server_error"
+
+    def __init__(self, english: str, japanese: str = "", *, param: str | None = None, retry_after_s: float | None = None) -> None:
+        super().__init__(english)
+        self.english = english
+        self.japanese = japanese or english
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def text(self, language: str = "en") -> str:
+        """The sentence in `language`, "en" or "ja"."""
+        return self.japanese if language == "ja" else self.english
+
+
+class RequestError(GatewayError):
+    """The caller can mend it."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = None
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, of the wrong type, or out of range."""
+
+
+class ContextTooLong(RequestError):
+    """The prompt does not fit the model's context."""
+
+    code = "context_length_exceeded"
+
+
+class NotAuthenticated(RequestError):
+    """No key, or a wrong one."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
+class NotAllowed(RequestError):
+    """The key is good, but not for this."""
+
+    status = 403
+    code = "permission_denied"
+
+
+class UnknownModel(RequestError):
+    """No alias, deployment or served model has this name."""
+
+    status = 404
+    code = "model_not_found"
+
+
+class UnknownPath(RequestError):
+    """Nothing is served at this path."""
+
+    status = 404
+    code = "unknown_path"
+
+
+class WrongMethod(RequestError):
+    """The path is right, the method is not."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class ReadTimeout(RequestError):
+    """The request's headers or body arrived too slowly."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class BodyTooLarge(RequestError):
+    """The body is over the cap."""
+
+    status = 413
+    code = "request_too_large"
+
+
+class HeadersTooLarge(RequestError):
+    """The header block is over the cap."""
+
+    status = 431
+    code = "headers_too_large"
+
+
+class RateLimited(RequestError):
+    """The key's rate limit is used up."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "rate_limit_exceeded"
+
+
+class NotSupported(RequestError):
+    """The engine behind this model has no such endpoint or field."""
+
+    status = 501
+    code = "not_supported"
+
+
+class Overloaded(GatewayError):
+    """The queue is full, the wait was too long, or no replica is healthy."""
+
+    status = 503
+    type = "overloaded"
+    code = "overloaded"
+
+
+class ShuttingDown(GatewayError):
+    """The gateway is draining."""
+
+    status = 503
+    type = "overloaded"
+    code = "shutting_down"
+
+
+class UpstreamError(GatewayError):
+    """An engine failed us. `safe_to_retry` is true only if it saw nothing of the call."""
+
+    status = 502
+    type = "upstream_error"
+    code = "upstream_error"
+    safe_to_retry: ClassVar[bool] = False
+    counts_against_replica: ClassVar[bool] = True
+
+
+class ConnectFailed(UpstreamError):
+    """The connection could not be made."""
+
+    safe_to_retry = True
+
+
+class StaleConnection(UpstreamError):
+    """A kept-alive connection closed under the request, before any byte of an answer."""
+
+    safe_to_retry = True
+    counts_against_replica = False
+
+
+class UpstreamRefused(UpstreamError):
+    """The engine turned the call away before looking at it (loading, queue full, shutting down)."""
+
+    status = 503
+    type = "overloaded"
+    code = "overloaded"
+    safe_to_retry = True
+    counts_against_replica = False
+
+
+class UpstreamBroke(UpstreamError):
+    """The engine closed early, reset the connection, or sent what is not an answer."""
+
+
+class UpstreamTimeout(UpstreamError):
+    """The engine kept silent longer than a limit allows."""
+
+    status = 504
+    type = "timeout"
+    code = "timeout"
+
+
+class EngineError(UpstreamError):
+    """The engine found a fault with the request; status, param and code are the engine's."""
+
+    counts_against_replica = False
+
+    type = "invalid_request_error"
+
+    def __init__(self, english: str, japanese: str = "", *, status: int, param: str | None = None, code: str | None = None) -> None:
+        super().__init__(english, japanese, param=param)
+        self.status = status
+        self.code = code

@@ -1,0 +1,82 @@
+"""Who may go in, who waits, who is turned away: a gate with a bounded first-come queue in front of a deployment.
+
+The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business.
+
+    (1) room left and nobody waiting  → in
+    (2) queue not full                → queued
+    (3) else                          → refused
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from typing import Generic, TypeVar
+
+Ticket = TypeVar("Ticket")
+
+
+class Verdict(Enum):
+    """What became of a ticket."""
+
+    IN = "in"
+    QUEUED = "queued"
+    REFUSED = "refused"
+
+
+class Gate(Generic[Ticket]):
+    """One per deployment. Every IN, and every ticket that `leave` or `resize` returns, must `leave` once."""
+
+    def __init__(self, capacity: int, max_queued: int) -> None:
+        self.capacity = capacity
+        self.max_queued = max_queued
+        self.inside = 0
+        self._waiting: deque[Ticket] = deque()
+
+    @property
+    def queued(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def try_enter(self) -> bool:
+        """Goes in if there is room and nobody waits: the common case, without a ticket."""
+        if self.inside >= self.capacity or self._waiting:
+            return False
+        self.inside += 1
+        return True
+
+    def enter(self, ticket: Ticket) -> Verdict:
+        """Asks for a place."""
+        if self.try_enter():
+            return Verdict.IN
+        if len(self._waiting) < self.max_queued:
+            self._waiting.append(ticket)
+            return Verdict.QUEUED
+        return Verdict.REFUSED
+
+    def withdraw(self, ticket: Ticket) -> bool:
+        """Takes a waiting ticket out. False when it was not waiting (it may have been let in)."""
+        try:
+            self._waiting.remove(ticket)
+        except ValueError:
+            return False
+        return True
+
+    def leave(self) -> Ticket | None:
+        """Gives a place back; returns the ticket that takes it, if any."""
+        self.inside -= 1
+        return self._next()
+
+    def resize(self, capacity: int, max_queued: int) -> list[Ticket]:
+        """New bounds; returns the waiting tickets that now fit."""
+        self.capacity, self.max_queued = capacity, max_queued
+        admitted = []
+        while (ticket := self._next()) is not None:
+            admitted.append(ticket)
+        return admitted
+
+    def _next(self) -> Ticket | None:
+        if self._waiting and self.inside < self.capacity:
+            self.inside += 1
+            return self._waiting.popleft()
+        return None

@@ -1,0 +1,171 @@
+"""The pump: an engine's bytes to a client, in the callback in which they arrive.
+
+Only the ends (finished, failed, cancelled) come back to the task that awaits `run`; nothing is scheduled per chunk. One timer
+per call, re-armed only when it fires, watches the first byte, the silence between tokens, the total, and a client that does
+not read. Comments an engine sends to keep the line warm do not count as progress: a frozen engine may still send them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from hayate.backends.base import StreamDecoder
+from hayate.backends.transport import Exchange
+from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.pool import Timeouts
+
+LINGER_S = 2.0
+"""How long an engine may take to close an answer that is complete, before its connection is given up."""
+
+_COLON = ord(":")
+
+
+class Sink(Protocol):
+    """Where a stream goes. `write` never blocks; a full sink calls the pump's `pause`, a drained one `resume`."""
+
+    def write(self, data: bytes) -> None:
+        """Sends `data` to the client now."""
+
+    def attach(self, pump: Pump | None) -> None:
+        """Whom to tell about being full and drained."""
+
+    def give_up(self) -> None:
+        """The client has not read for too long: its connection is cut."""
+
+
+class Pump:
+    """One streamed answer on its way."""
+
+    __slots__ = (
+        "_client_stall_s", "_decoder", "_done", "_exchange", "_last", "_loop", "_paused_at", "_sink", "_started", "_timeouts", "_timer", "first_delta_at"
+    )  # fmt: skip
+
+    def __init__(self, exchange: Exchange, decoder: StreamDecoder, sink: Sink, timeouts: Timeouts, *, client_stall_s: float, started: float) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._exchange = exchange
+        self._decoder = decoder
+        self._sink = sink
+        self._timeouts = timeouts
+        self._client_stall_s = client_stall_s
+        self._started = started
+        self._last = 0.0
+        self._paused_at = 0.0
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self.first_delta_at = 0.0
+
+    async def run(self) -> None:
+        """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
+        self._sink.attach(self)
+        self._arm(self._loop.time())
+        try:
+            self._exchange.stream_to(self)
+            await self._done
+        finally:
+            self._sink.attach(None)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    # What the exchange calls.
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of the engine's answer."""
+        if self._done.done():
+            return
+        decoder = self._decoder
+        if data[0] != _COLON:
+            self._last = self._loop.time()
+        try:
+            out = decoder.feed(data)
+        except GatewayError as error:
+            self._finish(error)
+            return
+        if out:
+            self._sink.write(out)
+        if not self.first_delta_at and decoder.spoke:
+            self.first_delta_at = self._last
+        if decoder.failure is not None:
+            self._finish(decoder.failure)
+        elif decoder.finished:
+            self._linger()
+
+    def body_ended(self) -> None:
+        """The engine's answer is over."""
+        if self._done.done():
+            return
+        out = self._decoder.end()
+        if out:
+            self._sink.write(out)
+        self._finish(self._decoder.failure)
+
+    def body_failed(self, error: GatewayError) -> None:
+        """The engine's connection broke. After a complete answer that is no loss."""
+        self._finish(None if self._decoder.finished else error)
+
+    # What the sink calls.
+
+    def pause(self) -> None:
+        """The client is behind."""
+        self._paused_at = self._loop.time()
+        self._exchange.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        self._paused_at = 0.0
+        self._last = self._last and self._loop.time()  # the silence was ours, not the engine's
+        self._exchange.resume()
+
+    def _finish(self, error: GatewayError | None) -> None:
+        if self._done.done():
+            return
+        if error is None:
+            self._done.set_result(None)
+        else:
+            self._done.set_exception(error)
+
+    def _linger(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_later(LINGER_S, self._finish, None)
+
+    def _arm(self, now: float) -> None:
+        self._timer = self._loop.call_later(max(0.001, self._deadline()[0] - now), self._check)
+
+    def _deadline(self) -> tuple[float, GatewayError | None]:
+        """When the next limit is reached, and what to say then; None stands for the client's own."""
+        limits = self._timeouts
+        deadline: tuple[float, GatewayError | None]
+        if self._paused_at:
+            deadline = (self._paused_at + self._client_stall_s, None)
+        elif not self._last:
+            deadline = (self._started + limits.first_byte_s, _silent("first_byte_s", limits.first_byte_s))
+        else:
+            deadline = (self._last + limits.silence_s, _silent("silence_s", limits.silence_s))
+        if limits.total_s is not None and self._started + limits.total_s < deadline[0]:
+            return (self._started + limits.total_s, _over(limits.total_s))
+        return deadline
+
+    def _check(self) -> None:
+        now = self._loop.time()
+        at, error = self._deadline()
+        if now < at - 0.001:
+            # A client that stops reading is noticed only when the timer fires, so it fires at least that often.
+            self._timer = self._loop.call_later(min(at - now, self._client_stall_s), self._check)
+        elif error is None:
+            self._sink.give_up()
+        else:
+            self._finish(error)
+
+
+def _silent(name: str, limit_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
+        f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
+    )
+
+
+def _over(limit_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The answer took longer than {limit_s:g} s in all (timeouts.total_s).", f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.total_s）。"
+    )

@@ -1,0 +1,81 @@
+"""Reading an engine's error body, whatever its shape, into one of ours.
+
+Shapes seen: `{"error":{message,type,param,code}}` (vLLM, llama.cpp, SGLang), `{"error":"text"}` (vLLM's 401, Ollama,
+Triton, trtllm-serve's validation), `{object,message,type,param,code}` flat (trtllm-serve), `{"detail":…}` (FastAPI).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from hayate.errors import ContextTooLong, EngineError, GatewayError, InvalidRequest, NotSupported, UpstreamBroke, UpstreamRefused
+
+_TOO_LONG = re.compile(
+    r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length|prompt is too long|longer than the maximum|max_seq_len",
+    re.IGNORECASE,
+)
+_TURNED_AWAY = re.compile(r"cannot schedule new futures after shutdown|Loading model|model is loading|server is shutting down", re.IGNORECASE)
+_NOT_SUPPORTED = re.compile(r"(image|audio|video) input is not supported", re.IGNORECASE)
+MAX_MESSAGE_CHARS = 2000
+
+
+def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) -> GatewayError:
+    """The error for an engine's answer with `status` (or, inside a stream, 500) and its parsed `body`."""
+    found = _fields(body)
+    message = str(found.get("message") or f"The engine answered with status {status}.")[:MAX_MESSAGE_CHARS]
+    param = found.get("param") if isinstance(found.get("param"), str) else None
+    code = found.get("code")
+    if isinstance(code, int) and status == 500 and 400 <= code < 600:
+        status = code
+    if _TURNED_AWAY.search(message) or status in (429, 503):
+        refused = UpstreamRefused(
+            f"The engine takes no calls now: {message}", f"エンジンが今は呼び出しを受け付けていません: {message}", retry_after_s=retry_after_s
+        )
+        if status == 429:
+            refused.status, refused.type, refused.code = 429, "rate_limit_error", "rate_limit_exceeded"
+        return refused
+    if found.get("type") == "exceed_context_size_error" or (status < 500 and _TOO_LONG.search(message)):
+        return ContextTooLong(message, f"プロンプトがモデルのコンテキスト長を超えています: {message}", param=param or "messages")
+    if status == 501 or (status in (404, 405) and not param and "model" not in message):
+        return NotSupported(
+            "The engine behind this model has no such endpoint, or was started without it.",
+            "このモデルのエンジンには、このエンドポイントがないか、無効になっています。",
+        )
+    if status in (401, 403):
+        return UpstreamBroke(
+            "The engine refused the gateway's own key: set BACKEND_API_KEY (or the deployment's api_key).",
+            "エンジンがゲートウェイのキーを拒否しました。BACKEND_API_KEY（またはデプロイメントのapi_key）を設定してください。",
+        )
+    if 400 <= status < 500:
+        return EngineError(message, f"エンジンがエラーを返しました: {message}", status=status, param=param, code=code if isinstance(code, str) else None)
+    if _NOT_SUPPORTED.search(message):
+        return InvalidRequest(f"The engine cannot do this: {message}", f"エンジンがこの要求に対応していません: {message}", param=param)
+    return UpstreamBroke(f"The engine failed: {message}", f"エンジンで障害が起きました: {message}", retry_after_s=retry_after_s)
+
+
+def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+    """The same, from the body's bytes."""
+    try:
+        body = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        body = raw.decode("utf-8", "replace").strip()[:MAX_MESSAGE_CHARS] if raw.isascii() and not raw.lstrip().startswith(b"<") else None
+    return engine_error(status, body, retry_after_s=retry_after_s)
+
+
+def _fields(body: Any) -> dict[str, Any]:
+    if isinstance(body, str):
+        return {"message": body}
+    if not isinstance(body, dict):
+        return {}
+    error = body.get("error", body)
+    if isinstance(error, str):
+        return {"message": error}
+    if not isinstance(error, dict):
+        return {}
+    if "message" not in error and "detail" in error:
+        detail = error["detail"]
+        return {"message": detail if isinstance(detail, str) else orjson.dumps(detail).decode()}
+    return error

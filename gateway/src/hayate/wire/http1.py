@@ -1,0 +1,122 @@
+"""HTTP/1.1 toward engines: a request as bytes, an answer out of bytes. No sockets here.
+
+`ResponseReader` reads one answer after another on the same connection. It never guesses: what httptools (llhttp, strict)
+does not accept is UpstreamBroke.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import httptools
+
+from hayate.errors import UpstreamBroke
+
+Headers = list[tuple[bytes, bytes]]
+MAX_HEAD_BYTES = 65536
+
+
+def render_request(method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+    """One request with its body. Names and values must be free of line breaks: `clean_value` makes them so."""
+    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, host)]
+    lines += [b"%b: %b\r\n" % pair for pair in headers]
+    if body or method != b"GET":
+        lines.append(b"content-length: %d\r\n" % len(body))
+    lines.append(b"\r\n")
+    lines.append(body)
+    return b"".join(lines)
+
+
+def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+    """The first value of `name` (lower case), or None."""
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
+
+
+class ResponseReader:
+    """Bytes of one connection in; status, headers and body out. `begin` before each answer."""
+
+    __slots__ = ("_body", "_discard", "_head_bytes", "_parser", "complete", "head_complete", "headers", "keep_alive", "started", "status")
+
+    def __init__(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
+        self._body: list[bytes] = []
+        self.begin()
+
+    def begin(self) -> None:
+        """Forgets the answer before; the next bytes are a new one's."""
+        self.status = 0
+        self.headers: Headers = []
+        self.started = False
+        self.head_complete = False
+        self.complete = False
+        self.keep_alive = False
+        self._head_bytes = 0
+        self._discard = False
+
+    def feed(self, data: bytes) -> bytes:
+        """The body bytes that `data` holds. Raises UpstreamBroke when it is not HTTP."""
+        self.started = True
+        if self.complete:
+            raise _not_http("more than one answer")
+        if not self.head_complete:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            raise _not_http("not HTTP/1.1") from None
+        if not self.head_complete and self._head_bytes > MAX_HEAD_BYTES:
+            raise _not_http(f"a header block over {MAX_HEAD_BYTES} bytes")
+        body = self._body
+        if not body:
+            return b""
+        self._body = []
+        return body[0] if len(body) == 1 else b"".join(body)
+
+    def end(self) -> bool:
+        """The connection has closed. True when that is a proper end: the answer had no length and was not chunked."""
+        if self.complete:
+            return True
+        if not self.head_complete:
+            return False
+        return header(self.headers, b"content-length") is None and header(self.headers, b"transfer-encoding") is None
+
+    # What httptools calls.
+
+    def on_message_begin(self) -> None:
+        """A new answer starts; a second one on the same request is refused in `feed`."""
+        if self.complete:
+            self._discard = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line."""
+        self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole; 1xx answers are passed over."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self.headers = []
+            return
+        self.status = status
+        self.head_complete = True
+        self.keep_alive = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        """A piece of the body."""
+        if not self._discard:
+            self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """The answer is whole."""
+        if self.head_complete:
+            self.complete = True
+
+
+def _not_http(what: str) -> UpstreamBroke:
+    return UpstreamBroke(
+        f"The engine's answer is not usable ({what}). Is BACKEND_URL the engine's own address?",
+        f"エンジンの応答を解釈できません（{what}）。BACKEND_URLがエンジンのアドレスか確認してください。",
+    )

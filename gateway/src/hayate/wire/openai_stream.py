@@ -1,0 +1,140 @@
+"""OpenAI-shaped streams, engine to client: chat.completion.chunk and text_completion events.
+
+The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without
+parsing: such an event has `"finish_reason":null` and no `"usage"`; inside a JSON string both would have escaped quotes.
+Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
+
+What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure, `finish_reason:"abort"`
+becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from hayate.errors import GatewayError, UpstreamBroke
+from hayate.wire import sse
+from hayate.wire.errors_in import engine_error
+from hayate.wire.usage import Usage
+
+_PLAIN: Final = b'"finish_reason":null'
+_USAGE: Final = b'"usage"'
+
+
+class OpenAIStream:
+    """Engine bytes in, client events out. One per call; holds that call's state.
+
+    `keep_usage`: the client asked for usage itself, so the usage event stays in the stream.
+    After each `feed`, `failure` may be set: what `feed` returned still goes out, then the failure, then nothing.
+    """
+
+    __slots__ = ("_attentive", "_choices", "_keep_usage", "_splitter", "failure", "finish_reason", "finished", "model", "spoke", "usage")
+
+    def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
+        self._splitter = sse.FrameSplitter()
+        self._keep_usage = keep_usage
+        self._choices = choices
+        self._attentive = True
+        self.usage = Usage()
+        self.model: str | None = None
+        self.finish_reason: str | None = None
+        self.finished = False
+        self.spoke = False
+        self.failure: GatewayError | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """What of `data` may go to the client now: whole events only."""
+        whole = self._splitter.feed(data)
+        if not whole:
+            return whole
+        if not self._attentive:
+            events = whole.count(b"\n\n")
+            if whole.count(_PLAIN) == events and _USAGE not in whole:
+                self.usage.completion_tokens += events
+                return whole
+        return self._feed_attentively(whole)
+
+    def end(self) -> bytes:
+        """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
+        if self.finished or self.failure:
+            return b""
+        if self._splitter.tail.strip() or self.finish_reason is None:
+            self.failure = UpstreamBroke(
+                "The engine ended its answer before it was complete. Ask again.",
+                "エンジンが回答の途中で終了しました。もう一度お試しください。",
+            )
+            return b""
+        self.finished = True
+        return sse.DONE
+
+    def _feed_attentively(self, whole: bytes) -> bytes:
+        kept: list[bytes] = []
+        for frame in sse.frames(whole):
+            if self.failure or self.finished:
+                break
+            passed = self._frame(frame)
+            if passed:
+                kept.append(passed)
+        if self.spoke and self._choices == 1:
+            self._attentive = False
+        return b"".join(kept)
+
+    def _frame(self, frame: bytes) -> bytes:
+        data = sse.data_of(frame)
+        if data is None:
+            return frame
+        if data.strip() == b"[DONE]":
+            return self._done(frame)
+        try:
+            event = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            event = None
+        if not isinstance(event, dict):
+            self.failure = UpstreamBroke("The engine sent an event that is not JSON.", "エンジンがJSONではないイベントを送りました。")
+            return b""
+        if event.get("error"):
+            self.failure = engine_error(500, event)
+            return b""
+        return self._event(event, frame)
+
+    def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
+        if event.get("usage"):
+            self.usage.take(event["usage"])
+        if isinstance(event.get("model"), str):
+            self.model = event["model"]
+        choices = event.get("choices")
+        if not choices:
+            return frame if self._keep_usage or not event.get("usage") else b""
+        for choice in choices:
+            reason = choice.get("finish_reason")
+            if reason == "abort":
+                self.failure = UpstreamBroke(
+                    "The engine stopped in the middle of its answer (it is shutting down). Ask again.",
+                    "エンジンが停止したため、回答が途中で終わりました。もう一度お試しください。",
+                )
+                return b""
+            if reason:
+                self.finish_reason = reason
+            if _says_something(choice):
+                self.spoke = True
+                self.usage.seen(1)
+        return self._chunk(event, frame)
+
+    def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
+        """A hook for engines whose chunks need mending; returns the event's bytes."""
+        return frame
+
+    def _done(self, frame: bytes) -> bytes:
+        self.finished = True
+        return frame
+
+
+def _says_something(choice: dict[str, Any]) -> bool:
+    if choice.get("text"):
+        return True
+    delta = choice.get("delta")
+    if not isinstance(delta, dict):
+        return False
+    return bool(delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls"))

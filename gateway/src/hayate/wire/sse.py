@@ -1,0 +1,89 @@
+"""Server-sent events as bytes.
+
+Operations: split a byte stream into whole events, take the data out of one, write one.
+Goals: no event and no character is ever cut; a read that ends at an event's end is passed on as it is, uncopied.
+Plan: an event ends with an empty line. Only the last end in what has arrived matters: all before it is whole, the rest waits.
+Line ends are LF or CRLF; a lone CR, which no engine sends, is not an end.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from hayate.errors import UpstreamBroke
+
+PING = b": ping\n\n"
+DONE = b"data: [DONE]\n\n"
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+"""An event that has not ended by then is not an answer: the engine is cut off."""
+
+_END = re.compile(rb"\n\r?\n")
+
+
+class FrameSplitter:
+    """Bytes as they arrive in, whole events out. One per stream."""
+
+    __slots__ = ("_tail",)
+
+    def __init__(self) -> None:
+        self._tail = b""
+
+    @property
+    def tail(self) -> bytes:
+        """What has arrived of an event that has not ended."""
+        return self._tail
+
+    def feed(self, data: bytes) -> bytes:
+        """The whole events that `data` completes, joined; b"" when there is none yet. Raises UpstreamBroke."""
+        if self._tail:
+            data = self._tail + data
+        if data.endswith((b"\n\n", b"\n\r\n")):
+            self._tail = b""
+            return data
+        lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\n\r\n")
+        end = max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
+        self._tail = data[end:]
+        if len(self._tail) > MAX_FRAME_BYTES:
+            raise UpstreamBroke("The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。")
+        return data[:end]
+
+
+def frames(whole: bytes) -> Iterator[bytes]:
+    """The events in `whole`, each with its ending empty line."""
+    start = 0
+    for match in _END.finditer(whole):
+        if match.end() > start:
+            yield whole[start : match.end()]
+        start = match.end()
+    if start < len(whole):
+        yield whole[start:]
+
+
+def data_of(frame: bytes) -> bytes | None:
+    """The event's data, or None when it has none (a comment, a bare `event:` or `id:`)."""
+    found: list[bytes] | None = None
+    for line in frame.splitlines():
+        if line.startswith(b"data:"):
+            value = line[6:] if line[5:6] == b" " else line[5:]
+            if found is None:
+                found = [value]
+            else:
+                found.append(value)
+    return None if found is None else b"\n".join(found)
+
+
+def event_of(frame: bytes) -> bytes:
+    """The event's name, b"message" when it names none."""
+    for line in frame.splitlines():
+        if line.startswith(b"event:"):
+            return line[6:].strip()
+    return b"message"
+
+
+def render(data: bytes, *, event: str | None = None, event_id: str | None = None) -> bytes:
+    """One event. `data` is one line (JSON never holds a raw line break)."""
+    head = f"id: {event_id}\n" if event_id else ""
+    if event:
+        head += f"event: {event}\n"
+    return head.encode() + b"data: " + data + b"\n\n"
