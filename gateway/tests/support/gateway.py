@@ -1,0 +1,146 @@
+"""A real gateway for a test: `hayate serve` in a process of its own, with a data folder and a key of its own.
+
+    async with running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url}) as gateway:
+        reply = await fetch(gateway.url, "/v1/models", key=gateway.key)
+        gateway.calls()          # the call log so far
+
+It must go on SIGTERM with status 0, and what it wrote must hold no traceback: both are checked at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.http import fetch
+from tests.support.waiting import eventually
+
+KEY = "sk-hayate-test-0123456789abcdef"
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
+COMPLAINTS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited", "ResourceWarning")
+
+
+@dataclass
+class RunningGateway:
+    """Where it listens, how to call it, and what it wrote."""
+
+    url: str
+    port: int
+    key: str
+    data: Path
+    process: asyncio.subprocess.Process
+    stdout_file: Path
+    stderr_file: Path
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def running(self) -> bool:
+        return self.process.returncode is None
+
+    def stdout(self) -> str:
+        return self.stdout_file.read_text(encoding="utf-8")
+
+    def stderr(self) -> str:
+        return self.stderr_file.read_text(encoding="utf-8", errors="replace")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The call log: one object per finished call. A last line still being written is left out."""
+        return [json.loads(line) for line in self.stdout().split("\n")[:-1] if line.startswith("{")]
+
+    async def logged(self, count: int, within_s: float = 5.0) -> list[dict[str, Any]]:
+        """The call log once it holds `count` calls."""
+        await eventually(lambda: len(self.calls()) >= count, within_s)
+        return self.calls()
+
+    async def ready(self, within_s: float = 30.0) -> None:
+        """Until some replica of the default alias answers."""
+
+        async def is_ready() -> bool:
+            return (await fetch(self.url, "/health/readiness")).status == 200
+
+        await eventually(is_ready, within_s, every_s=0.05)
+
+    async def stop(self, with_signal: signal.Signals = signal.SIGTERM, within_s: float = 15.0) -> int:
+        """The exit status after the signal; killed, and a failure, when it takes longer."""
+        if self.running:
+            self.process.send_signal(with_signal)
+            try:
+                await asyncio.wait_for(self.process.wait(), within_s)
+            except TimeoutError:
+                self.process.kill()
+                await self.process.wait()
+                raise AssertionError(f"the gateway did not end within {within_s} s\n{self.stderr()}") from None
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+def free_port() -> int:
+    """A port nobody listens on, below the range that outgoing connections are given."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as candidate:
+            try:
+                candidate.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+@asynccontextmanager
+async def running_gateway(
+    env: Mapping[str, str] | None = None,
+    *,
+    config: str | None = None,
+    key: str = KEY,
+    verb: str = "serve",
+    wait_s: float = 30.0,
+) -> AsyncIterator[RunningGateway]:
+    """A gateway that listens for the length of the block; `config` is the text of its YAML file."""
+    with tempfile.TemporaryDirectory(prefix="hayate-test-") as folder:
+        home = Path(folder)
+        port = free_port()
+        settings = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        settings |= {"HAYATE_PORT": str(port), "HAYATE_DATA": str(home / "data"), "HAYATE_API_KEY": key, **(env or {})}
+        if config is not None:
+            (home / "config.yaml").write_text(config, encoding="utf-8")
+            settings["HAYATE_CONFIG"] = str(home / "config.yaml")
+        files = home / "stdout", home / "stderr"
+        with files[0].open("wb") as stdout, files[1].open("wb") as stderr:
+            hayate = Path(sys.executable).with_name("hayate")
+            process = await asyncio.create_subprocess_exec(
+                hayate, verb, env=settings, cwd=home, stdout=stdout, stderr=stderr
+            )
+        gateway = RunningGateway(f"http://127.0.0.1:{port}", port, key, home / "data", process, *files)
+        try:
+            await _listening(gateway, wait_s)
+            yield gateway
+        finally:
+            status = await gateway.stop()
+        assert status in (0, -signal.SIGKILL), f"the gateway ended with {status}\n{gateway.stderr()}"
+        for complaint in COMPLAINTS:
+            assert complaint not in gateway.stderr(), gateway.stderr()
+
+
+async def _listening(gateway: RunningGateway, within_s: float) -> None:
+    async def answers() -> bool:
+        assert gateway.running, f"the gateway ended with {gateway.process.returncode}\n{gateway.stderr()}"
+        try:
+            return (await fetch(gateway.url, "/health")).status == 200
+        except ConnectionRefusedError:
+            return False
+
+    await eventually(answers, within_s, every_s=0.02)
