@@ -1,0 +1,222 @@
+"""The rounds: every contender is started, measured scenario by scenario, and stopped, in an order that turns.
+
+The rule: within a round one scenario is run on all contenders before the next scenario, so that what is compared was
+measured within seconds; a round begins with fresh processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import socket
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.dialogue import Asked
+from bench.environments import Unavailable
+from bench.load import Load, Target
+from bench.peers import Contender, Site
+from bench.processes import Started, free_port
+from bench.scenarios import Bench, Figures, Plan, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIOS = ("held", "paced", "burst", "plain", "latency", "crowd")
+
+
+@dataclass(slots=True)
+class Results:
+    """Everything that was measured: figures[contender][scenario] has one entry a round."""
+
+    figures: dict[str, dict[str, list[Figures]]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+    proofs: list[str] = field(default_factory=list)
+
+    def add(self, contender: str, scenario: str, figures: Figures) -> None:
+        """One more round of one scenario."""
+        self.figures.setdefault(contender, {}).setdefault(scenario, []).append(figures)
+
+    def values(self, contender: str, scenario: str, key: str) -> list[float]:
+        """One figure, round by round."""
+        rounds = self.figures.get(contender, {}).get(scenario, [])
+        return [each.values.get(key, math.nan) for each in rounds]
+
+    def median(self, contender: str, scenario: str, key: str) -> float:
+        """The median over the rounds; NaN when it was not measured."""
+        return _median(self.values(contender, scenario, key))
+
+    def ratio(self, contender: str, other: str, scenario: str, key: str) -> float:
+        """The median of one contender's figure in each round divided by another's in the same round."""
+        pairs = zip(self.values(contender, scenario, key), self.values(other, scenario, key), strict=False)
+        return _median([mine / theirs for mine, theirs in pairs if theirs])
+
+    def growth(self, contender: str) -> float:
+        """What a token costs among 2,000 streams, in terms of what it cost among 64 in the same round."""
+        many, few = (self.values(contender, scenario, "gateway_us") for scenario in ("crowd", "paced"))
+        return _median([crowd / paced for crowd, paced in zip(many, few, strict=False) if paced])
+
+    def errors(self, contender: str) -> Iterator[tuple[str, str, int]]:
+        """(scenario, what went wrong, how often) over all rounds."""
+        for scenario, rounds in self.figures.get(contender, {}).items():
+            total: Counter[str] = sum((each.errors for each in rounds), Counter())
+            for what, count in total.most_common():
+                yield scenario, what, count
+
+
+def _median(values: list[float]) -> float:
+    known = [value for value in values if not math.isnan(value)]
+    return statistics.median(known) if known else math.nan
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A contender that is up."""
+
+    contender: Contender
+    bench: Bench
+    started: Started | None
+
+    def stop(self) -> None:
+        """Take it down."""
+        if self.started is not None:
+            self.started.stop()
+
+
+class Rounds:
+    """One run of the benchmark."""
+
+    def __init__(self, plan: Plan, contenders: list[Contender], home: Path) -> None:
+        self.plan = plan
+        self.home = home
+        self.results = Results()
+        self.key = f"sk-bench-{secrets.token_hex(24)}"
+        self._contenders = contenders
+        self._stub: Started | None = None
+        self._stub_port = 0
+        self._began = time.perf_counter()
+
+    async def run(self) -> Results:
+        """All rounds. What was started is stopped however this ends."""
+        self._prepare()
+        self._stub = Started(
+            [sys.executable, "-m", "bench.stub"], home=self.home / "run" / "stub", env={"PYTHONPATH": str(ROOT)}
+        )
+        try:
+            self._stub_port = await self._port_of_stub(self._stub)
+            for number in range(self.plan.rounds):
+                await self._round(number)
+        finally:
+            self._stub.stop()
+        return self.results
+
+    def _prepare(self) -> None:
+        for contender in list(self._contenders):
+            self.results.labels[contender.name] = contender.label
+            try:
+                contender.prepare(self.home)
+                self.results.versions[contender.name] = contender.version()
+            except Unavailable as reason:
+                self._skip(contender, str(reason))
+
+    def _skip(self, contender: Contender, reason: str) -> None:
+        self._say(f"{contender.name}: skipped: {reason}")
+        self.results.skipped[contender.name] = reason
+        self._contenders.remove(contender)
+
+    async def _round(self, number: int) -> None:
+        turned = self._contenders[number % len(self._contenders) :] + self._contenders[: number % len(self._contenders)]
+        standing: list[Standing] = []
+        try:
+            for contender in turned:
+                try:
+                    standing.append(await self._start(contender))
+                except Unavailable as reason:
+                    self._skip(contender, str(reason))
+            for scenario in SCENARIOS:
+                for each in standing:
+                    if not _sits_out(scenario, each, self.plan):
+                        await self._measure(number, scenario, each)
+        finally:
+            for each in standing:
+                each.stop()
+
+    async def _measure(self, number: int, scenario: str, standing: Standing) -> None:
+        name = standing.contender.name
+        figures = await measure(scenario, standing.bench, self.plan)
+        self.results.add(name, scenario, figures)
+        shown = {"held": "kb_per_stream", "latency": "p50_us"}.get(scenario, "gateway_us")
+        unit = {"held": "KB/stream", "latency": "us p50", "plain": "us/request"}.get(scenario, "us/event")
+        trouble = f"  errors: {dict(figures.errors)}" if figures.errors else ""
+        self._say(
+            f"round {number + 1}/{self.plan.rounds}  {scenario:8}{name:15}{figures.values[shown]:10.1f} {unit}{trouble}"
+        )
+
+    def _say(self, text: str) -> None:
+        print(f"{time.perf_counter() - self._began:6.0f} s  {text}", flush=True)
+
+    async def _port_of_stub(self, stub: Started) -> int:
+        for _ in range(500):
+            words = stub.stdout.read_text().split()
+            if len(words) == 2:
+                return int(words[1])
+            await asyncio.sleep(0.02)
+        raise RuntimeError(f"the stub engine did not start: {stub.last_words()}")
+
+    async def _start(self, contender: Contender) -> Standing:
+        site = Site(self.home / "run" / contender.name, free_port(), self._stub_port, self.key)
+        command = contender.command(site)
+        stub_pid = self._stub.pid if self._stub else 0
+        if command is None:
+            return Standing(contender, Bench(Target(self._stub_port, self.key), None, stub_pid), None)
+        started = Started(command.argv, home=site.home, env=command.env)
+        bench = Bench(Target(site.port, self.key), started.pid, stub_pid, contender.heavy)
+        try:
+            listen_s = await _until_listening(started, site.port, contender.start_s)
+            ready_s = await _until_answering(started, bench.target, contender.start_s)
+            await asyncio.sleep(0.5)
+        except BaseException:
+            started.stop()
+            raise
+        values = {"listen_s": listen_s, "ready_s": ready_s, "idle_mb": bench.rss_bytes() / 1e6}
+        self.results.add(contender.name, "start", Figures(values))
+        return Standing(contender, bench, started)
+
+
+def _sits_out(scenario: str, standing: Standing, plan: Plan) -> bool:
+    if scenario == "crowd":
+        return not plan.crowd or standing.contender.heavy
+    return scenario == "held" and standing.started is None
+
+
+async def _until_listening(started: Started, port: int, timeout_s: float) -> float:
+    """Seconds from the start of the process to the first connection it takes."""
+    while (waited := time.perf_counter() - started.began) < timeout_s:
+        if started.exited:
+            raise Unavailable(f"it ended at its start: {started.last_words()}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return time.perf_counter() - started.began
+        await asyncio.sleep(0.005)
+    raise Unavailable(f"not listening after {waited:.0f} s: {started.last_words()}")
+
+
+async def _until_answering(started: Started, target: Target, timeout_s: float) -> float:
+    """Seconds from the start of the process to the first whole answer through it."""
+    trouble: Counter[str] = Counter()
+    while time.perf_counter() - started.began < timeout_s:
+        load = Load(target, Asked(stream=False), 1)
+        await load.open()
+        await asyncio.sleep(0.02)
+        await load.drain(5)
+        if load.tally.answers:
+            return time.perf_counter() - started.began
+        trouble = load.tally.errors
+        await asyncio.sleep(0.1)
+    raise Unavailable(f"no whole answer after {timeout_s:.0f} s: {dict(trouble)}; {started.last_words()}")
