@@ -8,9 +8,22 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help="疾風 Hayate: one stable API in front of your LLM engines.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="疾風 Hayate: one stable API in front of your LLM engines.",
+)
 
-ConfigOption = Annotated[Path | None, typer.Option("--config", "-c", envvar="HAYATE_CONFIG", help="The YAML file; without one, LLM_BACKEND, BACKEND_URL and MODEL decide.")]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="HAYATE_CONFIG",
+        help="The YAML file; without one, LLM_BACKEND, BACKEND_URL and MODEL decide.",
+    ),
+]
 
 
 @app.command()
@@ -36,7 +49,9 @@ def check_config(config: ConfigOption = None) -> None:
     except ConfigError as error:
         _fail(str(error))
     for name, deployment in loaded.deployments.items():
-        typer.echo(f"{name}: {deployment.backend} {deployment.model or '(the model the engine serves)'} at {', '.join(deployment.replicas)}")
+        typer.echo(
+            f"{name}: {deployment.backend} {deployment.model or '(the model the engine serves)'} at {', '.join(deployment.replicas)}"
+        )
     for alias, targets in loaded.aliases.items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
 

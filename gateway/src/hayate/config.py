@@ -67,52 +67,52 @@ class ServerConfig(Section):
     """Where the gateway listens and what it takes from a client's connection."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535)
-    workers: int = Field(1, ge=1)
-    max_connections: int = Field(8192, ge=1)
-    max_header_bytes: int = Field(65536, ge=1024)
-    max_body_bytes: int = Field(10 * 1024 * 1024, ge=1024)
-    header_timeout_s: float = Field(10.0, gt=0)
-    body_timeout_s: float = Field(20.0, gt=0)
-    body_min_bytes_per_s: int = Field(16384, ge=1)
-    keep_alive_s: float = Field(75.0, gt=0)
-    heartbeat_s: float = Field(15.0, gt=0)
-    client_stall_s: float = Field(120.0, gt=0)
-    drain_s: float = Field(60.0, ge=0)
+    port: int = Field(default=8080, ge=0, le=65535)
+    workers: int = Field(default=1, ge=1)
+    max_connections: int = Field(default=8192, ge=1)
+    max_header_bytes: int = Field(default=65536, ge=1024)
+    max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
+    header_timeout_s: float = Field(default=10.0, gt=0)
+    body_timeout_s: float = Field(default=20.0, gt=0)
+    body_min_bytes_per_s: int = Field(default=16384, ge=1)
+    keep_alive_s: float = Field(default=75.0, gt=0)
+    heartbeat_s: float = Field(default=15.0, gt=0)
+    client_stall_s: float = Field(default=120.0, gt=0)
+    drain_s: float = Field(default=60.0, ge=0)
 
 
 class LimitsConfig(Section):
     """What one key may do; none of these is on unless set."""
 
-    requests_per_minute: int | None = Field(None, ge=1)
-    burst: int | None = Field(None, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    burst: int | None = Field(default=None, ge=1)
 
 
 class SafetyConfig(Section):
     """Request fields that can hurt an engine: how far they may go."""
 
-    max_n: int = Field(4, ge=1)
-    max_output_tokens: int | None = Field(None, ge=1)
-    max_media_bytes: int = Field(8 * 1024 * 1024, ge=0)
+    max_n: int = Field(default=4, ge=1)
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    max_media_bytes: int = Field(default=8 * 1024 * 1024, ge=0)
     allow_fields: tuple[str, ...] = ()
 
 
 class TimeoutConfig(Section):
     """Limits of one attempt, in seconds. There is no total limit on a live stream unless `total_s` is set."""
 
-    connect_s: float = Field(5.0, gt=0)
-    first_byte_s: float = Field(300.0, gt=0)
-    silence_s: float = Field(60.0, gt=0)
-    total_s: float | None = Field(None, gt=0)
+    connect_s: float = Field(default=5.0, gt=0)
+    first_byte_s: float = Field(default=300.0, gt=0)
+    silence_s: float = Field(default=60.0, gt=0)
+    total_s: float | None = Field(default=None, gt=0)
 
 
 class HealthConfig(Section):
     """When a replica is asked, thrown out and taken back."""
 
-    probe_interval_s: float = Field(5.0, gt=0)
-    probe_timeout_s: float = Field(2.0, gt=0)
-    eject_after: int = Field(5, ge=1)
-    eject_s: float = Field(30.0, gt=0)
+    probe_interval_s: float = Field(default=5.0, gt=0)
+    probe_timeout_s: float = Field(default=2.0, gt=0)
+    eject_after: int = Field(default=5, ge=1)
+    eject_s: float = Field(default=30.0, gt=0)
 
 
 class DeploymentConfig(Section):
@@ -122,10 +122,10 @@ class DeploymentConfig(Section):
     model: str | None = None
     replicas: tuple[Origin, ...] = Field(min_length=1)
     api_key: SecretStr | None = None
-    max_in_flight: int = Field(256, ge=1)
-    max_queued: int = Field(512, ge=0)
-    queue_timeout_s: float = Field(60.0, gt=0)
-    context_tokens: int | None = Field(None, ge=1)
+    max_in_flight: int = Field(default=256, ge=1)
+    max_queued: int = Field(default=512, ge=0)
+    queue_timeout_s: float = Field(default=60.0, gt=0)
+    context_tokens: int | None = Field(default=None, ge=1)
     timeouts: TimeoutConfig = TimeoutConfig()
     options: Mapping[str, Any] = {}
 
@@ -153,7 +153,9 @@ class Config(Section):
     def _names_point_somewhere(self) -> Self:
         for alias, targets in self.aliases.items():
             if lost := [name for name in targets if name not in self.deployments]:
-                raise ValueError(f"aliases.{alias}: no deployment named {', '.join(lost)}; there are {', '.join(self.deployments)}")
+                raise ValueError(
+                    f"aliases.{alias}: no deployment named {', '.join(lost)}; there are {', '.join(self.deployments)}"
+                )
             if not targets:
                 raise ValueError(f"aliases.{alias}: names no deployment")
             if alias in self.deployments and targets != (alias,):
@@ -163,7 +165,9 @@ class Config(Section):
     @model_validator(mode="after")
     def _one_worker(self) -> Self:
         if self.server.workers > 1:
-            raise ValueError("server.workers: more than one needs limits shared through Redis, which this version does not have; run one")
+            raise ValueError(
+                "server.workers: more than one needs limits shared through Redis, which this version does not have; run one"
+            )
         return self
 
     @property
@@ -200,7 +204,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[object] = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is written twice", key_node.start_mark)
             seen.add(key)
@@ -275,7 +279,11 @@ def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
     backend = _backend_name(env.get("LLM_BACKEND") or "vllm")
     model = env.get("MODEL") or None
     url = env.get("BACKEND_URL") or DEFAULT_URLS.get(str(backend), "http://127.0.0.1:8000")
-    deployment: dict[str, Any] = {"backend": backend, "model": model, "replicas": [part.strip() for part in url.split(",")]}
+    deployment: dict[str, Any] = {
+        "backend": backend,
+        "model": model,
+        "replicas": [part.strip() for part in url.split(",")],
+    }
     if env.get("BACKEND_API_KEY"):
         deployment["api_key"] = env["BACKEND_API_KEY"]
     name = model or str(backend)

@@ -44,7 +44,9 @@ class GatewayError(Exception):
     type: str = "server_error"
     code: str | None = "server_error"
 
-    def __init__(self, english: str, japanese: str = "", *, param: str | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, english: str, japanese: str = "", *, param: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(english)
         self.english = english
         self.japanese = japanese or english
@@ -213,7 +215,9 @@ class EngineError(UpstreamError):
 
     type = "invalid_request_error"
 
-    def __init__(self, english: str, japanese: str = "", *, status: int, param: str | None = None, code: str | None = None) -> None:
+    def __init__(
+        self, english: str, japanese: str = "", *, status: int, param: str | None = None, code: str | None = None
+    ) -> None:
         super().__init__(english, japanese, param=param)
         self.status = status
         self.code = code

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import orjson
 
@@ -89,7 +90,10 @@ class Deployment:
         old = {replica.url: replica for replica in self.replicas if replica.credentials == spec.credentials}
         self.spec = spec
         self.backend = spec.backend
-        self.replicas = [old.pop(url, None) or Replica(spec, url, number, self._probing) for number, url in enumerate(spec.replicas)]
+        self.replicas = [
+            old.pop(url) if url in old else Replica(spec, url, number, self._probing)
+            for number, url in enumerate(spec.replicas)
+        ]
         for replica in old.values():
             replica.pool.close()
         for ticket in self.gate.resize(spec.max_in_flight * len(self.replicas), spec.max_queued):
@@ -177,7 +181,9 @@ class Deployment:
 class Fleet:
     """The tables: deployments by name, aliases. `apply` swaps them in one step."""
 
-    def __init__(self, specs: Iterable[DeploymentSpec], aliases: Mapping[str, Sequence[str]], probing: Probing | None = None) -> None:
+    def __init__(
+        self, specs: Iterable[DeploymentSpec], aliases: Mapping[str, Sequence[str]], probing: Probing | None = None
+    ) -> None:
         self.probing = probing or Probing()
         self.deployments: dict[str, Deployment] = {}
         self.aliases: Mapping[str, Sequence[str]] = {}
@@ -225,14 +231,13 @@ class Prober:
     def __init__(self, fleet: Fleet, *, on_change: Callable[[Replica, bool], None]) -> None:
         self._fleet = fleet
         self._on_change = on_change
-        self._loop = asyncio.get_running_loop()
         self._due: dict[Replica, float] = {}
 
     async def run(self) -> None:
         """Until cancelled."""
         tick_s = min(0.5, self._fleet.probing.interval_s / 4)
         while True:
-            now = self._loop.time()
+            now = monotonic()
             pairs = [(each, replica) for each in self._fleet.deployments.values() for replica in each.replicas]
             self._due = {replica: self._due.get(replica, 0.0) for _, replica in pairs}
             due = [pair for pair in pairs if self._due[pair[1]] <= now]
@@ -240,9 +245,9 @@ class Prober:
             await asyncio.sleep(tick_s)
 
     async def _probe(self, deployment: Deployment, replica: Replica) -> None:
-        was_ready = replica.health.ready(self._loop.time())
+        was_ready = replica.health.ready(monotonic())
         answer = await self._ask(replica, deployment.backend.probe())
-        now = self._loop.time()
+        now = monotonic()
         if answer is None:
             replica.health.probe_failed()
             self._due[replica] = now + min(1.0, self._fleet.probing.interval_s)
@@ -251,7 +256,9 @@ class Prober:
             self._due[replica] = now + self._fleet.probing.interval_s
             if not was_ready or not replica.served.models:
                 answers = [await self._ask(replica, each) for each in deployment.backend.describe()]
-                with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # an engine may answer anything
+                with contextlib.suppress(
+                    ValueError, TypeError, AttributeError, KeyError
+                ):  # an engine may answer anything
                     replica.served = deployment.backend.read_served([_parsed(each) for each in answers])
         if replica.health.ready(now) != was_ready:
             self._on_change(replica, not was_ready)

@@ -8,6 +8,7 @@ not read. Comments an engine sends to keep the line warm do not count as progres
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Protocol
 
 from hayate.backends.base import StreamDecoder
@@ -38,10 +39,30 @@ class Pump:
     """One streamed answer on its way."""
 
     __slots__ = (
-        "_client_stall_s", "_decoder", "_done", "_exchange", "_last", "_loop", "_paused_at", "_sink", "_started", "_timeouts", "_timer", "first_delta_at"
-    )  # fmt: skip
+        "_client_stall_s",
+        "_decoder",
+        "_done",
+        "_exchange",
+        "_last",
+        "_loop",
+        "_paused_at",
+        "_sink",
+        "_started",
+        "_timeouts",
+        "_timer",
+        "first_delta_at",
+    )
 
-    def __init__(self, exchange: Exchange, decoder: StreamDecoder, sink: Sink, timeouts: Timeouts, *, client_stall_s: float, started: float) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        decoder: StreamDecoder,
+        sink: Sink,
+        timeouts: Timeouts,
+        *,
+        client_stall_s: float,
+        started: float,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._exchange = exchange
         self._decoder = decoder
@@ -58,7 +79,7 @@ class Pump:
     async def run(self) -> None:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
-        self._arm(self._loop.time())
+        self._arm(monotonic())
         try:
             self._exchange.stream_to(self)
             await self._done
@@ -75,7 +96,7 @@ class Pump:
             return
         decoder = self._decoder
         if data[0] != _COLON:
-            self._last = self._loop.time()
+            self._last = monotonic()
         try:
             out = decoder.feed(data)
         except GatewayError as error:
@@ -107,13 +128,13 @@ class Pump:
 
     def pause(self) -> None:
         """The client is behind."""
-        self._paused_at = self._loop.time()
+        self._paused_at = monotonic()
         self._exchange.pause()
 
     def resume(self) -> None:
         """The client has caught up."""
         self._paused_at = 0.0
-        self._last = self._last and self._loop.time()  # the silence was ours, not the engine's
+        self._last = self._last and monotonic()  # the silence was ours, not the engine's
         self._exchange.resume()
 
     def _finish(self, error: GatewayError | None) -> None:
@@ -130,7 +151,9 @@ class Pump:
         self._timer = self._loop.call_later(LINGER_S, self._finish, None)
 
     def _arm(self, now: float) -> None:
-        self._timer = self._loop.call_later(max(0.001, self._deadline()[0] - now), self._check)
+        # Never further off than the shortest limit: which one runs may change before the timer fires.
+        at = min(self._deadline()[0] - now, self._timeouts.silence_s, self._client_stall_s)
+        self._timer = self._loop.call_later(max(0.001, at), self._check)
 
     def _deadline(self) -> tuple[float, GatewayError | None]:
         """When the next limit is reached, and what to say then; None stands for the client's own."""
@@ -147,11 +170,10 @@ class Pump:
         return deadline
 
     def _check(self) -> None:
-        now = self._loop.time()
+        now = monotonic()
         at, error = self._deadline()
         if now < at - 0.001:
-            # A client that stops reading is noticed only when the timer fires, so it fires at least that often.
-            self._timer = self._loop.call_later(min(at - now, self._client_stall_s), self._check)
+            self._arm(now)
         elif error is None:
             self._sink.give_up()
         else:
@@ -167,5 +189,6 @@ def _silent(name: str, limit_s: float) -> UpstreamTimeout:
 
 def _over(limit_s: float) -> UpstreamTimeout:
     return UpstreamTimeout(
-        f"The answer took longer than {limit_s:g} s in all (timeouts.total_s).", f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.total_s）。"
+        f"The answer took longer than {limit_s:g} s in all (timeouts.total_s).",
+        f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.total_s）。",
     )

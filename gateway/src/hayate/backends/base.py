@@ -12,28 +12,10 @@ from typing import Any, Protocol
 
 from hayate.backends.transport import UpstreamRequest
 from hayate.errors import GatewayError
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.usage import Usage
 
 __all__ = ["Backend", "Served", "StreamDecoder", "UpstreamRequest", "WholeAnswer"]
-
-
-class StreamDecoder(Protocol):
-    """Engine bytes in, client events out. One per call; holds that call's state."""
-
-    usage: Usage
-    finish_reason: str | None
-    spoke: bool
-    """Whether any text has come: time to first token ends here."""
-    finished: bool
-    """The answer is complete, as far as its dialect can tell."""
-    failure: GatewayError | None
-    """Set by `feed` or `end`: what they returned still goes out, then this."""
-
-    def feed(self, data: bytes) -> bytes:
-        """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
-
-    def end(self) -> bytes:
-        """The engine's body has ended. Returns what the client is still owed; may set `failure`."""
 
 
 @dataclass(slots=True)

@@ -69,7 +69,10 @@ class LlamaCppStream(OpenAIStream):
         self._ends_left -= 1
         if self._ends_left or not self._keep_usage:
             return b""
-        total = {"completion_tokens": self.usage.completion_tokens, "total_tokens": self.usage.prompt_tokens + self.usage.completion_tokens}
+        total = {
+            "completion_tokens": self.usage.completion_tokens,
+            "total_tokens": self.usage.prompt_tokens + self.usage.completion_tokens,
+        }
         return sse.render(orjson.dumps({**event, "usage": {**event["usage"], **total}}))
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:

@@ -93,7 +93,11 @@ class OpenAICompatible:
     def read_served(self, answers: list[Any]) -> Served:
         """Model ids, and vLLM's and SGLang's `max_model_len`."""
         listed = answers[0].get("data") if isinstance(answers[0], dict) else None
-        models = [each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)] if isinstance(listed, list) else []
+        models = (
+            [each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
+            if isinstance(listed, list)
+            else []
+        )
         lengths = [each["max_model_len"] for each in models if isinstance(each.get("max_model_len"), int)]
         return Served(tuple(each["id"] for each in models), min(lengths, default=None))
 

@@ -131,7 +131,9 @@ class _WholeBody:
         self._parts.append(data)
         self._size += len(data)
         if self._size > MAX_BODY_BYTES and not self.future.done():
-            self.future.set_exception(UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。"))
+            self.future.set_exception(
+                UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
+            )
 
     def body_ended(self) -> None:
         if not self.future.done():
@@ -163,7 +165,8 @@ class _Connection(asyncio.Protocol):
 
     def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there."""
-        assert self._transport is not None
+        if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
+            raise _gone_stale()
         self._reader.begin()
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
@@ -215,7 +218,7 @@ class _Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         self._transport = None
         self._pool.forget(self)
         if self._exchange is None:
@@ -224,7 +227,7 @@ class _Connection(asyncio.Protocol):
             exchange, self._exchange = self._exchange, None
             exchange._ended()
         elif not self._reader.started and self._reused:
-            self._fail(StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。"))
+            self._fail(_gone_stale())
         else:
             self._fail(
                 UpstreamBroke(
@@ -252,6 +255,10 @@ class _Connection(asyncio.Protocol):
             head.set_exception(error)
         if exchange is not None:
             exchange._failed(error)
+
+
+def _gone_stale() -> StaleConnection:
+    return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
 
 
 class ConnectionPool:
@@ -282,7 +289,13 @@ class ConnectionPool:
 
         `fresh` asks for a new connection: the way to repeat a request that met a stale one.
         """
-        raw = render_request(request.method, self._prefix + request.path.encode(), self._authority, (*self._credentials, *request.headers), request.body)
+        raw = render_request(
+            request.method,
+            self._prefix + request.path.encode(),
+            self._authority,
+            (*self._credentials, *request.headers),
+            request.body,
+        )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
         self._busy.add(connection)
         exchange, head = connection.begin(raw)
@@ -343,10 +356,17 @@ class ConnectionPool:
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await self.loop.create_connection(
-                    lambda: _Connection(self), self._host, self._port, ssl=self._tls, ssl_handshake_timeout=self._connect_s if self._tls else None
+                    lambda: _Connection(self),
+                    self._host,
+                    self._port,
+                    ssl=self._tls,
+                    ssl_handshake_timeout=self._connect_s if self._tls else None,
                 )
         except TimeoutError:
-            raise ConnectFailed(f"No connection to the engine within {self._connect_s:g} s.", f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。") from None
+            raise ConnectFailed(
+                f"No connection to the engine within {self._connect_s:g} s.",
+                f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。",
+            ) from None
         except OSError as error:
             raise ConnectFailed(
                 f"The engine is not reachable ({_reason(error)}). It may be starting, or BACKEND_URL may be wrong.",
@@ -358,7 +378,10 @@ class ConnectionPool:
 def _time_out(head: asyncio.Future[None], limit_s: float) -> None:
     if not head.done():
         head.set_exception(
-            UpstreamTimeout(f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).", f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。")
+            UpstreamTimeout(
+                f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).",
+                f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。",
+            )
         )
 
 

@@ -1,10 +1,10 @@
 """When a replica is out, and when it comes back. One `Health` per replica; the clock is an argument, in seconds.
 
-    (1) `eject_after` failures in a row throw the replica out for `eject_s` times the number of ejections so far.
-    (2) A call that succeeds ends a row of failures; a whole ejection time without a failure forgets one ejection.
-    (3) Two failed probes in a row take it out until a probe succeeds.
-    (4) When every failure of the row was a connection that could not be made, a probe that succeeds takes it back at once:
-        the engine was restarted. After other failures a probe proves nothing (a hung engine still answers /health).
+(1) `eject_after` failures in a row throw the replica out for `eject_s` times the number of ejections so far.
+(2) A call that succeeds ends a row of failures; a whole ejection time without a failure forgets one ejection.
+(3) Two failed probes in a row take it out until a probe succeeds.
+(4) When every failure of the row was a connection that could not be made, a probe that succeeds takes it back at once:
+    the engine was restarted. After other failures a probe proves nothing (a hung engine still answers /health).
 """
 
 from __future__ import annotations

@@ -20,7 +20,9 @@ class Candidate(Protocol):
 AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
 
 
-def least_in_flight(replicas: Iterable[AnyCandidate], tried: Container[AnyCandidate], now: float) -> AnyCandidate | None:
+def least_in_flight(
+    replicas: Iterable[AnyCandidate], tried: Container[AnyCandidate], now: float
+) -> AnyCandidate | None:
     """The available, untried replica with the fewest calls in flight; ties go to the first listed."""
     best: AnyCandidate | None = None
     for replica in replicas:
@@ -29,7 +31,9 @@ def least_in_flight(replicas: Iterable[AnyCandidate], tried: Container[AnyCandid
     return best
 
 
-def resolve(name: str | None, aliases: Mapping[str, Sequence[str]], served: Mapping[str, Collection[str]]) -> Sequence[str]:
+def resolve(
+    name: str | None, aliases: Mapping[str, Sequence[str]], served: Mapping[str, Collection[str]]
+) -> Sequence[str]:
     """The deployments behind `name`, in the order to try: an alias, a deployment, or an engine's own model id.
 
     `served` maps each deployment to the model ids its engines answer to. No name means the alias `default`.
@@ -47,4 +51,8 @@ def resolve(name: str | None, aliases: Mapping[str, Sequence[str]], served: Mapp
         return matches
     known = ", ".join([*aliases, *(each for each in served if each not in aliases)])
     shown = name if len(name) <= 100 else name[:100] + "…"
-    raise UnknownModel(f"There is no model named {shown!r}. There are: {known}.", f"モデル {shown!r} はありません。使えるモデル: {known}", param="model")
+    raise UnknownModel(
+        f"There is no model named {shown!r}. There are: {known}.",
+        f"モデル {shown!r} はありません。使えるモデル: {known}",
+        param="model",
+    )

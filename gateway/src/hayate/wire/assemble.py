@@ -1,4 +1,4 @@
-"""Stream to answer: chat.completion.chunk events in, one chat.completion out.
+"""Stream to answer: completion chunks in, one completion out.
 
 Needed where an engine must be asked for a stream although the client was not (llama.cpp notices a client that leaves only
 in streams). Deltas are joined by rules, not by names, so that fields nobody knew of survive: strings are joined, lists whose
@@ -13,12 +13,13 @@ _REPLACED = frozenset({"role", "id", "type", "index", "finish_reason", "stop_rea
 _LAST_WORD = frozenset({"usage", "choices", "object"})
 
 
-class ChatAssembler:
-    """One per call. `add` every chunk, then `answer`."""
+class Assembler:
+    """One per call. `add` every chunk, then `answer`. Text completions have `text` where chats have `delta`."""
 
-    __slots__ = ("_choices", "_top")
+    __slots__ = ("_chat", "_choices", "_top")
 
-    def __init__(self) -> None:
+    def __init__(self, *, chat: bool = True) -> None:
+        self._chat = chat
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
@@ -30,28 +31,31 @@ class ChatAssembler:
         if chunk.get("usage"):
             self._top["usage"] = chunk["usage"]
         for part in chunk.get("choices") or ():
-            choice = self._choices.setdefault(part.get("index", 0), {"finish_reason": None, "message": {"role": "assistant", "content": None}})
-            for key, value in part.items():
-                if key == "delta":
-                    merge(choice["message"], value or {})
-                elif key == "logprobs":
-                    if value is not None:
-                        merge(choice.setdefault("logprobs", {}), value)
-                elif key == "finish_reason":
-                    choice[key] = value if value is not None else choice[key]
-                else:
-                    choice[key] = value
+            choice = self._choices.setdefault(part.get("index", 0), self._blank())
+            if self._chat:
+                merge(choice["message"], part.get("delta") or {})
+            merge(choice, {key: value for key, value in part.items() if key not in ("delta", "index")})
 
     def answer(self) -> dict[str, Any]:
-        """The whole chat.completion."""
+        """The whole chat.completion or text_completion."""
         choices = []
         for index in sorted(self._choices):
             choice = self._choices[index]
-            for call in choice["message"].get("tool_calls") or ():
+            for call in (choice.get("message") or {}).get("tool_calls") or ():
                 call.pop("index", None)
             choices.append({"index": index, **choice})
         usage = {"usage": self._top.pop("usage")} if "usage" in self._top else {}
-        return {**self._top, "object": "chat.completion", "choices": choices, **usage}
+        return {
+            **self._top,
+            "object": "chat.completion" if self._chat else "text_completion",
+            "choices": choices,
+            **usage,
+        }
+
+    def _blank(self) -> dict[str, Any]:
+        if self._chat:
+            return {"finish_reason": None, "message": {"role": "assistant", "content": None}}
+        return {"finish_reason": None, "text": ""}
 
 
 def merge(into: dict[str, Any], delta: dict[str, Any]) -> None:
@@ -75,7 +79,11 @@ def merge(into: dict[str, Any], delta: dict[str, Any]) -> None:
 def _extend(old: list[Any], new: list[Any]) -> None:
     for item in new:
         index = item.get("index") if isinstance(item, dict) else None
-        same = next((each for each in old if isinstance(each, dict) and each.get("index") == index), None) if isinstance(index, int) else None
+        same = (
+            next((each for each in old if isinstance(each, dict) and each.get("index") == index), None)
+            if isinstance(index, int)
+            else None
+        )
         if same is None:
             old.append(_fresh(item))
         else:

@@ -49,14 +49,23 @@ def parse_object(body: bytes) -> dict[str, Any]:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if not body.strip():
-            raise InvalidRequest("The request body is empty; send a JSON object.", "リクエスト本文が空です。JSONオブジェクトを送ってください。") from None
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.", f"リクエスト本文が正しいJSONではありません: {error}") from None
+            raise InvalidRequest(
+                "The request body is empty; send a JSON object.",
+                "リクエスト本文が空です。JSONオブジェクトを送ってください。",
+            ) from None
+        raise InvalidRequest(
+            f"The request body is not valid JSON: {error}.", f"リクエスト本文が正しいJSONではありません: {error}"
+        ) from None
     if not isinstance(value, dict):
         raise InvalidRequest(
-            f"The request body is {_named(value)}; send a JSON object.", "リクエスト本文がJSONオブジェクトではありません。オブジェクト（{ … }）を送ってください。"
+            f"The request body is {_named(value)}; send a JSON object.",
+            "リクエスト本文がJSONオブジェクトではありません。オブジェクト（{ … }）を送ってください。",
         )
     if body.count(b"[") + body.count(b"{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
-        raise InvalidRequest(f"The request body is nested deeper than {MAX_DEPTH} levels.", f"リクエスト本文の入れ子が{MAX_DEPTH}段を超えています。")
+        raise InvalidRequest(
+            f"The request body is nested deeper than {MAX_DEPTH} levels.",
+            f"リクエスト本文の入れ子が{MAX_DEPTH}段を超えています。",
+        )
     return value
 
 
@@ -87,7 +96,11 @@ def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
         if value is not None:
             check(name, value, caps)
     if fields.get("stream_options") is not None and not fields.get("stream"):
-        raise InvalidRequest("'stream_options' goes with 'stream': true only.", "'stream_options' は 'stream': true のときだけ使えます。", param="stream_options")
+        raise InvalidRequest(
+            "'stream_options' goes with 'stream': true only.",
+            "'stream_options' は 'stream': true のときだけ使えます。",
+            param="stream_options",
+        )
 
 
 def check_risky(fields: dict[str, Any], caps: Caps) -> None:
@@ -103,11 +116,19 @@ def check_risky(fields: dict[str, Any], caps: Caps) -> None:
 
 def _check_messages(messages: Any, caps: Caps) -> None:
     if messages is None:
-        raise InvalidRequest("'messages' is missing: a list such as [{\"role\":\"user\",\"content\":\"…\"}].", "'messages' がありません。[{\"role\":\"user\",\"content\":\"…\"}] のようなリストを送ってください。", param="messages")
+        raise InvalidRequest(
+            '\'messages\' is missing: a list such as [{"role":"user","content":"…"}].',
+            '\'messages\' がありません。[{"role":"user","content":"…"}] のようなリストを送ってください。',
+            param="messages",
+        )
     if not isinstance(messages, list):
         raise _wrong("messages", "a list", "リスト")
     if not messages:
-        raise InvalidRequest("'messages' is empty; send at least one message.", "'messages' が空です。メッセージを1つ以上送ってください。", param="messages")
+        raise InvalidRequest(
+            "'messages' is empty; send at least one message.",
+            "'messages' が空です。メッセージを1つ以上送ってください。",
+            param="messages",
+        )
     for n, message in enumerate(messages):
         where = f"messages.{n}"
         if not isinstance(message, dict):
@@ -136,15 +157,18 @@ def check_media(where: str, part: dict[str, Any], caps: Caps) -> None:
         url = value.get("url") or value.get("data") or value.get("file_data") if isinstance(value, dict) else value
         if not isinstance(url, str):
             continue
-        if kind.endswith("_url") or "://" in url[:32]:
-            if not url[:5].lower() == "data:":
-                raise InvalidRequest(
-                    f"'{where}.{kind}' must be a data: URL; the gateway lets no engine fetch what a caller names.",
-                    f"'{where}.{kind}' は data: URL にしてください。呼び出し側が指定したURLの取得は行いません。",
-                    param=f"{where}.{kind}",
-                )
+        if (kind.endswith("_url") or "://" in url[:32]) and url[:5].lower() != "data:":
+            raise InvalidRequest(
+                f"'{where}.{kind}' must be a data: URL; the gateway lets no engine fetch what a caller names.",
+                f"'{where}.{kind}' は data: URL にしてください。呼び出し側が指定したURLの取得は行いません。",
+                param=f"{where}.{kind}",
+            )
         if len(url) > caps.max_media_bytes * 4 // 3 + 64:
-            raise InvalidRequest(f"'{where}.{kind}' is over {caps.max_media_bytes} bytes.", f"'{where}.{kind}' が上限（{caps.max_media_bytes}バイト）を超えています。", param=f"{where}.{kind}")
+            raise InvalidRequest(
+                f"'{where}.{kind}' is over {caps.max_media_bytes} bytes.",
+                f"'{where}.{kind}' が上限（{caps.max_media_bytes}バイト）を超えています。",
+                param=f"{where}.{kind}",
+            )
 
 
 def _check_flag(name: str, value: Any, _: Caps) -> None:
@@ -154,9 +178,15 @@ def _check_flag(name: str, value: Any, _: Caps) -> None:
 
 def _check_count(name: str, value: Any, caps: Caps) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(name, f"a whole number of at least 1, not {_shown(value)}", f"1以上の整数（指定値: {_shown(value)}）")
+        raise _wrong(
+            name, f"a whole number of at least 1, not {_shown(value)}", f"1以上の整数（指定値: {_shown(value)}）"
+        )
     if name in ("n", "best_of") and value > caps.max_n:
-        raise InvalidRequest(f"'{name}' may be at most {caps.max_n} here, not {_shown(value)} (safety.max_n).", f"'{name}' の上限は {caps.max_n} です（指定値: {_shown(value)}）。", param=name)
+        raise InvalidRequest(
+            f"'{name}' may be at most {caps.max_n} here, not {_shown(value)} (safety.max_n).",
+            f"'{name}' の上限は {caps.max_n} です（指定値: {_shown(value)}）。",
+            param=name,
+        )
     if caps.max_output_tokens and name.endswith("tokens") and value > caps.max_output_tokens:
         raise InvalidRequest(
             f"'{name}' may be at most {caps.max_output_tokens} here, not {_shown(value)} (safety.max_output_tokens).",
@@ -170,7 +200,12 @@ def _in_range(low: float, high: float, *, open_low: bool = False) -> Callable[[s
     shown_ja = f"{low:g}{'より大きく' if open_low else '以上'}{high:g}以下の数値"
 
     def check(name: str, value: Any, _: Caps) -> None:
-        if not isinstance(value, int | float) or isinstance(value, bool) or not (low <= value <= high) or (open_low and value == low):
+        if (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not (low <= value <= high)
+            or (open_low and value == low)
+        ):
             raise _wrong(name, f"a number, {shown}, not {_shown(value)}", f"{shown_ja}（指定値: {_shown(value)}）")
 
     return check
@@ -185,7 +220,11 @@ def _check_stop(name: str, value: Any, _: Caps) -> None:
     if isinstance(value, str):
         return
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value) or len(value) > MAX_STOPS:
-        raise _wrong(name, f"a string or a list of at most {MAX_STOPS} strings", f"文字列、または{MAX_STOPS}個以下の文字列のリスト")
+        raise _wrong(
+            name,
+            f"a string or a list of at most {MAX_STOPS} strings",
+            f"文字列、または{MAX_STOPS}個以下の文字列のリスト",
+        )
 
 
 def _check_object(name: str, value: Any, _: Caps) -> None:
@@ -225,12 +264,20 @@ def _shown(value: Any) -> str:
 
 
 def _named(value: Any) -> str:
-    return {list: "a list", dict: "an object", str: "a string", bool: "true or false", type(None): "null"}.get(type(value), "a number")
+    return {list: "a list", dict: "an object", str: "a string", bool: "true or false", type(None): "null"}.get(
+        type(value), "a number"
+    )
 
 
 def _depth(value: Any) -> int:
     deepest, level = 1, [value]
     while level:
-        level = [item for each in level if isinstance(each, dict | list) for item in (each.values() if isinstance(each, dict) else each) if isinstance(item, dict | list)]
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
         deepest += bool(level)
     return deepest

@@ -11,13 +11,24 @@ from typing import Any
 
 import orjson
 
-from hayate.errors import ContextTooLong, EngineError, GatewayError, InvalidRequest, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.errors import (
+    ContextTooLong,
+    EngineError,
+    GatewayError,
+    InvalidRequest,
+    NotSupported,
+    UpstreamBroke,
+    UpstreamRefused,
+)
 
 _TOO_LONG = re.compile(
-    r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length|prompt is too long|longer than the maximum|max_seq_len",
+    r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length"
+    r"|prompt is too long|longer than the maximum|max_seq_len",
     re.IGNORECASE,
 )
-_TURNED_AWAY = re.compile(r"cannot schedule new futures after shutdown|Loading model|model is loading|server is shutting down", re.IGNORECASE)
+_TURNED_AWAY = re.compile(
+    r"cannot schedule new futures after shutdown|Loading model|model is loading|server is shutting down", re.IGNORECASE
+)
 _NOT_SUPPORTED = re.compile(r"(image|audio|video) input is not supported", re.IGNORECASE)
 MAX_MESSAGE_CHARS = 2000
 
@@ -32,13 +43,17 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
         status = code
     if _TURNED_AWAY.search(message) or status in (429, 503):
         refused = UpstreamRefused(
-            f"The engine takes no calls now: {message}", f"エンジンが今は呼び出しを受け付けていません: {message}", retry_after_s=retry_after_s
+            f"The engine takes no calls now: {message}",
+            f"エンジンが今は呼び出しを受け付けていません: {message}",
+            retry_after_s=retry_after_s,
         )
         if status == 429:
             refused.status, refused.type, refused.code = 429, "rate_limit_error", "rate_limit_exceeded"
         return refused
     if found.get("type") == "exceed_context_size_error" or (status < 500 and _TOO_LONG.search(message)):
-        return ContextTooLong(message, f"プロンプトがモデルのコンテキスト長を超えています: {message}", param=param or "messages")
+        return ContextTooLong(
+            message, f"プロンプトがモデルのコンテキスト長を超えています: {message}", param=param or "messages"
+        )
     if status == 501 or (status in (404, 405) and not param and "model" not in message):
         return NotSupported(
             "The engine behind this model has no such endpoint, or was started without it.",
@@ -50,10 +65,20 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
             "エンジンがゲートウェイのキーを拒否しました。BACKEND_API_KEY（またはデプロイメントのapi_key）を設定してください。",
         )
     if 400 <= status < 500:
-        return EngineError(message, f"エンジンがエラーを返しました: {message}", status=status, param=param, code=code if isinstance(code, str) else None)
+        return EngineError(
+            message,
+            f"エンジンがエラーを返しました: {message}",
+            status=status,
+            param=param,
+            code=code if isinstance(code, str) else None,
+        )
     if _NOT_SUPPORTED.search(message):
-        return InvalidRequest(f"The engine cannot do this: {message}", f"エンジンがこの要求に対応していません: {message}", param=param)
-    return UpstreamBroke(f"The engine failed: {message}", f"エンジンで障害が起きました: {message}", retry_after_s=retry_after_s)
+        return InvalidRequest(
+            f"The engine cannot do this: {message}", f"エンジンがこの要求に対応していません: {message}", param=param
+        )
+    return UpstreamBroke(
+        f"The engine failed: {message}", f"エンジンで障害が起きました: {message}", retry_after_s=retry_after_s
+    )
 
 
 def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
@@ -61,7 +86,11 @@ def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) 
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        body = raw.decode("utf-8", "replace").strip()[:MAX_MESSAGE_CHARS] if raw.isascii() and not raw.lstrip().startswith(b"<") else None
+        body = (
+            raw.decode("utf-8", "replace").strip()[:MAX_MESSAGE_CHARS]
+            if raw.isascii() and not raw.lstrip().startswith(b"<")
+            else None
+        )
     return engine_error(status, body, retry_after_s=retry_after_s)
 
 

@@ -16,7 +16,9 @@ Headers = list[tuple[bytes, bytes]]
 MAX_HEAD_BYTES = 65536
 
 
-def render_request(method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
+def render_request(
+    method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
+) -> bytes:
     """One request with its body. Names and values must be free of line breaks: `clean_value` makes them so."""
     lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, host)]
     lines += [b"%b: %b\r\n" % pair for pair in headers]
@@ -38,7 +40,18 @@ def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
 class ResponseReader:
     """Bytes of one connection in; status, headers and body out. `begin` before each answer."""
 
-    __slots__ = ("_body", "_discard", "_head_bytes", "_parser", "complete", "head_complete", "headers", "keep_alive", "started", "status")
+    __slots__ = (
+        "_body",
+        "_discard",
+        "_head_bytes",
+        "_parser",
+        "complete",
+        "head_complete",
+        "headers",
+        "keep_alive",
+        "started",
+        "status",
+    )
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)

@@ -30,7 +30,18 @@ class OpenAIStream:
     After each `feed`, `failure` may be set: what `feed` returned still goes out, then the failure, then nothing.
     """
 
-    __slots__ = ("_attentive", "_choices", "_keep_usage", "_splitter", "failure", "finish_reason", "finished", "model", "spoke", "usage")
+    __slots__ = (
+        "_attentive",
+        "_choices",
+        "_keep_usage",
+        "_splitter",
+        "failure",
+        "finish_reason",
+        "finished",
+        "model",
+        "spoke",
+        "usage",
+    )
 
     def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
         self._splitter = sse.FrameSplitter()
@@ -92,7 +103,9 @@ class OpenAIStream:
         except orjson.JSONDecodeError:
             event = None
         if not isinstance(event, dict):
-            self.failure = UpstreamBroke("The engine sent an event that is not JSON.", "エンジンがJSONではないイベントを送りました。")
+            self.failure = UpstreamBroke(
+                "The engine sent an event that is not JSON.", "エンジンがJSONではないイベントを送りました。"
+            )
             return b""
         if event.get("error"):
             self.failure = engine_error(500, event)
@@ -137,4 +150,6 @@ def _says_something(choice: dict[str, Any]) -> bool:
     delta = choice.get("delta")
     if not isinstance(delta, dict):
         return False
-    return bool(delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls"))
+    return bool(
+        delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls")
+    )

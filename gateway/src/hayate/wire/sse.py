@@ -45,7 +45,9 @@ class FrameSplitter:
         end = max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
         self._tail = data[end:]
         if len(self._tail) > MAX_FRAME_BYTES:
-            raise UpstreamBroke("The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。")
+            raise UpstreamBroke(
+                "The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。"
+            )
         return data[:end]
 
 

@@ -1,0 +1,134 @@
+"""Who may call. One rule for every way a key can come: `Authorization: Bearer`, `x-api-key`, `api-key`, or a browser's session
+cookie that was bought with the key once.
+
+Keys are compared as SHA-256 digests in constant time; a wrong key and a missing key are the same 401. The session cookie is
+HttpOnly and SameSite=Strict, signed with a secret derived from the key, and holds nothing but its expiry: rotating the key
+ends every session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+
+from hayate.api.relay_response import Headers
+from hayate.errors import NotAllowed, NotAuthenticated
+
+COOKIE = "hayate_session"
+SESSION_S = 7 * 24 * 3600
+KEY_FILE = "api_key"
+MIN_KEY_CHARS = 16
+
+
+class KeyFileError(Exception):
+    """The key file can't be read or written; the text is one line."""
+
+
+def ensure_key(data: Path, env: Mapping[str, str] = os.environ) -> tuple[str, bool]:
+    """The gateway's key and whether it was made just now: `HAYATE_API_KEY`, else `<data>/api_key`, else a new one kept there
+    with mode 0600. Raises KeyFileError.
+    """
+    given = env.get("HAYATE_API_KEY", "").strip()
+    if given:
+        if len(given) < MIN_KEY_CHARS or not given.isascii() or not given.isprintable() or " " in given:
+            raise KeyFileError(
+                f"HAYATE_API_KEY must be at least {MIN_KEY_CHARS} printable ASCII characters without spaces."
+            )
+        return given, False
+    path = data / KEY_FILE
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        kept = path.read_text(encoding="ascii").strip() if path.exists() else ""
+        if kept:
+            if path.stat().st_mode & 0o077:
+                path.chmod(0o600)
+            return kept, False
+        return write_key(data), True
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeyFileError(
+            f"{path}: {getattr(error, 'strerror', None) or 'not a key file'}; set HAYATE_API_KEY or make the folder writable."
+        ) from None
+
+
+def write_key(data: Path) -> str:
+    """Makes a new key and keeps it, replacing any before it in one step."""
+    key = "sk-hayate-" + secrets.token_urlsafe(32)
+    fresh = data / f".{KEY_FILE}.{os.getpid()}"
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        file.write(key + "\n")
+    fresh.replace(data / KEY_FILE)
+    return key
+
+
+class Authenticator:
+    """Checks requests against the one key. One per gateway."""
+
+    def __init__(self, key: str, *, wall_clock: Callable[[], float] = time.time) -> None:
+        self._digest = hashlib.sha256(key.encode()).digest()
+        self._secret = hmac.digest(self._digest, b"hayate session", "sha256")
+        self._wall_clock = wall_clock
+
+    def check(self, headers: Headers) -> str:
+        """The name of the caller's key, for logs. Raises NotAuthenticated; NotAllowed for a cookie sent by another site."""
+        cookie: bytes | None = None
+        for name, value in headers:
+            if name == b"authorization":
+                if value[:7].lower() == b"bearer " and self.is_key(value[7:].strip()):
+                    return "main"
+            elif name in (b"x-api-key", b"api-key"):
+                if self.is_key(value.strip()):
+                    return "main"
+            elif name == b"cookie":
+                cookie = value
+        if cookie is not None and self._session(cookie):
+            _same_origin(headers)
+            return "session"
+        raise NotAuthenticated(
+            "A valid API key is needed: 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
+            "有効なAPIキーが必要です。'Authorization: Bearer <キー>' または 'x-api-key: <キー>' を付けてください。",
+        )
+
+    def is_key(self, presented: bytes) -> bool:
+        """Whether this is the key, in constant time."""
+        return hmac.compare_digest(hashlib.sha256(presented).digest(), self._digest)
+
+    def new_session(self) -> str:
+        """A cookie's value."""
+        expires = str(int(self._wall_clock()) + SESSION_S)
+        return f"{expires}.{self._sign(expires)}"
+
+    def _session(self, cookie: bytes) -> bool:
+        try:
+            morsel = SimpleCookie(cookie.decode("latin-1")).get(COOKIE)
+        except CookieError:
+            return False
+        if morsel is None:
+            return False
+        expires, _, signature = morsel.value.partition(".")
+        if not hmac.compare_digest(signature.encode("latin-1", "replace"), self._sign(expires).encode()):
+            return False
+        return int(expires) > self._wall_clock()
+
+    def _sign(self, expires: str) -> str:
+        return hmac.new(self._secret, expires.encode("latin-1", "replace"), "sha256").hexdigest()
+
+
+def _same_origin(headers: Headers) -> None:
+    """A cookie counts only for our own page: browsers say where a request comes from, in two ways."""
+    found = dict(headers)
+    site = found.get(b"sec-fetch-site")
+    origin = found.get(b"origin")
+    elsewhere = site is not None and site not in (b"same-origin", b"none")
+    if origin is not None and origin != b"null":
+        elsewhere = elsewhere or origin.partition(b"://")[2] != found.get(b"host")
+    if elsewhere or origin == b"null":
+        raise NotAllowed(
+            "A session works for this gateway's own page only; other sites need a key.",
+            "セッションはこのゲートウェイのページからのみ使えます。他のサイトからはキーが必要です。",
+        )

@@ -1,0 +1,135 @@
+"""How an error is told: one renderer per dialect, whole and inside a stream, English or Japanese as the caller reads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Protocol
+
+import orjson
+
+from hayate.api.relay_response import Headers
+from hayate.errors import GatewayError, Overloaded
+from hayate.wire import sse
+
+JSON: Headers = [(b"content-type", b"application/json")]
+
+
+class Dialect(Protocol):
+    """One client-facing wire format's errors."""
+
+    def body(self, error: GatewayError, language: str) -> bytes:
+        """The JSON body of an error answer."""
+
+    def status(self, error: GatewayError) -> int:
+        """Its status."""
+
+    def frame(self, error: GatewayError, language: str) -> bytes:
+        """The event that ends a stream which has begun."""
+
+
+def openai_error(error: GatewayError, language: str) -> dict[str, Any]:
+    """OpenAI's error object."""
+    return {"error": {"message": error.text(language), "type": error.type, "param": error.param, "code": error.code}}
+
+
+class OpenAIDialect:
+    """`{"error":{message,type,param,code}}`; in a stream a `data:` event with the same."""
+
+    def body(self, error: GatewayError, language: str) -> bytes:
+        """The JSON body."""
+        return orjson.dumps(openai_error(error, language))
+
+    def status(self, error: GatewayError) -> int:
+        """As the error says."""
+        return error.status
+
+    def frame(self, error: GatewayError, language: str) -> bytes:
+        """A plain event."""
+        return sse.render(self.body(error, language))
+
+
+class GenerateDialect(OpenAIDialect):
+    """/generate_stream: the same body; in a stream `event: error`."""
+
+    def frame(self, error: GatewayError, language: str) -> bytes:
+        """A named event, because EventSource has listeners by name."""
+        return sse.render(self.body(error, language), event="error")
+
+
+class ResponsesDialect(OpenAIDialect):
+    """/v1/responses: the same body; in a stream an `error` event of its own shape."""
+
+    def frame(self, error: GatewayError, language: str) -> bytes:
+        """OpenAI's ResponseErrorEvent."""
+        event = {
+            "type": "error",
+            "code": error.code,
+            "message": error.text(language),
+            "param": error.param,
+            "sequence_number": 0,
+        }
+        return sse.render(orjson.dumps(event), event="error")
+
+
+class AnthropicDialect:
+    """`{"type":"error","error":{type,message}}`; overload is 529 there."""
+
+    _TYPES: ClassVar = {
+        400: "invalid_request_error",
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        501: "not_found_error",
+        503: "overloaded_error",
+        504: "timeout_error",
+    }  # fmt: skip
+
+    def body(self, error: GatewayError, language: str) -> bytes:
+        """The JSON body."""
+        kind = self._TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
+        return orjson.dumps({"type": "error", "error": {"type": kind, "message": error.text(language)}})
+
+    def status(self, error: GatewayError) -> int:
+        """529 for overload, as Anthropic's clients expect."""
+        return 529 if isinstance(error, Overloaded) else error.status
+
+    def frame(self, error: GatewayError, language: str) -> bytes:
+        """`event: error`."""
+        return sse.render(self.body(error, language), event="error")
+
+
+OPENAI = OpenAIDialect()
+GENERATE = GenerateDialect()
+RESPONSES = ResponsesDialect()
+ANTHROPIC = AnthropicDialect()
+
+
+def error_headers(error: GatewayError) -> Headers:
+    """What goes with an error: when to come back, and how to authenticate."""
+    headers: Headers = [*JSON]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    if error.status in (408, 413, 431):
+        headers.append((b"connection", b"close"))
+    return headers
+
+
+def language_of(headers: Headers) -> str:
+    """`ja` when Accept-Language puts Japanese first, else `en`."""
+    for name, value in headers:
+        if name == b"accept-language":
+            best, best_q = "en", 0.0
+            for part in value.decode("latin-1").split(","):
+                tag, _, rest = part.strip().partition(";")
+                try:
+                    q = float(rest.strip().removeprefix("q=") or 1)
+                except ValueError:
+                    q = 0.0
+                if q > best_q and tag[:2].lower() in ("en", "ja"):
+                    best, best_q = tag[:2].lower(), q
+            return best
+    return "en"

@@ -1,0 +1,149 @@
+"""What every relayed endpoint does around its own part: who is it, may they, read the body, tell errors, keep the record.
+
+A raw ASGI application per endpoint: FastAPI's dependency injection and response classes cost more than the relaying (PERF
+figures in bench/README.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from starlette.types import Receive, Scope, Send
+
+from hayate.api.auth import Authenticator
+from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
+from hayate.api.relay_response import Client, ClientGone, Headers
+from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
+from hayate.policy.limits import Allowance, RateLimit
+from hayate.relay import Relay
+from hayate.telemetry import CallRecord, Telemetry
+from hayate.wire.checks import Caps
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+
+@dataclass(slots=True)
+class Gateway:
+    """What the endpoints share; built in `app`'s lifespan, read from the request's state."""
+
+    relay: Relay
+    auth: Authenticator
+    telemetry: Telemetry
+    caps: Caps
+    max_body_bytes: int
+    heartbeat_s: float
+    client_stall_s: float
+    requests_per_minute: int | None = None
+    burst: int | None = None
+    limits: dict[str, RateLimit] = field(default_factory=dict)
+    _prefix: str = field(default_factory=lambda: os.urandom(6).hex())
+    _count: int = 0
+
+    def new_id(self) -> str:
+        """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id."""
+        self._count += 1
+        return f"{self._prefix}{self._count:08x}"
+
+    def allowance(self, key: str, now: float) -> Allowance | None:
+        """Counts a request against its key's limit; None when there is none. Raises RateLimited."""
+        if self.requests_per_minute is None:
+            return None
+        limit = self.limits.get(key)
+        if limit is None:
+            limit = self.limits[key] = RateLimit(self.requests_per_minute, self.burst)
+        return limit.take(now)
+
+
+Handle = Callable[[Gateway, Client, CallRecord], Awaitable[None]]
+
+
+class RelayEndpoint:
+    """One relayed path: `handle` is its own part."""
+
+    def __init__(self, name: str, handle: Handle, dialect: Dialect = OPENAI) -> None:
+        self.name = name
+        self._handle = handle
+        self._dialect = dialect
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one call."""
+        gateway: Gateway = scope["state"]["gateway"]
+        now = gateway.relay.now
+        client = Client(scope, receive, send, heartbeat_s=gateway.heartbeat_s)
+        record = CallRecord(gateway.new_id(), self.name, now())
+        shown_id = _given_id(client) or record.request_id.encode()
+        client.answer_headers.append((b"x-request-id", shown_id))
+        try:
+            record.key = gateway.auth.check(client.headers)
+            _count_request(gateway, client, record.key, now())
+            await self._handle(gateway, client, record)
+            record.status = record.status or 200
+        except GatewayError as error:
+            await self._tell(client, record, error)
+        except ClientGone:
+            record.status = CLIENT_CLOSED
+        except asyncio.CancelledError:
+            if client.gone:
+                record.status = CLIENT_CLOSED
+                return
+            self._break_off(client, record)
+            raise
+        finally:
+            if not record.status:
+                record.status, record.error = 500, "server_error"
+            gateway.telemetry.finish(record, now())
+
+    def _break_off(self, client: Client, record: CallRecord) -> None:
+        """The drain's time is over: the stream that still runs is told so."""
+        error = ShuttingDown(
+            "The gateway is shutting down. Ask again.",
+            "ゲートウェイが停止します。もう一度お試しください。",
+            retry_after_s=1,
+        )
+        record.status, record.error = error.status, error.code
+        if client.started and client.events:
+            client.write(self._dialect.frame(error, language_of(client.headers)))
+
+    async def _tell(self, client: Client, record: CallRecord, error: GatewayError) -> None:
+        """The error in the caller's dialect: a status before the answer has begun, an event after, a cut when neither fits."""
+        language = language_of(client.headers)
+        record.status, record.error = self._dialect.status(error), error.code or error.type
+        await client.settled()
+        if not client.started:
+            await client.respond(record.status, error_headers(error), self._dialect.body(error, language))
+        elif client.events:
+            client.write(self._dialect.frame(error, language))
+            await client.end_stream()
+        else:
+            client.cut()
+
+
+def _given_id(client: Client) -> bytes | None:
+    given = client.header(b"x-request-id")
+    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
+
+
+def _count_request(gateway: Gateway, client: Client, key: str, now: float) -> None:
+    allowance = gateway.allowance(key, now)
+    if allowance is None:
+        return
+    client.answer_headers += limit_headers(allowance)
+    if allowance.retry_after_s:
+        raise RateLimited(
+            f"This key may make {allowance.limit} requests a minute. Try again in {allowance.retry_after_s:.1f} s.",
+            f"このキーは1分間に{allowance.limit}回までです。{allowance.retry_after_s:.1f}秒後にお試しください。",
+            retry_after_s=allowance.retry_after_s,
+        )
+
+
+def limit_headers(allowance: Allowance) -> Headers:
+    """OpenAI's `x-ratelimit-*`; the reset is a duration such as `1.5s`."""
+    return [
+        (b"x-ratelimit-limit-requests", b"%d" % allowance.limit),
+        (b"x-ratelimit-remaining-requests", b"%d" % allowance.remaining),
+        (b"x-ratelimit-reset-requests", f"{allowance.reset_s:.3g}s".encode()),
+    ]

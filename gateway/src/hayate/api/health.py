@@ -1,0 +1,108 @@
+"""Liveness, honest readiness, metrics, and the list of models."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hayate.api.dialects import OPENAI, error_headers, language_of
+from hayate.api.endpoint import Gateway
+from hayate.errors import UnknownModel
+from hayate.policy.routing import resolve
+from hayate.pool import Deployment
+
+_STARTED = int(time.time())
+
+
+async def live(_: Request) -> Response:
+    """GET /health: the process answers, whatever its engines do."""
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503."""
+    relay = _gateway(request).relay
+    now = relay.now()
+    deployments = {
+        each.name: {
+            "ready": each.ready(now),
+            "replicas": [
+                {"healthy": replica.health.ready(now), "in_flight": replica.in_flight} for replica in each.replicas
+            ],
+        }
+        for each in relay.fleet.deployments.values()
+    }
+    good = relay.fleet.ready(now)
+    return JSONResponse(
+        {"status": "ready" if good else "not_ready", "deployments": deployments}, status_code=200 if good else 503
+    )
+
+
+async def metrics(request: Request) -> Response:
+    """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
+    gateway = _gateway(request)
+    gateway.auth.check(request.scope["headers"])
+    return Response(gateway.telemetry.expose(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def list_models(request: Request) -> Response:
+    """GET /v1/models: aliases first, then deployments."""
+    gateway = _gateway(request)
+    gateway.auth.check(request.scope["headers"])
+    return JSONResponse({"object": "list", "data": _models(gateway)})
+
+
+async def show_model(request: Request) -> Response:
+    """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own."""
+    gateway = _gateway(request)
+    gateway.auth.check(request.scope["headers"])
+    wanted = request.path_params["model"]
+    for model in _models(gateway):
+        if model["id"] == wanted:
+            return JSONResponse(model)
+    fleet = gateway.relay.fleet
+    try:
+        target = resolve(wanted, fleet.aliases, {each.name: each.models for each in fleet.deployments.values()})[0]
+    except UnknownModel as error:
+        return Response(
+            OPENAI.body(error, language_of(request.scope["headers"])),
+            error.status,
+            headers={key.decode(): value.decode() for key, value in error_headers(error)},
+        )
+    return JSONResponse(_model(wanted, "served_model", [fleet.deployments[target]], gateway.relay.now()))
+
+
+def _models(gateway: Gateway) -> list[dict[str, Any]]:
+    fleet, now = gateway.relay.fleet, gateway.relay.now()
+    aliases = [
+        _model(alias, "alias", [fleet.deployments[target] for target in targets], now)
+        for alias, targets in fleet.aliases.items()
+    ]
+    return aliases + [_model(each.name, "deployment", [each], now) for each in fleet.deployments.values()]
+
+
+def _model(name: str, kind: str, targets: list[Deployment], now: float) -> dict[str, Any]:
+    first = targets[0]
+    return {
+        "id": name,
+        "object": "model",
+        "created": _STARTED,
+        "owned_by": "hayate",
+        "hayate": {
+            "kind": kind,
+            "engine": first.backend.name,
+            "model": first.served_model,
+            "targets": [each.name for each in targets],
+            "ready": any(each.ready(now) for each in targets),
+            "context_tokens": first.context_tokens,
+        },
+    }
+
+
+def _gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.scope["state"]["gateway"]
+    return gateway

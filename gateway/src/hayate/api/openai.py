@@ -1,0 +1,104 @@
+"""OpenAI's dialect: /v1/chat/completions and /v1/completions. The paths that are only passed through are in `relayed`."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import orjson
+
+from hayate.api.dialects import JSON
+from hayate.api.endpoint import Gateway
+from hayate.api.relay_response import Client
+from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
+from hayate.pump import Pump
+from hayate.relay import Answer, Call, output_tokens
+from hayate.telemetry import CallRecord
+from hayate.wire import checks, sse
+from hayate.wire.assemble import Assembler
+
+Fields = dict[str, Any]
+Kind = Literal["chat", "text"]
+
+
+async def create_chat_completion(gateway: Gateway, client: Client, record: CallRecord) -> None:
+    """POST /v1/chat/completions"""
+    fields = checks.parse_object(await client.body(gateway.max_body_bytes))
+    checks.check_chat(fields, gateway.caps)
+    await _complete(gateway, client, record, fields, "chat")
+
+
+async def create_completion(gateway: Gateway, client: Client, record: CallRecord) -> None:
+    """POST /v1/completions"""
+    fields = checks.parse_object(await client.body(gateway.max_body_bytes))
+    checks.check_completion(fields, gateway.caps)
+    await _complete(gateway, client, record, fields, "text")
+
+
+async def _complete(gateway: Gateway, client: Client, record: CallRecord, fields: Fields, kind: Kind) -> None:
+    """One completion: streamed, whole, or assembled from a stream that only we asked for."""
+    record.stream = bool(fields.get("stream"))
+    call = completion_call(record, fields, kind)
+    with client.watched():
+        if record.stream:
+            client.expect_stream()
+        answer = await gateway.relay.open(call)
+        try:
+            if record.stream:
+                await stream_completion(gateway, client, answer, _decoder(answer.backend, fields, kind))
+            elif answer.backend.always_streams:
+                await _assemble(gateway, client, answer, fields, kind)
+            else:
+                whole = await answer.whole()
+                await client.respond(200, JSON, whole.body)
+        finally:
+            answer.close()
+
+
+def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
+    """The call for a completion's fields, whichever adapter will render it."""
+    record.model = fields.get("model") or "default"
+
+    def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
+        sent = fields if fields.get("stream") or not backend.always_streams else {**fields, "stream": True}
+        return backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
+
+    return Call(record, fields.get("model"), render, output_tokens(fields))
+
+
+async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:
+    """The answer as server-sent events."""
+    await client.start_stream()
+    await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+    await client.end_stream()
+
+
+async def _assemble(gateway: Gateway, client: Client, answer: Answer, fields: Fields, kind: Kind) -> None:
+    """The whole answer, from the engine's stream."""
+    asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
+    parts = _Parts(chat=kind == "chat")
+    await answer.pump(_decoder(answer.backend, asked, kind), parts, client_stall_s=gateway.client_stall_s)
+    await client.respond(200, JSON, orjson.dumps(parts.assembler.answer()))
+
+
+def _decoder(backend: Backend, fields: Fields, kind: Kind) -> StreamDecoder:
+    return backend.chat_decoder(fields) if kind == "chat" else backend.completion_decoder(fields)
+
+
+class _Parts:
+    """A sink that assembles."""
+
+    def __init__(self, *, chat: bool) -> None:
+        self.assembler = Assembler(chat=chat)
+
+    def write(self, data: bytes) -> None:
+        """Whole events."""
+        for frame in sse.frames(data):
+            event = sse.data_of(frame)
+            if event is not None and event.strip() != b"[DONE]":
+                self.assembler.add(orjson.loads(event))
+
+    def attach(self, pump: Pump | None) -> None:
+        """Memory is never full: the answer is bounded by the model's context."""
+
+    def give_up(self) -> None:
+        """Never asked to."""

@@ -1,0 +1,289 @@
+"""The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
+
+A stream's bytes go straight to the client's transport, in chunked framing, when the server lends it out (`server`); the start
+and the end of the response still go through ASGI, so the server keeps its state. On another server the same calls fall back to
+ASGI `send`. A client that leaves cancels the task that serves it, whatever that task awaits: queue, connect, prefill or stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from starlette.types import Message, Receive, Scope, Send
+
+from hayate.errors import BodyTooLarge
+from hayate.pump import Pump, Sink
+from hayate.wire import sse
+
+EXTENSION = "hayate.transport"
+
+Headers = list[tuple[bytes, bytes]]
+SSE_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class ClientGone(Exception):  # noqa: N818  not an error: see `errors`
+    """The client left before its request was whole."""
+
+
+class Lent(Protocol):
+    """What `server` lends out: the client's own connection."""
+
+    call: LentCall | None
+
+    def write(self, data: bytes) -> None:
+        """Writes bytes to the client now."""
+
+    def keep_reading(self) -> None:
+        """Reads on, so that the client's leaving is seen."""
+
+    def abort(self) -> None:
+        """Cuts the connection."""
+
+
+class LentCall(Protocol):
+    """Whom the connection tells."""
+
+    def client_gone(self) -> None:
+        """The connection was lost."""
+
+    def client_full(self) -> None:
+        """The client does not read as fast as we write."""
+
+    def client_drained(self) -> None:
+        """It has caught up."""
+
+
+class Client(Sink):
+    """One per call."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat_s: float) -> None:
+        self.scope = scope
+        self.headers: Headers = scope["headers"]
+        self.answer_headers: Headers = []
+        self.started = False
+        self.events = False
+        self.gone = False
+        self.full = False
+        self._receive = receive
+        self._send = send
+        self._lent: Lent | None = scope.get("extensions", {}).get(EXTENSION)
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[Any] | None = None
+        self._pump: Pump | None = None
+        self._heartbeat_s = heartbeat_s
+        self._last_write = self._loop.time()
+        self._beat: asyncio.TimerHandle | None = None
+        self._starting: asyncio.Task[None] | None = None
+        self._backlog: _Backlog | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """The request's header `name` (lower case)."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    async def body(self, limit: int) -> bytes:
+        """The whole request body. Raises BodyTooLarge, before reading when its length is declared; ClientGone."""
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            size += len(part)
+            if size > limit:
+                raise _too_large(limit)
+            if not message.get("more_body", False):
+                return b"".join((*parts, part)) if parts else part
+            parts.append(part)
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Within, a client that leaves cancels this task. The request's body must have been read."""
+        self._task = asyncio.current_task()
+        watcher: asyncio.Task[None] | None = None
+        if self._lent is not None:
+            self._lent.call = self
+            self._lent.keep_reading()
+        else:
+            watcher = self._loop.create_task(self._watch())
+        try:
+            yield
+        finally:
+            self._task = None
+            if self._lent is not None:
+                self._lent.call = None
+            if watcher is not None:
+                watcher.cancel()
+            if self._beat is not None:
+                self._beat.cancel()
+                self._beat = None
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer."""
+        self.started = True
+        headers = [*headers, *self.answer_headers, (b"content-length", b"%d" % len(body))]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    def expect_stream(self) -> None:
+        """From now on the client gets a `: ping` whenever nothing has flowed for `heartbeat_s`: in the queue, during a cold
+        start, in prefill, between tokens. The first one commits the response to 200.
+        """
+        self._beat = self._loop.call_later(self._heartbeat_s, self._heartbeat)
+
+    async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
+        """The head of a streamed answer; SSE's unless `headers` says otherwise."""
+        await self.settled()
+        if self.started:
+            return
+        self.started = True
+        self.events = headers is None
+        headers = [*(SSE_HEADERS if headers is None else headers), *self.answer_headers]
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        if self._lent is None:
+            self._backlog = _Backlog(self._send, self)
+
+    async def settled(self) -> None:
+        """Waits for a heartbeat that is just starting the response: from then on it has begun."""
+        if self._starting is not None:
+            await self._starting
+
+    async def end_stream(self) -> None:
+        """The proper end of a streamed answer."""
+        if self._backlog is not None:
+            await self._backlog.flushed()
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def cut(self) -> None:
+        """An improper end, for a body that has no way to say that it broke."""
+        self._task = None
+        if self._lent is not None:
+            self._lent.abort()
+
+    # The sink.
+
+    def write(self, data: bytes) -> None:
+        """Sends a piece of the stream, one chunk of HTTP's chunked framing."""
+        self._last_write = self._loop.time()
+        if self._lent is not None:
+            self._lent.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._backlog is not None:
+            self._backlog.add(data)
+
+    def attach(self, pump: Pump | None) -> None:
+        """Whom to tell about being full and drained."""
+        self._pump = pump
+        if pump is not None and self.full:
+            pump.pause()
+
+    def give_up(self) -> None:
+        """The client has not read for too long."""
+        if self._lent is not None:
+            self._lent.abort()
+        else:
+            self.client_gone()
+
+    # What the connection says.
+
+    def client_gone(self) -> None:
+        """The client left: whatever its task awaits is cancelled."""
+        self.gone = True
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def client_full(self) -> None:
+        """The client does not read as fast as we write."""
+        self.full = True
+        if self._pump is not None:
+            self._pump.pause()
+
+    def client_drained(self) -> None:
+        """It has caught up."""
+        self.full = False
+        if self._pump is not None:
+            self._pump.resume()
+
+    def _heartbeat(self) -> None:
+        quiet_s = self._loop.time() - self._last_write
+        if quiet_s >= self._heartbeat_s - 0.01:
+            if self.started:
+                self.write(sse.PING)
+            elif self._starting is None:
+                self._starting = self._loop.create_task(self._start_early())
+            quiet_s = 0.0
+        self._beat = self._loop.call_later(self._heartbeat_s - quiet_s, self._heartbeat)
+
+    async def _start_early(self) -> None:
+        self.started = self.events = True
+        await self._send(
+            {"type": "http.response.start", "status": 200, "headers": [*SSE_HEADERS, *self.answer_headers]}
+        )
+        if self._lent is None:
+            self._backlog = _Backlog(self._send, self)
+        self.write(sse.PING)
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.client_gone()
+
+
+class _Backlog:
+    """Writes through ASGI `send`, for servers that lend nothing: what is written waits here for a task that sends it."""
+
+    HIGH_WATER_BYTES = 65536
+
+    def __init__(self, send: Send, client: Client) -> None:
+        self._send = send
+        self._client = client
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._wake = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+        self._task = asyncio.create_task(self._run())
+
+    def add(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        self._empty.clear()
+        self._wake.set()
+        if self._size > self.HIGH_WATER_BYTES and not self._client.full:
+            self._client.client_full()
+
+    async def flushed(self) -> None:
+        await self._empty.wait()
+        self._task.cancel()
+
+    async def _run(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            data, self._parts, self._size = b"".join(self._parts), [], 0
+            message: Message = {"type": "http.response.body", "body": data, "more_body": True}
+            await self._send(message)
+            if not self._parts:
+                self._empty.set()
+                if self._client.full:
+                    self._client.client_drained()
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(
+        f"The request body is over {limit} bytes (server.max_body_bytes).",
+        f"リクエスト本文が上限（{limit}バイト）を超えています。",
+    )

@@ -1,0 +1,50 @@
+"""A browser's sign-in: the key is POSTed once and becomes an HttpOnly cookie, because EventSource can't send headers."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from hayate.api.auth import COOKIE, SESSION_S
+from hayate.api.endpoint import Gateway
+from hayate.api.relay_response import Client
+from hayate.errors import NotAuthenticated
+from hayate.wire.checks import parse_object
+
+MAX_SESSION_BODY_BYTES = 4096
+
+
+async def sign_in(request: Request) -> Response:
+    """POST /session {"key": …}: 204 and the cookie, or 401."""
+    gateway: Gateway = request.scope["state"]["gateway"]
+    client = Client(request.scope, request.receive, request._send, heartbeat_s=gateway.heartbeat_s)
+    key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
+    if not isinstance(key, str) or not gateway.auth.is_key(key.strip().encode("utf-8", "replace")):
+        raise NotAuthenticated(
+            "This is not the key. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
+        )
+    response = Response(status_code=204)
+    response.set_cookie(
+        COOKIE,
+        gateway.auth.new_session(),
+        max_age=SESSION_S,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return response
+
+
+async def show_session(request: Request) -> Response:
+    """GET /session: whether the browser is signed in."""
+    gateway: Gateway = request.scope["state"]["gateway"]
+    gateway.auth.check(request.scope["headers"])
+    return JSONResponse({"signed_in": True})
+
+
+async def sign_out(_: Request) -> Response:
+    """DELETE /session: takes the cookie back."""
+    response = Response(status_code=204)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    return response

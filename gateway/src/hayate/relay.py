@@ -1,0 +1,270 @@
+"""The life of one call, in two phases.
+
+Before the engine's answer has a head, a failure has a status code, and the call may go to another replica if the engine has
+seen nothing of it: that is `Relay.open`. After that nothing is retried; a failure ends what has been sent: that is the
+`Answer`. The line between the two is where `open` returns.
+
+    (1) the route: deployments behind the model's name, tried in order
+    (2) a place at the deployment: in, queued or refused
+    (3) the replica with the fewest calls in flight
+    (4) connect, send, wait for the head
+    (5) a failure that the engine saw nothing of goes back to (3), then to (1), within the retry budget
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
+from hayate.backends.transport import Exchange, UpstreamRequest
+from hayate.errors import InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError, UpstreamTimeout
+from hayate.policy.retries import RetryBudget
+from hayate.pool import Deployment, Fleet, Replica, blame
+from hayate.pump import Pump, Sink
+from hayate.telemetry import CallRecord, notice
+
+MAX_ERROR_BYTES = 64 * 1024
+
+Render = Callable[[Backend, str | None], UpstreamRequest]
+"""Makes the upstream request for the adapter and served model of the deployment that was chosen."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One client request on its way to an engine. `model` is the name the client sent."""
+
+    record: CallRecord
+    model: str | None
+    render: Render
+    max_tokens: int | None = None
+
+
+class Answer:
+    """An engine's answer under way; holds a place at the deployment and the replica until it is closed."""
+
+    __slots__ = ("_closed", "_relay", "deployment", "exchange", "record", "replica", "sent_at")
+
+    def __init__(
+        self,
+        relay: Relay,
+        deployment: Deployment,
+        replica: Replica,
+        exchange: Exchange,
+        record: CallRecord,
+        sent_at: float,
+    ) -> None:
+        self._relay = relay
+        self._closed = False
+        self.deployment = deployment
+        self.replica = replica
+        self.exchange = exchange
+        self.record = record
+        self.sent_at = sent_at
+
+    @property
+    def backend(self) -> Backend:
+        """The adapter that reads this answer."""
+        return self.deployment.backend
+
+    async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
+        """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
+        record = self.record
+        pump = Pump(
+            self.exchange,
+            decoder,
+            sink,
+            self.deployment.spec.timeouts,
+            client_stall_s=client_stall_s,
+            started=self.sent_at,
+        )
+        try:
+            await pump.run()
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        finally:
+            record.usage = decoder.usage
+            record.finish_reason = decoder.finish_reason
+            if pump.first_delta_at:
+                record.ttft_s = pump.first_delta_at - record.started
+        self._succeeded()
+
+    async def whole(self) -> WholeAnswer:
+        """Reads a non-streaming answer. Raises GatewayError."""
+        raw = await self.read()
+        try:
+            whole = self.backend.whole_answer(raw)
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        self.record.usage = whole.usage
+        self.record.finish_reason = whole.finish_reason
+        return whole
+
+    async def read(self) -> bytes:
+        """The answer's body. Raises UpstreamError, also when it takes longer than the silence or the total allows."""
+        limits = self.deployment.spec.timeouts
+        try:
+            async with asyncio.timeout(min(limits.silence_s, limits.total_s or limits.silence_s)):
+                raw = await self.exchange.read()
+        except TimeoutError:
+            error: UpstreamError = _body_timeout(limits.silence_s)
+            self._failed(error)
+            raise error from None
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        self._succeeded()
+        return raw
+
+    def close(self) -> None:
+        """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
+        if not self._closed:
+            self._closed = True
+            self.exchange.close()
+            self.replica.in_flight -= 1
+            self.deployment.leave()
+
+    def _succeeded(self) -> None:
+        self.replica.health.succeeded(self._relay.now())
+
+    def _failed(self, error: UpstreamError) -> None:
+        self._relay.blame(self.replica, error)
+
+
+class Relay:
+    """Opens calls. One per gateway."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.fleet = fleet
+        self.now = time.monotonic
+        self._budget = RetryBudget()
+
+    async def open(self, call: Call) -> Answer:
+        """The first phase. Raises GatewayError; after it, the caller must close the answer."""
+        self._budget.called(self.now())
+        route = self.fleet.route(call.model)
+        for deployment in route:
+            try:
+                return await self._open_at(deployment, call)
+            except (Overloaded, UpstreamError) as error:
+                movable = isinstance(error, Overloaded) or error.safe_to_retry
+                if not movable or deployment is route[-1]:
+                    raise
+        raise UnknownModel("No deployment is configured.", "デプロイメントが設定されていません。")
+
+    def blame(self, replica: Replica, error: UpstreamError) -> None:
+        """Counts a failure against a replica, and says so when that throws it out."""
+        if blame(replica, error, self.now()):
+            notice(
+                "replica_ejected",
+                replica=replica.label,
+                for_s=round(replica.health.back_in_s(self.now()), 1),
+                reason=error.english,
+            )
+
+    async def _open_at(self, deployment: Deployment, call: Call) -> Answer:
+        record = call.record
+        record.deployment = deployment.name
+        check_length(call.max_tokens, deployment)
+        request = call.render(deployment.backend, deployment.served_model)
+        request.headers.append((b"x-request-id", record.request_id.encode()))
+        if not deployment.gate.try_enter():
+            waited_from = self.now()
+            try:
+                await deployment.enter()
+            finally:
+                record.queued_s += self.now() - waited_from
+        try:
+            return await self._try_replicas(deployment, request, record)
+        except BaseException:
+            deployment.leave()
+            raise
+
+    async def _try_replicas(self, deployment: Deployment, request: UpstreamRequest, record: CallRecord) -> Answer:
+        tried: set[Replica] = set()
+        last: UpstreamError | None = None
+        while True:
+            replica = deployment.choose(tried, self.now())
+            if replica is None:
+                raise last or deployment.no_replica(self.now())
+            record.replica = replica.label
+            record.attempts += 1
+            try:
+                return await self._attempt(deployment, replica, request, record)
+            except UpstreamError as error:
+                self.blame(replica, error)
+                if not error.safe_to_retry or not self._budget.allow(self.now()):
+                    raise
+                tried.add(replica)
+                last = error
+
+    async def _attempt(
+        self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord
+    ) -> Answer:
+        limits = deployment.spec.timeouts
+        first_byte_s = min(limits.first_byte_s, limits.total_s or limits.first_byte_s)
+        sent_at = self.now()
+        replica.in_flight += 1
+        try:
+            try:
+                exchange = await replica.pool.send(request, first_byte_s=first_byte_s)
+            except StaleConnection:
+                exchange = await replica.pool.send(request, first_byte_s=first_byte_s, fresh=True)
+            if exchange.status >= 400:
+                await self._refused(deployment, exchange)
+        except BaseException:
+            replica.in_flight -= 1
+            raise
+        return Answer(self, deployment, replica, exchange, record, sent_at)
+
+    async def _refused(self, deployment: Deployment, exchange: Exchange) -> None:
+        """Raises what the engine's error answer means."""
+        try:
+            async with asyncio.timeout(deployment.spec.timeouts.silence_s):
+                raw = await exchange.read()
+        except TimeoutError:
+            raise _body_timeout(deployment.spec.timeouts.silence_s) from None
+        finally:
+            exchange.close()
+        raise deployment.backend.error(
+            exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=_seconds(exchange.header(b"retry-after"))
+        )
+
+
+def check_length(max_tokens: int | None, deployment: Deployment) -> None:
+    """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
+    limit = deployment.context_tokens
+    if limit is not None and max_tokens is not None and max_tokens > limit:
+        raise InvalidRequest(
+            f"'max_tokens' is {max_tokens}, but the context of {deployment.name} is {limit} tokens in all.",
+            f"'max_tokens' が {max_tokens} ですが、{deployment.name} のコンテキストは全体で {limit} トークンです。",
+            param="max_tokens",
+        )
+
+
+def _body_timeout(limit_s: float) -> UpstreamError:
+    return UpstreamTimeout(
+        f"The engine's answer did not arrive within {limit_s:g} s (timeouts.silence_s).",
+        f"エンジンの回答が{limit_s:g}秒以内に届きませんでした（timeouts.silence_s）。",
+    )
+
+
+def _seconds(value: bytes | None) -> float | None:
+    try:
+        return min(max(float(value), 0.0), 86400.0) if value is not None else None
+    except ValueError:
+        return None
+
+
+def output_tokens(fields: dict[str, Any]) -> int | None:
+    """How many output tokens the request asks for, if it says."""
+    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
+        value = fields.get(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+    return None

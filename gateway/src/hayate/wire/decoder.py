@@ -1,0 +1,38 @@
+"""What reads an engine's stream: the seam between the pump, which moves bytes, and the dialects, which know them."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from hayate.errors import GatewayError
+from hayate.wire.usage import Usage
+
+
+class StreamDecoder(Protocol):
+    """Engine bytes in, client events out. One per call; holds that call's state."""
+
+    @property
+    def usage(self) -> Usage:
+        """What has been used so far."""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the engine stopped, once it has said so."""
+
+    @property
+    def spoke(self) -> bool:
+        """Whether any text has come: time to first token ends here."""
+
+    @property
+    def finished(self) -> bool:
+        """The answer is complete, as far as its dialect can tell."""
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """Set by `feed` or `end`: what they returned still goes out, then this, then nothing."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
+
+    def end(self) -> bytes:
+        """The engine's body has ended. Returns what the client is still owed; may set `failure`."""

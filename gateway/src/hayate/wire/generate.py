@@ -1,0 +1,148 @@
+"""The events of /generate_stream: `{"delta":…}` events with ids, `event: done`, `event: error`; read by a browser's EventSource."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+
+from hayate.errors import GatewayError, InvalidRequest
+from hayate.wire import sse
+from hayate.wire.decoder import StreamDecoder
+from hayate.wire.usage import Usage
+
+RETRY: Final = b"retry: 3000\n\n"
+_NUMBERS = {"temperature": float, "top_p": float, "max_tokens": int, "seed": int}
+_TEXTS = ("prompt", "model", "system")
+FIELDS = (*_TEXTS, *_NUMBERS, "stop")
+
+
+class GenerateStream:
+    """chat.completion.chunk events in, /generate_stream's events out. One per call; `stream_id` starts every event's id."""
+
+    __slots__ = ("_count", "_inner", "_model", "_stream_id", "_told")
+
+    def __init__(self, inner: StreamDecoder, *, stream_id: str, model: str) -> None:
+        self._inner = inner
+        self._stream_id = stream_id
+        self._model = model
+        self._count = 0
+        self._told = False
+
+    @property
+    def usage(self) -> Usage:
+        """As the engine's stream says."""
+        return self._inner.usage
+
+    @property
+    def finish_reason(self) -> str | None:
+        """As the engine's stream says."""
+        return self._inner.finish_reason
+
+    @property
+    def spoke(self) -> bool:
+        """As the engine's stream says."""
+        return self._inner.spoke
+
+    @property
+    def finished(self) -> bool:
+        """As the engine's stream says."""
+        return self._inner.finished
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """As the engine's stream says."""
+        return self._inner.failure
+
+    def feed(self, data: bytes) -> bytes:
+        """The engine's bytes as our events."""
+        return self._render(self._inner.feed(data))
+
+    def end(self) -> bytes:
+        """The engine's body has ended."""
+        return self._render(self._inner.end())
+
+    def _render(self, chunks: bytes) -> bytes:
+        out = [self._delta(frame) for frame in sse.frames(chunks)] if chunks else []
+        if self._inner.finished and not self._told and self._inner.failure is None:
+            self._told = True
+            out.append(self._done())
+        return b"".join(out)
+
+    def _delta(self, frame: bytes) -> bytes:
+        data = sse.data_of(frame)
+        if data is None:
+            return frame
+        if data.strip() == b"[DONE]":
+            return b""
+        choices = orjson.loads(data).get("choices")
+        delta = choices[0].get("delta") if choices else None
+        if not isinstance(delta, dict):
+            return b""
+        said: dict[str, Any] = {}
+        if delta.get("content"):
+            said["delta"] = delta["content"]
+        if reasoning := delta.get("reasoning") or delta.get("reasoning_content"):
+            said["reasoning"] = reasoning
+        if not said:
+            return b""
+        self._count += 1
+        return sse.render(orjson.dumps(said), event_id=f"{self._stream_id}-{self._count}")
+
+    def _done(self) -> bytes:
+        usage = self._inner.usage
+        counted = {
+            "prompt_tokens": usage.prompt_tokens,
+            "completion_tokens": usage.completion_tokens,
+            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        }
+        done = {"finish_reason": self._inner.finish_reason, "usage": counted, "model": self._model}
+        return sse.render(orjson.dumps(done), event="done")
+
+
+def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
+    """A query string's fields as the JSON body would have them. Raises InvalidRequest. `stop` may be given several times."""
+    fields: dict[str, Any] = {}
+    for name, text in pairs:
+        if name == "stop":
+            fields.setdefault("stop", []).append(text)
+        elif name in fields:
+            raise InvalidRequest(f"'{name}' is given twice.", f"'{name}' が2回指定されています。", param=name)
+        elif name in _NUMBERS:
+            try:
+                fields[name] = _NUMBERS[name](text)
+            except ValueError:
+                raise InvalidRequest(
+                    f"'{name}' must be a number, not {text[:40]!r}.", f"'{name}' は数値にしてください。", param=name
+                ) from None
+        else:
+            fields[name] = text
+    return fields
+
+
+def to_chat(fields: dict[str, Any]) -> dict[str, Any]:
+    """The request as a streaming chat completion. Raises InvalidRequest."""
+    for name in fields:
+        if name in ("key", "api_key", "apikey", "token", "access_token"):
+            raise InvalidRequest(
+                "A key does not belong in a URL or a form: sign in once with POST /session.",
+                "キーはURLに書かず、POST /session で一度サインインしてください。",
+                param=name,
+            )
+        if name not in FIELDS:
+            raise InvalidRequest(
+                f"'{name}' is not a field of /generate_stream; there are {', '.join(FIELDS)}.",
+                f"'{name}' は使えません。使える項目: {', '.join(FIELDS)}",
+                param=name,
+            )
+    for name in _TEXTS:
+        if fields.get(name) is not None and not isinstance(fields[name], str):
+            raise InvalidRequest(f"'{name}' must be a string.", f"'{name}' は文字列にしてください。", param=name)
+    prompt = fields.get("prompt")
+    if not prompt:
+        raise InvalidRequest("'prompt' is missing.", "'prompt' がありません。", param="prompt")
+    messages = [{"role": "user", "content": prompt}]
+    if fields.get("system"):
+        messages.insert(0, {"role": "system", "content": fields["system"]})
+    rest = {name: value for name, value in fields.items() if name not in _TEXTS and value is not None}
+    return {"messages": messages, "stream": True, **rest}
