@@ -63,7 +63,7 @@ class RequestError(GatewayError):
 
     status = 400
     type = "invalid_request_error"
-    code = None
+    code: str | None = None
 
 
 class InvalidRequest(RequestError):
@@ -168,7 +168,7 @@ class UpstreamError(GatewayError):
 
     status = 502
     type = "upstream_error"
-    code = "upstream_error"
+    code: str | None = "upstream_error"
     safe_to_retry: ClassVar[bool] = False
     counts_against_replica: ClassVar[bool] = True
 
