@@ -1,0 +1,93 @@
+"""A Discord bot that answers when it is mentioned, and lets its answer grow while the model writes.
+
+    pip install openai discord.py
+    HAYATE_API_KEY=… DISCORD_TOKEN=… python examples/discord_bot.py
+
+In Discord's developer portal the bot needs the "Message Content" intent.
+"""
+
+import os
+import re
+import time
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from openai import APIError, AsyncOpenAI
+
+SYSTEM = "あなたはDiscordの親切な助手です。簡潔に答えてください。"
+LONGEST_MESSAGE = 2000  # characters; Discord refuses more
+EDIT_EVERY_S = 1.2  # Discord allows about five edits in five seconds
+TURNS_KEPT = 10
+
+
+async def answer(gateway: AsyncOpenAI, turns: Sequence[dict[str, str]], model: str = "default") -> AsyncIterator[str]:
+    """The answer to the last of `turns`, as far as it has come: each text holds all of the one before."""
+    messages: Any = [{"role": "system", "content": SYSTEM}, *turns]
+    text = ""
+    stream = await gateway.chat.completions.create(model=model, messages=messages, stream=True, temperature=0.7)
+    async with stream:  # leaving early frees the engine
+        async for chunk in stream:
+            if chunk.choices and (delta := chunk.choices[0].delta.content):
+                text += delta
+                yield text
+
+
+def split_message(text: str, limit: int = LONGEST_MESSAGE) -> list[str]:
+    """`text` in pieces that Discord takes, cut at line breaks where there are any."""
+    pieces = []
+    while len(text) > limit:
+        cut = text.rfind("\n", 1, limit) + 1 or limit
+        pieces.append(text[:cut])
+        text = text[cut:]
+    return [*pieces, text]
+
+
+def build_bot(gateway: AsyncOpenAI) -> Any:
+    """The bot, ready for `run(token)`."""
+    import discord
+
+    intents = discord.Intents.default()
+    intents.message_content = True
+    # Model output must not be able to ping a whole server.
+    bot = discord.Client(intents=intents, allowed_mentions=discord.AllowedMentions.none())
+    memory: dict[int, deque[dict[str, str]]] = defaultdict(lambda: deque(maxlen=TURNS_KEPT))
+
+    @bot.event
+    async def on_message(message: discord.Message) -> None:
+        if message.author.bot or bot.user not in message.mentions:
+            return
+        turns = memory[message.channel.id]
+        turn = {"role": "user", "content": re.sub(rf"<@!?{bot.user.id}>", "", message.content).strip()}
+        turns.append(turn)
+        sent = await message.reply("…")
+        text, shown_at = "", time.monotonic()
+        try:
+            async for text in answer(gateway, list(turns)):
+                if time.monotonic() - shown_at > EDIT_EVERY_S:
+                    await sent.edit(content=split_message(text)[0])
+                    shown_at = time.monotonic()
+        except APIError as error:
+            turns.remove(turn)
+            await sent.edit(content=split_message(f"{text}\n⚠️ {error.message}")[0])
+            return
+        turns.append({"role": "assistant", "content": text})
+        first, *rest = split_message(text or "（回答は空でした）")
+        await sent.edit(content=first)
+        for piece in rest:
+            await message.channel.send(piece)
+
+    return bot
+
+
+def main() -> None:
+    """Connect to Discord and stay."""
+    gateway = AsyncOpenAI(
+        base_url=os.environ.get("HAYATE_URL", "http://127.0.0.1:8080") + "/v1",
+        api_key=os.environ["HAYATE_API_KEY"],
+    )
+    build_bot(gateway).run(os.environ["DISCORD_TOKEN"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""The page as a person uses it, and what the browser says about it behind the scenes."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+# Keeps each EventSource within reach, so that a test can ask whether it was closed.
+KEEP_SOURCES = """
+window.sources = [];
+window.EventSource = class extends EventSource {
+  constructor(...given) { super(...given); window.sources.push(this); }
+};
+"""
+CLOSED = 2
+
+
+class Tab:
+    """One tab on the gateway's page. `allowed` holds parts of console messages that the test expects."""
+
+    def __init__(self, url: str, context: BrowserContext, page: Page) -> None:
+        self.url = url
+        self.context = context
+        self.page = page
+        self.allowed = ["401 (Unauthorized)"]  # the browser's own line about GET /session before signing in
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("console", self._heard)
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        context.on("request", lambda request: self.requests.append(request.url))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    async def open(self) -> None:
+        await self.context.add_init_script(KEEP_SOURCES)
+        await self.page.goto(self.url)
+
+    async def sign_in(self, key: str) -> None:
+        await self.page.locator("#key").fill(key)
+        await self.page.locator("#key").press("Enter")
+
+    async def signed_in(self, key: str) -> None:
+        """Signs in and waits until the models are there."""
+        await self.sign_in(key)
+        await expect(self.page.locator("#model option")).not_to_have_count(0)
+
+    async def ask(self, question: str) -> Locator:
+        """Types a question, presses Enter, and gives its turn on the page."""
+        before = await self.page.locator(".turn").count()
+        await self.page.locator("#prompt").fill(question)
+        await self.page.locator("#prompt").press("Enter")
+        return self.page.locator(".turn").nth(before)
+
+    async def answered(self, turn: Locator, within_s: float = 30.0) -> str:
+        """The answer's text, once it is complete."""
+        await expect(turn).not_to_have_attribute("aria-busy", "true", timeout=within_s * 1000)
+        return await turn.locator(".answer").text_content() or ""
+
+    async def all_sources_closed(self) -> bool:
+        states: list[int] = await self.page.evaluate("sources.map((source) => source.readyState)")
+        return bool(states) and all(state == CLOSED for state in states)
+
+    async def set(self, name: str, value: str) -> None:
+        """Fills in one of the settings."""
+        if not await self.page.locator("#settings").evaluate("(settings) => settings.open"):
+            await self.page.locator("#settings summary").click()
+        await self.page.locator(f"#{name}").fill(value)
+
+    def check(self) -> None:
+        """No script error, no refused content, no request to anywhere else."""
+        unexpected = [text for text in self.complaints if not any(part in text for part in self.allowed)]
+        assert unexpected == []
+        assert [url for url in self.requests if not url.startswith((self.url, "data:"))] == []
+
+
+class OpenTab(Protocol):
+    """What the `open_tab` fixture gives."""
+
+    async def __call__(self, url: str, *, language: str = ..., width: int = ..., dark: bool = ...) -> Tab: ...

@@ -1,0 +1,297 @@
+"""The page against a scripted engine: what it shows, what it sends, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.tab import OpenTab
+from tests.support.engine_faults import cut_mid_frame
+from tests.support.engine_script import Chat, error
+from tests.support.fake_engine import FakeEngine, running_engine
+from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+ENDLESS = Chat(["はい。"] * 5000, gap_s=0.05)
+HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> **太字** &lt;'
+
+
+@asynccontextmanager
+async def gateway_on(engine: FakeEngine) -> AsyncIterator[RunningGateway]:
+    async with running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url, "MODEL": engine.model}) as gateway:
+        await gateway.ready()
+        yield gateway
+
+
+async def test_stop_releases_the_engine(open_tab: OpenTab) -> None:
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("repeat")
+        await expect(turn.locator(".answer")).to_contain_text("はい。はい。")
+        await tab.page.get_by_role("button", name="Stop").click()
+        await eventually(lambda: engine.open == 0, within_s=1.0)
+        assert "はい。" in await tab.answered(turn)
+        await expect(turn.locator(".notice")).to_have_text("Stopped.")
+        await expect(tab.page.get_by_role("button", name="Send")).to_be_visible()
+        assert [call["status"] for call in await gateway.logged(1)] == [499]
+        assert len(engine.requests) == 1
+
+
+async def test_closing_the_tab_releases_the_engine(open_tab: OpenTab) -> None:
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("repeat")
+        await expect(turn.locator(".answer")).to_contain_text("はい。はい。")
+        await tab.page.close()
+        await eventually(lambda: engine.open == 0, within_s=2.0)
+
+
+async def test_enter_that_accepts_an_ime_conversion_does_not_send(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url, language="ja-JP")
+        await tab.signed_in(gateway.key)
+        await tab.page.locator("#prompt").focus()
+        await tab.page.evaluate(
+            "document.activeElement.addEventListener('keydown', (event) => (window.pressed ??= []).push(event.isComposing))"
+        )
+        devtools = await tab.context.new_cdp_session(tab.page)
+        await devtools.send("Input.imeSetComposition", {"text": "にほんご", "selectionStart": 4, "selectionEnd": 4})
+        # The key alone: an IME keeps the character that would come with it.
+        await devtools.send(
+            "Input.dispatchKeyEvent", {"type": "rawKeyDown", "key": "Enter", "windowsVirtualKeyCode": 13}
+        )
+        assert await tab.page.evaluate("pressed") == [True]
+        await expect(tab.page.locator(".turn")).to_have_count(0)
+        await devtools.send("Input.insertText", {"text": "日本語"})
+        # Safari ends the composition first; only the key code tells that this Enter was the IME's.
+        await tab.page.evaluate(
+            "document.activeElement.dispatchEvent(new KeyboardEvent('keydown', {key: 'Enter', keyCode: 229, bubbles: true}))"
+        )
+        await expect(tab.page.locator(".turn")).to_have_count(0)
+        assert engine.requests == []
+        await tab.page.keyboard.press("Enter")
+        await tab.answered(tab.page.locator(".turn"))
+        assert engine.requests[0].json["messages"] == [{"role": "user", "content": "日本語"}]
+
+
+async def test_shift_enter_starts_a_new_line_and_an_empty_question_is_not_sent(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        await tab.page.locator("#prompt").press("Enter")
+        await tab.page.keyboard.type("one")
+        await tab.page.keyboard.press("Shift+Enter")
+        await tab.page.keyboard.type("two")
+        await tab.page.keyboard.press("Enter")
+        await tab.answered(tab.page.locator(".turn"))
+        assert [request.json["messages"][-1]["content"] for request in engine.requests] == ["one\ntwo"]
+
+
+async def test_what_model_and_engine_say_is_shown_as_text(open_tab: OpenTab) -> None:
+    async with running_engine(Chat([HOSTILE, HOSTILE])) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask(HOSTILE)
+        assert await tab.answered(turn) == HOSTILE * 2
+        assert await turn.locator(".question").text_content() == HOSTILE
+        assert await tab.page.locator("#log :is(img, script, b, strong)").count() == 0
+        engine.script = error(400, HOSTILE)
+        tab.allowed.append("400 (Bad Request)")
+        turn = await tab.ask("again")
+        await expect(turn.locator(".notice")).to_contain_text(HOSTILE)
+        assert await tab.page.locator("#log :is(img, script, b, strong)").count() == 0
+
+
+@pytest.mark.parametrize(
+    ("language", "sign_in", "says"),
+    [("en-US", "Sign in", "not this gateway's key"), ("ja-JP", "サインイン", "キーが違います")],
+)
+async def test_a_wrong_key_is_an_error_in_the_browsers_language(
+    open_tab: OpenTab, language: str, sign_in: str, says: str
+) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url, language=language)
+        await expect(tab.page.get_by_role("heading", name=sign_in)).to_be_visible()
+        await tab.sign_in("sk-not-the-key")
+        await expect(tab.page.get_by_role("alert")).to_contain_text(says)
+        await expect(tab.page.locator("#signed-in")).to_be_hidden()
+        await tab.signed_in(gateway.key)
+        await expect(tab.page.locator("#prompt")).to_be_focused()
+
+
+async def test_the_language_can_be_switched_and_is_remembered(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url, language="ja-JP")
+        await expect(tab.page.get_by_label("APIキー")).to_be_visible()
+        await tab.page.get_by_role("button", name="English").click()
+        await expect(tab.page.get_by_label("API key")).to_be_visible()
+        await tab.page.reload()
+        await expect(tab.page.get_by_label("API key")).to_be_visible()
+        assert await tab.page.evaluate("document.documentElement.lang") == "en"
+        await tab.signed_in(gateway.key)
+        for language in ("日本語", "English"):
+            assert "undefined" not in await tab.page.locator("body").inner_text()
+            await tab.page.get_by_role("button", name=language).click()
+
+
+async def test_an_error_in_the_middle_keeps_the_text_says_what_to_do_and_asks_no_second_time(open_tab: OpenTab) -> None:
+    async with running_engine(cut_mid_frame()) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("cut")
+        assert await tab.answered(turn) == "こんにち"
+        await expect(turn.locator(".notice")).to_contain_text("The engine failed. Ask again")
+        assert await tab.all_sources_closed()
+        assert len(engine.requests) == 1
+        engine.script = Chat(["ふたたび"])
+        await turn.get_by_role("button", name="Ask again").click()
+        assert await tab.answered(tab.page.locator(".turn").nth(1)) == "ふたたび"
+        assert await tab.all_sources_closed()
+        assert len(engine.requests) == 2
+
+
+async def test_a_lost_connection_is_said_and_can_be_tried_again(open_tab: OpenTab) -> None:
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        tab.allowed.append("net::ERR_")
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("repeat")
+        await expect(turn.locator(".answer")).to_contain_text("はい。")
+        gateway.process.kill()
+        await expect(turn.locator(".notice")).to_contain_text("The connection was lost")
+        assert await tab.all_sources_closed()
+        await turn.get_by_role("button", name="Ask again").click()
+        await expect(tab.page.locator(".turn").nth(1).locator(".notice")).to_contain_text("can't be reached")
+        assert await tab.all_sources_closed()
+
+
+async def test_a_refused_question_shows_the_gateways_reason(open_tab: OpenTab) -> None:
+    too_long = "This model's maximum context length is 4096 tokens."
+    async with running_engine(error(400, too_long)) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        tab.allowed.append("400 (Bad Request)")
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("long")
+        await expect(turn.locator(".notice")).to_contain_text(too_long)
+        assert await tab.all_sources_closed()
+
+
+async def test_a_lost_session_leads_back_to_signing_in_and_keeps_the_conversation(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        await tab.answered(await tab.ask("first"))
+        await tab.context.clear_cookies()
+        await tab.ask("second")
+        await expect(tab.page.get_by_role("alert").first).to_contain_text("session has ended")
+        await tab.signed_in(gateway.key)
+        await tab.page.get_by_role("button", name="Ask again").click()
+        await tab.answered(tab.page.locator(".turn").nth(2))
+        assert [request.json["messages"][-1]["content"] for request in engine.requests] == ["first", "second"]
+
+
+async def test_signing_out_ends_the_session_and_clears_the_page(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        await tab.answered(await tab.ask("secret"))
+        await tab.page.get_by_role("button", name="Sign out").click()
+        await expect(tab.page.locator("#key")).to_be_focused()
+        assert await tab.page.locator(".turn").count() == 0
+        assert await tab.context.cookies() == []
+        await tab.page.reload()
+        await expect(tab.page.locator("#key")).to_be_visible()
+
+
+async def test_the_settings_reach_the_engine_and_mistakes_are_pointed_at(open_tab: OpenTab) -> None:
+    async with running_engine(Chat(["長い"], finish_reason="length")) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        for name, value in {"system": "簡潔に。", "max_tokens": "1", "temperature": "7", "seed": "42"}.items():
+            await tab.set(name, value)
+        await tab.page.locator("#settings summary").click()
+        await tab.ask("短く")
+        await expect(tab.page.locator("#temperature")).to_be_focused()
+        assert engine.requests == []
+        await tab.set("temperature", "0.5")
+        turn = await tab.ask("短く")
+        assert await tab.answered(turn) == "長い"
+        await expect(turn.locator(".notice")).to_contain_text("token limit")
+        sent = engine.requests[0].json
+        assert [(m["role"], m["content"]) for m in sent["messages"]] == [("system", "簡潔に。"), ("user", "短く")]
+        assert (sent["max_tokens"], sent["temperature"], sent["seed"]) == (1, 0.5, 42)
+
+
+async def test_aliases_come_first_and_say_whether_they_are_ready(open_tab: OpenTab) -> None:
+    async with running_engine(model="small") as small, running_engine(model="large") as large:
+        await large.refuse()
+        config = f"""
+        deployments:
+          seven: {{ backend: vllm, model: small, replicas: ["{small.url}"] }}
+          seventy: {{ backend: vllm, model: large, replicas: ["{large.url}"] }}
+        aliases: {{ default: seven, smart: seventy }}
+        health: {{ probe_interval_s: 0.2, eject_after: 1 }}
+        """
+        async with running_gateway(config=config) as gateway:
+            await gateway.ready()
+            tab = await open_tab(gateway.url)
+            await tab.signed_in(gateway.key)
+            model, dot = tab.page.locator("#model"), tab.page.locator("#ready-dot")
+            groups = await model.locator("optgroup").evaluate_all("(all) => all.map((group) => group.label)")
+            assert groups == ["Aliases", "Deployments"]
+            await expect(model).to_have_value("default")
+            await expect(dot).to_have_class("dot ready")
+            await model.select_option("smart")
+            await expect(dot).to_have_class("dot")
+            await expect(model.locator("option[value=smart]")).to_have_text("smart → seventy (not ready)")
+            await model.select_option("seven")
+            await tab.answered(await tab.ask("どの7B？"))
+            assert small.requests[0].json["model"] == "small"
+
+
+async def test_the_copied_curl_command_gives_the_same_answer(open_tab: OpenTab) -> None:
+    async with running_engine(Chat(["コピー", "できた"])) as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url)
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("it's \"quoted\"; $(exit 1) `x` \\ '改行\n'")
+        await tab.answered(turn)
+        await turn.get_by_role("button", name="Copy answer").click()
+        assert await tab.page.evaluate("navigator.clipboard.readText()") == "コピーできた"
+        await turn.get_by_role("button", name="Copy as curl").click()
+        await expect(turn.get_by_role("button", name="Copied")).not_to_have_count(0)
+        command = await tab.page.evaluate("navigator.clipboard.readText()")
+        assert gateway.key not in command
+        curl = await asyncio.create_subprocess_exec(
+            "sh", "-c", command, stdout=-1, stderr=-1, env={**os.environ, "HAYATE_API_KEY": gateway.key}
+        )
+        out, err = await curl.communicate()
+        assert curl.returncode == 0, err
+        assert "コピー" in out.decode()
+        assert "event: done" in out.decode()
+        first, second = (request.json["messages"] for request in engine.requests)
+        assert first == second
+
+
+async def test_the_page_fits_a_phone_and_every_control_has_a_name(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway:
+        tab = await open_tab(gateway.url, language="ja-JP", width=360, dark=True)
+        await tab.signed_in(gateway.key)
+        await tab.set("system", "やさしく")
+        await tab.answered(await tab.ask("あ" * 500))
+        assert await tab.page.evaluate("document.documentElement.scrollWidth") <= 360
+        named = tab.page.locator("button:visible, input:visible, textarea:visible, select:visible")
+        for control in await named.all():
+            name = await control.evaluate("(control) => control.labels?.[0]?.textContent || control.textContent")
+            assert name.strip(), await control.evaluate("(control) => control.outerHTML")
+        await expect(tab.page.get_by_role("log")).to_be_visible()
+        background = await tab.page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert max(int(part) for part in background.removeprefix("rgb(").removesuffix(")").split(",")) < 64
