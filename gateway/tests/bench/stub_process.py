@@ -1,0 +1,26 @@
+"""A stub engine for one test or module."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.processes import Started
+from bench.rounds import ROOT
+
+
+@contextmanager
+def running_stub(home: Path) -> Iterator[tuple[int, Started]]:
+    """Its port, and the process."""
+    started = Started([sys.executable, "-m", "bench.stub"], home=home, env={"PYTHONPATH": str(ROOT)})
+    try:
+        deadline = time.monotonic() + 20
+        while not started.stdout.read_text().endswith("\n"):
+            assert time.monotonic() < deadline, started.last_words()
+            time.sleep(0.01)
+        yield int(started.stdout.read_text().split()[1]), started
+    finally:
+        started.stop()
