@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Starts Ollama, then fetches MODEL when it is not there yet: in the ollama/ollama image, or wherever `ollama` is on the PATH.
+# Settings come from the environment (README.md beside this file); Ollama reads its own OLLAMA_* itself.
+set -euo pipefail
+
+# Unset is Ollama's own default; an empty value is not the same to every one of its settings.
+for name in OLLAMA_CONTEXT_LENGTH OLLAMA_NUM_PARALLEL OLLAMA_KEEP_ALIVE OLLAMA_MAX_QUEUE OLLAMA_KV_CACHE_TYPE; do
+    [[ -n ${!name:-} ]] || unset "$name"
+done
+export OLLAMA_HOST=${OLLAMA_HOST:-127.0.0.1:11434}
+export OLLAMA_FLASH_ATTENTION=${OLLAMA_FLASH_ATTENTION:-1}
+
+ollama serve "$@" &
+server=$!
+pull=
+stopping=
+# shellcheck disable=SC2329  # the trap calls it
+stop() {
+    stopping=yes
+    [[ -z $pull ]] || kill -TERM "$pull" 2>/dev/null || true
+    kill -TERM "$server" 2>/dev/null || true
+}
+trap stop TERM INT
+
+until ollama list >/dev/null 2>&1; do
+    if ! kill -0 "$server" 2>/dev/null; then
+        wait "$server"
+        exit
+    fi
+    sleep 0.3
+done
+
+if [[ -n ${MODEL:-} ]] && ! ollama show "$MODEL" >/dev/null 2>&1; then
+    if [[ ${OLLAMA_PULL:-missing} == never ]]; then
+        echo "MODEL=$MODEL is not in this Ollama's store, and OLLAMA_PULL=never forbids fetching it" >&2
+    else
+        echo "Fetching $MODEL ..." >&2
+        ollama pull "$MODEL" &
+        pull=$!
+        wait "$pull" || [[ -n $stopping ]] || echo "MODEL=$MODEL could not be fetched; Ollama goes on without it" >&2
+        pull=
+    fi
+fi
+
+# A trap ends `wait` early: the server's own end is what counts.
+while kill -0 "$server" 2>/dev/null; do
+    wait "$server" || status=$?
+done
+exit "${status:-0}"
