@@ -54,6 +54,9 @@ class Contender:
     heavy: ClassVar[bool] = False
     """So slow that 1,000 streams would only measure its queue: it holds 100, and sits the 2,000-stream run out."""
 
+    keeps_books: ClassVar[bool] = False
+    """Its standard output is its call log, and its /metrics counts tokens: both are held against what the client saw."""
+
     def prepare(self, home: Path) -> None:
         """Make its environment under `home`. Raises Unavailable."""
 
@@ -218,6 +221,7 @@ class Hayate(Contender):
     """
 
     name, label = "hayate", "**Hayate {version}**"
+    keeps_books = True
 
     def prepare(self, home: Path) -> None:
         if not (VENV_BIN / "hayate").exists():

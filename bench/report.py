@@ -123,18 +123,21 @@ def verdict_table(found: Sequence[Verdict]) -> str:
     )
 
 
+def _books(results: Results) -> list[str]:
+    """What was checked of Hayate's own records."""
+    return [f"- Hayate, {proof.text}{'' if proof.holds else ' (DOES NOT HOLD)'}" for proof in results.proofs]
+
+
 def notes(results: Results) -> str:
-    """Errors of every contender, altered answers, and what was checked of Hayate's own records."""
+    """What was checked, errors of every contender, and who altered answers."""
     lines = []
     for name in _names(results):
         lines += [f"- {name}, {scenario}: {count} × {what}" for scenario, what, count in results.errors(name)]
         identical = [results.median(name, scenario, "identical") for scenario in ("paced", "burst", "plain")]
         if any(share < 1 for share in identical):
             lines.append(f"- {name}: answers arrive whole but in other bytes than the engine's")
-    return (
-        "\n".join([*(f"- {proof}" for proof in results.proofs), *lines])
-        or "- no errors; every answer arrived byte for byte"
-    )
+    lines = lines or ["- no errors; every answer arrived byte for byte"]
+    return "\n".join([*_books(results), *lines])
 
 
 def markdown(results: Results, found: Sequence[Verdict], about: dict[str, Any]) -> str:
@@ -183,7 +186,7 @@ def as_json(results: Results, found: Sequence[Verdict], about: dict[str, Any]) -
         "versions": results.versions,
         "skipped": results.skipped,
         "verdicts": found_json,
-        "proofs": results.proofs,
+        "proofs": [each.text for each in results.proofs],
         "figures": figures,
     }
     return json.dumps(whole, ensure_ascii=False, indent=1) + "\n"

@@ -23,6 +23,7 @@ from bench.environments import Unavailable
 from bench.load import Load, Target
 from bench.peers import Contender, Site
 from bench.processes import Started, free_port
+from bench.proofs import Proof, prove
 from bench.scenarios import Bench, Figures, Plan, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,7 +38,7 @@ class Results:
     labels: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    proofs: list[str] = field(default_factory=list)
+    proofs: list[Proof] = field(default_factory=list)
 
     def add(self, contender: str, scenario: str, figures: Figures) -> None:
         """One more round of one scenario."""
@@ -143,9 +144,18 @@ class Rounds:
                 for each in standing:
                     if not _sits_out(scenario, each, self.plan):
                         await self._measure(number, scenario, each)
+            for each in standing:
+                if each.contender.keeps_books and each.started is not None:
+                    answers = self._answers(each.contender.name, number)
+                    self.results.proofs = prove(each.bench.target, each.started.stdout, answers)
         finally:
             for each in standing:
                 each.stop()
+
+    def _answers(self, name: str, number: int) -> int:
+        """How many answers of one round the client has seen whole."""
+        rounds = [each[number] for each in self.results.figures.get(name, {}).values() if len(each) > number]
+        return round(sum(each.values.get("answers", 0) for each in rounds))
 
     async def _measure(self, number: int, scenario: str, standing: Standing) -> None:
         name = standing.contender.name

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from bench.environments import Unavailable
 from bench.peers import Command, Contender, Direct, Site
 from bench.rounds import ROOT, Rounds
