@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from tests.support.fake_engine import FakeEngine
+from tests.support.gateway import RunningGateway, running_gateway
 
 # Keeps each EventSource within reach, so that a test can ask whether it was closed.
 KEEP_SOURCES = """
@@ -80,3 +85,11 @@ class OpenTab(Protocol):
     """What the `open_tab` fixture gives."""
 
     async def __call__(self, url: str, *, language: str = ..., width: int = ..., dark: bool = ...) -> Tab: ...
+
+
+@asynccontextmanager
+async def gateway_on(engine: FakeEngine) -> AsyncIterator[RunningGateway]:
+    """A gateway in front of a scripted engine, once it is ready."""
+    async with running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url, "MODEL": engine.model}) as gateway:
+        await gateway.ready()
+        yield gateway

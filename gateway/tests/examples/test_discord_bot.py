@@ -78,6 +78,7 @@ def test_long_answers_are_split_into_messages_discord_takes(bot: Any, text: str)
     assert all(len(piece) <= bot.LONGEST_MESSAGE for piece in pieces)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # discord.py's own, on newer Pythons
 async def test_the_bot_cannot_ping_everyone(bot: Any) -> None:
     if importlib.util.find_spec("discord") is None:
         pytest.skip("discord.py is not installed")
