@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -56,7 +57,77 @@ def check_config(config: ConfigOption = None) -> None:
         typer.echo(f"{alias} -> {', '.join(targets)}")
 
 
-def _fail(text: str) -> None:
+@app.command()
+def up(  # noqa: PLR0913, PLR0917  one parameter an option
+    config: ConfigOption = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MODEL",
+            help="A .gguf file, or a Hugging Face reference: owner/repo, owner/repo:Q4_K_M, owner/repo/file.gguf. "
+            "Default: Qwen2.5-0.5B-Instruct.",
+        ),
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=64, help="Tokens of context of one answer; 4096 at most unless set.")
+    ] = None,
+    slots: Annotated[int, typer.Option(min=1, max=64, help="Answers at the same time.")] = 4,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads to compute with; by default one per core.")
+    ] = None,
+    show_engine: Annotated[
+        bool, typer.Option("--show-engine", help="llama.cpp's own messages here, not in data/engine.log.")
+    ] = False,
+    memory_check: Annotated[bool, typer.Option(help="Refuse a model that would not fit in memory.")] = True,
+) -> None:
+    """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
+    from hayate.api.auth import KeyFileError, ensure_key
+    from hayate.config import ConfigError
+    from hayate.embedded.up import Gateway, Wish
+    from hayate.embedded.up import up as start
+    from hayate.server import bind, quiet_libraries, serve
+
+    quiet_libraries()
+    try:
+        status = start(
+            Wish(config, model, context, slots, threads, show_engine, memory_check), Gateway(bind, ensure_key, serve)
+        )
+    except (ConfigError, KeyFileError) as error:
+        _fail(str(error))
+    raise SystemExit(status)
+
+
+@app.command()
+def key(
+    config: ConfigOption = None,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Make a new one; the old one ends when the gateway is restarted.")
+    ] = False,
+) -> None:
+    """Show the API key, making one if there is none yet."""
+    from hayate.api.auth import KeyFileError, ensure_key, write_key
+    from hayate.config import ConfigError, load_config
+
+    try:
+        # The same file may be meant for `up`: its aliases may name the embedded engine, and it may name no other.
+        data = load_config(config, embedded={"backend": "llamacpp", "replicas": ["http://127.0.0.1"]}).data
+        found, _ = ensure_key(data)
+        if rotate and os.environ.get("HAYATE_API_KEY"):
+            _fail(
+                "The key comes from HAYATE_API_KEY: change it there. / キーは HAYATE_API_KEY の値です。そちらを変更してください。"
+            )
+        if rotate:
+            found = write_key(data)
+            typer.echo(
+                "New key; restart the gateway to use it.\n新しいキーです。ゲートウェイを再起動すると有効になります。",
+                err=True,
+            )
+    except (ConfigError, KeyFileError) as error:
+        _fail(str(error))
+    typer.echo(found)
+
+
+def _fail(text: str) -> NoReturn:
     typer.echo(text, err=True)
     raise SystemExit(2)
 

@@ -29,6 +29,8 @@ DEFAULT_URLS: Mapping[str, str] = {
     "triton": "http://127.0.0.1:8000",
     "ollama": "http://127.0.0.1:11434",
 }
+EMBEDDED = "embedded"
+"""The name of the deployment that `hayate up` adds."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -239,16 +241,23 @@ def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
         yield f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
 
 
-def load_config(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Config:
-    """The configuration from `path`, else `HAYATE_CONFIG`, else the environment alone. Raises ConfigError."""
+def load_config(
+    path: str | Path | None = None, env: Mapping[str, str] | None = None, *, embedded: Mapping[str, Any] | None = None
+) -> Config:
+    """The configuration from `path`, else `HAYATE_CONFIG`, else the environment alone. Raises ConfigError.
+
+    `embedded` is the deployment of `hayate up`: it stands beside what a file names, and instead of what the environment does.
+    """
     env = os.environ if env is None else env
     path = path or env.get("HAYATE_CONFIG") or None
     source, root = "environment", None
     if path is None:
-        values: Any = _from_env_alone(env)
+        values: Any = _from_env_alone(env) if embedded is None else {}
     else:
         source = str(path)
         values, root = _read_yaml(Path(path), env)
+    if embedded is not None:
+        values = _with_embedded(values, embedded)
     try:
         return Config.model_validate(_overlay(values, env))
     except ValidationError as error:
@@ -288,6 +297,14 @@ def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
         deployment["api_key"] = env["BACKEND_API_KEY"]
     name = model or str(backend)
     return {"deployments": {name: deployment}, "aliases": {"default": name}}
+
+
+def _with_embedded(values: dict[str, Any], embedded: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployment `embedded`, which is also the default unless the file says otherwise."""
+    deployments, aliases = values.get("deployments") or {}, values.get("aliases") or {}
+    if not isinstance(deployments, dict) or not isinstance(aliases, dict):
+        return values
+    return values | {"deployments": {**deployments, EMBEDDED: embedded}, "aliases": {"default": EMBEDDED, **aliases}}
 
 
 def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The child engine of `hayate up`: llama.cpp's own server in a process of its own, and where its weights come from."""
+"""The engine of `hayate up`: llama.cpp's own server as a child process, its weights, and the first-run experience."""

@@ -1,0 +1,101 @@
+"""The weights of the embedded engine: a local file, a file from the Hub, or, failing that, the tiny one in the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from hayate.embedded.reference import HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
+from hayate.embedded.refusals import CannotStart, ModelRefused
+from hayate.planner.facts import ModelFacts, UnknownModel
+from hayate.planner.gguf import facts_from_gguf
+
+DEFAULT = HubModel("Qwen/Qwen2.5-0.5B-Instruct-GGUF", file="qwen2.5-0.5b-instruct-q4_k_m.gguf")
+
+NOISE = (
+    "Using the tiny built-in model: it knows a handful of sentences (say Hello) and answers anything else with noise."
+    " For real answers connect to the network once, or name a file: make run MODEL=/path/to/model.gguf"
+)
+NOISE_JA = (
+    "内蔵の極小モデルを使います。覚えているのはわずかな文（「こんにちは」など）だけで、それ以外の答えは意味のない文字列です。"
+    "本物の答えを得るには、一度ネットワークにつなぐか、ファイルを指定してください: make run MODEL=/path/to/model.gguf"
+)
+
+Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Files that are there and begin like a GGUF. llama.cpp is given the first and finds the other parts itself."""
+
+    parts: tuple[Path, ...]
+    facts: ModelFacts
+    served_model: str
+
+    @property
+    def path(self) -> Path:
+        """The file to load."""
+        return self.parts[0]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all parts."""
+        return sum(part.stat().st_size for part in self.parts)
+
+
+def find_weights(model: str | None, say: Say) -> Weights:
+    """The weights that `model` (MODEL) names, else the default's, else the tiny ones. Raises CannotStart when one was named."""
+    if model is not None:
+        named = parse_model(model)
+        return _checked(_local_files(named) if isinstance(named, LocalModel) else _from_hub(named, say))
+    try:
+        return _checked(_from_hub(DEFAULT, say))
+    except CannotStart as error:
+        say(f"{error.english} {NOISE}", f"{error.japanese} {NOISE_JA}")
+        return tiny()
+
+
+def tiny() -> Weights:
+    """The model that ships in the package (llm/tiny says how it is made)."""
+    return _checked([Path(str(files("hayate.embedded") / "model" / "tiny-qwen2.gguf"))])
+
+
+def _from_hub(model: HubModel, say: Say) -> list[Path]:
+    from hayate.embedded import hub  # its client library takes a third of a second to import
+
+    return hub.obtain(model, say)
+
+
+def _local_files(model: LocalModel) -> list[Path]:
+    """The file, or the parts of a split one, or what a folder holds. Raises ModelRefused."""
+    path = model.path
+    try:
+        folder = path if path.is_dir() else path.parent
+        names = [each.name for each in folder.iterdir()]
+        wanted = HubModel("", file=None if path.is_dir() else path.name)
+        if not path.is_dir() and path.exists() and not path.name.lower().endswith(".gguf"):
+            return [path]
+        return [folder / name for name in choose(names, wanted)]
+    except NoSuchFile:
+        what, was = ("holds no whole GGUF file", "に完全な GGUF ファイルがありません") if path.is_dir() else ("", "")
+        if path.exists() and not path.is_dir():
+            what, was = (
+                "is one part of several, and others are missing beside it",
+                "は分割ファイルの一部で、残りが同じフォルダにありません",
+            )
+        raise _refused(path, what or "does not exist", was or "がありません") from None
+    except OSError as error:
+        raise _refused(path, f"can't be read: {error.strerror}", f"を読めません: {error.strerror}") from None
+
+
+def _checked(parts: list[Path]) -> Weights:
+    try:
+        return Weights(tuple(parts), facts_from_gguf(parts[0]), served_name(parts[0].name))
+    except UnknownModel as error:
+        raise ModelRefused(f"{error.texts['en']}.", f"{error.texts['ja']}。") from None
+
+
+def _refused(path: Path, english: str, japanese: str) -> ModelRefused:
+    return ModelRefused(f"The model {path} {english}.", f"モデル {path} {japanese}。")
