@@ -13,7 +13,7 @@ from typing import Protocol
 
 from hayate.backends.base import StreamDecoder
 from hayate.backends.transport import Exchange
-from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
 
 LINGER_S = 2.0
@@ -27,6 +27,9 @@ class Sink(Protocol):
 
     def write(self, data: bytes) -> None:
         """Sends `data` to the client now."""
+
+    def flush(self) -> None:
+        """Sends what was held back to leave together with the first bytes: there may be none for a while."""
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -82,6 +85,7 @@ class Pump:
         self._arm(monotonic())
         try:
             self._exchange.stream_to(self)
+            self._sink.flush()
             await self._done
         finally:
             self._sink.attach(None)
@@ -99,11 +103,14 @@ class Pump:
             self._last = monotonic()
         try:
             out = decoder.feed(data)
+            if out:
+                self._sink.write(out)
         except GatewayError as error:
             self._finish(error)
             return
-        if out:
-            self._sink.write(out)
+        except (ValueError, TypeError, AttributeError, LookupError):  # an engine may answer anything
+            self._finish(_garbage())
+            return
         if not self.first_delta_at and decoder.spoke:
             self.first_delta_at = self._last
         if decoder.failure is not None:
@@ -115,10 +122,14 @@ class Pump:
         """The engine's answer is over."""
         if self._done.done():
             return
-        out = self._decoder.end()
-        if out:
-            self._sink.write(out)
-        self._finish(self._decoder.failure)
+        try:
+            out = self._decoder.end()
+            if out:
+                self._sink.write(out)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            self._finish(_garbage())
+        else:
+            self._finish(self._decoder.failure)
 
     def body_failed(self, error: GatewayError) -> None:
         """The engine's connection broke. After a complete answer that is no loss."""
@@ -185,6 +196,10 @@ def _silent(name: str, limit_s: float) -> UpstreamTimeout:
         f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
         f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
     )
+
+
+def _garbage() -> UpstreamBroke:
+    return UpstreamBroke("The engine sent an event that can't be read.", "エンジンが読み取れないイベントを送りました。")
 
 
 def _over(limit_s: float) -> UpstreamTimeout:

@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import uvicorn
@@ -32,18 +32,55 @@ WRITE_HIGH_WATER_BYTES = 64 * 1024
 
 
 class LentTransport:
-    """One connection's transport, for whichever call is being served on it."""
+    """One connection's transport: uvicorn's, and lent to whichever call is being served on it.
 
-    __slots__ = ("_protocol", "_transport", "call")
+    What is written between `hold` and `release` leaves in one piece: a head with its body, not one system call each.
+    """
+
+    __slots__ = ("_held", "_holding", "_protocol", "_transport", "call")
 
     def __init__(self, protocol: HttpToolsProtocol, transport: asyncio.Transport) -> None:
         self._protocol = protocol
         self._transport = transport
+        self._holding = False
+        self._held = b""
         self.call: LentCall | None = None
 
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the transport's own."""
+        return getattr(self._transport, name)
+
     def write(self, data: bytes) -> None:
-        """Writes bytes to the client now."""
-        self._transport.write(data)
+        """Writes bytes to the client now, or holds them."""
+        if self._holding:
+            self._held += data
+        else:
+            self._transport.write(data)
+
+    def write_chunk(self, data: bytes) -> None:
+        """Writes a piece of a chunked body to the client now, or holds it."""
+        chunk = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._holding:
+            self._held += chunk
+        else:
+            self._transport.write(chunk)
+
+    def hold(self) -> None:
+        """Keeps what is written back until `release`."""
+        self._holding = True
+
+    def release(self) -> None:
+        """Writes what was held, in one piece."""
+        if self._holding:
+            self._holding = False
+            held, self._held = self._held, b""
+            if held:
+                self._transport.write(held)
+
+    def close(self) -> None:
+        """Closes once everything has been written."""
+        self.release()
+        self._transport.close()
 
     def keep_reading(self) -> None:
         """uvicorn stops reading behind a large body; a client that leaves is seen only by reading."""
@@ -61,9 +98,9 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected; its first request must arrive in time."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
         self.lent = LentTransport(self, transport)
+        super().connection_made(cast("asyncio.Transport", self.lent))
+        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
         self._extensions: dict[str, Any] = {EXTENSION: self.lent}
         self._phase = "head"
         self._phase_bytes = 0

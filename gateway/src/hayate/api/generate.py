@@ -34,7 +34,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     if asked.get("model"):
         fields["model"] = asked["model"]
     call = completion_call(record, fields, "chat")
-    with client.watched():
+    with client:
         client.expect_stream()
         answer = await gateway.relay.open(call)
         try:

@@ -38,7 +38,7 @@ async def _complete(gateway: Gateway, client: Client, record: CallRecord, fields
     """One completion: streamed, whole, or assembled from a stream that only we asked for."""
     record.stream = bool(fields.get("stream"))
     call = completion_call(record, fields, kind)
-    with client.watched():
+    with client:
         if record.stream:
             client.expect_stream()
         answer = await gateway.relay.open(call)
@@ -96,6 +96,9 @@ class _Parts:
             event = sse.data_of(frame)
             if event is not None and event.strip() != b"[DONE]":
                 self.assembler.add(orjson.loads(event))
+
+    def flush(self) -> None:
+        """Nothing is held back."""
 
     def attach(self, pump: Pump | None) -> None:
         """Memory is never full: the answer is bounded by the model's context."""

@@ -8,8 +8,6 @@ ASGI `send`. A client that leaves cancels the task that serves it, whatever that
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from starlette.types import Message, Receive, Scope, Send
@@ -37,8 +35,14 @@ class Lent(Protocol):
 
     call: LentCall | None
 
-    def write(self, data: bytes) -> None:
-        """Writes bytes to the client now."""
+    def write_chunk(self, data: bytes) -> None:
+        """Writes a piece of a chunked body to the client now, or holds it."""
+
+    def hold(self) -> None:
+        """Keeps what is written back until `release`."""
+
+    def release(self) -> None:
+        """Writes what was held, in one piece."""
 
     def keep_reading(self) -> None:
         """Reads on, so that the client's leaving is seen."""
@@ -82,6 +86,7 @@ class Client(Sink):
         self._beat: asyncio.TimerHandle | None = None
         self._starting: asyncio.Task[None] | None = None
         self._backlog: _Backlog | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case)."""
@@ -109,34 +114,34 @@ class Client(Sink):
                 return b"".join((*parts, part)) if parts else part
             parts.append(part)
 
-    @contextlib.contextmanager
-    def watched(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request's body must have been read."""
-        self._task = asyncio.current_task()
-        watcher: asyncio.Task[None] | None = None
+        self._task = asyncio.current_task(self._loop)
         if self._lent is not None:
             self._lent.call = self
             self._lent.keep_reading()
         else:
-            watcher = self._loop.create_task(self._watch())
-        try:
-            yield
-        finally:
-            self._task = None
-            if self._lent is not None:
-                self._lent.call = None
-            if watcher is not None:
-                watcher.cancel()
-            if self._beat is not None:
-                self._beat.cancel()
-                self._beat = None
+            self._watcher = self._loop.create_task(self._watch())
+
+    def __exit__(self, *_: object) -> None:
+        """No more watching, no more heartbeats."""
+        self._task = None
+        if self._lent is not None:
+            self._lent.call = None
+        elif self._watcher is not None:
+            self._watcher.cancel()
+        if self._beat is not None:
+            self._beat.cancel()
+            self._beat = None
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer."""
         self.started = True
         headers = [*headers, *self.answer_headers, (b"content-length", b"%d" % len(body))]
+        self.hold()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        self.flush()
 
     def expect_stream(self) -> None:
         """From now on the client gets a `: ping` whenever nothing has flowed for `heartbeat_s`: in the queue, during a cold
@@ -152,6 +157,7 @@ class Client(Sink):
         self.started = True
         self.events = headers is None
         headers = [*(SSE_HEADERS if headers is None else headers), *self.answer_headers]
+        self.hold()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         if self._lent is None:
             self._backlog = _Backlog(self._send, self)
@@ -166,6 +172,7 @@ class Client(Sink):
         if self._backlog is not None:
             await self._backlog.flushed()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        self.flush()
 
     def cut(self) -> None:
         """An improper end, for a body that has no way to say that it broke."""
@@ -175,11 +182,21 @@ class Client(Sink):
 
     # The sink.
 
+    def hold(self) -> None:
+        """Keeps what is written back until `flush`: heads leave with first bytes, last bytes with the end."""
+        if self._lent is not None:
+            self._lent.hold()
+
+    def flush(self) -> None:
+        """Sends what was held."""
+        if self._lent is not None:
+            self._lent.release()
+
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream, one chunk of HTTP's chunked framing."""
         self._last_write = self._loop.time()
         if self._lent is not None:
-            self._lent.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._lent.write_chunk(data)
         elif self._backlog is not None:
             self._backlog.add(data)
 

@@ -38,7 +38,7 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
             call = _form_call(record, path, content_type, body)
         else:
             call = _json_call(gateway, record, path, body)
-        with client.watched():
+        with client:
             if record.stream and path in ("/v1/responses", "/v1/messages"):
                 client.expect_stream()
             answer = await gateway.relay.open(call)

@@ -74,6 +74,13 @@ class Exchange:
         elif self._connection is None:
             receiver.body_ended()
 
+    def arrived(self) -> bytes | None:
+        """The whole body, if it came with the head: the common case of a short answer, without a wait."""
+        if self._connection is not None or self._failure is not None or self._receiver is not None:
+            return None
+        early, self._early = self._early, []
+        return early[0] if len(early) == 1 else b"".join(early)
+
     async def read(self) -> bytes:
         """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
         whole = _WholeBody()

@@ -35,6 +35,7 @@ class OpenAIStream:
         "_choices",
         "_keep_usage",
         "_splitter",
+        "_unfinished",
         "failure",
         "finish_reason",
         "finished",
@@ -48,6 +49,7 @@ class OpenAIStream:
         self._keep_usage = keep_usage
         self._choices = choices
         self._attentive = True
+        self._unfinished: set[int] = set()
         self.usage = Usage()
         self.model: str | None = None
         self.finish_reason: str | None = None
@@ -58,20 +60,19 @@ class OpenAIStream:
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only."""
         whole = self._splitter.feed(data)
-        if not whole:
+        if not whole or self._attentive:
+            return self._read(whole) if whole else whole
+        events = whole.count(b"\n\n")
+        if whole.count(_PLAIN) == events and _USAGE not in whole:
+            self.usage.completion_tokens += events
             return whole
-        if not self._attentive:
-            events = whole.count(b"\n\n")
-            if whole.count(_PLAIN) == events and _USAGE not in whole:
-                self.usage.completion_tokens += events
-                return whole
-        return self._feed_attentively(whole)
+        return self._read_last(whole)
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
         if self.finished or self.failure:
             return b""
-        if self._splitter.tail.strip() or self.finish_reason is None:
+        if self._splitter.tail.strip() or self.finish_reason is None or self._unfinished:
             self.failure = UpstreamBroke(
                 "The engine ended its answer before it was complete. Ask again.",
                 "エンジンが回答の途中で終了しました。もう一度お試しください。",
@@ -80,17 +81,37 @@ class OpenAIStream:
         self.finished = True
         return sse.DONE
 
-    def _feed_attentively(self, whole: bytes) -> bytes:
+    def _read(self, whole: bytes) -> bytes:
+        """Reads event by event, until the first text has come and only text is expected."""
         kept: list[bytes] = []
+        position = 0
         for frame in sse.frames(whole):
             if self.failure or self.finished:
                 break
+            position += len(frame)
             passed = self._frame(frame)
             if passed:
                 kept.append(passed)
-        if self.spoke and self._choices == 1:
-            self._attentive = False
+            if self.spoke and self._choices == 1 and self._attentive:
+                self._attentive = False
+                kept.append(self._read_last(whole[position:]))
+                break
         return b"".join(kept)
+
+    def _read_last(self, whole: bytes) -> bytes:
+        """Passes what is plain up to the last plain event, reads what follows: finish, usage, the end."""
+        last = whole.rfind(_PLAIN)
+        split = whole.find(b"\n\n", last) + 2 if last >= 0 else 0
+        plain = whole[:split]
+        events = plain.count(b"\n\n")
+        if plain.count(_PLAIN) != events or _USAGE in plain:
+            plain, events, split = b"", 0, 0
+        self.usage.seen(events)
+        read = [passed for frame in sse.frames(whole[split:]) if (passed := self._next(frame))]
+        return b"".join((plain, *read)) if read else plain
+
+    def _next(self, frame: bytes) -> bytes:
+        return b"" if self.failure or self.finished else self._frame(frame)
 
     def _frame(self, frame: bytes) -> bytes:
         data = sse.data_of(frame)
@@ -130,6 +151,9 @@ class OpenAIStream:
                 return b""
             if reason:
                 self.finish_reason = reason
+                self._unfinished.discard(choice.get("index", 0))
+            else:
+                self._unfinished.add(choice.get("index", 0))
             if _says_something(choice):
                 self.spoke = True
                 self.usage.seen(1)
