@@ -97,6 +97,9 @@ class _Parts:
             if event is not None and event.strip() != b"[DONE]":
                 self.assembler.add(orjson.loads(event))
 
+    def hold(self) -> None:
+        """Nothing is sent."""
+
     def flush(self) -> None:
         """Nothing is held back."""
 

@@ -26,7 +26,7 @@ SSE_HEADERS: Headers = [
 ]
 
 
-class ClientGone(Exception):  # noqa: N818  not an error: see `errors`
+class ClientGone(Exception):
     """The client left before its request was whole."""
 
 

@@ -74,6 +74,11 @@ class Exchange:
         elif self._connection is None:
             receiver.body_ended()
 
+    @property
+    def whole(self) -> bool:
+        """Whether nothing more will come."""
+        return self._connection is None or self._connection.answered
+
     def arrived(self) -> bytes | None:
         """The whole body, if it came with the head: the common case of a short answer, without a wait."""
         if self._connection is not None or self._failure is not None or self._receiver is not None:
@@ -169,6 +174,11 @@ class _Connection(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer under way has been read to its end."""
+        return self._reader.complete
 
     def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there."""
