@@ -61,7 +61,7 @@ class Frame:
 def parse_frame(raw: bytes) -> Frame:
     """The fields of one frame, by the rules of EventSource."""
     frame, data = Frame(raw), list[str]()
-    for line in raw.decode().splitlines():
+    for line in filter(None, raw.decode().replace("\r\n", "\n").split("\n")):
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if name == "data":

@@ -1,0 +1,67 @@
+"""Real engines, one of each kind for the whole session, and a gateway in front of each.
+
+llama.cpp runs everywhere. vLLM and tritonserver are installed by scripts/engines and are left to `make test-slow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.launch import ENGINES, EngineProcess, running_llamacpp, running_triton, running_vllm
+from tests.support.gateway import RunningGateway, running_gateway
+
+LLAMACPP = pytest.param("llamacpp", id="llamacpp")
+VLLM = pytest.param("vllm", id="vllm", marks=[pytest.mark.slow, pytest.mark.vllm])
+
+
+def installed(name: str) -> None:
+    """Skips the test when scripts/engines has not installed `name`."""
+    if not (ENGINES / name / ".stamp").exists():
+        pytest.skip(f"{name} is not installed: run gateway/scripts/engines {name}")
+
+
+@pytest.fixture(scope="session", params=[LLAMACPP, VLLM])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """Each real engine in turn. Tests leave it as they found it: idle."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "vllm":
+        installed("vllm")
+        running = running_vllm(folder)
+    else:
+        running = running_llamacpp(folder)
+    with running as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+async def gateway(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
+    """A gateway in front of `engine`, as the environment alone sets it up."""
+    async with running_gateway(engine.env) as running:
+        await running.ready()
+        yield running
+
+
+@pytest.fixture
+def own_llamacpp(tmp_path: Path) -> Iterator[EngineProcess]:
+    """A llama.cpp that this test may kill."""
+    with running_llamacpp(tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def own_vllm(tmp_path: Path) -> Iterator[EngineProcess]:
+    """A vLLM that this test may kill."""
+    installed("vllm")
+    with running_vllm(tmp_path) as process:
+        yield process
+
+
+@pytest.fixture(scope="module")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+    """A real tritonserver with the stand-in for TensorRT-LLM's ensemble."""
+    installed("triton")
+    with running_triton(tmp_path_factory.mktemp("triton")) as process:
+        yield process

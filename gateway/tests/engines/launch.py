@@ -1,0 +1,207 @@
+"""Starts real engines on the tiny model: llama.cpp from its wheel, vLLM on CPU and tritonserver from `.engines/`.
+
+Each one is a process group of its own on a loopback port, so that a test can stop it, freeze it or kill it; at the end
+of its block nothing of it is left. The context is widened to 32 768 tokens: with 4 096 the tiny model would be through
+with any prompt or answer before a test could leave it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import struct
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.engines.llamacpp_server import SLOTS
+from tests.support.gateway import free_port
+from tests.support.http import fetch
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[2]
+ENGINES = REPOSITORY / ".engines"
+TINY_GGUF = REPOSITORY / "gateway/src/hayate/embedded/model/tiny-qwen2.gguf"
+TINY_HF = REPOSITORY / "llm/tiny"
+MODEL = "tiny-qwen2"
+CONTEXT_TOKENS = 32_768
+GAUGES = {
+    "vllm": ("vllm:num_requests_running", "vllm:num_requests_waiting"),
+    "llamacpp": ("llamacpp:requests_processing", "llamacpp:requests_deferred"),
+}
+
+
+@dataclass
+class EngineProcess:
+    """One real engine and the handles a test has on it."""
+
+    backend: str
+    port: int
+    process: subprocess.Popen[bytes]
+    log: Path
+    slots: int = SLOTS
+    context_tokens: int = CONTEXT_TOKENS
+    model: str = MODEL
+    env: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.env = {"LLM_BACKEND": self.backend, "BACKEND_URL": self.url, "MODEL": self.model}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def load(self) -> tuple[int, int]:
+        """Requests the engine itself says it is running and holding back."""
+        text = (await fetch(self.url, "/metrics")).text
+        running, waiting = (_gauge(text, name) for name in GAUGES[self.backend])
+        return running, waiting
+
+    async def idle(self) -> bool:
+        return await self.load() == (0, 0)
+
+    def signal(self, number: signal.Signals) -> None:
+        """To every process of the engine."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, number)
+
+    def core_pid(self) -> int:
+        """vLLM's engine core, which computes while the API server talks."""
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and _is_core(entry, self.process.pid):
+                return int(entry.name)
+        raise AssertionError("vLLM has no engine core process")
+
+    def wait_healthy(self, within_s: float) -> None:
+        """Until it answers; its own log is the failure's text."""
+        ends_at = time.monotonic() + within_s
+        path = "/v2/health/ready" if self.backend == "triton" else "/health"
+        while time.monotonic() < ends_at and self.process.poll() is None:
+            with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(self.url + path, timeout=2) as reply:
+                if reply.status == 200:
+                    return
+            time.sleep(0.05)
+        log = self.log.read_text(errors="replace")[-4000:]
+        raise AssertionError(f"{self.backend} is not up (exit status {self.process.poll()})\n{log}")
+
+    def end(self) -> None:
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.signal(signal.SIGKILL)
+        self.process.wait(10)
+
+
+def _gauge(text: str, name: str) -> int:
+    values = re.findall(rf"^{re.escape(name)}(?:\{{.*\}})? (\S+)$", text, re.MULTILINE)
+    assert values, f"no {name} among the engine's metrics"
+    return int(sum(map(float, values)))
+
+
+def _is_core(entry: Path, group: int) -> bool:
+    try:
+        return os.getpgid(int(entry.name)) == group and b"EngineCore" in (entry / "cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+@contextmanager
+def _running(
+    backend: str,
+    command: Sequence[object],
+    port: int,
+    folder: Path,
+    env: Mapping[str, str] | None = None,
+    wait_s: float = 30,
+) -> Iterator[EngineProcess]:
+    log = folder / f"{backend}-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    engine = EngineProcess(backend, port, process, log)
+    try:
+        engine.wait_healthy(wait_s)
+        yield engine
+    finally:
+        engine.end()
+
+
+def widened_gguf(folder: Path) -> Path:
+    """The tiny model with a wider context in its header."""
+    data = TINY_GGUF.read_bytes()
+    field_name = b"qwen2.context_length"
+    at = data.index(field_name) + len(field_name) + 4
+    widened = folder / "tiny-qwen2-wide.gguf"
+    widened.write_bytes(data[:at] + struct.pack("<I", CONTEXT_TOKENS) + data[at + 4 :])
+    return widened
+
+
+@contextmanager
+def running_llamacpp(folder: Path, port: int | None = None) -> Iterator[EngineProcess]:
+    """llama.cpp's own server; up in about half a second."""
+    port = port or free_port()
+    command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), str(port)]
+    with _running("llamacpp", command, port, folder) as engine:
+        yield engine
+
+
+@contextmanager
+def running_vllm(folder: Path, port: int | None = None) -> Iterator[EngineProcess]:
+    """vLLM on CPU; up in 20 to 60 s."""
+    port = port or free_port()
+    env = {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+    # fmt: off
+    command = [
+        ENGINES / "vllm/bin/vllm", "serve", TINY_HF, "--host", "127.0.0.1", "--port", str(port),
+        "--served-model-name", MODEL, "--dtype", "float32", "--enforce-eager", "--max-num-seqs", str(SLOTS),
+        "--max-model-len", str(CONTEXT_TOKENS), "--hf-overrides", f'{{"max_position_embeddings": {CONTEXT_TOKENS}}}',
+        "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details",
+    ]
+    # fmt: on
+    with _running("vllm", command, port, folder, env, wait_s=180) as engine:
+        yield engine
+
+
+@contextmanager
+def running_triton(folder: Path) -> Iterator[EngineProcess]:
+    """tritonserver with a scripted model named `ensemble`; up in about 2 s."""
+    home, port = ENGINES / "triton", free_port()
+    site = next((home / "lib").glob("python3.*/site-packages"))
+    libraries = [str(site / "nvidia_pytriton.libs"), f"{sys.base_prefix}/lib", os.environ.get("LD_LIBRARY_PATH", "")]
+    env = {
+        "PATH": f"{home / 'bin'}:{os.environ['PATH']}",
+        "VIRTUAL_ENV": str(home),
+        "PYTHONPATH": str(site),
+        "LD_LIBRARY_PATH": ":".join(filter(None, libraries)),
+    }
+    # fmt: off
+    command = [
+        site / "pytriton/tritonserver/bin/tritonserver", f"--model-repository={HERE / 'triton_models'}",
+        f"--backend-directory={home / 'backends'}", "--http-address=127.0.0.1", f"--http-port={port}",
+        "--allow-grpc=false", "--allow-metrics=false",
+    ]
+    # fmt: on
+    with _running("triton", command, port, folder, env) as engine:
+        yield engine

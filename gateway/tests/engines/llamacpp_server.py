@@ -1,0 +1,40 @@
+"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+
+import xllamacpp
+
+SLOTS = 2
+
+
+def main(model: str, port: int) -> None:
+    """Serves until SIGTERM."""
+    params = xllamacpp.CommonParams()
+    params.model.path = model
+    params.model_alias = {"tiny-qwen2"}
+    params.hostnames = ["127.0.0.1"]
+    params.port = port
+    params.n_ctx = 32768 * SLOTS
+    params.n_parallel = SLOTS
+    params.n_batch = params.n_ubatch = 256
+    params.n_gpu_layers = 0
+    params.cpuparams.n_threads = 1
+    params.cpuparams_batch.n_threads = 1
+    params.endpoint_metrics = True
+    params.endpoint_props = True
+    params.endpoint_slots = True
+    params.fit_params = False
+    server = xllamacpp.Server(params)
+    print(server.listening_address, flush=True)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
