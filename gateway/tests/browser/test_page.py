@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 
 import pytest
 from playwright.async_api import expect
@@ -18,6 +19,7 @@ from tests.support.waiting import eventually
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 ENDLESS = Chat(["はい。"] * 5000, gap_s=0.05)
+TEXT_NAMES = """import("/static/texts.js").then(({ texts }) => [Object.keys(texts), Object.keys(texts.hints)])"""
 HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> **太字** &lt;'
 
 
@@ -26,11 +28,14 @@ async def test_stop_releases_the_engine(open_tab: OpenTab) -> None:
         tab = await open_tab(gateway.url)
         await tab.signed_in(gateway.key)
         turn = await tab.ask("repeat")
-        await expect(turn.locator(".answer")).to_contain_text("はい。はい。")
+        await expect(turn.locator(".answer")).to_contain_text("はい。" * 5)
         await tab.page.get_by_role("button", name="Stop").click()
         await eventually(lambda: engine.open == 0, within_s=1.0)
         assert "はい。" in await tab.answered(turn)
         await expect(turn.locator(".notice")).to_have_text("Stopped.")
+        await expect(turn.locator(".figures")).to_have_text(
+            re.compile(r"^first token\s\d+\sms · ~\d+\.\d\stokens/s · ~\d+\stokens$")
+        )
         await expect(tab.page.get_by_role("button", name="Send")).to_be_visible()
         assert [call["status"] for call in await gateway.logged(1)] == [499]
         assert len(engine.requests) == 1
@@ -88,9 +93,12 @@ async def test_the_language_can_be_switched_and_is_remembered(open_tab: OpenTab)
         await expect(tab.page.get_by_label("API key")).to_be_visible()
         assert await tab.page.evaluate("document.documentElement.lang") == "en"
         await tab.signed_in(gateway.key)
+        names = []
         for language in ("日本語", "English"):
             assert "undefined" not in await tab.page.locator("body").inner_text()
+            names.append(await tab.page.evaluate(TEXT_NAMES))
             await tab.page.get_by_role("button", name=language).click()
+        assert names[0] == names[1]
 
 
 async def test_an_error_in_the_middle_keeps_the_text_says_what_to_do_and_asks_no_second_time(open_tab: OpenTab) -> None:

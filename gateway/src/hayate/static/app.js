@@ -154,13 +154,10 @@ byId("language").onclick = () => {
 byId("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const error = await signIn(byId("key").value.trim()).catch(() => ({ code: "unreachable" }));
-  if (error) {
-    const hint = error.status === 401 ? texts.wrongKey : texts.hints[error.code];
-    show(false, hint ?? `${texts.signInFailed}: ${error.message}`);
-    return byId("key").select();
-  }
-  byId("key").value = "";
-  show(true);
+  const hint = error?.status === 401 ? texts.wrongKey : texts.hints[error?.code];
+  show(!error, error ? (hint ?? `${texts.signInFailed}: ${error.message}`) : "");
+  if (error) byId("key").select();
+  else byId("key").value = "";
 });
 
 byId("sign-out").onclick = async () => {

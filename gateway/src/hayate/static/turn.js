@@ -77,9 +77,11 @@ export class Turn {
     const about = counted === undefined ? "~" : "";
     const seconds = (this.#lastAt - this.#firstAt) / 1000;
     const parts = [];
-    if (this.#firstAt !== null) parts.push(`${texts.firstToken} ${Math.round(this.#firstAt - this.#started)} ms`);
-    if (tokens > 1 && seconds > 0) parts.push(`${about}${((tokens - 1) / seconds).toFixed(1)} ${texts.perSecond}`);
-    if (tokens) parts.push(`${about}${tokens} ${texts.tokens}`);
+    const add = (...words) => parts.push(words.join("\u00a0"));
+    if (this.#firstAt !== null) add(texts.firstToken, Math.round(this.#firstAt - this.#started), "ms");
+    // An answer that came in one burst has no speed worth showing.
+    if (tokens > 1 && seconds > 0.05) add(about + ((tokens - 1) / seconds).toFixed(1), texts.perSecond);
+    if (tokens) add(about + tokens, texts.tokens);
     this.#part("figures").textContent = [...parts, ...more.filter(Boolean)].join(" · ");
   }
 }
