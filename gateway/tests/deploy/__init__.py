@@ -1,0 +1,1 @@
+"""The image, the compose files, the launch scripts and the example configuration."""
