@@ -140,7 +140,7 @@ async def _listening(gateway: RunningGateway, within_s: float) -> None:
         assert gateway.running, f"the gateway ended with {gateway.process.returncode}\n{gateway.stderr()}"
         try:
             return (await fetch(gateway.url, "/health")).status == 200
-        except ConnectionRefusedError:
+        except ConnectionError:
             return False
 
     await eventually(answers, within_s, every_s=0.02)

@@ -32,6 +32,8 @@ class HubStandIn:
     gated: frozenset[str] = frozenset()
     status: int | None = None
     silent: bool = False
+    page: bytes | None = None
+    """What it says to everything, when it is no Hub at all."""
     cut_after_bytes: int | None = None
     """The next download ends after so many bytes; the one after it is whole."""
     url: str = ""
@@ -68,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self._answer()
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name there
         """Not to the terminal: `hub.requests` has them."""
 
     def _answer(self) -> None:
@@ -82,6 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if hub.status is not None:
             self._refuse(hub.status)
+        elif hub.page is not None:
+            self._send(200, {"content-type": "text/html"}, hub.page)
         elif info := INFO.fullmatch(self.path):
             self._info(info.group(1))
         elif file := FILE.fullmatch(self.path):

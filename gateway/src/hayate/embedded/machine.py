@@ -63,8 +63,8 @@ def _cgroups(root: Path, controller: str) -> list[Path]:
 
 def _cgroup_left_bytes(folder: Path) -> int | None:
     """What the group's memory limit leaves. Pages of files count as used but can be dropped."""
-    limit = _number(folder / "memory.max") or _number(folder / "memory.limit_in_bytes")
-    used = _number(folder / "memory.current") or _number(folder / "memory.usage_in_bytes")
+    limit = _number(folder / "memory.max", folder / "memory.limit_in_bytes")
+    used = _number(folder / "memory.current", folder / "memory.usage_in_bytes")
     if limit is None or used is None or limit >= UNLIMITED_BYTES:
         return None
     droppable = 0
@@ -84,9 +84,10 @@ def _cpu_quota(folder: Path) -> int | None:
     return math.ceil(quota / period) if quota and period else None
 
 
-def _number(path: Path) -> int | None:
-    text = (_text(path) or "").strip()
-    return int(text) if text.isdecimal() else None
+def _number(*paths: Path) -> int | None:
+    """The number in the first of the files that holds one."""
+    texts = (_text(path) or "" for path in paths)
+    return next((int(text) for text in texts if text.isdecimal()), None)
 
 
 def _text(path: Path) -> str | None:

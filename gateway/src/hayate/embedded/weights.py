@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -63,7 +64,9 @@ def tiny() -> Weights:
 
 
 def _from_hub(model: HubModel, say: Say) -> list[Path]:
-    from hayate.embedded import hub  # its client library takes a third of a second to import
+    # Read when the client library is imported: without it, it asks the Hub for more than the model.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    from hayate.embedded import hub  # here, because that library takes a third of a second to import
 
     return hub.obtain(model, say)
 

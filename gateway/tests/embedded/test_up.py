@@ -1,0 +1,268 @@
+"""`hayate up` as a newcomer meets it: real processes, real llama.cpp, no network."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hayate.embedded.weights import DEFAULT, tiny
+from tests.embedded.engine import ANSWER, QUESTION
+from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.http import connection, fetch, request_bytes
+from tests.support.hub_stand_in import hub_stand_in
+from tests.support.processes import alive, children
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+HAYATE = str(Path(sys.executable).with_name("hayate"))
+TINY = str(tiny().path)
+LONG = {**QUESTION, "stream": True, "max_tokens": 3500, "ignore_eos": True}
+
+
+@asynccontextmanager
+async def running_up(env: dict[str, str] | None = None, *, config: str | None = None) -> AsyncIterator[RunningGateway]:
+    """`hayate up` on the tiny model, ready."""
+    settings = {"MODEL": TINY, **(env or {})}
+    async with running_gateway(settings, config=config, verb="up") as gateway:
+        await gateway.ready()
+        yield gateway
+
+
+def run_up(tmp_path: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """`hayate up` until it ends by itself."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    settings = {"HAYATE_PORT": str(free_port()), "HAYATE_DATA": str(tmp_path / "data"), "MODEL": TINY, **env}
+    return subprocess.run(
+        [HAYATE, "up", *options],
+        env={**inherited, "LANG": "C.UTF-8", **settings},
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        text=True,
+    )
+
+
+def one_sentence(process: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a refusal; anything else fails the test."""
+    assert process.returncode != 0
+    assert process.stdout == ""
+    lines = [line for line in process.stderr.splitlines() if not line.startswith("Starting llama.cpp")]
+    assert len(lines) == 1, process.stderr
+    return lines[0]
+
+
+async def chat(gateway: RunningGateway, key: str | None = None, **fields: object) -> str:
+    reply = await fetch(gateway.url, "/v1/chat/completions", {**QUESTION, **fields}, key=key or gateway.key)
+    assert reply.status == 200, reply.text
+    content: str = reply.json["choices"][0]["message"]["content"]
+    return content
+
+
+async def ended(process: asyncio.subprocess.Process, within_s: float) -> float:
+    """Seconds until the process ended."""
+    began = time.monotonic()
+    async with asyncio.timeout(within_s):
+        await process.wait()
+    return time.monotonic() - began
+
+
+async def test_the_first_start_offline_makes_a_key_tells_everything_and_its_curl_works(tmp_path: Path) -> None:
+    began = time.monotonic()
+    offline = {"MODEL": "", "HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "HF_HOME": str(tmp_path)}
+    async with running_up({**offline, "HAYATE_API_KEY": ""}) as gateway:
+        assert time.monotonic() - began < 60
+        said = gateway.stderr()
+        key = (gateway.data / "api_key").read_text(encoding="ascii").strip()
+        assert stat.S_IMODE((gateway.data / "api_key").stat().st_mode) == 0o600
+        assert said.count(key) == 1
+        assert f"Hayate is ready: {gateway.url}" in said
+        assert said.count("noise") == 1
+        curl = next(line for line in said.splitlines() if "curl" in line).strip().partition("  ")[2]
+        process = await asyncio.create_subprocess_exec("bash", "-c", f"{curl} -sS", stdout=asyncio.subprocess.PIPE)
+        answer = (await process.communicate())[0].decode()
+        texts = re.findall(r'"content":"([^"]*)"', answer)
+        assert "".join(texts) == ANSWER
+        assert answer.endswith("data: [DONE]\n\n")
+        assert await chat(gateway, key) == ANSWER
+
+
+async def test_a_later_start_keeps_the_key_and_does_not_show_it(tmp_path: Path) -> None:
+    data = {"HAYATE_DATA": str(tmp_path / "data"), "HAYATE_API_KEY": ""}
+    async with running_up(data):
+        key = (tmp_path / "data" / "api_key").read_text(encoding="ascii").strip()
+    async with running_up(data) as again:
+        assert key not in again.stderr()
+        assert str(tmp_path / "data" / "api_key") in again.stderr()
+        assert await chat(again, key) == ANSWER
+
+
+async def test_the_model_is_the_default_and_goes_by_three_names() -> None:
+    async with running_up() as gateway:
+        assert await chat(gateway) == ANSWER
+        for name in ("default", "embedded", "tiny-qwen2"):
+            assert await chat(gateway, model=name) == ANSWER
+        listed = (await fetch(gateway.url, "/v1/models", key=gateway.key)).json["data"]
+        assert {"default", "embedded"} <= {model["id"] for model in listed}
+
+
+async def test_a_japanese_terminal_is_spoken_to_in_japanese() -> None:
+    async with running_up({"LANG": "ja_JP.UTF-8", "LC_ALL": "ja_JP.UTF-8", "PYTHONUTF8": "1"}) as gateway:
+        assert "準備ができました" in gateway.stderr()
+        assert "こんにちは" in gateway.stderr()
+        assert "is ready" not in gateway.stderr()
+
+
+async def test_the_engines_chatter_stays_out_of_the_terminal_and_its_log_is_ours_alone() -> None:
+    async with running_up() as gateway:
+        await chat(gateway)
+        log = gateway.data / "engine.log"
+        assert "listening on" in log.read_text(encoding="utf-8")
+        assert stat.S_IMODE(log.stat().st_mode) == 0o600
+        assert "listening on" not in gateway.stderr()
+
+
+async def test_the_default_model_comes_from_the_hub(tmp_path: Path) -> None:
+    assert DEFAULT.file is not None
+    with hub_stand_in({DEFAULT.repository: {DEFAULT.file: tiny().path.read_bytes()}}) as hub:
+        async with running_up({"MODEL": "", "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)}) as gateway:
+            assert "Downloading" in gateway.stderr()
+            assert await chat(gateway, model="qwen2.5-0.5b-instruct-q4_k_m") == ANSWER
+
+
+async def test_ctrl_c_stops_both_within_three_seconds_with_a_stream_running() -> None:
+    async with running_up() as gateway:
+        (child,) = children(gateway.pid)
+        async with connection(gateway.url) as client:
+            await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
+            assert (await client.read_head()).status == 200
+            gateway.process.send_signal(signal.SIGINT)
+            assert await ended(gateway.process, 30) < 3
+        assert gateway.process.returncode == 0
+        assert not alive(child)
+
+
+async def test_ctrl_c_at_a_terminal_reaches_the_engine_through_the_gateway_only() -> None:
+    async with running_up() as gateway:
+        (child,) = children(gateway.pid)
+        assert os.getsid(child) != os.getsid(gateway.pid)
+        gateway.process.send_signal(signal.SIGINT)
+        gateway.process.send_signal(signal.SIGINT)
+        assert await ended(gateway.process, 30) < 3
+        assert not alive(child)
+
+
+async def test_an_engine_that_hangs_does_not_hold_up_the_end() -> None:
+    async with running_up() as gateway:
+        (child,) = children(gateway.pid)
+        os.kill(child, signal.SIGSTOP)
+        gateway.process.send_signal(signal.SIGINT)
+        assert await ended(gateway.process, 30) < 3
+        assert not alive(child)
+
+
+async def test_a_killed_engine_comes_back_and_readiness_says_so() -> None:
+    async with running_up() as gateway:
+
+        async def readiness() -> int:
+            return (await fetch(gateway.url, "/health/readiness")).status
+
+        async def is_down() -> bool:
+            for child in children(gateway.pid):  # killed each time it comes back, until a probe has seen it gone
+                os.kill(child, signal.SIGKILL)
+            return await readiness() == 503
+
+        await eventually(is_down, 30, every_s=0.05)
+        assert (await fetch(gateway.url, "/health")).status == 200
+        refused = await fetch(gateway.url, "/v1/chat/completions", QUESTION, key=gateway.key)
+        assert refused.status in (200, 502, 503)
+        await gateway.ready()
+        assert await chat(gateway) == ANSWER
+        assert "starting it again in 0.5 s" in gateway.stderr()
+
+
+async def test_the_engine_dies_with_a_gateway_that_is_killed() -> None:
+    async with running_up() as gateway:
+        (child,) = children(gateway.pid)
+        gateway.process.kill()
+        await gateway.process.wait()
+        await eventually(lambda: not alive(child), 10)
+
+
+async def test_a_file_may_set_the_server_and_name_the_embedded_engine(tmp_path: Path) -> None:
+    config = f"server: {{max_body_bytes: 2048}}\naliases: {{fast: embedded}}\ndata: {tmp_path}/elsewhere\n"
+    async with running_up({"HAYATE_DATA": ""}, config=config) as gateway:
+        assert await chat(gateway, model="fast") == ANSWER
+        large = await fetch(gateway.url, "/v1/chat/completions", {**QUESTION, "user": "x" * 4096}, key=gateway.key)
+        assert large.status == 413
+        assert (tmp_path / "elsewhere" / "engine.log").exists()
+
+
+async def test_a_taken_port_is_one_line_before_anything_else_happens(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = await asyncio.to_thread(run_up, tmp_path, HAYATE_PORT=str(taken.getsockname()[1]))
+    assert "is taken by another program" in one_sentence(process)
+    assert "HAYATE_PORT=" in process.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+async def test_an_address_that_is_not_ours_is_one_line(tmp_path: Path, host: str) -> None:
+    assert "can't be listened on" in one_sentence(await asyncio.to_thread(run_up, tmp_path, HAYATE_HOST=host))
+
+
+async def test_a_missing_model_is_one_line_in_either_language(tmp_path: Path) -> None:
+    model = str(tmp_path / "none.gguf")
+    assert "does not exist" in one_sentence(await asyncio.to_thread(run_up, tmp_path, MODEL=model))
+    assert "がありません" in one_sentence(await asyncio.to_thread(run_up, tmp_path, MODEL=model, HAYATE_LANG="ja"))
+
+
+async def test_a_garbage_model_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(os.urandom(4096))
+    process = await asyncio.to_thread(run_up, tmp_path, "--model", str(tmp_path / "m.gguf"))
+    assert "not a usable GGUF" in one_sentence(process)
+
+
+async def test_a_model_whose_tensors_are_cut_off_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "m.gguf").write_bytes(tiny().path.read_bytes()[:1_000_000])
+    process = await asyncio.to_thread(run_up, tmp_path, MODEL=str(tmp_path / "m.gguf"))
+    assert "corrupted or incomplete" in one_sentence(process)
+
+
+async def test_a_named_model_that_the_hub_can_not_give_is_one_line(tmp_path: Path) -> None:
+    env = {"HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "HF_HOME": str(tmp_path / "hf")}
+    process = await asyncio.to_thread(run_up, tmp_path, MODEL="owner/repo:Q4_K_M", **env)
+    assert "owner/repo can't be had from" in one_sentence(process)
+
+
+async def test_too_little_memory_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "huge.gguf").write_bytes(tiny().path.read_bytes())
+    os.truncate(tmp_path / "huge.gguf", 2**43)  # sparse: 8 TiB by its size
+    process = await asyncio.to_thread(run_up, tmp_path, MODEL=str(tmp_path / "huge.gguf"))
+    assert "needs about 8192." in one_sentence(process)
+
+
+async def test_a_data_folder_that_can_not_be_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file", encoding="ascii")
+    assert "data" in one_sentence(await asyncio.to_thread(run_up, tmp_path))
+    given = await asyncio.to_thread(run_up, tmp_path, HAYATE_API_KEY="sk-0123456789abcdef")
+    assert "HAYATE_DATA" in one_sentence(given)
+
+
+async def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("server:\n  prot: 1\n", encoding="ascii")
+    process = await asyncio.to_thread(run_up, tmp_path, "--config", str(tmp_path / "c.yaml"))
+    assert "line 2: server.prot" in one_sentence(process)
