@@ -44,8 +44,8 @@ test-slow: $(VENV)/.dev ## the slower tests: real vLLM on CPU, tritonserver, the
 check: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 	@gateway/scripts/check
 
-bench: $(VENV)/.dev ## the side-by-side benchmark of bench/README.md
-	@gateway/scripts/bench
+bench: $(VENV)/.dev ## the side-by-side benchmark of bench/README.md (ARGS=--quick: a minute)
+	@gateway/scripts/bench $(ARGS)
 
 lock: ## resolve and hash the dependencies again (needs uv)
 	@gateway/scripts/lock

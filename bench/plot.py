@@ -1,4 +1,4 @@
-"""The picture beside the table: one panel a figure, one bar a contender (the median), one dot a round."""
+"""The picture beside the table: a panel a figure, a bar a contender (the median), a dot a round."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ PANELS = (
     ("latency", "p50_us", "µs per request, p50\n1 connection"),
     ("held", "kb_per_stream", "KB per open stream\n1,000 streams"),
 )
+FAR_OFF = 20
 OURS_COLOUR, OTHER_COLOUR = "#d1495b", "#8d99ae"
 
 
@@ -45,30 +46,19 @@ def _panel(axes: Axes, results: Results, scenario: str, key: str) -> None:
         axes.set_axis_off()
         return
     names = list(reversed(shown))
-    logarithmic = max(shown.values()) > 20 * min(shown.values())
-    if logarithmic:
-        axes.set_xscale("log")
-        axes.set_xlim(min(shown.values()) / 3, max(shown.values()) * 6)
-    else:
-        axes.set_xlim(0, max(shown.values()) * 1.3)
-    axes.barh(
-        names,
-        [shown[name] for name in names],
-        color=[OURS_COLOUR if name == OURS else OTHER_COLOUR for name in names],
-        height=0.62,
-    )
+    dots = {name: [each for each in results.values(name, scenario, key) if not math.isnan(each)] for name in names}
+    near = [name for name in names if shown[name] <= FAR_OFF * min(shown.values())]
+    # A contender far off the others runs out of the panel instead of flattening them.
+    edge = 1.25 * max(max(dots[name]) for name in near)
+    colours = [OURS_COLOUR if name == OURS else OTHER_COLOUR for name in names]
+    axes.barh(names, [min(shown[name], edge) for name in names], color=colours, height=0.62)
+    axes.set_xlim(0, edge)
     for row, name in enumerate(names):
-        rounds = [value for value in results.values(name, scenario, key) if not math.isnan(value)]
-        axes.plot(rounds, [row] * len(rounds), ".", color="#22223b", markersize=4)
-        axes.annotate(
-            f"{shown[name]:,.0f}" if shown[name] >= 100 else f"{shown[name]:.1f}",
-            (max(rounds), row),
-            xytext=(6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-        )
+        text = f"{shown[name]:,.0f}" if shown[name] >= 100 else f"{shown[name]:.1f}"
+        if name not in near:
+            axes.text(edge * 0.97, row, f"{text}  →", ha="right", va="center", fontsize=8, color="white")
+            continue
+        axes.plot(dots[name], [row] * len(dots[name]), ".", color="#22223b", markersize=4)
+        axes.annotate(text, (max(dots[name]), row), (6, 0), textcoords="offset points", va="center", fontsize=8)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    if logarithmic:
-        axes.set_xlabel("logarithmic", fontsize=7)
