@@ -24,7 +24,7 @@ from hayate.api.auth import Authenticator, ensure_key
 from hayate.api.dialects import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect, error_headers, language_of
 from hayate.api.endpoint import Gateway, RelayEndpoint
 from hayate.api.generate import generate_stream
-from hayate.api.openai import create_chat_completion, create_completion
+from hayate.api.openai import create_completion
 from hayate.api.relayed import relayed
 from hayate.backends.base import Backend
 from hayate.backends.llamacpp_client import LlamaCppClient
@@ -35,6 +35,7 @@ from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.pool import DeploymentSpec, Fleet, Prober, Probing, Replica, Timeouts
 from hayate.relay import Relay
 from hayate.telemetry import Telemetry, notice
+from hayate.ticker import TICK_S, Ticker
 from hayate.wire.checks import Caps
 
 STATIC = Path(__file__).parent / "static"
@@ -69,8 +70,9 @@ def create_app(config: Config) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         key, _made = ensure_key(config.data, os.environ)
         fleet = Fleet(specs(config), config.aliases, _probing(config))
+        ticker = Ticker(min(TICK_S, config.server.heartbeat_s / 4))
         gateway = Gateway(
-            relay=Relay(fleet),
+            relay=Relay(fleet, ticker),
             auth=Authenticator(key),
             telemetry=Telemetry(fleet),
             caps=Caps(
@@ -80,6 +82,7 @@ def create_app(config: Config) -> FastAPI:
                 frozenset(config.safety.allow_fields),
             ),
             max_body_bytes=config.server.max_body_bytes,
+            ticker=ticker,
             heartbeat_s=config.server.heartbeat_s,
             client_stall_s=config.server.client_stall_s,
             requests_per_minute=config.limits.requests_per_minute,
@@ -91,6 +94,7 @@ def create_app(config: Config) -> FastAPI:
         finally:
             prober.cancel()
             await asyncio.gather(prober, return_exceptions=True)
+            ticker.close()
             fleet.close()
 
     app = Hayate(
@@ -148,9 +152,9 @@ def _routes() -> list[Route]:
         "/v1/responses": RESPONSES,
     }
     routes = [
-        Route("/v1/chat/completions", RelayEndpoint("chat", create_chat_completion), methods=["POST"]),
+        Route("/v1/chat/completions", RelayEndpoint("chat", create_completion("chat")), methods=["POST"]),
         Route("/generate_stream", RelayEndpoint("generate", generate_stream, GENERATE), methods=["GET", "POST"]),
-        Route("/v1/completions", RelayEndpoint("completions", create_completion), methods=["POST"]),
+        Route("/v1/completions", RelayEndpoint("completions", create_completion("text")), methods=["POST"]),
     ]
     routes += [
         Route(

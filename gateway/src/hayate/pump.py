@@ -1,13 +1,14 @@
 """The pump: an engine's bytes to a client, in the callback in which they arrive.
 
-Only the ends (finished, failed, cancelled) come back to the task that awaits `run`; nothing is scheduled per chunk. One timer
-per call, re-armed only when it fires, watches the first byte, the silence between tokens, the total, and a client that does
-not read. Comments an engine sends to keep the line warm do not count as progress: a frozen engine may still send them.
+Only the ends (finished, failed, cancelled) come back to the task that awaits `run`; nothing is scheduled per chunk. The
+ticker watches the first byte, the silence between tokens, the total, and a client that does not read. Comments an engine
+sends to keep the line warm do not count as progress: a frozen engine may still send them.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
@@ -15,6 +16,7 @@ from hayate.backends.base import StreamDecoder
 from hayate.backends.transport import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
+from hayate.ticker import Ticker
 
 LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
@@ -41,59 +43,53 @@ class Sink(Protocol):
         """The client has not read for too long: its connection is cut."""
 
 
+@dataclass(slots=True)
+class Watch:
+    """What a pump's limits are, who looks at them, and since when the attempt runs (`time.monotonic()`)."""
+
+    ticker: Ticker
+    timeouts: Timeouts
+    client_stall_s: float
+    started: float
+
+
 class Pump:
     """One streamed answer on its way."""
 
     __slots__ = (
-        "_client_stall_s",
         "_decoder",
         "_done",
         "_exchange",
+        "_finished_at",
         "_last",
-        "_loop",
         "_paused_at",
         "_sink",
-        "_started",
-        "_timeouts",
-        "_timer",
+        "_watch",
         "first_delta_at",
     )
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        decoder: StreamDecoder,
-        sink: Sink,
-        timeouts: Timeouts,
-        *,
-        client_stall_s: float,
-        started: float,
-    ) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, exchange: Exchange, decoder: StreamDecoder, sink: Sink, watch: Watch) -> None:
         self._exchange = exchange
         self._decoder = decoder
         self._sink = sink
-        self._timeouts = timeouts
-        self._client_stall_s = client_stall_s
-        self._started = started
+        self._watch = watch
         self._last = 0.0
         self._paused_at = 0.0
-        self._done: asyncio.Future[None] = self._loop.create_future()
-        self._timer: asyncio.TimerHandle | None = None
+        self._finished_at = 0.0
+        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.first_delta_at = 0.0
 
     async def run(self) -> None:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
-        self._arm(monotonic())
+        self._watch.ticker.add(self)
         try:
             self._exchange.stream_to(self)
             self._sink.flush()
             await self._done
         finally:
             self._sink.attach(None)
-            if self._timer is not None:
-                self._timer.cancel()
+            self._watch.ticker.discard(self)
 
     # What the exchange calls.
 
@@ -120,8 +116,8 @@ class Pump:
             self.first_delta_at = self._last
         if decoder.failure is not None:
             self._finish(decoder.failure)
-        elif decoder.finished and not self._exchange.whole:
-            self._linger()
+        elif decoder.finished:
+            self._finished_at = self._last
 
     def body_ended(self) -> None:
         """The engine's answer is over."""
@@ -161,39 +157,24 @@ class Pump:
         else:
             self._done.set_exception(error)
 
-    def _linger(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_later(LINGER_S, self._finish, None)
+    # What the ticker calls.
 
-    def _arm(self, now: float) -> None:
-        # Never further off than the shortest limit: which one runs may change before the timer fires.
-        at = min(self._deadline()[0] - now, self._timeouts.silence_s, self._client_stall_s)
-        self._timer = self._loop.call_later(max(0.001, at), self._check)
-
-    def _deadline(self) -> tuple[float, GatewayError | None]:
-        """When the next limit is reached, and what to say then; None stands for the client's own."""
-        limits = self._timeouts
-        deadline: tuple[float, GatewayError | None]
-        if self._paused_at:
-            deadline = (self._paused_at + self._client_stall_s, None)
+    def tick(self, now: float) -> None:
+        """Looks at the limits, the one that is running first."""
+        watch, limits = self._watch, self._watch.timeouts
+        if self._finished_at:
+            if now - self._finished_at > LINGER_S:
+                self._finish(None)
+        elif self._paused_at:
+            if now - self._paused_at > watch.client_stall_s:
+                self._sink.give_up()
         elif not self._last:
-            deadline = (self._started + limits.first_byte_s, _silent("first_byte_s", limits.first_byte_s))
-        else:
-            deadline = (self._last + limits.silence_s, _silent("silence_s", limits.silence_s))
-        if limits.total_s is not None and self._started + limits.total_s < deadline[0]:
-            return (self._started + limits.total_s, _over(limits.total_s))
-        return deadline
-
-    def _check(self) -> None:
-        now = monotonic()
-        at, error = self._deadline()
-        if now < at - 0.001:
-            self._arm(now)
-        elif error is None:
-            self._sink.give_up()
-        else:
-            self._finish(error)
+            if now - watch.started > limits.first_byte_s:
+                self._finish(_silent("first_byte_s", limits.first_byte_s))
+        elif now - self._last > limits.silence_s:
+            self._finish(_silent("silence_s", limits.silence_s))
+        if limits.total_s is not None and now - watch.started > limits.total_s:
+            self._finish(_over(limits.total_s))
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:

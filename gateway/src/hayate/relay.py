@@ -24,8 +24,9 @@ from hayate.backends.transport import Exchange, UpstreamRequest
 from hayate.errors import InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError, UpstreamTimeout
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet, Replica, blame
-from hayate.pump import Pump, Sink
+from hayate.pump import Pump, Sink, Watch
 from hayate.telemetry import CallRecord, notice
+from hayate.ticker import Ticker
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -46,7 +47,7 @@ class Call:
 class Answer:
     """An engine's answer under way; holds a place at the deployment and the replica until it is closed."""
 
-    __slots__ = ("_closed", "_relay", "deployment", "exchange", "record", "replica", "sent_at")
+    __slots__ = ("_closed", "_relay", "backend", "deployment", "exchange", "record", "replica", "sent_at")
 
     def __init__(
         self,
@@ -60,27 +61,17 @@ class Answer:
         self._relay = relay
         self._closed = False
         self.deployment = deployment
+        self.backend = deployment.backend  # a reload may give the deployment another one
         self.replica = replica
         self.exchange = exchange
         self.record = record
         self.sent_at = sent_at
 
-    @property
-    def backend(self) -> Backend:
-        """The adapter that reads this answer."""
-        return self.deployment.backend
-
     async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
         """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
         record = self.record
-        pump = Pump(
-            self.exchange,
-            decoder,
-            sink,
-            self.deployment.spec.timeouts,
-            client_stall_s=client_stall_s,
-            started=self.sent_at,
-        )
+        limits = self.deployment.spec.timeouts
+        pump = Pump(self.exchange, decoder, sink, Watch(self._relay.ticker, limits, client_stall_s, self.sent_at))
         try:
             await pump.run()
         except UpstreamError as error:
@@ -143,8 +134,9 @@ class Answer:
 class Relay:
     """Opens calls. One per gateway."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, ticker: Ticker) -> None:
         self.fleet = fleet
+        self.ticker = ticker
         self.now = time.monotonic
         self._budget = RetryBudget()
 

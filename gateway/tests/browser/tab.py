@@ -28,7 +28,7 @@ class Tab:
         self.url = url
         self.context = context
         self.page = page
-        self.allowed = ["401 (Unauthorized)"]  # the browser's own line about GET /session before signing in
+        self.allowed: list[str] = []
         self.complaints: list[str] = []
         self.requests: list[str] = []
         page.on("console", self._heard)

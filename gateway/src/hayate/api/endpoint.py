@@ -21,6 +21,7 @@ from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
+from hayate.ticker import Ticker
 from hayate.wire.checks import Caps
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
@@ -35,6 +36,7 @@ class Gateway:
     telemetry: Telemetry
     caps: Caps
     max_body_bytes: int
+    ticker: Ticker
     heartbeat_s: float
     client_stall_s: float
     requests_per_minute: int | None = None
@@ -73,7 +75,7 @@ class RelayEndpoint:
         """Serves one call."""
         gateway: Gateway = scope["state"]["gateway"]
         now = gateway.relay.now
-        client = Client(scope, receive, send, heartbeat_s=gateway.heartbeat_s)
+        client = Client(scope, receive, send, gateway.ticker, gateway.heartbeat_s)
         record = CallRecord(gateway.new_id(), self.name, now())
         shown_id = _given_id(client) or record.request_id.encode()
         client.answer_headers.append((b"x-request-id", shown_id))

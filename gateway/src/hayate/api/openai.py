@@ -7,7 +7,7 @@ from typing import Any, Literal
 import orjson
 
 from hayate.api.dialects import JSON
-from hayate.api.endpoint import Gateway
+from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
 from hayate.pump import Pump
@@ -20,38 +20,32 @@ Fields = dict[str, Any]
 Kind = Literal["chat", "text"]
 
 
-async def create_chat_completion(gateway: Gateway, client: Client, record: CallRecord) -> None:
-    """POST /v1/chat/completions"""
-    fields = checks.parse_object(await client.body(gateway.max_body_bytes))
-    checks.check_chat(fields, gateway.caps)
-    await _complete(gateway, client, record, fields, "chat")
+def create_completion(kind: Kind) -> Handle:
+    """POST /v1/chat/completions, or /v1/completions"""
+    check = checks.check_chat if kind == "chat" else checks.check_completion
 
-
-async def create_completion(gateway: Gateway, client: Client, record: CallRecord) -> None:
-    """POST /v1/completions"""
-    fields = checks.parse_object(await client.body(gateway.max_body_bytes))
-    checks.check_completion(fields, gateway.caps)
-    await _complete(gateway, client, record, fields, "text")
-
-
-async def _complete(gateway: Gateway, client: Client, record: CallRecord, fields: Fields, kind: Kind) -> None:
-    """One completion: streamed, whole, or assembled from a stream that only we asked for."""
-    record.stream = bool(fields.get("stream"))
-    call = completion_call(record, fields, kind)
-    with client:
-        if record.stream:
-            client.expect_stream()
-        answer = await gateway.relay.open(call)
-        try:
+    async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
+        fields = checks.parse_object(await client.body(gateway.max_body_bytes))
+        check(fields, gateway.caps)
+        record.stream = bool(fields.get("stream"))
+        with client:
             if record.stream:
-                await stream_completion(gateway, client, answer, _decoder(answer.backend, fields, kind))
-            elif answer.backend.always_streams:
-                await _assemble(gateway, client, answer, fields, kind)
-            else:
-                whole = await answer.whole()
-                await client.respond(200, JSON, whole.body)
-        finally:
-            answer.close()
+                client.expect_stream()
+            answer = await gateway.relay.open(completion_call(record, fields, kind))
+            try:
+                if record.stream:
+                    decoder = _decoder(answer.backend, fields, kind)
+                    del fields  # a long prompt must not stay in memory for as long as its answer takes
+                    await stream_completion(gateway, client, answer, decoder)
+                elif answer.backend.always_streams:
+                    await _assemble(gateway, client, answer, fields, kind)
+                else:
+                    whole = await answer.whole()
+                    await client.respond(200, JSON, whole.body)
+            finally:
+                answer.close()
+
+    return handle
 
 
 def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:

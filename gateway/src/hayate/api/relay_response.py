@@ -8,12 +8,14 @@ ASGI `send`. A client that leaves cancels the task that serves it, whatever that
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from typing import Any, Protocol
 
 from starlette.types import Message, Receive, Scope, Send
 
 from hayate.errors import BodyTooLarge
-from hayate.pump import Pump, Sink
+from hayate.pump import Pump
+from hayate.ticker import Ticker
 from hayate.wire import sse
 
 EXTENSION = "hayate.transport"
@@ -64,10 +66,32 @@ class LentCall(Protocol):
         """It has caught up."""
 
 
-class Client(Sink):
-    """One per call."""
+class Client:
+    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, *, heartbeat_s: float) -> None:
+    __slots__ = (
+        "_backlog",
+        "_heartbeat_s",
+        "_last_write",
+        "_lent",
+        "_loop",
+        "_pump",
+        "_receive",
+        "_send",
+        "_starting",
+        "_task",
+        "_ticker",
+        "_watcher",
+        "answer_headers",
+        "events",
+        "full",
+        "gone",
+        "headers",
+        "scope",
+        "started",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, ticker: Ticker, heartbeat_s: float) -> None:
         self.scope = scope
         self.headers: Headers = scope["headers"]
         self.answer_headers: Headers = []
@@ -81,9 +105,9 @@ class Client(Sink):
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Any] | None = None
         self._pump: Pump | None = None
+        self._ticker = ticker
         self._heartbeat_s = heartbeat_s
-        self._last_write = self._loop.time()
-        self._beat: asyncio.TimerHandle | None = None
+        self._last_write = monotonic()
         self._starting: asyncio.Task[None] | None = None
         self._backlog: _Backlog | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -130,9 +154,7 @@ class Client(Sink):
             self._lent.call = None
         elif self._watcher is not None:
             self._watcher.cancel()
-        if self._beat is not None:
-            self._beat.cancel()
-            self._beat = None
+        self._ticker.discard(self)
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer."""
@@ -144,10 +166,10 @@ class Client(Sink):
         self.flush()
 
     def expect_stream(self) -> None:
-        """From now on the client gets a `: ping` whenever nothing has flowed for `heartbeat_s`: in the queue, during a cold
+        """From now on the client gets a `: ping` whenever nothing has flowed for a while: in the queue, during a cold
         start, in prefill, between tokens. The first one commits the response to 200.
         """
-        self._beat = self._loop.call_later(self._heartbeat_s, self._heartbeat)
+        self._ticker.add(self)
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head of a streamed answer; SSE's unless `headers` says otherwise."""
@@ -180,6 +202,15 @@ class Client(Sink):
         if self._lent is not None:
             self._lent.abort()
 
+    def tick(self, now: float) -> None:
+        """Sends a `: ping` when nothing has been written for as long as a stream may stay silent."""
+        if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
+            return
+        if self.started:
+            self.write(sse.PING)
+        elif self._starting is None:
+            self._starting = self._loop.create_task(self._start_early())
+
     # The sink.
 
     def hold(self) -> None:
@@ -194,7 +225,7 @@ class Client(Sink):
 
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream, one chunk of HTTP's chunked framing."""
-        self._last_write = self._loop.time()
+        self._last_write = monotonic()
         if self._lent is not None:
             self._lent.write_chunk(data)
         elif self._backlog is not None:
@@ -233,16 +264,6 @@ class Client(Sink):
         self.full = False
         if self._pump is not None:
             self._pump.resume()
-
-    def _heartbeat(self) -> None:
-        quiet_s = self._loop.time() - self._last_write
-        if quiet_s >= self._heartbeat_s - 0.01:
-            if self.started:
-                self.write(sse.PING)
-            elif self._starting is None:
-                self._starting = self._loop.create_task(self._start_early())
-            quiet_s = 0.0
-        self._beat = self._loop.call_later(self._heartbeat_s - quiet_s, self._heartbeat)
 
     async def _start_early(self) -> None:
         self.started = self.events = True

@@ -116,6 +116,7 @@ def _check(fields: dict[str, Any], caps: checks.Caps) -> None:
         raise InvalidRequest(
             "'stream' must be true or false.", "'stream' は true か false にしてください。", param="stream"
         )
+    checks.check_tools(fields.get("tools"))
     for name in ("messages", "input", "documents", "query"):
         _check_sources(name, fields.get(name), caps)
 

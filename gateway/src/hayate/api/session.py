@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 from hayate.api.auth import COOKIE, SESSION_S
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
-from hayate.errors import NotAuthenticated
+from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.wire.checks import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
@@ -17,7 +17,7 @@ MAX_SESSION_BODY_BYTES = 4096
 async def sign_in(request: Request) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401."""
     gateway: Gateway = request.scope["state"]["gateway"]
-    client = Client(request.scope, request.receive, request._send, heartbeat_s=gateway.heartbeat_s)
+    client = Client(request.scope, request.receive, request._send, gateway.ticker, gateway.heartbeat_s)
     key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     if not isinstance(key, str) or not gateway.auth.is_key(key.strip().encode("utf-8", "replace")):
         raise NotAuthenticated(
@@ -37,9 +37,12 @@ async def sign_in(request: Request) -> Response:
 
 
 async def show_session(request: Request) -> Response:
-    """GET /session: whether the browser is signed in."""
+    """GET /session: whether the browser is signed in; 200 either way, for a page asks before anyone has signed in."""
     gateway: Gateway = request.scope["state"]["gateway"]
-    gateway.auth.check(request.scope["headers"])
+    try:
+        gateway.auth.check(request.scope["headers"])
+    except (NotAuthenticated, NotAllowed):
+        return JSONResponse({"signed_in": False})
     return JSONResponse({"signed_in": True})
 
 

@@ -25,7 +25,10 @@ MAX_BODY_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length and credentials."""
+    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length and credentials.
+
+    A body is JSON unless its headers name another content-type.
+    """
 
     path: str
     body: bytes = b""
@@ -66,6 +69,7 @@ class Exchange:
     def stream_to(self, receiver: Receiver) -> None:
         """From now on the body goes to `receiver`, what has already arrived first."""
         self._receiver = receiver
+        self.headers = []  # read by now; a stream may stay open for long
         early, self._early = self._early, []
         for data in early:
             receiver.body_received(data)
@@ -223,7 +227,7 @@ class _Connection(asyncio.Protocol):
             self._fail(error)
             return
         if self._head is not None and reader.head_complete:
-            exchange.status, exchange.headers = reader.status, reader.headers
+            exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
             if not head.done():
                 head.set_result(None)
@@ -310,7 +314,7 @@ class ConnectionPool:
             request.method,
             self._prefix + request.path.encode(),
             self._authority,
-            (*self._credentials, *request.headers),
+            (*self._credentials, *_content_type(request), *request.headers),
             request.body,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
@@ -407,3 +411,9 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return (error.strerror or type(error).__name__).split(":")[0].lower()[:80]
+
+
+def _content_type(request: UpstreamRequest) -> Headers:
+    """vLLM takes no body without one."""
+    named = not request.body or header(request.headers, b"content-type") is not None
+    return [] if named else [(b"content-type", b"application/json")]

@@ -42,6 +42,7 @@ class ResponseReader:
 
     __slots__ = (
         "_body",
+        "_delimited",
         "_discard",
         "_head_bytes",
         "_parser",
@@ -68,6 +69,7 @@ class ResponseReader:
         self.keep_alive = False
         self._head_bytes = 0
         self._discard = False
+        self._delimited = True
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes that `data` holds. Raises UpstreamBroke when it is not HTTP."""
@@ -80,6 +82,8 @@ class ResponseReader:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             raise _not_http("not HTTP/1.1") from None
+        if self._discard:
+            raise _not_http("more than one answer")
         if not self.head_complete and self._head_bytes > MAX_HEAD_BYTES:
             raise _not_http(f"a header block over {MAX_HEAD_BYTES} bytes")
         body = self._body
@@ -88,13 +92,21 @@ class ResponseReader:
         self._body = []
         return body[0] if len(body) == 1 else b"".join(body)
 
+    def take_headers(self) -> Headers:
+        """The answer's headers, to keep: the reader remembers only whether the body's length was told."""
+        headers, self.headers = self.headers, []
+        self._delimited = (
+            header(headers, b"content-length") is not None or header(headers, b"transfer-encoding") is not None
+        )
+        return headers
+
     def end(self) -> bool:
         """The connection has closed. True when that is a proper end: the answer had no length and was not chunked."""
         if self.complete:
             return True
         if not self.head_complete:
             return False
-        return header(self.headers, b"content-length") is None and header(self.headers, b"transfer-encoding") is None
+        return not self._delimited
 
     # What httptools calls.
 
