@@ -40,7 +40,10 @@ RISKY_FIELDS = {
     "id_slot": "slots belong to the engine",
     "kv_transfer_params": "it steers the engine's own network traffic",
     "lora_path": "it makes the engine read a path of the caller's",
+    "mcp_servers": "the engine would connect where the caller names",
 }
+MEDIA = ("image_url", "video_url", "audio_url", "file_url", "input_audio", "file", "image", "video", "audio")
+EMBEDDINGS = ("image_embeds", "audio_embeds", "video_embeds")
 
 
 def parse_object(body: bytes) -> dict[str, Any]:
@@ -76,6 +79,7 @@ def check_chat(fields: dict[str, Any], caps: Caps) -> None:
     tools = fields.get("tools")
     if tools is not None and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
         raise _wrong("tools", "a list of objects", "オブジェクトのリスト")
+    check_tools(tools)
 
 
 def check_completion(fields: dict[str, Any], caps: Caps) -> None:
@@ -152,22 +156,47 @@ def _check_parts(where: str, parts: list[Any], caps: Caps) -> None:
 
 def check_media(where: str, part: dict[str, Any], caps: Caps) -> None:
     """Media must come inside the request: the engine would fetch any other URL from inside the operator's network."""
-    for kind in ("image_url", "video_url", "audio_url", "input_audio", "file", "image", "video"):
-        value = part.get(kind)
-        url = value.get("url") or value.get("data") or value.get("file_data") if isinstance(value, dict) else value
-        if not isinstance(url, str):
-            continue
-        if (kind.endswith("_url") or "://" in url[:32]) and url[:5].lower() != "data:":
+    for kind in EMBEDDINGS:
+        if part.get(kind) is not None and kind not in caps.allow_fields:
             raise InvalidRequest(
-                f"'{where}.{kind}' must be a data: URL; the gateway lets no engine fetch what a caller names.",
-                f"'{where}.{kind}' は data: URL にしてください。呼び出し側が指定したURLの取得は行いません。",
+                f"'{where}.{kind}' is not accepted here: raw tensors are loaded by the engine (safety.allow_fields).",
+                f"'{where}.{kind}' はここでは受け付けません。管理者が safety.allow_fields で許可できます。",
                 param=f"{where}.{kind}",
             )
-        if len(url) > caps.max_media_bytes * 4 // 3 + 64:
+    for kind in MEDIA:
+        value = part.get(kind)
+        if value is None:
+            continue
+        for medium in (
+            [value.get(name) for name in ("url", "data", "file_data")] if isinstance(value, dict) else [value]
+        ):
+            if isinstance(medium, str) and medium:
+                _check_medium(f"{where}.{kind}", medium, caps)
+
+
+def _check_medium(where: str, medium: str, caps: Caps) -> None:
+    if (where.endswith("_url") or "://" in medium[:32]) and medium[:5].lower() != "data:":
+        raise InvalidRequest(
+            f"'{where}' must be a data: URL; the gateway lets no engine fetch what a caller names.",
+            f"'{where}' は data: URL にしてください。呼び出し側が指定したURLの取得は行いません。",
+            param=where,
+        )
+    if len(medium) > caps.max_media_bytes * 4 // 3 + 64:
+        raise InvalidRequest(
+            f"'{where}' is over {caps.max_media_bytes} bytes.",
+            f"'{where}' が上限（{caps.max_media_bytes}バイト）を超えています。",
+            param=where,
+        )
+
+
+def check_tools(tools: Any) -> None:
+    """A tool that lives at a URL of the caller's (MCP in /v1/responses) would make the engine connect there."""
+    for n, tool in enumerate(tools if isinstance(tools, list) else ()):
+        if isinstance(tool, dict) and tool.get("server_url") is not None:
             raise InvalidRequest(
-                f"'{where}.{kind}' is over {caps.max_media_bytes} bytes.",
-                f"'{where}.{kind}' が上限（{caps.max_media_bytes}バイト）を超えています。",
-                param=f"{where}.{kind}",
+                f"'tools.{n}.server_url' is not accepted: the gateway lets no engine connect where a caller names.",
+                f"'tools.{n}.server_url' は受け付けません。呼び出し側が指定した接続先は使えません。",
+                param=f"tools.{n}.server_url",
             )
 
 

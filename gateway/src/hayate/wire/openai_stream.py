@@ -63,7 +63,7 @@ class OpenAIStream:
         if not whole or self._attentive:
             return self._read(whole) if whole else whole
         events = whole.count(b"\n\n")
-        if whole.count(_PLAIN) == events and _USAGE not in whole:
+        if events and whole.count(_PLAIN) == events and _USAGE not in whole:
             self.usage.completion_tokens += events
             return whole
         return self._read_last(whole)
@@ -103,8 +103,8 @@ class OpenAIStream:
         last = whole.rfind(_PLAIN)
         split = whole.find(b"\n\n", last) + 2 if last >= 0 else 0
         plain = whole[:split]
-        events = plain.count(b"\n\n")
-        if plain.count(_PLAIN) != events or _USAGE in plain:
+        events = plain.count(b"\n\n")  # none when lines end with CRLF: then every event is read
+        if not events or plain.count(_PLAIN) != events or _USAGE in plain:
             plain, events, split = b"", 0, 0
         self.usage.seen(events)
         read = [passed for frame in sse.frames(whole[split:]) if (passed := self._next(frame))]
