@@ -97,9 +97,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
     max_leaves=8,
 )
-SAMPLING = (
-    "model stream stream_options max_tokens max_completion_tokens n best_of temperature top_p seed stop tools".split()
-)
+LENGTHS = ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens"]
+SAMPLING = [*LENGTHS, "n", "best_of", "temperature", "top_p", "seed", "stop", "tools"]
 field_names = st.sampled_from(["messages", "prompt", "presence_penalty", *SAMPLING, *RISKY_FIELDS]) | st.text(
     max_size=6
 )
