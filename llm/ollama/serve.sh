@@ -14,23 +14,21 @@ ollama serve "$@" &
 server=$!
 pull=
 stopping=
+interrupted=
 # shellcheck disable=SC2329  # the trap calls it
 stop() {
-    stopping=yes
+    stopping=yes interrupted=yes
     [[ -z $pull ]] || kill -TERM "$pull" 2>/dev/null || true
     kill -TERM "$server" 2>/dev/null || true
 }
 trap stop TERM INT
 
 until ollama list >/dev/null 2>&1; do
-    if ! kill -0 "$server" 2>/dev/null; then
-        wait "$server"
-        exit
-    fi
+    kill -0 "$server" 2>/dev/null || break
     sleep 0.3
 done
 
-if [[ -n ${MODEL:-} ]] && ! ollama show "$MODEL" >/dev/null 2>&1; then
+if [[ -n ${MODEL:-} && -z $stopping ]] && kill -0 "$server" 2>/dev/null && ! ollama show "$MODEL" >/dev/null 2>&1; then
     if [[ ${OLLAMA_PULL:-missing} == never ]]; then
         echo "MODEL=$MODEL is not in this Ollama's store, and OLLAMA_PULL=never forbids fetching it" >&2
     else
@@ -42,8 +40,12 @@ if [[ -n ${MODEL:-} ]] && ! ollama show "$MODEL" >/dev/null 2>&1; then
     fi
 fi
 
-# A trap ends `wait` early: the server's own end is what counts.
-while kill -0 "$server" 2>/dev/null; do
-    wait "$server" || status=$?
+# A signal ends `wait` early: the server's own end is what counts. 127: its end was told already.
+while :; do
+    interrupted=
+    ended=0
+    wait "$server" || ended=$?
+    [[ $ended == 127 ]] || status=$ended
+    [[ -n $interrupted && $ended != 127 ]] || break
 done
 exit "${status:-0}"

@@ -1,0 +1,67 @@
+"""config.example.yaml is the reference of every option: it loads, it is complete, and each value in it is the default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from hayate.config import Config, DeploymentConfig, load_config
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
+TEXT = EXAMPLE.read_text(encoding="utf-8")
+VALUES: dict[str, Any] = yaml.safe_load(TEXT)
+REQUIRED = {"deployments", "backend", "replicas"}
+SHOWN = {"aliases", "model"}
+"""Options whose default is nothing and which the example shows in use."""
+
+
+def options(model: type[BaseModel], values: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, Any, Any]]:
+    """Every option of the model: its path, its name, the default, and what the example has (PydanticUndefined: nothing)."""
+    for name, info in model.model_fields.items():
+        default, value = info.get_default(call_default_factory=True), values.get(name, PydanticUndefined)
+        if isinstance(default, BaseModel) and isinstance(value, dict):
+            yield from options(type(default), value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", name, default, value
+
+
+def all_options() -> list[tuple[str, str, Any, Any]]:
+    deployment = VALUES["deployments"]["qwen-7b"]
+    return [*options(Config, VALUES), *options(DeploymentConfig, deployment, "deployments.qwen-7b.")]
+
+
+def test_it_loads_and_means_what_it_says() -> None:
+    config = load_config(EXAMPLE, {})
+    assert config.aliases["smart"] == ("qwen-7b",)
+    assert config.default_alias == ("qwen-7b",)
+
+
+@pytest.mark.parametrize(("path", "name", "default", "value"), all_options(), ids=[each[0] for each in all_options()])
+def test_every_option_is_there_with_its_default(path: str, name: str, default: Any, value: Any) -> None:
+    assert value is not PydanticUndefined, f"config.example.yaml lacks {path}"
+    if name in REQUIRED | SHOWN:
+        return
+    if isinstance(default, tuple):
+        value = tuple(value)
+    assert value == (str(default) if isinstance(default, Path) else default)
+
+
+def test_every_option_is_explained_beside_it() -> None:
+    names = {name for _, name, _, _ in all_options()}
+    lines = TEXT.split("\n")
+    for number, line in enumerate(lines):
+        name = line.strip().split(":")[0]
+        if name not in names or line.startswith("#"):
+            continue
+        explained = (
+            "#" in line
+            or lines[number - 1].startswith("#")
+            or name in {"connect_s", "probe_interval_s", "probe_timeout_s"}
+        )
+        assert explained, f"line {number + 1}: {line}"
