@@ -9,14 +9,17 @@ refused and every mistake is named with its path and, for a file, its line. Secr
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from hayate.yaml_file import ConfigError, line_of, read_yaml
+
+__all__ = ["EMBEDDED", "LOOPBACK", "Config", "ConfigError", "DeploymentConfig", "load_config"]
 
 BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
 BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
@@ -32,10 +35,6 @@ DEFAULT_URLS: Mapping[str, str] = {
 EMBEDDED = "embedded"
 """The name of the deployment that `hayate up` adds."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-class ConfigError(Exception):
-    """The configuration can't be used; the text lists every mistake, one a line."""
 
 
 def _backend_name(value: object) -> object:
@@ -178,71 +177,31 @@ class Config(Section):
         return self.aliases.get("default") or (next(iter(self.deployments)),)
 
 
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-
-
-def _expand(value: Any, env: Mapping[str, str], path: str, missing: list[str]) -> Any:
-    if isinstance(value, str):
-
-        def named(match: re.Match[str]) -> str:
-            name, fallback = match.groups()
-            found = env.get(name) or fallback
-            if found is None:
-                missing.append(f"{path}: the environment has no {name}")
-                return ""
-            return found
-
-        return _VARIABLE.sub(named, value)
-    if isinstance(value, dict):
-        return {key: _expand(item, env, f"{path}.{key}" if path else str(key), missing) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expand(item, env, f"{path}.{n}", missing) for n, item in enumerate(value)]
-    return value
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} is written twice", key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def _line_of(root: yaml.Node | None, path: tuple[int | str, ...]) -> int | None:
-    """The line on which `path` (or as much of it as the file has) stands, counted from 1."""
-    node, line = root, None
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
 def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
     for each in error.errors(include_url=False):
         where = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-        path = ".".join(str(part) for part in where)
         text = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             text = "is not an option; see config.example.yaml"
-        line = _line_of(root, where)
-        yield f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
+        yield _told(root, where, text)
+
+
+def _told(root: yaml.Node | None, where: tuple[int | str, ...], text: str) -> str:
+    line = line_of(root, where)
+    path = ".".join(str(part) for part in where)
+    return f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
+
+
+Check = Callable[["Config"], Iterable[tuple[tuple[int | str, ...], str]]]
+"""Finds mistakes that the models can't see, each with its place; `adapters.option_mistakes` is one."""
 
 
 def load_config(
-    path: str | Path | None = None, env: Mapping[str, str] | None = None, *, embedded: Mapping[str, Any] | None = None
+    path: str | Path | None = None,
+    env: Mapping[str, str] | None = None,
+    *,
+    embedded: Mapping[str, Any] | None = None,
+    check: Check | None = None,
 ) -> Config:
     """The configuration from `path`, else `HAYATE_CONFIG`, else the environment alone. Raises ConfigError.
 
@@ -255,33 +214,16 @@ def load_config(
         values: Any = _from_env_alone(env) if embedded is None else {}
     else:
         source = str(path)
-        values, root = _read_yaml(Path(path), env)
+        values, root = read_yaml(Path(path), env)
     if embedded is not None:
         values = _with_embedded(values, embedded)
     try:
-        return Config.model_validate(_overlay(values, env))
+        config = Config.model_validate(_overlay(values, env))
     except ValidationError as error:
         raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in _mistakes(error, root))) from None
-
-
-def _read_yaml(path: Path, env: Mapping[str, str]) -> tuple[dict[str, Any], yaml.Node | None]:
-    try:
-        text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506  a subclass of SafeLoader
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError(f"{path}: {where}{getattr(error, 'problem', None) or error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a mapping with 'deployments' is expected at the top")
-    missing: list[str] = []
-    values = _expand(values, env, "", missing)
-    if missing:
-        raise ConfigError("\n".join(f"{path}: {line}" for line in missing))
-    return values, root
+    if check is not None and (found := [_told(root, where, text) for where, text in check(config)]):
+        raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in found))
+    return config
 
 
 def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
@@ -315,4 +257,16 @@ def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
         values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
     if env.get("HAYATE_DATA"):
         values["data"] = env["HAYATE_DATA"]
+    if env.get("HAYATE_TOKENIZER") and isinstance(values.get("deployments"), dict):
+        values["deployments"] = {
+            name: _with_tokenizer(each, env["HAYATE_TOKENIZER"]) for name, each in values["deployments"].items()
+        }
     return values
+
+
+def _with_tokenizer(deployment: Any, source: str) -> Any:
+    """A deployment on Triton that names no tokenizer takes HAYATE_TOKENIZER."""
+    options = deployment.get("options") or {} if isinstance(deployment, dict) else None
+    if not isinstance(options, dict) or _backend_name(deployment.get("backend")) != "triton":
+        return deployment
+    return {**deployment, "options": {"tokenizer": source, **options}}

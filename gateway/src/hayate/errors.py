@@ -4,7 +4,9 @@ another replica may be tried.
     GatewayError
     ├── RequestError            the caller can mend it
     │   ├── InvalidRequest      400   names the field
+    │   │   └── UnsupportedField 400  the engine behind this model can't do it
     │   ├── ContextTooLong      400   the prompt does not fit the model's context
+    │   ├── RefusedConfig       400   a reload's file has mistakes
     │   ├── NotAuthenticated    401
     │   ├── NotAllowed          403
     │   ├── UnknownModel        404   names what there is
@@ -70,10 +72,22 @@ class InvalidRequest(RequestError):
     """A field is missing, of the wrong type, or out of range."""
 
 
+class UnsupportedField(InvalidRequest):
+    """The engine behind this model has no such field: it is named, never silently dropped."""
+
+    code = "unsupported_parameter"
+
+
 class ContextTooLong(RequestError):
     """The prompt does not fit the model's context."""
 
     code = "context_length_exceeded"
+
+
+class RefusedConfig(RequestError):
+    """The changed configuration has mistakes; the text names each. The old one still serves."""
+
+    code = "invalid_config"
 
 
 class NotAuthenticated(RequestError):

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 
 import uvloop
 
+from hayate.adapters import option_mistakes
 from hayate.config import EMBEDDED, Config, load_config
 from hayate.embedded.announcement import KeyNews, announcement
 from hayate.embedded.fit import context_of, need_of, require_memory
@@ -152,7 +153,7 @@ def configuration(wish: Wish, env: Mapping[str, str], port: int, engine_key: str
         "api_key": engine_key,
         "max_in_flight": wish.slots,
     }
-    config = load_config(wish.config, env, embedded=deployment)
+    config = load_config(wish.config, env, embedded=deployment, check=option_mistakes)
     server, health = config.server, config.health
     if "drain_s" not in server.model_fields_set:
         server = server.model_copy(update={"drain_s": DRAIN_S})

@@ -1,0 +1,124 @@
+"""Ollama, through its own API.
+
+What is special: the context is set with every request, always to the same size (another size would make Ollama load the model
+anew), and a prompt that does not fit is an error instead of being cut (`wire.ollama`); answers are NDJSON (`wire.ollama_stream`).
+Its /v1 is used for embeddings alone, where no context is lost.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.foreign import Clock, ForeignDialect
+from hayate.backends.options import OptionError
+from hayate.errors import GatewayError, UpstreamRefused
+from hayate.wire.errors_in import parse_error
+from hayate.wire.ollama import chat_body, generate_body
+from hayate.wire.ollama_stream import OllamaStream
+
+DEFAULT_NUM_CTX = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class OllamaOptions:
+    """What an Ollama deployment can be told."""
+
+    num_ctx: int | None = None
+    """The context in tokens; the deployment's `context_tokens` when unset, else 8192."""
+    keep_alive: str | int | float | None = None
+    """How long the model stays loaded after a call: seconds, or text such as `30m`; -1 is for ever. Ollama's own default is 5m."""
+
+    def __post_init__(self) -> None:
+        if self.num_ctx is not None and self.num_ctx < 1:
+            raise OptionError("num_ctx", f"must be at least 1, not {self.num_ctx}")
+
+
+class OllamaClient(ForeignDialect):
+    """Ollama."""
+
+    name = "ollama"
+
+    def __init__(
+        self,
+        options: OllamaOptions | None = None,
+        *,
+        model: str | None = None,
+        context_tokens: int | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        super().__init__(clock)
+        options = options or OllamaOptions()
+        self._model = model
+        self._num_ctx = options.num_ctx or context_tokens or DEFAULT_NUM_CTX
+        self._keep_alive = options.keep_alive
+
+    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /api/chat."""
+        return self._request("/api/chat", chat_body(fields, model=_named(served_model), num_ctx=self._num_ctx))
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """NDJSON to chat.completion.chunk."""
+        return OllamaStream(self._writer(fields, self._label(fields), chat=True), chat=True)
+
+    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /api/generate."""
+        return self._request("/api/generate", generate_body(fields, model=_named(served_model), num_ctx=self._num_ctx))
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """NDJSON to text_completion."""
+        return OllamaStream(self._writer(fields, self._label(fields), chat=False), chat=False)
+
+    def endpoint(self, path: str) -> str | None:
+        """Embeddings. Ollama's other /v1 endpoints could not be given a context."""
+        return path if path == "/v1/embeddings" else None
+
+    def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+        """`{"error":"text"}`; the text may be the JSON of the llama-server inside."""
+        try:
+            text = orjson.loads(raw)["error"]
+            inner = text[text.index("{") :].encode()
+            orjson.loads(inner)
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError):
+            inner = raw
+        return parse_error(status, inner, retry_after_s=retry_after_s)
+
+    def probe(self) -> UpstreamRequest:
+        """Answers 200 when the model has been pulled; without a configured model, when Ollama runs."""
+        if self._model is None:
+            return UpstreamRequest("/api/version", method=b"GET")
+        return self._request("/api/show", {"model": self._model})
+
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """The models that have been pulled."""
+        return (UpstreamRequest("/api/tags", method=b"GET"),)
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """One model per deployment: the configured one, else the first that Ollama lists. The context is what we set."""
+        if self._model is not None:
+            return Served((self._model,), self._num_ctx)
+        listed = answers[0].get("models") if isinstance(answers[0], dict) else None
+        names = [each["name"] for each in listed or () if isinstance(each, dict) and isinstance(each.get("name"), str)]
+        return Served(tuple(names[:1]), self._num_ctx)
+
+    def _request(self, path: str, body: dict[str, Any]) -> UpstreamRequest:
+        if self._keep_alive is not None and path != "/api/show":
+            body["keep_alive"] = self._keep_alive
+        return UpstreamRequest(path, orjson.dumps(body))
+
+    def _label(self, fields: dict[str, Any]) -> str:
+        return self._model or fields.get("model") or "default"
+
+
+def _named(served_model: str | None) -> str:
+    if served_model is None:
+        raise UpstreamRefused(
+            "No model is known at this Ollama: set MODEL, and pull the model.",
+            "Ollamaのモデルが分かりません。MODELを設定し、モデルを取得（pull）してください。",
+            retry_after_s=5,
+        )
+    return served_model

@@ -1,0 +1,44 @@
+"""SGLang's OpenAI-compatible server.
+
+What is special: priorities run the other way (higher is sooner, unless it was started with --schedule-low-priority-values-first);
+/health generates a token, so a frozen engine is found; errors are flat; an error in a stream is followed by `[DONE]`, and an
+abort is `finish_reason:"abort"` (both in `wire.openai_stream`). A streaming client that leaves is noticed at the next event,
+another one within 4 s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hayate.backends.base import UpstreamRequest
+from hayate.backends.openai_compat import RELAYED, OpenAICompatible
+
+
+@dataclass(frozen=True, slots=True)
+class SGLangOptions:
+    """What an SGLang deployment can be told."""
+
+    lower_priority_first: bool = False
+    """SGLang was started with --schedule-low-priority-values-first."""
+
+
+class SGLangClient(OpenAICompatible):
+    """SGLang."""
+
+    name = "sglang"
+    relayed = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
+
+    def __init__(self, options: SGLangOptions | None = None) -> None:
+        self._turn_priority = not (options or SGLangOptions()).lower_priority_first
+
+    def probe(self) -> UpstreamRequest:
+        """200 when a token could be generated; 503 while it starts or is stuck."""
+        return UpstreamRequest("/health", method=b"GET")
+
+    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+        sent = super()._sent(fields)
+        priority = sent.get("priority")
+        if self._turn_priority and isinstance(priority, int | float):
+            sent["priority"] = -priority
+        return sent

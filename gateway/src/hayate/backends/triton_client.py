@@ -1,0 +1,149 @@
+"""Triton's generate_stream in front of TensorRT-LLM: the classic `ensemble` and the newer `tensorrt_llm` model.
+
+What is special: it takes a prompt, so the chat template is rendered here, with the model's own tokenizer files; which inputs the
+model has is read from its configuration (`wire.triton`); finish reason and usage are supplied (`wire.triton_stream`); an error
+before the first output is a 400 whose body is an event.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+
+from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.foreign import Clock, ForeignDialect
+from hayate.backends.options import OptionError
+from hayate.backends.prompts import PromptMaker, answer_limit
+from hayate.errors import GatewayError, UpstreamRefused
+from hayate.wire import sse, triton
+from hayate.wire.errors_in import parse_error
+from hayate.wire.fields import max_tokens, one_prompt, stop_strings
+from hayate.wire.triton_stream import TritonStream
+
+
+@dataclass(frozen=True, slots=True)
+class TritonOptions:
+    """What a Triton deployment can be told."""
+
+    tokenizer: str | None = None
+    """A folder or Hub id with the model's tokenizer files; HAYATE_TOKENIZER when unset, else the deployment's `model`."""
+    model: str | None = None
+    """The name on Triton; found among TensorRT-LLM's usual names when unset."""
+    max_tokens: int = 1024
+    """The answer's limit when the request has none and `context_tokens` is unset too: these models must be given one."""
+    text_output: Literal["auto", "delta", "cumulative"] = "auto"
+    """Whether an event holds the new text or the whole text so far."""
+    adds_bos: bool | None = None
+    """Whether the engine puts the first special token before the prompt; unset: the newer model does, the classic does not."""
+
+    def __post_init__(self) -> None:
+        if self.max_tokens < 1:
+            raise OptionError("max_tokens", f"must be at least 1, not {self.max_tokens}")
+
+
+class TritonClient(ForeignDialect):
+    """tritonserver."""
+
+    name = triton.ENGINE
+
+    def __init__(
+        self,
+        prompts: PromptMaker,
+        options: TritonOptions | None = None,
+        *,
+        model: str | None = None,
+        context_tokens: int | None = None,
+        clock: Clock = time.time,
+    ) -> None:
+        super().__init__(clock)
+        self._prompts = prompts
+        self._options = options or TritonOptions()
+        self._model = model
+        self._context_tokens = context_tokens
+        self._layout: triton.Layout | None = None
+
+    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /v2/models/NAME/generate_stream with the rendered prompt."""
+        return self._request(fields, self._chat_prompt(fields))
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Text events to chat.completion.chunk."""
+        return self._decoder(fields, self._chat_prompt(fields), chat=True)
+
+    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """The same with the caller's prompt."""
+        return self._request(fields, one_prompt(triton.ENGINE, triton.text_fields(fields)["prompt"]))
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Text events to text_completion."""
+        return self._decoder(fields, one_prompt(triton.ENGINE, fields["prompt"]), chat=False)
+
+    def endpoint(self, path: str) -> str | None:
+        """None: Triton has no OpenAI endpoints of its own."""
+        return None
+
+    def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+        """`{"error":"text"}`, as JSON or as the data of one event."""
+        return parse_error(status, sse.data_of(raw) or raw, retry_after_s=retry_after_s)
+
+    def probe(self) -> UpstreamRequest:
+        """200 when the server is up and every model is loaded."""
+        return UpstreamRequest("/v2/health/ready", method=b"GET")
+
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """The configuration of each model that may be meant."""
+        names = triton.candidates(self._options.model, self._model)
+        return tuple(UpstreamRequest(f"{triton.model_path(name)}/config", method=b"GET") for name in names)
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """The model that takes prompts; its layout is remembered, because every later request depends on it."""
+        layout = triton.best_layout(answers, self._options.model or self._model)
+        if layout is None:
+            return Served(())
+        self._layout = layout
+        return Served((self._model or layout.model,), self._context_tokens)
+
+    def _chat_prompt(self, fields: dict[str, Any]) -> str:
+        asked = triton.chat_fields(fields)
+        return self._prompts.render(asked["messages"], **asked.get("chat_template_kwargs", {}))
+
+    def _request(self, fields: dict[str, Any], prompt: str) -> UpstreamRequest:
+        layout = self._known_layout()
+        limit = self._limit(fields, prompt)
+        begins_with = self._prompts.begins_with
+        adds_bos = layout.newer if self._options.adds_bos is None else self._options.adds_bos
+        if adds_bos and begins_with:
+            prompt = prompt.removeprefix(
+                begins_with
+            )  # the template has written it, and the engine would write it again
+        body = triton.model_inputs(layout, fields, prompt, limit)
+        return UpstreamRequest(f"{triton.model_path(layout.model)}/generate_stream", orjson.dumps(body))
+
+    def _decoder(self, fields: dict[str, Any], prompt: str, *, chat: bool) -> StreamDecoder:
+        layout = self._known_layout()
+        text_output = self._options.text_output
+        return TritonStream(
+            self._writer(fields, self._model or layout.model, chat=chat),
+            cumulative=layout.cumulative if text_output == "auto" else text_output == "cumulative",
+            stops=stop_strings(fields),
+            prompt=prompt,
+            max_tokens=self._limit(fields, prompt),
+            count=self._prompts.count,
+        )
+
+    def _limit(self, fields: dict[str, Any], prompt: str) -> int:
+        if self._context_tokens is None:
+            return max_tokens(fields) or self._options.max_tokens
+        return answer_limit(max_tokens(fields), self._prompts.count(prompt), self._context_tokens)
+
+    def _known_layout(self) -> triton.Layout:
+        if self._layout is None:
+            raise UpstreamRefused(
+                "Triton has not yet said which inputs its model takes. Try again shortly.",
+                "Tritonのモデルの入力がまだ分かっていません。少し待ってからお試しください。",
+                retry_after_s=1,
+            )
+        return self._layout

@@ -1,0 +1,113 @@
+"""trtllm-serve, TensorRT-LLM's OpenAI-compatible server.
+
+What is special: a closed request schema, priorities the other way round (both in `wire.trtllm`); flat errors, and validation errors
+as one string; a model name that must be sent and is not checked; chunks without `finish_reason` until the last, with an empty
+`reasoning_content`; finish reasons `timeout` and `cancelled`. A client that leaves is noticed within a second. Prometheus
+metrics are at /prometheus/metrics: /metrics is a list that reading empties.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+
+from hayate.backends.base import StreamDecoder, UpstreamRequest, WholeAnswer
+from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
+from hayate.errors import EngineError, GatewayError, UpstreamBroke
+from hayate.wire import sse
+from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.trtllm import chat_body, text_body
+
+_FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
+
+
+class TrtLLMClient(OpenAICompatible):
+    """trtllm-serve."""
+
+    name = "trtllm"
+    relayed = frozenset({"/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"})
+
+    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /v1/chat/completions."""
+        return _request("/v1/chat/completions", chat_body(fields), served_model)
+
+    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """Events with what the engine leaves out."""
+        return TrtLLMStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+        """POST /v1/completions."""
+        return _request("/v1/completions", text_body(fields), served_model)
+
+    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
+        """The same for texts."""
+        return TrtLLMStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def whole_answer(self, raw: bytes) -> WholeAnswer:
+        """As OpenAI's, unless the engine gave up in the middle."""
+        answer = super().whole_answer(raw)
+        if answer.finish_reason in _GIVEN_UP:
+            raise _gave_up(answer.finish_reason)
+        return answer
+
+    def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
+        """A validation error is a list of Python objects as text: the first fault is taken out of it."""
+        error = super().error(status, raw, retry_after_s=retry_after_s)
+        if isinstance(error, EngineError) and (fault := _FAULT.search(error.english)):
+            param = ".".join(part.strip(" '\"") for part in fault["path"].split(",") if part.strip())
+            text = f"'{param}': {fault['text'][1:-1]}."
+            return EngineError(text, f"エンジンがエラーを返しました: {text}", status=error.status, param=param)
+        return error
+
+    def probe(self) -> UpstreamRequest:
+        """200 while the engine lives."""
+        return UpstreamRequest("/health", method=b"GET")
+
+
+class TrtLLMStream(OpenAIStream):
+    """OpenAI's stream with trtllm-serve's gaps filled."""
+
+    __slots__ = ("_named_calls",)
+
+    def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
+        super().__init__(keep_usage=keep_usage, choices=choices)
+        self._named_calls: set[tuple[int, int]] = set()
+
+    def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
+        for choice in event["choices"]:
+            reason = choice.setdefault("finish_reason", None)
+            if reason in _GIVEN_UP:
+                self.failure = _gave_up(reason)
+                return b""
+            delta = choice.get("delta")
+            if isinstance(delta, dict):
+                if not delta.get("reasoning_content", True):
+                    del delta["reasoning_content"]
+                self._name_calls(choice.get("index", 0), delta, str(event.get("id")))
+        return sse.render(orjson.dumps(event))
+
+    def _name_calls(self, index: int, delta: dict[str, Any], answer_id: str) -> None:
+        """A call that the client demanded by name comes without an id."""
+        for call in delta.get("tool_calls") or ():
+            key = (index, call.get("index", 0))
+            if key not in self._named_calls:
+                self._named_calls.add(key)
+                if not call.get("id"):
+                    call["id"] = f"call_{answer_id.rpartition('-')[2]}_{key[0]}_{key[1]}"
+
+
+_GIVEN_UP = ("timeout", "cancelled")
+
+
+def _gave_up(reason: str | None) -> UpstreamBroke:
+    return UpstreamBroke(
+        f"The engine gave up on the answer ({reason}). Ask again.",
+        f"エンジンが回答を打ち切りました（{reason}）。もう一度お試しください。",
+    )
+
+
+def _request(path: str, body: dict[str, Any], served_model: str | None) -> UpstreamRequest:
+    # A model must be named, and any name will do; answers repeat it.
+    return UpstreamRequest(path, orjson.dumps({**body, "model": served_model or "default"}))
