@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,24 +18,21 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hayate import __version__
-from hayate.api import health, session
-from hayate.api.auth import Authenticator, ensure_key
+from hayate.api import admin, health, session
+from hayate.api.auth import ADMIN, Authenticator, ensure_key
 from hayate.api.dialects import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect, error_headers, language_of
 from hayate.api.endpoint import Gateway, RelayEndpoint
 from hayate.api.generate import generate_stream
 from hayate.api.openai import create_completion
 from hayate.api.relayed import relayed
-from hayate.backends.base import Backend
-from hayate.backends.llamacpp_client import LlamaCppClient
-from hayate.backends.openai_compat import RELAYED, OpenAICompatible
-from hayate.backends.vllm_client import VLLMClient
-from hayate.config import Config, DeploymentConfig
+from hayate.assembly import Reloader, configure, probing, specs
+from hayate.backends.openai_compat import RELAYED
+from hayate.config import Config, load_config
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
-from hayate.pool import DeploymentSpec, Fleet, Prober, Probing, Replica, Timeouts
+from hayate.pool import Fleet, Prober, Replica
 from hayate.relay import Relay
 from hayate.telemetry import Telemetry, notice
 from hayate.ticker import TICK_S, Ticker
-from hayate.wire.checks import Caps
 
 STATIC = Path(__file__).parent / "static"
 PAGE_HEADERS = {
@@ -46,7 +42,6 @@ PAGE_HEADERS = {
     "referrer-policy": "no-referrer",
     "cache-control": "no-cache",
 }
-BACKENDS: Mapping[str, type[Backend]] = {"vllm": VLLMClient, "llamacpp": LlamaCppClient, "openai": OpenAICompatible}
 
 
 class Hayate(FastAPI):
@@ -63,31 +58,19 @@ class Hayate(FastAPI):
             await endpoint(scope, receive, send)
 
 
-def create_app(config: Config) -> FastAPI:
-    """The ASGI application. Nothing is opened before its lifespan starts."""
+def create_app(config: Config, load: Callable[[], Config] = load_config) -> Hayate:
+    """The ASGI application. Nothing is opened before its lifespan starts. `load` reads the configuration again for a reload."""
+    deployments = specs(config)  # before the lifespan: a ConfigError must reach whoever starts the gateway
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        key, _made = ensure_key(config.data, os.environ)
-        fleet = Fleet(specs(config), config.aliases, _probing(config))
+        key, admin_key = ensure_key(config.data)[0], ensure_key(config.data, place=ADMIN)[0]
+        fleet = Fleet(deployments, config.aliases, probing(config))
         ticker = Ticker(min(TICK_S, config.server.heartbeat_s / 4))
-        gateway = Gateway(
-            relay=Relay(fleet, ticker),
-            auth=Authenticator(key),
-            telemetry=Telemetry(fleet),
-            caps=Caps(
-                config.safety.max_n,
-                config.safety.max_output_tokens,
-                config.safety.max_media_bytes,
-                frozenset(config.safety.allow_fields),
-            ),
-            max_body_bytes=config.server.max_body_bytes,
-            ticker=ticker,
-            heartbeat_s=config.server.heartbeat_s,
-            client_stall_s=config.server.client_stall_s,
-            requests_per_minute=config.limits.requests_per_minute,
-            burst=config.limits.burst,
-        )
+        gateway = Gateway(Relay(fleet, ticker), Authenticator(key), Authenticator(admin_key), Telemetry(fleet), ticker)
+        configure(gateway, config)
+        reloader = Reloader(fleet, gateway, config, load)
+        app.state.reload = gateway.reload = reloader.reload
         prober = asyncio.create_task(Prober(fleet, on_change=_tell_change).run())
         try:
             yield {"gateway": gateway}
@@ -108,37 +91,10 @@ def create_app(config: Config) -> FastAPI:
         for method in each.methods or ()
     }
     app.router.routes.extend(routes)
+    app.include_router(admin.router)
     app.add_exception_handler(GatewayError, _tell_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _tell_http_error)  # type: ignore[arg-type]
     return app
-
-
-def specs(config: Config) -> list[DeploymentSpec]:
-    """The deployments with their adapters made. Raises ConfigError for an option its engine does not have."""
-    return [_spec(name, each) for name, each in config.deployments.items()]
-
-
-def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
-    credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
-    limits = each.timeouts
-    return DeploymentSpec(
-        name=name,
-        backend=BACKENDS[each.backend](),
-        model=each.model,
-        replicas=each.replicas,
-        credentials=credentials,
-        max_in_flight=each.max_in_flight,
-        max_queued=each.max_queued,
-        queue_timeout_s=each.queue_timeout_s,
-        context_tokens=each.context_tokens,
-        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s),
-    )
-
-
-def _probing(config: Config) -> Probing:
-    return Probing(
-        config.health.probe_interval_s, config.health.probe_timeout_s, config.health.eject_after, config.health.eject_s
-    )
 
 
 def _tell_change(replica: Replica, is_ready: bool) -> None:

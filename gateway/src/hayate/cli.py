@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -27,31 +28,39 @@ ConfigOption = Annotated[
 ]
 
 
+CatalogueOption = Annotated[
+    Path | None,
+    typer.Option("--catalogue", envvar="HAYATE_MODELS", help="Another catalogue than the one that comes with Hayate."),
+]
+
+
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
+    from hayate.adapters import option_mistakes
     from hayate.config import ConfigError, load_config
     from hayate.server import run
 
+    load = partial(load_config, config, check=option_mistakes)
     try:
-        loaded = load_config(config)
+        run(load(), load)
     except ConfigError as error:
         _fail(str(error))
-    run(loaded)
 
 
 @app.command("check-config")
 def check_config(config: ConfigOption = None) -> None:
     """Validate the configuration without starting anything."""
+    from hayate.adapters import option_mistakes
     from hayate.config import ConfigError, load_config
 
     try:
-        loaded = load_config(config)
+        loaded = load_config(config, check=option_mistakes)
     except ConfigError as error:
         _fail(str(error))
     for name, deployment in loaded.deployments.items():
         typer.echo(
-            f"{name}: {deployment.backend} {deployment.model or '(the model the engine serves)'} at {', '.join(deployment.replicas)}"
+            f"{name}: {deployment.backend} {deployment.model or '(whatever it serves)'} at {', '.join(deployment.replicas)}"
         )
     for alias, targets in loaded.aliases.items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
@@ -125,6 +134,69 @@ def key(
     except (ConfigError, KeyFileError) as error:
         _fail(str(error))
     typer.echo(found)
+
+
+@app.command()
+def models(
+    catalogue: CatalogueOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything known of each, as JSON.")] = False,
+) -> None:
+    """List the catalogue: sizes, KV cache per token, context, licence."""
+    from hayate.embedded.refusals import language
+    from hayate.planner.commands import run_models
+
+    raise SystemExit(run_models(catalogue, as_json, language(os.environ)))
+
+
+@app.command()
+def plan(  # noqa: PLR0913, PLR0917  one parameter an option
+    gpu: Annotated[
+        str | None, typer.Option(help="One card: 24GiB, 24, 16g, or rtx4090, a100-80g, h100, l4, t4.")
+    ] = None,
+    gpus: Annotated[int, typer.Option(help="How many of them.")] = 1,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A model of the catalogue, a folder, a .gguf file, or a Hub id; by default the whole catalogue."
+        ),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="vllm, trtllm, sglang, llamacpp or ollama.")] = None,
+    context: Annotated[int, typer.Option(help="Tokens of one sequence, prompt and answer together.")] = 8192,
+    concurrency: Annotated[int, typer.Option(help="Sequences at the same time.")] = 8,
+    utilization: Annotated[float, typer.Option(help="How much of the GPU the engine may take.")] = 0.9,
+    dtype: Annotated[str, typer.Option(help="auto, half, bfloat16 or float32.")] = "auto",
+    kv_cache_dtype: Annotated[str, typer.Option(help="auto, fp8 (vLLM, SGLang) or q8_0 (llama.cpp).")] = "auto",
+    kv_memory: Annotated[
+        str | None, typer.Option(help="No GPU: how many tokens a KV cache of this size holds (1GiB).")
+    ] = None,
+    write: Annotated[bool, typer.Option("--write", help="Put the settings into .env, showing what changes.")] = False,
+    env_file: Annotated[Path, typer.Option(help="The file that --write changes.")] = Path(".env"),
+    catalogue: CatalogueOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Every figure, in bytes and tokens.")] = False,
+    table_markdown: Annotated[bool, typer.Option("--table-markdown", help="The table of the documentation.")] = False,
+) -> None:
+    """Say what fits on a GPU, and the engine's flags for it."""
+    from hayate.embedded.refusals import language
+    from hayate.planner.commands import PlanOptions, run_plan
+
+    options = PlanOptions(
+        gpu=gpu,
+        gpus=gpus,
+        model=model,
+        engine=engine,
+        context=context,
+        concurrency=concurrency,
+        utilization=utilization,
+        dtype=dtype,
+        kv_dtype=kv_cache_dtype,
+        kv_memory=kv_memory,
+        catalogue=catalogue,
+        as_json=as_json,
+        table_markdown=table_markdown,
+        write=write,
+        env_file=env_file,
+    )
+    raise SystemExit(run_plan(options, language(os.environ)))
 
 
 def _fail(text: str) -> NoReturn:

@@ -183,6 +183,9 @@ def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
         text = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":
             text = "is not an option; see config.example.yaml"
+        named, colon, rest = text.partition(": ")
+        if not where and colon and " " not in named:  # a check over several sections says itself where
+            where, text = tuple(named.split(".")), rest
         yield _told(root, where, text)
 
 

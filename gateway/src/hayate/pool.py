@@ -68,6 +68,8 @@ class Replica:
         self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s)
         self.served = Served(())
+        self.told: list[object] | None = None
+        """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
         self.in_flight = 0
 
     def available(self, now: float) -> bool:
@@ -96,8 +98,25 @@ class Deployment:
         ]
         for replica in old.values():
             replica.pool.close()
-        for ticket in self.gate.resize(spec.max_in_flight * len(self.replicas), spec.max_queued):
-            if not ticket.done():
+        for replica in self.replicas:
+            if replica.told is not None:
+                self.listen(replica, replica.told)
+        self.fit()
+
+    def listen(self, replica: Replica, told: list[object]) -> None:
+        """Reads what an engine said of itself; what is no answer to `describe` changes nothing."""
+        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # an engine may answer anything
+            replica.served = self.backend.read_served(told)
+            replica.told = told
+
+    def fit(self) -> None:
+        """Opens the gate as wide as the replicas are: `max_in_flight` each, or the slots an engine has, if fewer."""
+        most = self.spec.max_in_flight
+        capacity = sum(min(most, replica.served.slots or most) for replica in self.replicas)
+        for ticket in self.gate.resize(capacity, self.spec.max_queued):
+            if ticket.done():  # its caller has left
+                self.leave()
+            else:
                 ticket.set_result(None)
 
     @property
@@ -256,10 +275,8 @@ class Prober:
             self._due[replica] = now + self._fleet.probing.interval_s
             if not was_ready or not replica.served.models:
                 answers = [await self._ask(replica, each) for each in deployment.backend.describe()]
-                with contextlib.suppress(
-                    ValueError, TypeError, AttributeError, KeyError
-                ):  # an engine may answer anything
-                    replica.served = deployment.backend.read_served([_parsed(each) for each in answers])
+                deployment.listen(replica, [_parsed(each) for each in answers])
+                deployment.fit()
         if replica.health.ready(now) != was_ready:
             self._on_change(replica, not was_ready)
 

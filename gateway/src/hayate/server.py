@@ -14,18 +14,21 @@ from types import FrameType
 import uvicorn
 import uvloop
 
-from hayate.app import create_app
-from hayate.config import Config
+from hayate.app import Hayate, create_app
+from hayate.config import Config, load_config
 from hayate.edge import EdgeProtocol
+from hayate.errors import RefusedConfig
 from hayate.telemetry import notice
 
 
 class _Server(uvicorn.Server):
     """uvicorn's server, telling when it listens."""
 
-    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None] | None) -> None:
+    def __init__(self, config: uvicorn.Config, app: Hayate, announce: Callable[[str], None] | None) -> None:
         super().__init__(config)
+        self._app = app
         self._announce = announce
+        self._reloads: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, then says so."""
@@ -39,15 +42,27 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT start the drain, a second one ends it. A proper end is exit status 0, not a re-raised signal."""
+        """SIGTERM and SIGINT start the drain, a second one ends it; SIGHUP reloads. A proper end is exit status 0."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        loop.add_signal_handler(signal.SIGHUP, self._reload)
         try:
             yield
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
+
+    def _reload(self) -> None:
+        """SIGHUP: a refused file has been told in the log."""
+
+        async def reload() -> None:
+            with contextlib.suppress(RefusedConfig):
+                await self._app.state.reload()
+
+        task = asyncio.get_running_loop().create_task(reload())
+        self._reloads.add(task)
+        task.add_done_callback(self._reloads.discard)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """The first signal drains; any further one stops waiting."""
@@ -72,13 +87,21 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 async def serve(
-    config: Config, *, sockets: list[socket.socket] | None = None, announce: Callable[[str], None] | None = None
+    config: Config,
+    *,
+    sockets: list[socket.socket] | None = None,
+    announce: Callable[[str], None] | None = None,
+    load: Callable[[], Config] = load_config,
 ) -> None:
-    """Runs the gateway until SIGTERM or SIGINT, then drains: no new calls, running streams end within `server.drain_s`."""
+    """Runs the gateway until SIGTERM or SIGINT, then drains: no new calls, running streams end within `server.drain_s`.
+
+    SIGHUP applies what `load` then returns, if it is valid.
+    """
     limits = config.server
     protocol = type("Edge", (EdgeProtocol,), {"limits": limits})
+    app = create_app(config, load)
     settings = uvicorn.Config(
-        create_app(config),
+        app,
         http=protocol,
         ws="none",
         lifespan="on",
@@ -90,7 +113,7 @@ async def serve(
         timeout_keep_alive=int(limits.keep_alive_s),
         timeout_graceful_shutdown=max(1, round(limits.drain_s)),
     )
-    server = _Server(settings, announce)
+    server = _Server(settings, app, announce)
     listeners = sockets or [bind(limits.host, limits.port)]
     try:
         await server.serve(listeners)
@@ -113,8 +136,8 @@ def quiet_libraries() -> None:
     logging.getLogger("uvicorn.error").addFilter(_NotTheEndOfADrain())
 
 
-def run(config: Config) -> None:
-    """`hayate serve`."""
+def run(config: Config, load: Callable[[], Config] = load_config) -> None:
+    """`hayate serve`. `load` reads the configuration again."""
     quiet_libraries()
     try:
         listener = bind(config.server.host, config.server.port)
@@ -124,4 +147,4 @@ def run(config: Config) -> None:
             f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n"
         )
         raise SystemExit(1) from None
-    uvloop.run(serve(config, sockets=[listener]))
+    uvloop.run(serve(config, sockets=[listener], load=load))

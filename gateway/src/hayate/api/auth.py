@@ -14,6 +14,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from hayate.errors import NotAllowed, NotAuthenticated
 
 COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
-KEY_FILE = "api_key"
 MIN_KEY_CHARS = 16
 
 
@@ -30,18 +30,31 @@ class KeyFileError(Exception):
     """The key file can't be read or written; the text is one line."""
 
 
-def ensure_key(data: Path, env: Mapping[str, str] = os.environ) -> tuple[str, bool]:
-    """The gateway's key and whether it was made just now: `HAYATE_API_KEY`, else `<data>/api_key`, else a new one kept there
+@dataclass(frozen=True, slots=True)
+class KeyPlace:
+    """Where a key comes from: a variable of the environment, else a file of the data folder."""
+
+    variable: str
+    file: str
+    prefix: str
+
+
+MAIN = KeyPlace("HAYATE_API_KEY", "api_key", "sk-hayate-")
+ADMIN = KeyPlace("HAYATE_ADMIN_KEY", "admin_key", "sk-hayate-admin-")
+
+
+def ensure_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace = MAIN) -> tuple[str, bool]:
+    """The key and whether it was made just now: from the environment, else from the data folder, else a new one kept there
     with mode 0600. Raises KeyFileError.
     """
-    given = env.get("HAYATE_API_KEY", "").strip()
+    given = env.get(place.variable, "").strip()
     if given:
         if len(given) < MIN_KEY_CHARS or not given.isascii() or not given.isprintable() or " " in given:
             raise KeyFileError(
-                f"HAYATE_API_KEY must be at least {MIN_KEY_CHARS} printable ASCII characters without spaces."
+                f"{place.variable} must be at least {MIN_KEY_CHARS} printable ASCII characters without spaces."
             )
         return given, False
-    path = data / KEY_FILE
+    path = data / place.file
     try:
         data.mkdir(parents=True, exist_ok=True)
         kept = path.read_text(encoding="ascii").strip() if path.exists() else ""
@@ -49,20 +62,19 @@ def ensure_key(data: Path, env: Mapping[str, str] = os.environ) -> tuple[str, bo
             if path.stat().st_mode & 0o077:
                 path.chmod(0o600)
             return kept, False
-        return write_key(data), True
+        return write_key(data, place), True
     except (OSError, UnicodeDecodeError) as error:
-        raise KeyFileError(
-            f"{path}: {getattr(error, 'strerror', None) or 'not a key file'}; set HAYATE_API_KEY or make the folder writable."
-        ) from None
+        reason = getattr(error, "strerror", None) or "not a key file"
+        raise KeyFileError(f"{path}: {reason}; set {place.variable} or make the folder writable.") from None
 
 
-def write_key(data: Path) -> str:
+def write_key(data: Path, place: KeyPlace = MAIN) -> str:
     """Makes a new key and keeps it, replacing any before it in one step."""
-    key = "sk-hayate-" + secrets.token_urlsafe(32)
-    fresh = data / f".{KEY_FILE}.{os.getpid()}"
+    key = place.prefix + secrets.token_urlsafe(32)
+    fresh = data / f".{place.file}.{os.getpid()}"
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
         file.write(key + "\n")
-    fresh.replace(data / KEY_FILE)
+    fresh.replace(data / place.file)
     return key
 
 

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
@@ -33,14 +34,16 @@ class Gateway:
 
     relay: Relay
     auth: Authenticator
+    admin: Authenticator
     telemetry: Telemetry
-    caps: Caps
-    max_body_bytes: int
     ticker: Ticker
-    heartbeat_s: float
-    client_stall_s: float
+    caps: Caps = field(default_factory=Caps)
+    max_body_bytes: int = 10 * 1024 * 1024
+    heartbeat_s: float = 15.0
+    client_stall_s: float = 120.0
     requests_per_minute: int | None = None
     burst: int | None = None
+    reload: Callable[[], Awaitable[Any]] | None = None
     limits: dict[str, RateLimit] = field(default_factory=dict)
     _prefix: str = field(default_factory=lambda: os.urandom(6).hex())
     _count: int = 0

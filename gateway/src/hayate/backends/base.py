@@ -29,14 +29,15 @@ class WholeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """What an engine says it serves."""
+    """What an engine says it serves. `slots`: how many calls it works on at a time, where more would wait unnoticed."""
 
     models: tuple[str, ...]
     context_tokens: int | None = None
+    slots: int | None = None
 
 
 class Backend(Protocol):
-    """One engine's HTTP API. Stateless, one per deployment."""
+    """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what `read_served` heard."""
 
     name: str
     always_streams: bool

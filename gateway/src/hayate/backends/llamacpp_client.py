@@ -1,7 +1,8 @@
 """llama.cpp's own server.
 
-What is special: a non-streaming caller that leaves goes unnoticed, so chat is always asked for as a stream; when the first
-token is part of a character no role is sent; with n > 1 it sends one usage event per choice, each counting one choice.
+What is special: it notices a caller that leaves only when it writes to it, so chat is always asked for as a stream, with
+progress events while it reads the prompt, and no more calls are sent than it has slots; when the first token is part of a
+character no role is sent; with n > 1 it sends one usage event per choice, each counting one choice.
 """
 
 from __future__ import annotations
@@ -23,40 +24,48 @@ class LlamaCppClient(OpenAICompatible):
     always_streams = True
 
     def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Adds the missing role, joins the usage events."""
-        return LlamaCppStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+        """Adds the missing role, joins the usage events, takes out the progress that only we asked for."""
+        return LlamaCppStream(fields)
 
     def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
         """Text has no role to miss."""
-        return LlamaCppStream(keep_usage=wants_usage(fields), choices=choices_of(fields), roles=False)
+        return LlamaCppStream(fields, roles=False)
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""
         return UpstreamRequest("/health", method=b"GET")
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
-        """The model list, and /props for the context of one slot."""
+        """The model list, and /props for the slots and the context of one slot."""
         return (UpstreamRequest("/v1/models", method=b"GET"), UpstreamRequest("/props", method=b"GET"))
 
     def read_served(self, answers: list[Any]) -> Served:
         """The context is split over the slots: `n_ctx` of /props is what one call has."""
         served = super().read_served(answers[:1])
         props = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
-        n_ctx = (props.get("default_generation_settings") or {}).get("n_ctx")
-        return Served(served.models, n_ctx if isinstance(n_ctx, int) and n_ctx > 0 else None)
+        n_ctx = _count((props.get("default_generation_settings") or {}).get("n_ctx"))
+        return Served(served.models, n_ctx, slots=_count(props.get("total_slots")))
+
+    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""
+        return {"return_progress": True, **super()._sent(fields)}
 
 
 class LlamaCppStream(OpenAIStream):
     """OpenAI's stream with llama.cpp's gaps filled."""
 
-    __slots__ = ("_ends_left", "_roles_missing")
+    __slots__ = ("_ends_left", "_keep_progress", "_roles_missing")
 
-    def __init__(self, *, keep_usage: bool, choices: int = 1, roles: bool = True) -> None:
-        super().__init__(keep_usage=keep_usage, choices=choices)
+    def __init__(self, fields: dict[str, Any], *, roles: bool = True) -> None:
+        choices = choices_of(fields)
+        super().__init__(keep_usage=wants_usage(fields), choices=choices)
+        self._keep_progress = bool(fields.get("return_progress"))
         self._roles_missing = set(range(choices)) if roles else set()
         self._ends_left = choices
 
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
+        if event.get("prompt_progress") and not self._keep_progress:
+            return b""
         if self._choices > 1 and not event.get("choices") and event.get("usage"):
             return self._joined_usage(event)
         return super()._event(event, frame)
@@ -87,3 +96,7 @@ class LlamaCppStream(OpenAIStream):
                     choice["delta"] = {"role": "assistant", **delta}
                     added = True
         return sse.render(orjson.dumps(event)) if added else frame
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and value > 0 else None

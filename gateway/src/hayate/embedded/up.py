@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -52,9 +53,14 @@ class Serve(Protocol):
     """`hayate.server.serve`."""
 
     def __call__(
-        self, config: Config, *, sockets: list[socket.socket], announce: Callable[[str], None]
+        self,
+        config: Config,
+        *,
+        sockets: list[socket.socket],
+        announce: Callable[[str], None],
+        load: Callable[[], Config],
     ) -> Awaitable[None]:
-        """Runs the gateway until it is told to stop."""
+        """Runs the gateway until it is told to stop; `load` is for SIGHUP."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +126,26 @@ def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> N
         )
         say(f"Starting llama.cpp with {weights.path}", f"llama.cpp を起動しています: {weights.path}")
         supervisor = Supervisor(settings, None if wish.show_engine else _log_file(config.data), say)
-        filled = _filled(config, weights, context_tokens)
-        uvloop.run(
-            _run(gateway, filled, listener, supervisor, lambda url: _announce(url, weights, settings, news, say))
+
+        def load() -> Config:
+            return _filled(configuration(wish, env, port, engine_key), weights, context_tokens)
+
+        serving = partial(
+            gateway.serve,
+            load(),
+            sockets=[listener],
+            announce=lambda url: _announce(url, weights, settings, news, say),
+            load=load,
         )
+        uvloop.run(_run(serving, supervisor))
     finally:
         listener.close()
 
 
-async def _run(
-    gateway: Gateway,
-    config: Config,
-    listener: socket.socket,
-    supervisor: Supervisor,
-    announce: Callable[[str], None],
-) -> None:
+async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -> None:
     try:
         await supervisor.start()
-        await gateway.serve(config, sockets=[listener], announce=announce)
+        await serving()
     finally:
         await supervisor.stop()
 

@@ -23,7 +23,7 @@ from hayate.errors import (
 
 _TOO_LONG = re.compile(
     r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length"
-    r"|prompt is too long|longer than the maximum|max_seq_len",
+    r"|input length exceeds|prompt is too long|longer than the (maximum|context|model's context)|max_seq_len|max_num_tokens",
     re.IGNORECASE,
 )
 _TURNED_AWAY = re.compile(
@@ -70,7 +70,7 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
             f"エンジンがエラーを返しました: {message}",
             status=status,
             param=param,
-            code=code if isinstance(code, str) else None,
+            code=code if isinstance(code, str) else "model_not_found" if status == 404 else None,
         )
     if _NOT_SUPPORTED.search(message):
         return InvalidRequest(

@@ -1,0 +1,94 @@
+"""The operator's endpoints, under a key of their own (`HAYATE_ADMIN_KEY`, else `<data>/admin_key`): reload, and what is running."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from hayate.api.endpoint import Gateway
+from hayate.errors import RefusedConfig
+
+
+def _operator(request: Request) -> Gateway:
+    """The gateway, for whoever brings the admin key. Raises NotAuthenticated."""
+    gateway: Gateway = request.scope["state"]["gateway"]
+    gateway.admin.check(request.scope["headers"])
+    return gateway
+
+
+Operator = Annotated[Gateway, Depends(_operator)]
+router = APIRouter(prefix="/admin")
+
+
+class ReloadAnswer(BaseModel):
+    """What a reload did. `restart_needed` names changed settings that only a restart applies."""
+
+    deployments: list[str]
+    aliases: dict[str, list[str]]
+    restart_needed: list[str]
+
+
+class ReplicaAnswer(BaseModel):
+    """One running engine."""
+
+    url: str
+    healthy: bool
+    available: bool
+    in_flight: int
+    connections: int
+    models: list[str]
+
+
+class DeploymentAnswer(BaseModel):
+    """One deployment as it runs."""
+
+    name: str
+    engine: str
+    model: str | None
+    context_tokens: int | None
+    in_flight: int
+    queued: int
+    replicas: list[ReplicaAnswer]
+
+
+@router.post("/reload")
+async def reload(gateway: Operator) -> ReloadAnswer:
+    """POST /admin/reload: applies the changed file, if it is valid; else 400 with every mistake, and nothing changes."""
+    if gateway.reload is None:
+        raise RefusedConfig("There is nothing to reload.", "再読み込みできる設定がありません。")
+    done = await gateway.reload()
+    return ReloadAnswer(
+        deployments=list(done.deployments),
+        aliases={name: list(targets) for name, targets in done.aliases.items()},
+        restart_needed=list(done.restart_needed),
+    )
+
+
+@router.get("/deployments")
+async def list_deployments(gateway: Operator) -> list[DeploymentAnswer]:
+    """GET /admin/deployments: what is configured and how it does."""
+    now = gateway.relay.now()
+    return [
+        DeploymentAnswer(
+            name=each.name,
+            engine=each.backend.name,
+            model=each.served_model,
+            context_tokens=each.context_tokens,
+            in_flight=each.gate.inside,
+            queued=each.gate.queued,
+            replicas=[
+                ReplicaAnswer(
+                    url=replica.url,
+                    healthy=replica.health.ready(now),
+                    available=replica.available(now),
+                    in_flight=replica.in_flight,
+                    connections=replica.pool.open_connections,
+                    models=list(replica.served.models),
+                )
+                for replica in each.replicas
+            ],
+        )
+        for each in gateway.relay.fleet.deployments.values()
+    ]
