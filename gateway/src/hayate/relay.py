@@ -220,6 +220,7 @@ class Relay:
 
     async def _refused(self, deployment: Deployment, exchange: Exchange) -> None:
         """Raises what the engine's error answer means."""
+        retry_after_s = _seconds(exchange.header(b"retry-after"))
         try:
             async with asyncio.timeout(deployment.spec.timeouts.silence_s):
                 raw = await exchange.read()
@@ -227,9 +228,7 @@ class Relay:
             raise _body_timeout(deployment.spec.timeouts.silence_s) from None
         finally:
             exchange.close()
-        raise deployment.backend.error(
-            exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=_seconds(exchange.header(b"retry-after"))
-        )
+        raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=retry_after_s)
 
 
 def check_length(max_tokens: int | None, deployment: Deployment) -> None:
