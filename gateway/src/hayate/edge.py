@@ -251,10 +251,13 @@ class EdgeProtocol(HttpToolsProtocol):
             )
 
     def _turn_away(self, error: GatewayError) -> None:
-        """Answers without an application and closes. With a response under way there is nothing to say."""
+        """Answers without an application and closes. With a response under way, or given before the body was whole, there is
+        nothing to say.
+        """
         if self.transport.is_closing():
             return
-        if self.cycle is None or not self.cycle.response_started or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or not cycle.response_started or (cycle.response_complete and self._phase == "head"):
             body = orjson.dumps(
                 {"error": {"message": error.english, "type": error.type, "param": None, "code": error.code}}
             )

@@ -1,0 +1,39 @@
+"""One stage for the tests that need nothing special, and one whose limits on slow clients are small."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.support.scene import Stage, scene
+
+FORGIVING = {"eject_after": 10_000, "probe_interval_s": 0.2, "probe_timeout_s": 5.0}
+"""No test's failures may throw the replica out for the next test."""
+
+
+@pytest.fixture(scope="session")
+async def shared_stage() -> AsyncIterator[Stage]:
+    async with scene(server={"max_body_bytes": 1 << 20}, health=FORGIVING) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def stage(shared_stage: Stage) -> AsyncIterator[Stage]:
+    """A gateway with the limits it ships with, except a body cap of 1 MiB."""
+    async with shared_stage.between_tests() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="session")
+async def shared_strict_stage() -> AsyncIterator[Stage]:
+    server = {"header_timeout_s": 0.5, "body_timeout_s": 0.5, "body_min_bytes_per_s": 50_000, "keep_alive_s": 1}
+    async with scene(server=server, health=FORGIVING) as stage:
+        yield stage
+
+
+@pytest.fixture
+async def strict_stage(shared_strict_stage: Stage) -> AsyncIterator[Stage]:
+    """A gateway that gives a request's headers and body half a second each."""
+    async with shared_strict_stage.between_tests() as fresh:
+        yield fresh

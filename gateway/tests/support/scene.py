@@ -1,0 +1,136 @@
+"""A scripted engine with a real gateway in front of it: where most tests on the wire begin.
+
+    async with scene(server={"heartbeat_s": 0.2}) as stage:
+        stage.engine.script = silent_mid_stream()
+        frames = await stage.frames(CHAT)
+        call = await stage.call()             # the log line of the call just made
+
+A stage may serve many tests: `between_tests` gives each a fresh engine, and checks afterwards that nothing was left behind.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.engine_script import Chat
+from tests.support.fake_engine import FakeEngine, running_engine
+from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.http import Client, Frame, Reply, connection, fetch, request_bytes
+from tests.support.waiting import eventually
+
+CHAT_PATH = "/v1/chat/completions"
+HELLO = [{"role": "user", "content": "こんにちは"}]
+PLAIN: dict[str, Any] = {"messages": HELLO}
+STREAM: dict[str, Any] = {"messages": HELLO, "stream": True}
+_SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+
+
+@dataclass
+class Stage:
+    """The engine, the gateway, and the ways to call it."""
+
+    engine: FakeEngine
+    gateway: RunningGateway
+    seen_calls: int = field(default=0)
+
+    @property
+    def url(self) -> str:
+        return self.gateway.url
+
+    @property
+    def key(self) -> str:
+        return self.gateway.key
+
+    async def post(
+        self, body: object, path: str = CHAT_PATH, headers: Mapping[str, str] | None = None, limit_s: float = 30.0
+    ) -> Reply:
+        """One whole answer."""
+        return await fetch(self.url, path, body, key=self.key, headers=headers, limit_s=limit_s)
+
+    async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
+        return await fetch(self.url, path, key=self.key, headers=headers)
+
+    async def frames(
+        self, body: object = None, path: str = CHAT_PATH, headers: Mapping[str, str] | None = None
+    ) -> list[Frame]:
+        """Every frame of one streamed answer, which must begin with 200 and end cleanly."""
+        async with self.connect() as client:
+            await client.send(request_bytes("GET" if body is None else "POST", path, body, self.key, headers))
+            reply = await client.read_head()
+            assert reply.status == 200, await client.read_body()
+            return [frame async for frame in client.frames()]
+
+    def connect(self, **options: Any) -> AbstractAsyncContextManager[Client]:
+        """A bare connection to the gateway."""
+        return connection(self.url, **options)
+
+    def request(
+        self, body: object, path: str = CHAT_PATH, headers: Mapping[str, str] | None = None, method: str = "POST"
+    ) -> bytes:
+        """A request with the key, as bytes."""
+        return request_bytes(method, path, body, self.key, headers)
+
+    async def calls(self, count: int = 1, within_s: float = 5.0) -> list[dict[str, Any]]:
+        """The next `count` lines of the call log that no test has looked at."""
+        await eventually(lambda: len(self.gateway.calls()) >= self.seen_calls + count, within_s)
+        found = self.gateway.calls()[self.seen_calls : self.seen_calls + count]
+        self.seen_calls += count
+        return found
+
+    async def call(self) -> dict[str, Any]:
+        """The next one."""
+        return (await self.calls())[0]
+
+    async def metrics(self) -> dict[str, float]:
+        """Every metric's sum over its labels."""
+        sums: dict[str, float] = {}
+        for name, value in _SAMPLE.findall((await self.get("/metrics")).text):
+            sums[name] = sums.get(name, 0.0) + float(value)
+        return sums
+
+    async def quiet(self, within_s: float = 5.0) -> None:
+        """Until no call is in flight or queued, at the gateway and at the engine."""
+
+        async def is_quiet() -> bool:
+            metrics = await self.metrics()
+            return metrics["hayate_in_flight"] == metrics["hayate_queued"] == self.engine.open == 0
+
+        await eventually(is_quiet, within_s, every_s=0.03)
+
+    @asynccontextmanager
+    async def between_tests(self) -> AsyncIterator[Stage]:
+        """This stage for one test more: a well-behaved engine before it, no call left over after it."""
+        engine = self.engine
+        engine.script = Chat(model=engine.model)
+        engine._next.clear()
+        engine.on_connect, engine.stale, engine.idle_close_s = (), None, None
+        engine.requests.clear()
+        engine.abandoned.clear()
+        engine.abandoned_at_s.clear()
+        engine.max_open = 0
+        self.seen_calls = len(self.gateway.calls())
+        yield self
+        await self.quiet()
+
+
+def settings(*urls: str, server: Mapping[str, Any] | None = None, **more: Any) -> str:
+    """A configuration's text: one deployment on `urls`. Timeouts, queues … are the deployment's; sections go by name."""
+    sections = {name: more.pop(name) for name in ("limits", "safety", "health", "aliases") if name in more}
+    deployment = {"backend": "vllm", "model": "scripted", "replicas": list(urls), **more}
+    return json.dumps({"server": server or {}, "deployments": {"scripted": deployment}, **sections})
+
+
+@asynccontextmanager
+async def scene(server: Mapping[str, Any] | None = None, **more: Any) -> AsyncIterator[Stage]:
+    """An engine and a gateway that is ready to use it; the arguments are those of `settings`."""
+    async with (
+        running_engine() as engine,
+        running_gateway(config=settings(engine.url, server=server, **more)) as gateway,
+    ):
+        await gateway.ready()
+        yield Stage(engine, gateway)
