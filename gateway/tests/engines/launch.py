@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 ENGINES = REPOSITORY / ".engines"
 TINY_GGUF = REPOSITORY / "gateway/src/hayate/embedded/model/tiny-qwen2.gguf"
-TINY_HF = REPOSITORY / "llm/tiny"
+TINY_HF = REPOSITORY / "llm/tiny/tiny-qwen2"
 MODEL = "tiny-qwen2"
 CONTEXT_TOKENS = 32_768
 GAUGES = {
@@ -72,12 +72,12 @@ class EngineProcess:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def core_pid(self) -> int:
-        """vLLM's engine core, which computes while the API server talks."""
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and _is_core(entry, self.process.pid):
-                return int(entry.name)
-        raise AssertionError("vLLM has no engine core process")
+    def signal_core(self, number: signal.Signals) -> None:
+        """To vLLM's engine core alone, which computes while the API server talks."""
+        cores = [int(entry.name) for entry in Path("/proc").iterdir() if _is_core(entry, self.process.pid)]
+        assert cores, "vLLM has no engine core process"
+        for pid in cores:
+            os.kill(pid, number)
 
     def wait_healthy(self, within_s: float) -> None:
         """Until it answers; its own log is the failure's text."""
@@ -109,7 +109,7 @@ def _gauge(text: str, name: str) -> int:
 def _is_core(entry: Path, group: int) -> bool:
     try:
         return os.getpgid(int(entry.name)) == group and b"EngineCore" in (entry / "cmdline").read_bytes()
-    except OSError:
+    except (OSError, ValueError):  # gone meanwhile, or no process at all
         return False
 
 
