@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
 import os
 import resource
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -77,6 +80,18 @@ def _raise_file_limit() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Two runs at once would measure each other."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"another benchmark is running in {home}")
+        yield
+
+
 def main() -> None:
     """The command line."""
     arguments = _arguments()
@@ -90,7 +105,11 @@ def main() -> None:
     about = {"date": date.today().isoformat(), "rounds": plan.rounds, **machine.describe(ROOT)}
     if os.getloadavg()[0] > 0.5:
         print(f"note: the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios", flush=True)
-    results = uvloop.run(Rounds(plan, contenders, home).run())
+    with _alone(home):
+        try:
+            results = uvloop.run(Rounds(plan, contenders, home).run())
+        except KeyboardInterrupt:
+            sys.exit("\ninterrupted; everything that was started has been stopped")
     found = verdicts(results)
     folder = arguments.out or (ROOT / "bench" / "results" if full else home)
     stem = folder / (f"{date.today():%Y%m%d}-{machine.slug()}" if full else "last")
