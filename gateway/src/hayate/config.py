@@ -123,7 +123,7 @@ class DeploymentConfig(Section):
     model: str | None = None
     replicas: tuple[Origin, ...] = Field(min_length=1)
     api_key: SecretStr | None = None
-    max_in_flight: int = Field(default=256, ge=1)
+    max_in_flight: int = Field(default=4096, ge=1)
     max_queued: int = Field(default=512, ge=0)
     queue_timeout_s: float = Field(default=60.0, gt=0)
     context_tokens: int | None = Field(default=None, ge=1)

@@ -51,7 +51,7 @@ class DeploymentSpec:
     model: str | None
     replicas: tuple[str, ...]
     credentials: tuple[tuple[bytes, bytes], ...] = ()
-    max_in_flight: int = 256
+    max_in_flight: int = 4096
     max_queued: int = 512
     queue_timeout_s: float = 60.0
     context_tokens: int | None = None
