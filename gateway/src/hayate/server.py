@@ -40,6 +40,12 @@ class _Server(uvicorn.Server):
         else:
             notice("listening", url=url)
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """A second signal ends the waiting, not the cleaning up: uvicorn would leave the lifespan to die with the loop."""
+        await super().shutdown(sockets)
+        if self.force_exit:
+            await self.lifespan.shutdown()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """SIGTERM and SIGINT start the drain, a second one ends it; SIGHUP reloads. A proper end is exit status 0."""

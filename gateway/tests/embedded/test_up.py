@@ -185,14 +185,24 @@ async def test_ctrl_c_stops_both_within_three_seconds_with_a_stream_running() ->
         assert not alive(child)
 
 
+async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> None:
+    async with running_up(config="server: {drain_s: 60}\n") as gateway:
+        (child,) = children(gateway.pid)
+        async with connection(gateway.url, buffer_bytes=4096) as client:
+            await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
+            assert (await client.read_head()).status == 200  # and nothing more is read: the stream would go on and on
+            gateway.process.send_signal(signal.SIGINT)
+            await asyncio.sleep(0.5)
+            assert gateway.running
+            gateway.process.send_signal(signal.SIGINT)
+            assert await ended(gateway.process, 30) < STOP_S + NOISE_S
+        assert not alive(child)
+
+
 async def test_ctrl_c_at_a_terminal_reaches_the_engine_through_the_gateway_only() -> None:
     async with running_up() as gateway:
         (child,) = children(gateway.pid)
         assert os.getsid(child) != os.getsid(gateway.pid)
-        gateway.process.send_signal(signal.SIGINT)
-        gateway.process.send_signal(signal.SIGINT)
-        assert await ended(gateway.process, 30) < STOP_S + NOISE_S
-        assert not alive(child)
 
 
 async def test_an_engine_that_hangs_does_not_hold_up_the_end() -> None:
