@@ -25,8 +25,8 @@ args=(
     --allow-grpc=false
     --metrics-address="${TRITON_HOST:-127.0.0.1}"
     --metrics-port="${TRITON_METRICS_PORT:-8002}"
-    # Answers under way may end before the process does.
-    --exit-timeout-secs="${TRITON_SHUTDOWN_TIMEOUT:-60}"
+    # Answers under way may end before the process does; an idle connection is waited for just the same.
+    --exit-timeout-secs="${TRITON_SHUTDOWN_TIMEOUT:-30}"
 )
 
 # Quotes in TRITON_EXTRA_ARGS are honoured, as a shell would; nothing in it is executed.
