@@ -191,6 +191,12 @@ class EdgeProtocol(HttpToolsProtocol):
             if size > self.limits.max_header_bytes:
                 self._turn_away(_headers_too_large(self.limits.max_header_bytes))
                 raise ValueError("header block too large")  # stops the parser; data_received reports nothing more
+        hosts = 0
+        for name, _ in self.headers:
+            if name == b"host":
+                hosts += 1
+        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+            raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
         self._enter("body", 0)
         super().on_headers_complete()
 
