@@ -67,12 +67,12 @@ class EngineProcess:
     async def idle(self) -> bool:
         return await self.load() == (0, 0)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """To every process of the engine."""
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
 
-    def signal_core(self, number: signal.Signals) -> None:
+    def send_to_core(self, number: signal.Signals) -> None:
         """To vLLM's engine core alone, which computes while the API server talks."""
         cores = [int(entry.name) for entry in Path("/proc").iterdir() if _is_core(entry, self.process.pid)]
         assert cores, "vLLM has no engine core process"
@@ -92,11 +92,11 @@ class EngineProcess:
         raise AssertionError(f"{self.backend} is not up (exit status {self.process.poll()})\n{log}")
 
     def end(self) -> None:
-        self.signal(signal.SIGCONT)
-        self.signal(signal.SIGTERM)
+        self.send(signal.SIGCONT)
+        self.send(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
-        self.signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         self.process.wait(10)
 
 
