@@ -240,6 +240,9 @@ def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
     }
     if env.get("BACKEND_API_KEY"):
         deployment["api_key"] = env["BACKEND_API_KEY"]
+    if backend == "ollama" and env.get("OLLAMA_CONTEXT_LENGTH"):
+        # Every call names a context (num_ctx), which wins over Ollama's own variable: so it has to be the same.
+        deployment["context_tokens"] = env["OLLAMA_CONTEXT_LENGTH"]
     name = model or str(backend)
     return {"deployments": {name: deployment}, "aliases": {"default": name}}
 

@@ -87,6 +87,15 @@ def test_an_engine_elsewhere_starts_the_gateway_alone() -> None:
     assert services["gateway"]["environment"]["BACKEND_URL"] == "http://192.0.2.10:8000"
 
 
+def test_the_gateway_and_ollama_agree_on_the_context() -> None:
+    settings = {"LLM_BACKEND": "ollama", "MODEL": "qwen2.5:7b", "OLLAMA_CONTEXT_LENGTH": "16384"}
+    services = config("--profile", "ollama", **settings)
+    for name in ("gateway", "ollama"):
+        assert services[name]["environment"]["OLLAMA_CONTEXT_LENGTH"] == "16384"
+    (deployment,) = load_config(None, settings).deployments.values()
+    assert deployment.context_tokens == 16384
+
+
 def test_every_backend_the_gateway_knows_decides_whether_vllm_starts() -> None:
     entries = written("llm/vllm/selected.yml")["services"]
     assert {name.removeprefix("with-") for name in entries} == {*DEFAULT_URLS, *BACKEND_ALIASES}

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from hayate.config import Config, DeploymentConfig, load_config
+from hayate.adapters import _MAKERS
+from hayate.config import BackendName, Config, DeploymentConfig, load_config
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -52,6 +55,16 @@ def test_every_option_is_there_with_its_default(path: str, name: str, default: A
     assert value == (str(default) if isinstance(default, Path) else default)
 
 
+@pytest.mark.parametrize("backend", get_args(BackendName))
+def test_every_option_of_one_engine_is_there_with_its_default(backend: BackendName) -> None:
+    kind, _ = _MAKERS[backend]
+    block = re.search(rf"^    #   {backend}:(.*\n(?:    #  {{10,}}.*\n)*)", TEXT, re.MULTILINE)
+    written = re.findall(r"^[ #]*(\w+): (\S+)", block[1], re.MULTILINE) if block else []
+    assert {name: yaml.safe_load(value) for name, value in written} == {
+        each.name: each.default for each in dataclasses.fields(kind)
+    }
+
+
 def test_every_option_is_explained_beside_it() -> None:
     names = {name for _, name, _, _ in all_options()}
     lines = TEXT.split("\n")
@@ -61,7 +74,7 @@ def test_every_option_is_explained_beside_it() -> None:
             continue
         explained = (
             "#" in line
-            or lines[number - 1].startswith("#")
+            or lines[number - 1].strip().startswith("#")
             or name in {"connect_s", "probe_interval_s", "probe_timeout_s"}
         )
         assert explained, f"line {number + 1}: {line}"

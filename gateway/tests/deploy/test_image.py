@@ -80,7 +80,7 @@ async def test_it_answers_a_chat_with_a_root_it_cannot_write_to(gateway: Contain
     print(f"\nlistening after {started_s:.2f} s")
     assert gateway.refuses("touch", "/opt/hayate/anything")
     assert gateway.refuses("touch", "/etc/anything")
-    key = gateway.run("cat", "/data/api_key")
+    key = gateway.run("hayate", "key")
     assert gateway.run("stat", "-c", "%a %u", "/data/api_key") == "600 10001"
 
     whole = await fetch(gateway.url, "/v1/chat/completions", chat("日本語で答えて"), key=key)
@@ -94,14 +94,14 @@ async def test_the_key_outlives_the_container(image: Image, engine: EngineProces
     for _ in range(2):
         with running_container(image, data, engine.env) as container:
             await up(container)
-            keys.append(container.run("cat", "/data/api_key"))
+            keys.append(container.run("hayate", "key"))
     assert keys[0] == keys[1]
 
 
 async def test_it_stops_within_its_grace_and_running_streams_end_whole(gateway: Container) -> None:
     assert ServerConfig().drain_s < GRACE_S
     await up(gateway)
-    key = gateway.run("cat", "/data/api_key")
+    key = gateway.run("hayate", "key")
     body = chat("repeat", stream=True, max_tokens=6000, ignore_eos=True)
     async with connection(gateway.url, limit_s=60) as client:
         await client.send(request_bytes("POST", "/v1/chat/completions", body, key))
