@@ -21,7 +21,7 @@ HEADER = "# Written by `hayate plan --write`."
 _ASSIGNMENT = re.compile(r"(?P<head>[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+=~-]*")
 _COMMENT = re.compile(r"[ \t]+#.*$")
-_SECRET = re.compile(r"(?i)(--[a-z_-]*(?:key|token|secret|password)[a-z_-]*[= ]+)(\S+)|(?<=://)[^/@\s]+(?=@)")
+_SECRET = re.compile(r"(?i)(--[a-z_-]*(?:key|token(?!s)|secret|password)[a-z_-]*[= ]+)(\S+)|(?<=://)[^/@\s]+(?=@)")
 
 # Other spellings of the flags that a plan puts into an engine's EXTRA_ARGS.
 SPELLINGS: Mapping[str, tuple[str, ...]] = {

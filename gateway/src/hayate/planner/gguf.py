@@ -151,7 +151,11 @@ def facts_from_gguf(path: Path) -> ModelFacts:
 
 def _integers(entries: dict[str, Value], key: str) -> list[int]:
     value = entries.get(key)
-    return [int(item) for item in (value if isinstance(value, list) else [value]) if isinstance(item, int)]
+    return [
+        int(item)
+        for item in (value if isinstance(value, list) else [value])
+        if isinstance(item, int) and 0 <= item < 2**31
+    ]
 
 
 def _integer(entries: dict[str, Value], key: str) -> int | None:

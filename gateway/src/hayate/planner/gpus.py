@@ -7,6 +7,7 @@ what CUDA reports as the card's total memory, which is a little less than its la
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 from hayate.planner.arithmetic import GIB
@@ -81,16 +82,26 @@ ALIASES = {
     "4080": "rtx4080",
     "3060": "rtx3060",
 }
-_SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*(?:gib|gb|g)?$")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(?:gib|gb|g)?")
+
+
+def _plain(given: str) -> str:
+    """Lower case, and ASCII for what a Japanese keyboard writes in full width."""
+    return unicodedata.normalize("NFKC", given).strip().lower()
+
+
+def parse_size(given: str) -> int | None:
+    """Bytes of a size in GiB, None when it is not one."""
+    size = _SIZE.fullmatch(_plain(given))
+    return int(float(size[1]) * GIB) if size else None
 
 
 def parse_gpu(given: str) -> Gpu:
     """The card that `given` names or measures. Raises UnknownGpu."""
-    plain = given.strip().lower()
-    if size := _SIZE.match(plain):
-        gib = float(size[1])
-        if SMALLEST_GIB <= gib <= LARGEST_GIB:
-            return Gpu(f"{size[1]} GiB", int(gib * GIB))
+    plain = _plain(given)
+    size = parse_size(plain)
+    if size is not None and SMALLEST_GIB * GIB <= size <= LARGEST_GIB * GIB:
+        return Gpu(f"{size / GIB:g} GiB", size)
     name = re.sub(r"^(nvidia|geforce|tesla)[ _-]+", "", re.sub(r"^nvidia[ _-]+", "", plain))
     name = name.replace("gib", "g").replace("gb", "g")
     squeezed = {re.sub(r"[ _-]", "", key): key for key in (*CARDS, *ALIASES)}

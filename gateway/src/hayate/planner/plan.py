@@ -193,9 +193,7 @@ def _advice(plan: Plan, catalogue: Sequence[ModelFacts]) -> Iterator[Remark]:
             ),
         )
     if plan.sequences == 0 and plan.longest_context_tokens > 0:
-        yield _try(
-            "shorter-context", f"--context {plan.longest_context_tokens}", _count(1), "1件なら収まります"
-        )
+        yield _try("shorter-context", f"--context {plan.longest_context_tokens}", _count(1), "1件なら収まります")
     for kind in plan.engine.kv_dtypes:
         if (
             kind not in ("auto", wish.kv_dtype)
@@ -215,9 +213,7 @@ def _advice(plan: Plan, catalogue: Sequence[ModelFacts]) -> Iterator[Remark]:
         if sibling.id != model.id and sibling.family and sibling.family == model.family:
             lighter = _sequences(sibling, replace(wish, engine=wish.engine if sibling.format == model.format else None))
             if lighter > plan.sequences:
-                yield _try(
-                    "lighter-variant", f"--model {sibling.id}", _count(lighter), f"{lighter}件が収まります"
-                )
+                yield _try("lighter-variant", f"--model {sibling.id}", _count(lighter), f"{lighter}件が収まります")
 
 
 def _try(code: str, option: str, en: str, ja: str) -> Remark:
