@@ -36,10 +36,10 @@ run: $(VENV)/.run ## start the gateway with the embedded engine
 	@exec $(BIN)/hayate up
 
 test: $(VENV)/.dev ## all quick tests, real llama.cpp included
-	@gateway/scripts/test
+	@gateway/scripts/test $(ARGS)
 
 test-slow: $(VENV)/.dev ## the slower tests: real vLLM on CPU, tritonserver, the long load
-	@gateway/scripts/test-slow
+	@gateway/scripts/test-slow $(ARGS)
 
 check: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 	@gateway/scripts/check
