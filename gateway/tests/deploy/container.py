@@ -117,13 +117,13 @@ def running_container(image: Image, data: str, env: Mapping[str, str]) -> Iterat
     """A gateway that was started; the block decides when it is up and when it stops."""
     container = Container(image, f"hayate-test-{uuid.uuid4().hex[:8]}", free_port())
     settings = {"HAYATE_HOST": "127.0.0.1", "HAYATE_PORT": str(container.port), **env}
-    # fmt: off
-    image.ask(
-        "run", "--detach", f"--name={container.name}", *image.arguments(), f"--volume={data}:/data",
-        *(f"--env={name}={value}" for name, value in settings.items()), image.name,
-    )
-    # fmt: on
     try:
+        # fmt: off
+        image.ask(
+            "run", "--detach", f"--name={container.name}", *image.arguments(), f"--volume={data}:/data",
+            *(f"--env={name}={value}" for name, value in settings.items()), image.name,
+        )
+        # fmt: on
         yield container
     finally:
         with suppress(AssertionError):
