@@ -27,7 +27,7 @@ class LentTransport:
     What is written between `hold` and `release` leaves in one piece: a head with its body, not one system call each.
     """
 
-    __slots__ = ("_held", "_holding", "_protocol", "_transport", "call")
+    __slots__ = ("_held", "_holding", "_protocol", "_transport", "call", "chunks")
 
     def __init__(self, protocol: HttpToolsProtocol, transport: asyncio.Transport) -> None:
         self._protocol = protocol
@@ -35,6 +35,12 @@ class LentTransport:
         self._holding = False
         self._held = b""
         self.call: LentCall | None = None
+        self.chunks = 0
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone or going."""
+        return self._transport.is_closing()
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the transport's own."""
@@ -49,11 +55,11 @@ class LentTransport:
 
     def write_chunk(self, data: bytes) -> None:
         """Writes a piece of a chunked body to the client now, or holds it."""
-        chunk = b"%x\r\n%b\r\n" % (len(data), data)
+        self.chunks += 1
         if self._holding:
-            self._held += chunk
+            self._held += b"%x\r\n%b\r\n" % (len(data), data)
         else:
-            self._transport.write(chunk)
+            self._transport.write(b"%x\r\n%b\r\n" % (len(data), data))
 
     def hold(self) -> None:
         """Keeps what is written back until `release`."""

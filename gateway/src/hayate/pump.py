@@ -8,6 +8,7 @@ sends to keep the line warm do not count as progress: a frozen engine may still 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
@@ -25,10 +26,10 @@ _COLON = ord(":")
 
 
 class Sink(Protocol):
-    """Where a stream goes. `write` never blocks; a full sink calls the pump's `pause`, a drained one `resume`."""
+    """Where a stream goes. Writing never blocks; a full sink calls the pump's `pause`, a drained one `resume`."""
 
-    def write(self, data: bytes) -> None:
-        """Sends `data` to the client now."""
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends bytes to the client now; asked for once per stream."""
 
     def hold(self) -> None:
         """What is written from now on may wait for `flush`, which follows soon: one system call instead of two."""
@@ -63,8 +64,11 @@ class Pump:
         "_finished_at",
         "_last",
         "_paused_at",
+        "_reads",
+        "_reads_seen",
         "_sink",
         "_watch",
+        "_write",
         "first_delta_at",
     )
 
@@ -73,6 +77,9 @@ class Pump:
         self._decoder = decoder
         self._sink = sink
         self._watch = watch
+        self._write = sink.writer()
+        self._reads = 0
+        self._reads_seen = 0
         self._last = 0.0
         self._paused_at = 0.0
         self._finished_at = 0.0
@@ -99,13 +106,13 @@ class Pump:
             return
         decoder = self._decoder
         if data[0] != _COLON:
-            self._last = monotonic()
+            self._reads += 1
         try:
             out = decoder.feed(data)
             if out:
                 if self._exchange.whole:  # `body_ended` follows in this very callback
                     self._sink.hold()
-                self._sink.write(out)
+                self._write(out)
         except GatewayError as error:
             self._finish(error)
             return
@@ -113,11 +120,11 @@ class Pump:
             self._finish(_garbage())
             return
         if not self.first_delta_at and decoder.spoke:
-            self.first_delta_at = self._last
+            self.first_delta_at = monotonic()
         if decoder.failure is not None:
             self._finish(decoder.failure)
         elif decoder.finished:
-            self._finished_at = self._last
+            self._finished_at = monotonic()
 
     def body_ended(self) -> None:
         """The engine's answer is over."""
@@ -126,7 +133,7 @@ class Pump:
         try:
             out = self._decoder.end()
             if out:
-                self._sink.write(out)
+                self._write(out)
         except (ValueError, TypeError, AttributeError, LookupError):
             self._finish(_garbage())
         else:
@@ -160,8 +167,11 @@ class Pump:
     # What the ticker calls.
 
     def tick(self, now: float) -> None:
-        """Looks at the limits, the one that is running first."""
+        """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
         watch, limits = self._watch, self._watch.timeouts
+        if self._reads != self._reads_seen:
+            self._reads_seen = self._reads
+            self._last = now
         if self._finished_at:
             if now - self._finished_at > LINGER_S:
                 self._finish(None)

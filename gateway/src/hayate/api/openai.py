@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import orjson
@@ -84,8 +85,11 @@ class _Parts:
     def __init__(self, *, chat: bool) -> None:
         self.assembler = Assembler(chat=chat)
 
-    def write(self, data: bytes) -> None:
-        """Whole events."""
+    def writer(self) -> Callable[[bytes], None]:
+        """Takes whole events."""
+        return self._take
+
+    def _take(self, data: bytes) -> None:
         for frame in sse.frames(data):
             event = sse.data_of(frame)
             if event is not None and event.strip() != b"[DONE]":

@@ -8,6 +8,7 @@ ASGI `send`. A client that leaves cancels the task that serves it, whatever that
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
@@ -36,6 +37,12 @@ class Lent(Protocol):
     """What `server` lends out: the client's own connection."""
 
     call: LentCall | None
+    chunks: int
+    """How many pieces have been written."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection is gone or going."""
 
     def write_chunk(self, data: bytes) -> None:
         """Writes a piece of a chunked body to the client now, or holds it."""
@@ -71,6 +78,7 @@ class Client:
 
     __slots__ = (
         "_backlog",
+        "_chunks_seen",
         "_heartbeat_s",
         "_last_write",
         "_lent",
@@ -108,6 +116,7 @@ class Client:
         self._ticker = ticker
         self._heartbeat_s = heartbeat_s
         self._last_write = monotonic()
+        self._chunks_seen = 0
         self._starting: asyncio.Task[None] | None = None
         self._backlog: _Backlog | None = None
         self._watcher: asyncio.Task[None] | None = None
@@ -142,6 +151,8 @@ class Client:
         """Within, a client that leaves cancels this task. The request's body must have been read."""
         self._task = asyncio.current_task(self._loop)
         if self._lent is not None:
+            if self._lent.lost:  # between its last byte and now
+                raise ClientGone
             self._lent.call = self
             self._lent.keep_reading()
         else:
@@ -204,6 +215,10 @@ class Client:
 
     def tick(self, now: float) -> None:
         """Sends a `: ping` when nothing has been written for as long as a stream may stay silent."""
+        line = self._lent or self._backlog
+        if line is not None and line.chunks != self._chunks_seen:
+            self._chunks_seen = line.chunks
+            self._last_write = now
         if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
             return
         if self.started:
@@ -225,11 +240,14 @@ class Client:
 
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream, one chunk of HTTP's chunked framing."""
-        self._last_write = monotonic()
-        if self._lent is not None:
-            self._lent.write_chunk(data)
-        elif self._backlog is not None:
-            self._backlog.add(data)
+        self.writer()(data)
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends pieces of the stream; there once it has started."""
+        line = self._lent or self._backlog
+        if line is None:
+            raise RuntimeError("nothing can be written before the stream has started")
+        return line.write_chunk
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -290,12 +308,14 @@ class _Backlog:
         self._client = client
         self._parts: list[bytes] = []
         self._size = 0
+        self.chunks = 0
         self._wake = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
         self._task = asyncio.create_task(self._run())
 
-    def add(self, data: bytes) -> None:
+    def write_chunk(self, data: bytes) -> None:
+        self.chunks += 1
         self._parts.append(data)
         self._size += len(data)
         self._empty.clear()

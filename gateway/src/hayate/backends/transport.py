@@ -52,7 +52,7 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status")
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status", "whole")
 
     def __init__(self, connection: _Connection) -> None:
         self._connection: _Connection | None = connection
@@ -61,6 +61,8 @@ class Exchange:
         self._failure: GatewayError | None = None
         self.status = 0
         self.headers: Headers = []
+        self.whole = False
+        """Nothing more will come: known before the last bytes are handed over."""
 
     def header(self, name: bytes) -> bytes | None:
         """The answer's header `name` (lower case)."""
@@ -77,11 +79,6 @@ class Exchange:
             receiver.body_failed(self._failure)
         elif self._connection is None:
             receiver.body_ended()
-
-    @property
-    def whole(self) -> bool:
-        """Whether nothing more will come."""
-        return self._connection is None or self._connection.answered
 
     def arrived(self) -> bytes | None:
         """The whole body, if it came with the head: the common case of a short answer, without a wait."""
@@ -114,12 +111,6 @@ class Exchange:
             connection.abort()
 
     # What the connection calls.
-
-    def _received(self, data: bytes) -> None:
-        if self._receiver is not None:
-            self._receiver.body_received(data)
-        elif self._connection is not None:
-            self._early.append(data)
 
     def _ended(self) -> None:
         self._connection = None
@@ -179,11 +170,6 @@ class _Connection(asyncio.Protocol):
     def usable(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    @property
-    def answered(self) -> bool:
-        """Whether the answer under way has been read to its end."""
-        return self._reader.complete
-
     def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there."""
         if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
@@ -231,8 +217,14 @@ class _Connection(asyncio.Protocol):
             head, self._head = self._head, None
             if not head.done():
                 head.set_result(None)
+        if reader.complete:
+            exchange.whole = True
         if body:
-            exchange._received(body)
+            receiver = exchange._receiver
+            if receiver is not None:
+                receiver.body_received(body)
+            else:
+                exchange._early.append(body)
         if reader.complete:
             self._complete()
 

@@ -24,27 +24,23 @@ _END = re.compile(rb"\n\r?\n")
 class FrameSplitter:
     """Bytes as they arrive in, whole events out. One per stream."""
 
-    __slots__ = ("_tail",)
+    __slots__ = ("tail",)
 
     def __init__(self) -> None:
-        self._tail = b""
-
-    @property
-    def tail(self) -> bytes:
+        self.tail = b""
         """What has arrived of an event that has not ended."""
-        return self._tail
 
     def feed(self, data: bytes) -> bytes:
         """The whole events that `data` completes, joined; b"" when there is none yet. Raises UpstreamBroke."""
-        if self._tail:
-            data = self._tail + data
+        if self.tail:
+            data = self.tail + data
         if data.endswith((b"\n\n", b"\n\r\n")):
-            self._tail = b""
+            self.tail = b""
             return data
         lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\n\r\n")
         end = max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
-        self._tail = data[end:]
-        if len(self._tail) > MAX_FRAME_BYTES:
+        self.tail = data[end:]
+        if len(self.tail) > MAX_FRAME_BYTES:
             raise UpstreamBroke(
                 "The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。"
             )
