@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,15 @@ from typer.testing import CliRunner, Result
 
 from hayate.cli import app
 from hayate.planner.commands import PlanOptions, run_plan
+from tests.planner.test_config_json import QWEN
+from tests.support.hub_stand_in import hub_stand_in
 
 TINY = str(Path(__file__).parents[2] / "src/hayate/embedded/model/tiny-qwen2.gguf")
 BAKENEKO = "rinna/qwen2.5-bakeneko-32b-instruct-awq"
 
 
 def hayate(*words: str, language: str = "en") -> Result:
-    return CliRunner().invoke(
-        app, list(words), env={"HAYATE_LANG": language, "HF_HUB_OFFLINE": "1", "HAYATE_MODELS": None}
-    )
+    return CliRunner().invoke(app, list(words), env={"HAYATE_LANG": language, "HAYATE_MODELS": None})
 
 
 def answer(*words: str) -> Any:
@@ -145,7 +148,6 @@ def test_the_documentations_table_can_be_printed() -> None:
         (("--gpu", "abacus"), "rtx4090"),
         (("--gpu", "24", "--engine", "steam"), "vllm, sglang, trtllm"),
         (("--gpu", "24", "--model", "unheard-of"), "hayate models"),
-        (("--gpu", "24", "--model", "own/model"), "HF_HUB_OFFLINE"),
         (("--gpu", "24", "--context", "0"), "--context 0"),
         (("--gpu", "24", "--concurrency", "0"), "--concurrency 0"),
         (("--gpu", "24", "--gpus", "0"), "--gpus 0"),
@@ -163,6 +165,29 @@ def test_a_mistake_is_named_with_status_2(words: tuple[str, ...], said: str) -> 
     assert told.exit_code == 2
     assert said in told.stderr
     assert told.stdout == ""
+
+
+def test_a_model_of_the_hub_is_planned_from_its_config(tmp_path: Path) -> None:
+    # A process of its own: the Hub's library reads some of its environment when it is imported.
+    program = [sys.executable, "-c", "from hayate.cli import main; main()"]
+    words = ["plan", "--gpu", "24", "--model", "own/model", "--json"]
+    with hub_stand_in(
+        {"own/model": {"config.json": json.dumps(QWEN).encode(), "model.safetensors": bytes(10**6)}}
+    ) as hub:
+        env = {
+            **os.environ,
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path),
+            "HF_HUB_OFFLINE": "0",
+            "HAYATE_LANG": "en",
+        }
+        told = subprocess.run([*program, *words], env=env, capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stderr) == (0, "")
+        assert json.loads(told.stdout)["weight_bytes"] == 10**6
+        env |= {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "other")}
+        told = subprocess.run([*program, *words], env=env, capture_output=True, text=True, check=False)
+        assert (told.returncode, told.stdout) == (2, "")
+        assert "HF_HUB_OFFLINE" in told.stderr
 
 
 def test_mistakes_are_named_in_japanese_too(capsys: pytest.CaptureFixture[str]) -> None:

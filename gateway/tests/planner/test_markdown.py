@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hayate.planner.catalogue import load_catalogue
+from hayate.planner.catalogue import find_model, load_catalogue
+from hayate.planner.gpus import parse_gpu
 from hayate.planner.markdown import BEGIN, END, fit_table
+from hayate.planner.plan import Wish, make_plan
+from hayate.planner.report import gib, kib
 
 DOCUMENT = Path(__file__).parents[3] / "docs-llm_api/planner.md"
 
@@ -21,3 +24,20 @@ def test_the_document_has_the_table_as_the_planner_makes_it() -> None:
 def test_every_model_has_a_row() -> None:
     table = fit_table(load_catalogue())
     assert all(f"| {model.id} |" in table for model in load_catalogue())
+
+
+def test_the_worked_example_is_what_the_planner_says() -> None:
+    model = find_model(load_catalogue(), "rinna/qwen2.5-bakeneko-32b-instruct-awq")
+    assert model is not None
+    plan = make_plan(model, Wish(parse_gpu("24GiB")))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    example = text[text.index("Read a row:") : text.index("## The formula")].replace("\n", " ")
+    extra = plan.overheads
+    said = (
+        f"Weights take {gib(plan.weight_bytes)}, activations {gib(extra.activation_bytes)},",
+        f"CUDA graphs {gib(extra.graph_bytes)}: {gib(plan.pool_bytes)} are left",
+        f"= {kib(plan.kv_bytes_per_token)}, a sequence of 8192 tokens {gib(plan.kv_bytes_per_sequence)}",
+        f"one fits, {plan.longest_context_tokens} tokens long",
+    )
+    assert plan.sequences == 1
+    assert [line for line in said if line not in example] == []

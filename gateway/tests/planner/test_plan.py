@@ -188,6 +188,13 @@ def test_sliding_layers_make_long_contexts_cheap() -> None:
     assert per_sequence < 0.8 * per_token
 
 
+@pytest.mark.parametrize("engine", ["sglang", "trtllm"])
+def test_sliding_layers_are_counted_whole_where_settings_decide_over_them(engine: EngineName) -> None:
+    made = plan(GEMMA, "80GiB", engine, gpus=4)
+    assert made.kv_bytes_per_sequence == 8192 * made.kv_bytes_per_token
+    assert "windows-counted-whole" in codes(made, "note")
+
+
 def test_every_remark_is_in_both_languages() -> None:
     for name in (QWEN_7B, QWEN_AWQ, LLAMA_GGUF, ONNX, SWALLOW, GEMMA):
         for engine in ENGINES:

@@ -3,19 +3,21 @@
     vLLM          `--gpu-memory-utilization` of the whole GPU for everything but CUDA's context (0.32: requested memory minus
                   weights, profiled activations and CUDA graphs is the cache). Blocks of 16 tokens; sliding layers also hold two
                   batches in flight (async scheduling). Batches: 2048 tokens, 8192 from 70 GiB (not A100), 16384 from 160 GiB.
-    SGLang        `--mem-fraction-static` of the whole GPU for weights and cache; the rest is for all else.
+    SGLang        `--mem-fraction-static` of the whole GPU for weights and cache; the rest is for all else. Blocks of 1 token.
     TensorRT-LLM  `--kv_cache_free_gpu_memory_fraction` of what weights, activations and graphs leave. Blocks of 32 tokens.
     llama.cpp     takes what it needs: weights, the cache of all slots at once, compute buffers for 512 tokens. Slots are
                   rounded up to 256 tokens. What does not fit stays on the CPU, layer by layer. Several GPUs hold layers each.
     Ollama        llama.cpp inside; `num_ctx` for each of OLLAMA_NUM_PARALLEL requests.
 
-The share is read as `--utilization` for every engine; for llama.cpp and Ollama it is only the planner's own limit.
+SGLang and TensorRT-LLM divide the cache between full and sliding layers by settings of their own; their sliding layers are
+counted as if they kept everything. The share is read as `--utilization` for every engine; for llama.cpp and Ollama it is only
+the planner's own limit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from hayate.planner import arithmetic
@@ -40,6 +42,7 @@ class Engine:
     kv_dtypes: tuple[KvDtype, ...]
     block_tokens: int
     splits: Literal["tensors", "layers"] = "tensors"
+    frees_windows: bool = True
 
     @property
     def grows_on_demand(self) -> bool:
@@ -49,8 +52,8 @@ class Engine:
 
 ENGINES: dict[EngineName, Engine] = {
     "vllm": Engine("vllm", "vLLM", "safetensors", ("auto", "fp8"), 16),
-    "sglang": Engine("sglang", "SGLang", "safetensors", ("auto", "fp8"), 16),
-    "trtllm": Engine("trtllm", "TensorRT-LLM", "safetensors", ("auto",), 32),
+    "sglang": Engine("sglang", "SGLang", "safetensors", ("auto", "fp8"), 1, frees_windows=False),
+    "trtllm": Engine("trtllm", "TensorRT-LLM", "safetensors", ("auto",), 32, frees_windows=False),
     "llamacpp": Engine("llamacpp", "llama.cpp", "gguf", ("auto", "q8_0"), 256, "layers"),
     "ollama": Engine("ollama", "Ollama", "gguf", ("auto",), 256, "layers"),
 }
@@ -107,10 +110,11 @@ class Share:
 def share(engine: Engine, model: ModelFacts, gpu: Gpu, gpus: int, sequences: int) -> Share:
     """What has to go where."""
     extra = overheads(engine, model, gpu, gpus, sequences)
+    kinds = model.attention if engine.frees_windows else tuple(replace(kind, window=None) for kind in model.attention)
     if engine.splits == "layers":
         whole = Overheads(extra.context_bytes * gpus, extra.activation_bytes * gpus, 0)
-        return Share(gpu.memory_bytes * gpus, model.weight_bytes, model.attention, whole)
-    shards: Sequence[Attention] = [arithmetic.shard(kind, gpus) for kind in model.attention]
+        return Share(gpu.memory_bytes * gpus, model.weight_bytes, kinds, whole)
+    shards: Sequence[Attention] = [arithmetic.shard(kind, gpus) for kind in kinds]
     return Share(gpu.memory_bytes, -(-model.weight_bytes // gpus), tuple(shards), extra)
 
 

@@ -47,15 +47,17 @@ class _Reader:
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self.file, self.path = file, path
         self.size = path.stat().st_size
+        self.at = 0
         self.array_length = 0
 
     def left(self) -> int:
-        return self.size - self.file.tell()
+        return self.size - self.at
 
     def take(self, count: int) -> bytes:
         data = self.file.read(count) if 0 <= count <= self.left() else b""
         if len(data) != count:
             raise _broken(self.path, "it ends too early")
+        self.at += count
         return data
 
     def scalar(self, code: str) -> Scalar:
@@ -92,7 +94,8 @@ class _Reader:
             raise _broken(self.path, "a nested array")
         kept = [self.string() for _ in range(min(count, 1))]
         for _ in range(count - len(kept)):
-            self.take(self.count())
+            # The hot line: a vocabulary and its merges are some hundred thousand strings.
+            self.take(int.from_bytes(self.take(8), "little"))
         return [*kept]
 
 

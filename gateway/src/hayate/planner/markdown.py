@@ -39,6 +39,5 @@ def _cell(plan: Plan) -> str:
     if plan.verdict == "partly":
         return f"{mark} {plan.gpu_layers} of {plan.model.layers + 1} layers"
     if plan.verdict == "no":
-        short = -plan.pool_bytes if plan.pool_bytes < 0 else plan.kv_bytes_per_sequence - plan.pool_bytes
-        return f"{mark} short of {short / GIB:.1f} GiB"
+        return f"{mark} {(plan.kv_bytes_per_sequence - plan.pool_bytes) / GIB:.1f} GiB short"
     return f"{mark} {plan.sequences} seq"

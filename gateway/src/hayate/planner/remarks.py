@@ -118,6 +118,13 @@ def size_remarks(model: ModelFacts, engine: Engine, gpus: int, asked_context: in
             f"{model.heads} attention heads can't be divided among {gpus} GPUs.",
             f"注意ヘッド{model.heads}個を{gpus}台のGPUに分割できません。",
         )
+    if not engine.frees_windows and any(kind.window for kind in model.attention):
+        yield _remark(
+            "note",
+            "windows-counted-whole",
+            f"How much {engine.title} keeps for sliding layers depends on its own settings; they are counted whole.",
+            f"{engine.title}がスライディング層に確保する量は独自の設定によるため、窓なしとして計算しています。",
+        )
     for assumption in model.assumptions:
         yield Remark("note", "assumption", assumption)
 
