@@ -199,6 +199,56 @@ def plan(  # noqa: PLR0913, PLR0917  one parameter an option
     raise SystemExit(run_plan(options, language(os.environ)))
 
 
+@app.command()
+def bench(  # noqa: PLR0913, PLR0917  one parameter an option
+    models: Annotated[str | None, typer.Option(help="Names with commas between; by default every deployment.")] = None,
+    concurrency: Annotated[int, typer.Option("--concurrency", "-c", help="Calls at the same time.")] = 4,
+    calls: Annotated[int, typer.Option("--calls", "-n", help="Calls a model.")] = 32,
+    url: Annotated[str | None, typer.Option(help="The server to ask; by default the gateway of this machine.")] = None,
+    api: Annotated[str, typer.Option(help="openai, or generate_stream: GET /generate_stream?prompt=.")] = "openai",
+    key: Annotated[str | None, typer.Option(help="Its key; HAYATE_API_KEY or data/api_key stay out of `ps`.")] = None,
+    prompts: Annotated[Path | None, typer.Option(help="Your own: a prompt a line, or .jsonl with messages.")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Tokens an answer may have.")] = 128,
+    temperature: Annotated[float | None, typer.Option(help="Left to the server unless set.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds one call may take.")] = 600.0,
+    warm_up: Annotated[bool, typer.Option(help="Make one call first that does not count.")] = True,
+    unique: Annotated[bool, typer.Option("--unique", help="Begin each prompt anew, so that no cache helps.")] = False,
+    label: Annotated[str | None, typer.Option(help="What to call this run in tables and plots.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="An earlier --json to compare with.")] = None,
+    show: Annotated[Path | None, typer.Option(help="Measure nothing: show this --json again.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON to stdout, the table to stderr.")] = False,
+    raw: Annotated[bool, typer.Option("--raw", help="Every call in the JSON too.")] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw it: FILE.html, or FILE.png with matplotlib.")] = None,
+    lang: Annotated[str | None, typer.Option(help="en or ja; by default HAYATE_LANG or the locale.")] = None,
+) -> None:
+    """Measure how fast models answer: first output, time per token, tokens/s, failures; before and after."""
+    from hayate.benchmark.commands import run_bench
+    from hayate.benchmark.options import Options
+    from hayate.embedded.refusals import language
+
+    options = Options(
+        models=models,
+        concurrency=concurrency,
+        calls=calls,
+        url=url,
+        api=api,
+        key=key,
+        prompts=prompts,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        timeout_s=timeout,
+        warm_up=warm_up,
+        unique=unique,
+        label=label,
+        compare=compare,
+        show=show,
+        as_json=as_json,
+        raw=raw,
+        plot=plot,
+    )
+    raise SystemExit(run_bench(options, language({"LANG": lang} if lang else os.environ)))
+
+
 def _fail(text: str) -> NoReturn:
     typer.echo(text, err=True)
     raise SystemExit(2)
