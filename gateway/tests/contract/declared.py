@@ -64,7 +64,7 @@ FEATURES: Mapping[str, Feature] = {
     "tool_choice": _feature(
         "`tool_choice` required or named",
         "`tool_choice` の強制・指名",
-        triton=Refused("tools"),
+        triton=Refused("tool_choice"),
         ollama=Refused("tool_choice"),
     ),
     "json_schema": _feature(

@@ -1,20 +1,22 @@
 """A stand-in for TensorRT-LLM's ensemble on a real tritonserver: the same tensors, one character per response.
 
-The prompt chooses a fault: `ERR_BEFORE` fails before any output, `ERR_MID` after three characters. `SLEEP` in the
-prompt makes each character take 30 ms, so that a client can leave in the middle.
+It leaves a stop word in the text and ends after it. What it says is in `spoken.py`.
 """
 
-import time
+import sys
+from pathlib import Path
 
 import numpy as np
 import triton_python_backend_utils as pb
 
-TEXT = "吾が社の推論基盤は、複数の推論エンジンを一つの窓口にまとめます。東京は今日も晴れです。😀"
+sys.dont_write_bytecode = True  # a __pycache__ in the repository would be taken for a model
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from spoken import Fault, answer, spoken  # noqa: E402
 
 
-def _value(request, name, default=None):
+def _values(request, name):
     tensor = pb.get_input_tensor_by_name(request, name)
-    return default if tensor is None else tensor.as_numpy().reshape(-1)[0]
+    return [] if tensor is None else list(tensor.as_numpy().reshape(-1))
 
 
 def _response(text):
@@ -34,29 +36,23 @@ class TritonPythonModel:
     def execute(self, requests):
         for request in requests:
             sender = request.get_response_sender()
-            self._answer(request, sender)
+            try:
+                self._answer(request, sender)
+            except Fault as fault:
+                sender.send(pb.InferenceResponse(error=pb.TritonError(str(fault))))
             sender.send(flags=pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def _answer(self, request, sender):
-        prompt = _value(request, "text_input").decode()
-        if "ERR_BEFORE" in prompt:
-            sender.send(
-                pb.InferenceResponse(error=pb.TritonError("Prompt length (9000) exceeds maximum input length (4096)."))
-            )
-            return
-        limit, stop = int(_value(request, "max_tokens")), (_value(request, "stop_words") or b"").decode()
-        stream, said = bool(_value(request, "stream", False)), ""
-        for count, character in enumerate((TEXT * (1 + limit // len(TEXT)))[:limit]):
-            if sender.is_cancelled():
-                return
-            if "ERR_MID" in prompt and count == 3:
-                sender.send(pb.InferenceResponse(error=pb.TritonError("broke in the middle")))
-                return
-            if stop and stop in said + character:
-                break
+        prompt = _values(request, "text_input")[0].decode()
+        stops = [stop.decode() for stop in _values(request, "stop_words") if stop]
+        stream = any(_values(request, "stream"))
+        text, _ = answer(prompt, int(_values(request, "max_tokens")[0]))
+        said = ""
+        for character in spoken("ensemble", prompt, text, sender.is_cancelled):
             said += character
-            time.sleep(0.03 if "SLEEP" in prompt else 0)
             if stream:
                 sender.send(_response(character))
+            if any(said.endswith(stop) for stop in stops):
+                break
         if not stream:
             sender.send(_response(said))
