@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -52,11 +53,22 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """SIGTERM and SIGINT start the drain, a second one ends it; SIGHUP reloads. A proper end is exit status 0."""
+        """SIGTERM and SIGINT start the drain, a second one ends it; SIGHUP reloads. A proper end is exit status 0.
+
+        A terminal that closes sends SIGHUP too: the gateway that was started in it goes with it.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.handle_exit, number, None)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+        had_terminal = _has_terminal()
+
+        def hung_up() -> None:
+            if had_terminal and not _has_terminal():
+                self.handle_exit(signal.SIGHUP, None)
+            else:
+                self._reload()
+
+        loop.add_signal_handler(signal.SIGHUP, hung_up)
         try:
             yield
         finally:
@@ -79,6 +91,15 @@ class _Server(uvicorn.Server):
         if self.should_exit:
             self.force_exit = True
         self.should_exit = True
+
+
+def _has_terminal() -> bool:
+    """Whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -205,6 +205,35 @@ async def test_ctrl_c_at_a_terminal_reaches_the_engine_through_the_gateway_only(
         assert os.getsid(child) != os.getsid(gateway.pid)
 
 
+async def test_a_terminal_that_closes_takes_both_with_it(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    port = free_port()
+    env = {**os.environ, "HAYATE_PORT": str(port), "HAYATE_DATA": str(tmp_path), "MODEL": TINY}
+    # A session of its own whose terminal is the one just made, as a shell's would be.
+    process = await asyncio.create_subprocess_exec(
+        "setsid", "--ctty", HAYATE, "up", env=env, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+
+    async def is_ready() -> bool:
+        try:
+            return (await fetch(f"http://127.0.0.1:{port}", "/health/readiness")).status == 200
+        except ConnectionError:
+            return False
+
+    try:
+        await eventually(is_ready, 30, every_s=0.05)
+        (child,) = children(process.pid)
+        os.close(ours)
+        await ended(process, 30)
+        assert process.returncode == 0
+        await eventually(lambda: not alive(child), 10)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
 async def test_an_engine_that_hangs_does_not_hold_up_the_end() -> None:
     async with running_up() as gateway:
         (child,) = children(gateway.pid)

@@ -108,7 +108,9 @@ def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> N
     listener = _listener(gateway, config)
     try:
         key, newly_made = gateway.ensure_key(config.data, env)
-        news = KeyNews(key, newly_made, None if env.get("HAYATE_API_KEY") else (config.data / "api_key").resolve())
+        news = KeyNews(
+            key, newly_made, None if env.get("HAYATE_API_KEY", "").strip() else (config.data / "api_key").resolve()
+        )
         weights = find_weights(wish.model or None, say)
         context_tokens = context_of(weights, wish.context_tokens)
         if wish.memory_check:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from hayate.embedded.reference import HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
+from hayate.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.embedded.refusals import CannotStart, ModelRefused
 from hayate.planner.facts import ModelFacts, UnknownModel
 from hayate.planner.gguf import facts_from_gguf
@@ -50,11 +50,11 @@ def find_weights(model: str | None, say: Say) -> Weights:
     """The weights that `model` (MODEL) names, else the default's, else the tiny ones. Raises CannotStart when one was named."""
     if model is not None:
         named = parse_model(model)
-        return _checked(_local_files(named) if isinstance(named, LocalModel) else _from_hub(named, say))
+        return _checked(_local_files(named.path) if isinstance(named, LocalModel) else _from_hub(named, say))
     try:
         return _checked(_from_hub(DEFAULT, say))
     except CannotStart as error:
-        say(f"{error.english} {NOISE}", f"{error.japanese} {NOISE_JA}")
+        say(f"{error.english} {NOISE}", f"{error.japanese}{NOISE_JA}")
         return tiny()
 
 
@@ -71,24 +71,21 @@ def _from_hub(model: HubModel, say: Say) -> list[Path]:
     return hub.obtain(model, say)
 
 
-def _local_files(model: LocalModel) -> list[Path]:
-    """The file, or the parts of a split one, or what a folder holds. Raises ModelRefused."""
-    path = model.path
+def _local_files(path: Path) -> list[Path]:
+    """The file, or all parts of a split one, or what a folder holds. Raises ModelRefused."""
     try:
-        folder = path if path.is_dir() else path.parent
-        names = [each.name for each in folder.iterdir()]
-        wanted = HubModel("", file=None if path.is_dir() else path.name)
-        if not path.is_dir() and path.exists() and not path.name.lower().endswith(".gguf"):
+        if not path.exists():
+            raise _refused(path, "does not exist", "がありません")
+        if path.is_file() and not PART.search(path.name):
             return [path]
-        return [folder / name for name in choose(names, wanted)]
+        folder, wanted = (path, None) if path.is_dir() else (path.parent, path.name)
+        names = choose((each.name for each in folder.iterdir()), HubModel("", file=wanted))
+        return [folder / name for name in names]
     except NoSuchFile:
-        what, was = ("holds no whole GGUF file", "に完全な GGUF ファイルがありません") if path.is_dir() else ("", "")
-        if path.exists() and not path.is_dir():
-            what, was = (
-                "is one part of several, and others are missing beside it",
-                "は分割ファイルの一部で、残りが同じフォルダにありません",
-            )
-        raise _refused(path, what or "does not exist", was or "がありません") from None
+        if path.is_dir():
+            raise _refused(path, "holds no whole GGUF file", "に完全な GGUF ファイルがありません") from None
+        why = "is one part of several, and others are missing beside it"
+        raise _refused(path, why, "は分割ファイルの一部で、残りが同じフォルダにありません") from None
     except OSError as error:
         raise _refused(path, f"can't be read: {error.strerror}", f"を読めません: {error.strerror}") from None
 
