@@ -50,7 +50,9 @@ def test_models_as_json_has_every_number() -> None:
 def test_plan_without_a_model_is_the_whole_catalogue() -> None:
     told = hayate("plan", "--gpu", "24GiB")
     assert told.exit_code == 0
-    rows = {line.split()[1]: line.split()[0] for line in told.stdout.splitlines() if "/" in line and "GiB" in line}
+    rows = {
+        line.split()[1]: line.split()[0] for line in told.stdout.splitlines() if line[:1] in "✔△▽✘—" and "/" in line
+    }
     assert rows["Qwen/Qwen2.5-7B-Instruct"] == "✔"
     assert rows[BAKENEKO] == "△"
     assert rows["Qwen/Qwen2.5-14B-Instruct"] == "✘"

@@ -17,6 +17,7 @@ from hayate.planner.plan import Plan, Verdict
 
 # As wide as its longest row when the output is not a terminal, so that nothing is folded in a pipe.
 WIDE = 200
+ROOMY = 130
 MARKS: dict[Verdict, str] = {"fits": "✔", "fewer": "△", "partly": "▽", "no": "✘", "unusable": "—"}
 STYLES: dict[str, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
@@ -29,7 +30,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "note": ("note", "メモ"),
     "engine": ("engine", "エンジン"),
     "pool": ("for KV", "KV用"),
-    "sequences": ("sequences", "同時実行"),
+    "sequences": ("fit\nat once", "同時\n実行数"),
+    "alone": ("longest\nalone", "1件なら\n最長"),
     "left": ("left", "残り"),
     "longest": ("longest alone", "1件なら最長"),
     "verdict": ("", ""),
@@ -143,35 +145,53 @@ def plan_values(plan: Plan) -> dict[str, Any]:
     }
 
 
-def print_models(models: Sequence[ModelFacts], language: str) -> None:
-    """The catalogue."""
+def _table(columns: Sequence[str]) -> Table:
+    """Figures keep their width; names fold when the terminal is narrow."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for key, side in (("model", "left"), ("weights", "right"), ("", "left"), ("kv", "right"), ("context", "right")):
-        table.add_column(
-            word(key, language) if key else "", justify="right" if side == "right" else "left", no_wrap=True
-        )
-    table.add_column(word("licence", language), overflow="fold", max_width=28)
-    table.add_column(word("note", language), overflow="fold")
+    for heading, kind in (column.rsplit("|", 1) for column in columns):
+        if kind == "name":
+            table.add_column(heading, overflow="fold", min_width=16)
+        else:
+            table.add_column(heading, justify="right" if kind == "figure" else "left", no_wrap=True)
+    return table
+
+
+def print_models(models: Sequence[ModelFacts], language: str) -> None:
+    """The catalogue; without licences and notes where there is no room for them."""
+    out = console()
+    roomy = out.width >= ROOMY
+    w = {key: word(key, language) for key in WORDS}
+    columns = [
+        f"{w['model']}|name",
+        "GiB|figure",
+        f"{w['weights']}|text",
+        f"{w['kv']}|figure",
+        f"{w['context']}|figure",
+    ]
+    table = _table(columns + ([f"{w['licence']}|name", f"{w['note']}|name"] if roomy else []))
     for model in models:
         note = model.refusal or model.note
         table.add_row(
             escape(model.id),
-            gib(model.weight_bytes),
+            f"{model.weight_bytes / GIB:.1f}",
             model.label,
             kib(kv_bytes_per_token(model.attention, 2)),
             str(model.context_tokens),
-            escape(model.licence),
-            escape(note.of(language)) if note else "",
+            *([escape(model.licence), escape(note.of(language)) if note else ""] if roomy else []),
         )
-    console().print(table)
+    out.print(table)
 
 
 def print_plans(plans: Sequence[Plan], language: str) -> None:
     """Many models on one GPU, a row each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    columns = (("verdict", "left"), ("model", "left"), ("engine", "left"), ("weights", "right"), ("pool", "right"))
-    for key, side in (*columns, ("kv", "right"), ("sequences", "right"), ("longest", "right")):
-        table.add_column(word(key, language), justify="right" if side == "right" else "left", no_wrap=True)
+    w = {key: word(key, language) for key in WORDS}
+    columns = (
+        f"{w['weights']}\nGiB|figure",
+        f"{w['pool']}\nGiB|figure",
+        "KiB\n/token|figure",
+        f"{w['sequences']}|figure",
+    )
+    table = _table(["|text", f"{w['model']}|name", f"{w['engine']}|text", *columns, f"{w['alone']}|figure"])
     for plan in plans:
         runs = plan.verdict not in ("no", "unusable", "partly")
         usable = plan.verdict != "unusable"
@@ -179,15 +199,16 @@ def print_plans(plans: Sequence[Plan], language: str) -> None:
             MARKS[plan.verdict],
             escape(plan.model.id),
             plan.engine.title if usable else "—",
-            gib(plan.weight_bytes),
-            gib(max(0, plan.pool_bytes)) if usable else "—",
-            kib(plan.kv_bytes_per_token),
+            f"{plan.weight_bytes / GIB:.1f}",
+            f"{max(0, plan.pool_bytes) / GIB:.1f}" if usable else "—",
+            kib(plan.kv_bytes_per_token).removesuffix(" KiB"),
             str(plan.sequences) if runs else "—",
             str(plan.longest_context_tokens) if runs else "—",
         )
-    console().print(table)
-    legend = "  ".join(f"{MARKS[verdict]} {VERDICTS[verdict][language == 'ja']}" for verdict in MARKS)
-    console().print(f"\n{legend}", style="dim")
+    out = console()
+    out.print(table)
+    legend = (f"{MARKS[verdict]} {VERDICTS[verdict][language == 'ja']}" for verdict in MARKS)
+    out.print(f"\n{'  '.join(legend)}", style="dim")
 
 
 def print_plan(plan: Plan, language: str) -> None:
