@@ -11,14 +11,16 @@ import asyncio
 from typing import Any, cast
 
 import orjson
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from hayate.api.relay_response import EXTENSION, LentCall
 from hayate.config import ServerConfig
 from hayate.errors import GatewayError, HeadersTooLarge, InvalidRequest, Overloaded, ReadTimeout
 
 WRITE_HIGH_WATER_BYTES = 64 * 1024
+MAX_READ_AHEAD = 4
+"""How many requests of a client that does not wait for answers are read before the first is answered."""
 
 
 class LentTransport:
@@ -82,6 +84,12 @@ class LentTransport:
         """uvicorn stops reading behind a large body; a client that leaves is seen only by reading."""
         self._protocol.flow.resume_reading()
 
+    def reads_ahead(self) -> bool:
+        """Whether a little may be read behind the call that is being served, for the same reason."""
+        protocol = self._protocol
+        ahead = len(protocol.pipeline) < MAX_READ_AHEAD and len(protocol.cycle.body) <= HIGH_WATER_LIMIT
+        return self.call is not None and ahead
+
     def abort(self) -> None:
         """Cuts the connection."""
         self._transport.abort()
@@ -109,7 +117,7 @@ class LeanFlow:
 
     def pause_reading(self) -> None:
         """Takes nothing more from the client for now."""
-        if not self.read_paused:
+        if not self.read_paused and not self._transport.reads_ahead():
             self.read_paused = True
             self._transport.pause_reading()
 
@@ -147,6 +155,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._phase_bytes = 0
         self._phase_began = self.loop.time()
         self._deadline: asyncio.TimerHandle | None = None
+        self._serving: RequestResponseCycle | None = None
         if len(self.connections) > self.limits.max_connections:
             self._turn_away(
                 Overloaded(
@@ -164,6 +173,9 @@ class EdgeProtocol(HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
         super().connection_lost(exc)
+        if self._serving is not None and not self._serving.response_complete:
+            self._serving.disconnected = True  # uvicorn tells only the last request that was read
+            self._serving.message_event.set()
         if self.lent.call is not None:
             self.lent.call.client_gone()
 
@@ -234,6 +246,10 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.lent.call is not None:
             self.lent.call.client_drained()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._serving = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _enter(self, phase: str, size: int) -> None:
         self._phase = phase
         self._phase_bytes = size
@@ -268,7 +284,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """
         if self.transport.is_closing():
             return
-        cycle = self.cycle
+        cycle = self._serving
         if cycle is None or not cycle.response_started or (cycle.response_complete and self._phase == "head"):
             body = orjson.dumps(
                 {"error": {"message": error.english, "type": error.type, "param": None, "code": error.code}}

@@ -118,11 +118,20 @@ class Stage:
         await self.quiet()
 
 
-def settings(*urls: str, server: Mapping[str, Any] | None = None, **more: Any) -> str:
-    """A configuration's text: one deployment on `urls`. Timeouts, queues … are the deployment's; sections go by name."""
+def settings(
+    *urls: str,
+    server: Mapping[str, Any] | None = None,
+    others: Mapping[str, Mapping[str, Any]] | None = None,
+    **more: Any,
+) -> str:
+    """A configuration's text: one deployment on `urls`, to which the options that are no section belong; each of `others`
+    is a deployment more, which differs from it as said.
+    """
     sections = {name: more.pop(name) for name in ("limits", "safety", "health", "aliases") if name in more}
-    deployment = {"backend": "vllm", "model": "scripted", "replicas": list(urls), **more}
-    return json.dumps({"server": server or {}, "deployments": {"scripted": deployment}, **sections})
+    first = {"backend": "vllm", "model": "scripted", "replicas": list(urls), **more}
+    deployments = {"scripted": first, **{name: {**first, **each} for name, each in (others or {}).items()}}
+    aliases = {"default": "scripted", **sections.pop("aliases", {})}
+    return json.dumps({"server": server or {}, "deployments": deployments, "aliases": aliases, **sections})
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from hayate.api.auth import COOKIE, SESSION_S
 from hayate.api.endpoint import Gateway
-from hayate.api.relay_response import Client
-from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.api.relay_response import Client, ClientGone
+from hayate.errors import CLIENT_CLOSED, NotAllowed, NotAuthenticated
 from hayate.wire.checks import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
@@ -18,7 +18,10 @@ async def sign_in(request: Request) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401."""
     gateway: Gateway = request.scope["state"]["gateway"]
     client = Client(request.scope, request.receive, request._send, gateway.ticker, gateway.heartbeat_s)
-    key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
+    try:
+        key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
+    except ClientGone:
+        return Response(status_code=CLIENT_CLOSED)
     if not isinstance(key, str) or not gateway.auth.is_key(key.strip().encode("utf-8", "replace")):
         raise NotAuthenticated(
             "This is not the key. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
