@@ -6,7 +6,7 @@ CannotStart
 ├── ModelRefused       the model was named wrongly, is not there, or is not a GGUF
 ├── HubFailed          the Hub was asked and can't be reached, or says no
 ├── TooLittleMemory    it would not fit
-└── EngineFailed       llama.cpp's server ended before it answered
+└── EngineFailed       llama.cpp's server is not installed, or ended before it answered
 """
 
 from __future__ import annotations
@@ -56,4 +56,4 @@ class TooLittleMemory(CannotStart):
 
 
 class EngineFailed(CannotStart):
-    """llama.cpp's server ended before it answered."""
+    """llama.cpp's server is not installed, or ended before it answered."""

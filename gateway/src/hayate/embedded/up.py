@@ -6,14 +6,16 @@ The order, so that what can fail cheaply fails first: (1) the configuration, (2)
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,12 +26,13 @@ from hayate.config import EMBEDDED, Config, load_config
 from hayate.embedded.announcement import KeyNews, announcement
 from hayate.embedded.fit import context_of, need_of, require_memory
 from hayate.embedded.machine import available_memory_bytes, threads
-from hayate.embedded.refusals import AddressRefused, CannotStart, DataRefused, language
+from hayate.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed, language
 from hayate.embedded.settings import EngineSettings
 from hayate.embedded.supervisor import Supervisor
 from hayate.embedded.weights import Weights, find_weights
 
 LOG_FILE = "engine.log"
+CHILD_PORTS = range(20_000, 32_000)
 DRAIN_S = 1.0
 PROBE_INTERVAL_S = 1.0
 """The child is on this machine: asking it often costs nothing, and readiness is prompt."""
@@ -103,7 +106,8 @@ def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int
 
 
 def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> None:
-    port, engine_key = _free_port(), secrets.token_urlsafe(32)
+    require_installed()
+    port, engine_key = free_port(), secrets.token_urlsafe(32)
     config = configuration(wish, env, port, engine_key)
     listener = _listener(gateway, config)
     try:
@@ -211,11 +215,28 @@ def _log_file(data: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
-    """A port for the child. Should another program take it before the child does, the child says so."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A port for the child. Should another program take it before the child does, the child says so.
+
+    Below the range that outgoing connections are given: from there, a connection to a dead child could meet itself.
+    """
+    for port in (*(secrets.choice(CHILD_PORTS) for _ in range(100)), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise AddressRefused(
+        "No port is free on 127.0.0.1 for the engine.", "127.0.0.1 に、エンジン用の空きポートがありません。"
+    )
+
+
+def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -> None:
+    """The engine's packages are an extra of ours. Raises EngineFailed."""
+    if missing := [name for name in names if find_spec(name) is None]:
+        raise EngineFailed(
+            f"The embedded engine is not installed ({', '.join(missing)}): use `make run`, or pip install 'hayate[embedded]'.",
+            f"内蔵エンジンがインストールされていません（{', '.join(missing)}）。`make run` を使うか、"
+            f"pip install 'hayate[embedded]' を実行してください。",
+        )
 
 
 def _announce(url: str, weights: Weights, settings: EngineSettings, news: KeyNews, say: Speaker) -> None:
