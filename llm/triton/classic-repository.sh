@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the model repository of the classic way: preprocessing, tensorrt_llm, postprocessing, and the ensemble around them.
+# Makes the model repository of the classic way: preprocessing, tensorrt_llm, postprocessing, the ensemble around them, and
+# tensorrt_llm_bls, which does the ensemble's work without breaking characters.
 # usage: classic-repository.sh TEMPLATE REPOSITORY
 #   reads TRITON_ENGINE_DIR, TRITON_TOKENIZER_DIR (default: the engine's `tokenizer` folder, which build-engine.sh makes),
 #   TRTLLM_MAX_BATCH_SIZE, TRTLLM_KV_FRACTION
@@ -23,7 +24,10 @@ for needed in "$engine/config.json" "$tokenizer/tokenizer_config.json"; do
 done
 
 mkdir -p "$repository"
-for model in preprocessing tensorrt_llm postprocessing ensemble; do
+models=(preprocessing tensorrt_llm postprocessing ensemble)
+# The ensemble makes text of one token at a time, and a Japanese character is often two or three. The gateway prefers this one.
+[[ ! -d $template/tensorrt_llm_bls ]] || models+=(tensorrt_llm_bls)
+for model in "${models[@]}"; do
     cp -R "$template/$model" "$repository/"
     mkdir -p "$repository/$model/1" # the ensemble has no files of its own, and Triton wants a version folder
 done
@@ -48,6 +52,9 @@ fill skip_special_tokens true
 fill exclude_input_in_output true
 fill kv_cache_free_gpu_mem_fraction "${TRTLLM_KV_FRACTION:-0.9}"
 fill enable_kv_cache_reuse true
+fill accumulate_tokens true
+fill bls_instance_count "${TRITON_BLS_INSTANCES:-$batch}" # each serves one request at a time, and is a process
+fill tensorrt_llm_model_name tensorrt_llm
 fill preprocessing_instance_count 1
 fill postprocessing_instance_count 1
 fill logits_datatype TYPE_FP32

@@ -32,7 +32,7 @@ def classic_templates(bench: Bench) -> Path:
         '"${batching_strategy}" ${max_queue_size} "${encoder_engine_dir}"\n',
         "postprocessing": "tokenizer_dir ${tokenizer_dir} count: ${postprocessing_instance_count}\n",
         "ensemble": "max_batch_size: ${triton_max_batch_size} ${logits_datatype}\n",
-        "tensorrt_llm_bls": "${bls_instance_count}\n",
+        "tensorrt_llm_bls": "${bls_instance_count} ${accumulate_tokens} ${tensorrt_llm_model_name}\n",
     }.items():
         (root / name).mkdir(parents=True)
         (root / name / "config.pbtxt").write_text(text)
@@ -92,6 +92,7 @@ def test_the_classic_way_fills_the_ensemble(bench: Bench) -> None:
         "postprocessing",
         "preprocessing",
         "tensorrt_llm",
+        "tensorrt_llm_bls",
     ]
     config = {path.parent.name: path.read_text() for path in repository.glob("*/config.pbtxt")}
     assert config["preprocessing"] == f"max_batch_size: 8\ntokenizer_dir {engine}/tokenizer false\n"
@@ -99,6 +100,7 @@ def test_the_classic_way_fills_the_ensemble(bench: Bench) -> None:
     assert config["tensorrt_llm"].startswith('backend: "tensorrtllm"\n')
     assert "${encoder_engine_dir}" in config["tensorrt_llm"]  # the backend takes an unfilled one as unset
     assert config["ensemble"] == "max_batch_size: 8 TYPE_FP32\n"
+    assert config["tensorrt_llm_bls"] == "8 true tensorrt_llm\n"
     assert (repository / "ensemble/1").is_dir()
 
 
