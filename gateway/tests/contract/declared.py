@@ -27,8 +27,18 @@ class Depends:
     on_ja: str
 
 
-Support = bool | Refused | Depends
+@dataclass(frozen=True)
+class Works:
+    """As True, with a remark for the reader."""
+
+    note: str
+    note_ja: str
+
+
+Support = bool | Refused | Depends | Works
 VISION = Depends("with a vision model", "画像対応モデルのとき")
+SENT = Works("with a vision model", "画像対応モデルのとき")
+EMBEDDING = Depends("with an embedding model", "埋め込みモデルのとき")
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,10 @@ class Feature:
         """What this engine does. `openai` stands for the vLLM or llama.cpp that it points at."""
         return self.but.get(engine, self.elsewhere)
 
+    def works(self, engine: str) -> bool:
+        """Whether the suite must see it work there."""
+        return self.through(engine) is True or isinstance(self.through(engine), Works)
+
 
 def _feature(title: str, title_ja: str, **but: Support) -> Feature:
     return Feature(title, title_ja, but)
@@ -51,7 +65,9 @@ def _feature(title: str, title_ja: str, **but: Support) -> Feature:
 
 FEATURES: Mapping[str, Feature] = {
     "chat": _feature("chat, streamed and whole", "チャット（ストリーム・一括）"),
-    "usage": _feature("`usage`, exact", "正確な `usage`"),
+    "usage": _feature(
+        "`usage`", "`usage`", triton=Works("counted with the model's tokenizer", "モデルのトークナイザーで計算")
+    ),
     "stop": _feature("`stop`, several strings", "`stop`（複数）"),
     "max_tokens": _feature("`max_tokens`, finish `length`", "`max_tokens`（終了理由 `length`）"),
     "system": _feature("system prompt, several turns", "システムプロンプト・複数ターン"),
@@ -79,6 +95,9 @@ FEATURES: Mapping[str, Feature] = {
     "images": _feature(
         "images (`data:` URLs)",
         "画像（`data:` URL）",
+        sglang=SENT,
+        trtllm=SENT,
+        ollama=SENT,
         vllm=VISION,
         llamacpp=VISION,
         openai=VISION,
@@ -95,15 +114,20 @@ FEATURES: Mapping[str, Feature] = {
     "embeddings": _feature(
         "`/v1/embeddings`",
         "`/v1/embeddings`",
-        vllm=Depends("with an embedding model", "埋め込みモデルのとき"),
-        llamacpp=Depends("with an embedding model", "埋め込みモデルのとき"),
-        openai=Depends("with an embedding model", "埋め込みモデルのとき"),
-        sglang=Depends("with an embedding model", "埋め込みモデルのとき"),
-        trtllm=Depends("with an embedding model", "埋め込みモデルのとき"),
+        vllm=EMBEDDING,
+        llamacpp=EMBEDDING,
+        openai=EMBEDDING,
+        sglang=EMBEDDING,
+        trtllm=EMBEDDING,
         triton=Depends("no (501)", "なし（501）"),
     ),
     "context": _feature(
         "a prompt that is too long: 400 `context_length_exceeded`", "長すぎるプロンプト：400 `context_length_exceeded`"
     ),
-    "leaving": _feature("a client that leaves frees the engine", "クライアントの切断でエンジンを解放"),
+    "leaving": _feature(
+        "a client that leaves frees the engine",
+        "クライアントの切断でエンジンを解放",
+        sglang=Works("within 4 s", "4秒以内"),
+        trtllm=Works("within 2 s", "2秒以内"),
+    ),
 }

@@ -66,7 +66,7 @@ def when(condition: Callable[..., bool]) -> Callable[[Test], Test]:
 
 def needs(feature: str) -> Callable[[Test], Test]:
     """For tests of what a feature does: the engines where it is declared to work."""
-    return when(lambda engine, **_: FEATURES[feature].through(engine) is True)
+    return when(lambda engine, **_: FEATURES[feature].works(engine))
 
 
 def applies(item: pytest.Function) -> bool:

@@ -127,7 +127,7 @@ async def test_a_demanded_tool_is_called(client: openai.AsyncOpenAI, engine: Eng
     assert heard.calls[0]["id"]
 
 
-@when(lambda engine, kind, **_: FEATURES[kind].through(engine) is True)
+@when(lambda engine, kind, **_: FEATURES[kind].works(engine))
 @pytest.mark.parametrize("kind", ["json_schema", "json_object"])
 async def test_json_is_json(client: openai.AsyncOpenAI, engine: Engine, kind: str) -> None:
     [answer] = (await client.chat.completions.create(**REQUESTS[kind])).choices
