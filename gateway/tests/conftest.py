@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 pytest_plugins = ("tests.support.skips",)
+pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.tab")
 
 
 @pytest.fixture(scope="session")

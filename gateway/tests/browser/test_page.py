@@ -75,6 +75,7 @@ async def test_a_wrong_key_is_an_error_in_the_browsers_language(
 ) -> None:
     async with running_engine() as engine, gateway_on(engine) as gateway:
         tab = await open_tab(gateway.url, language=language)
+        tab.allowed.append("401 (Unauthorized)")
         await expect(tab.page.get_by_role("heading", name=sign_in)).to_be_visible()
         await tab.sign_in("sk-not-the-key")
         await expect(tab.page.get_by_role("alert")).to_contain_text(says)
@@ -149,6 +150,7 @@ async def test_a_lost_session_leads_back_to_signing_in_and_keeps_the_conversatio
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("first"))
         await tab.context.clear_cookies()
+        tab.allowed.append("401 (Unauthorized)")
         await tab.ask("second")
         await expect(tab.page.get_by_role("alert").first).to_contain_text("session has ended")
         await tab.signed_in(gateway.key)

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -60,6 +60,13 @@ async def started(supervisor: Supervisor) -> AsyncIterator[int]:
         await supervisor.stop()
 
 
+@pytest.fixture
+def left_behind() -> Callable[[], set[int]]:
+    """The children that this test started and did not end; engines of the session may run beside them."""
+    before = set(children(os.getpid()))
+    return lambda: set(children(os.getpid())) - before
+
+
 async def test_start_returns_once_the_engine_answers_and_stop_leaves_nothing(tmp_path: Path) -> None:
     engine = settings()
     async with started(supervisor(engine, tmp_path)) as pid:
@@ -68,7 +75,9 @@ async def test_start_returns_once_the_engine_answers_and_stop_leaves_nothing(tmp
     assert not await answers(engine.port)
 
 
-async def test_a_killed_engine_is_started_again_on_the_same_port_and_that_is_said(tmp_path: Path) -> None:
+async def test_a_killed_engine_is_started_again_on_the_same_port_and_that_is_said(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
     engine, heard = settings(), Heard()
     supervised = supervisor(engine, tmp_path, heard=heard)
     async with started(supervised) as pid:
@@ -78,7 +87,7 @@ async def test_a_killed_engine_is_started_again_on_the_same_port_and_that_is_sai
         assert await ask(engine.port) == ANSWER
     assert heard.english == ["The engine ended (SIGKILL); starting it again in 0.1 s."]
     assert "再起動" in heard.japanese[0]
-    assert not children(os.getpid())
+    assert not left_behind()
 
 
 async def test_an_engine_that_dies_again_and_again_is_started_less_and_less_often(tmp_path: Path) -> None:
@@ -116,14 +125,16 @@ async def test_stop_kills_an_engine_that_does_not_listen(tmp_path: Path) -> None
         assert time.monotonic() - began < 5
 
 
-async def test_stop_while_waiting_to_start_again_starts_nothing(tmp_path: Path) -> None:
+async def test_stop_while_waiting_to_start_again_starts_nothing(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
     supervised = supervisor(settings(), tmp_path)
     async with started(supervised) as pid:
         os.kill(pid, signal.SIGKILL)
         await eventually(lambda: not alive(pid), 10)
         await supervised.stop()
         await asyncio.sleep(0.3)
-        assert not children(os.getpid())
+        assert not left_behind()
 
 
 async def test_cancelling_the_start_leaves_nothing(tmp_path: Path) -> None:
@@ -138,21 +149,25 @@ async def test_cancelling_the_start_leaves_nothing(tmp_path: Path) -> None:
     assert not alive(pid)
 
 
-async def test_a_damaged_model_is_one_sentence_with_llama_cpps_reason(tmp_path: Path) -> None:
+async def test_a_damaged_model_is_one_sentence_with_llama_cpps_reason(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
     (tmp_path / "m.gguf").write_bytes(tiny().path.read_bytes()[:1_000_000])
     with pytest.raises(EngineFailed) as refusal:
         await supervisor(settings(model=tmp_path / "m.gguf"), tmp_path).start()
     assert "corrupted or incomplete" in refusal.value.english
     assert "\n" not in refusal.value.english
-    assert not children(os.getpid())
+    assert not left_behind()
 
 
-async def test_an_engine_that_never_finishes_loading_is_given_up(tmp_path: Path) -> None:
+async def test_an_engine_that_never_finishes_loading_is_given_up(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
     command = (sys.executable, "-c", "import time; time.sleep(600)")
     patience = Patience(loading_s=0.3)
     with pytest.raises(EngineFailed, match="did not finish loading"):
         await supervisor(settings(), tmp_path, patience=patience, command=command).start()
-    assert not children(os.getpid())
+    assert not left_behind()
 
 
 async def test_an_engine_that_ends_without_a_word_is_told_by_its_status(tmp_path: Path) -> None:
