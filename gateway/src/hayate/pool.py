@@ -85,6 +85,12 @@ class Deployment:
         self.replicas: list[Replica] = []
         self.gate: Gate[asyncio.Future[None]] = Gate(0, spec.max_queued)
         self._probing = probing
+        self.served_model: str | None = None
+        """The engine's own name for the model."""
+        self.models: set[str] = set()
+        """Every model id that means this deployment."""
+        self.context_tokens: int | None = None
+        """The smallest context among the replicas."""
         self.adopt(spec)
 
     def adopt(self, spec: DeploymentSpec) -> None:
@@ -101,7 +107,7 @@ class Deployment:
         for replica in self.replicas:
             if replica.told is not None:
                 self.listen(replica, replica.told)
-        self.fit()
+        self.learn()
 
     def listen(self, replica: Replica, told: list[object]) -> None:
         """Reads what an engine said of itself; what is no answer to `describe` changes nothing."""
@@ -109,34 +115,23 @@ class Deployment:
             replica.served = self.backend.read_served(told)
             replica.told = told
 
-    def fit(self) -> None:
-        """Opens the gate as wide as the replicas are: `max_in_flight` each, or the slots an engine has, if fewer."""
-        most = self.spec.max_in_flight
-        capacity = sum(min(most, replica.served.slots or most) for replica in self.replicas)
-        for ticket in self.gate.resize(capacity, self.spec.max_queued):
+    def learn(self) -> None:
+        """Takes in what the replicas said; what is configured comes first. The gate opens as wide as the replicas are:
+        `max_in_flight` each, or the slots an engine has, if fewer.
+        """
+        spec, served = self.spec, [replica.served for replica in self.replicas]
+        found = [model for each in served for model in each.models]
+        self.served_model = spec.model if spec.model is not None else next(iter(found), None)
+        self.models = {*found, spec.model} if spec.model else set(found)
+        self.context_tokens = spec.context_tokens or min(
+            filter(None, (each.context_tokens for each in served)), default=None
+        )
+        capacity = sum(min(spec.max_in_flight, each.slots or spec.max_in_flight) for each in served)
+        for ticket in self.gate.resize(capacity, spec.max_queued):
             if ticket.done():  # its caller has left
                 self.leave()
             else:
                 ticket.set_result(None)
-
-    @property
-    def served_model(self) -> str | None:
-        """The engine's own name for the model: as configured, else as an engine says."""
-        if self.spec.model is not None:
-            return self.spec.model
-        return next((replica.served.models[0] for replica in self.replicas if replica.served.models), None)
-
-    @property
-    def models(self) -> set[str]:
-        """Every model id that means this deployment."""
-        found = {model for replica in self.replicas for model in replica.served.models}
-        return found | ({self.spec.model} if self.spec.model else set())
-
-    @property
-    def context_tokens(self) -> int | None:
-        """As configured, else the smallest an engine says."""
-        said = [replica.served.context_tokens for replica in self.replicas if replica.served.context_tokens]
-        return self.spec.context_tokens or min(said, default=None)
 
     def ready(self, now: float) -> bool:
         """Whether some replica has been seen to answer."""
@@ -206,6 +201,7 @@ class Fleet:
         self.probing = probing or Probing()
         self.deployments: dict[str, Deployment] = {}
         self.aliases: Mapping[str, Sequence[str]] = {}
+        self._routes: dict[str, list[Deployment]] = {}  # only names that resolve, so a caller can't fill it
         self.apply(specs, aliases)
 
     def apply(self, specs: Iterable[DeploymentSpec], aliases: Mapping[str, Sequence[str]]) -> None:
@@ -224,14 +220,21 @@ class Fleet:
                 for replica in deployment.replicas:
                     replica.pool.close()
         self.deployments = new
+        self._routes = {}
         self.aliases = aliases if "default" in aliases or not new else {"default": (next(iter(new)),), **aliases}
 
     def route(self, name: str | None) -> list[Deployment]:
         """The deployments behind a model's name, in the order to try. Raises UnknownModel."""
-        targets = self.aliases.get(name or "default")
-        if targets is None:
+        route = self._routes.get(name or "default")
+        if route is None:
             targets = resolve(name, self.aliases, {each.name: each.models for each in self.deployments.values()})
-        return [self.deployments[target] for target in targets]
+            route = self._routes[name or "default"] = [self.deployments[target] for target in targets]
+        return route
+
+    def learned(self, deployment: Deployment) -> None:
+        """A replica has said what it serves: names may mean something else now."""
+        deployment.learn()
+        self._routes.clear()
 
     def ready(self, now: float) -> bool:
         """Whether the alias `default` can be served."""
@@ -276,7 +279,7 @@ class Prober:
             if not was_ready or not replica.served.models:
                 answers = [await self._ask(replica, each) for each in deployment.backend.describe()]
                 deployment.listen(replica, [_parsed(each) for each in answers])
-                deployment.fit()
+                self._fleet.learned(deployment)
         if replica.health.ready(now) != was_ready:
             self._on_change(replica, not was_ready)
 

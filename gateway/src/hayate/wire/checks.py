@@ -46,6 +46,9 @@ MEDIA = ("image_url", "video_url", "audio_url", "file_url", "input_audio", "file
 EMBEDDINGS = ("image_embeds", "audio_embeds", "video_embeds")
 
 
+_RISKY_NAMES = frozenset(RISKY_FIELDS)
+
+
 def parse_object(body: bytes) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidRequest; never anything else, whatever the bytes."""
     try:
@@ -95,9 +98,9 @@ def check_completion(fields: dict[str, Any], caps: Caps) -> None:
 def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
     """The fields that chat and text completions share."""
     check_risky(fields, caps)
-    for name, check in _SAMPLING.items():
-        value = fields.get(name)
-        if value is not None:
+    for name, value in fields.items():
+        check = _SAMPLING.get(name)
+        if check is not None and value is not None:
             check(name, value, caps)
     if fields.get("stream_options") is not None and not fields.get("stream"):
         raise InvalidRequest(
@@ -109,7 +112,9 @@ def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
 
 def check_risky(fields: dict[str, Any], caps: Caps) -> None:
     """Refuses the fields that an operator must allow by name."""
-    for name in RISKY_FIELDS.keys() & fields.keys():
+    if _RISKY_NAMES.isdisjoint(fields):
+        return
+    for name in _RISKY_NAMES.intersection(fields):
         if fields[name] is not None and name not in caps.allow_fields:
             raise InvalidRequest(
                 f"'{name}' is not accepted here: {RISKY_FIELDS[name]}. The operator can allow it (safety.allow_fields).",
