@@ -38,7 +38,9 @@ class FakeEngine:
         self.routes: dict[str, Answer] = {
             "/health": answer({"status": "ok"}),
             "/v1/models": answer({"object": "list", "data": [{"id": model, "object": "model", "max_model_len": 4096}]}),
-            "/props": answer({"default_generation_settings": {"n_ctx": 4096}, "total_slots": 2, "model_alias": model}),
+            "/props": answer(
+                {"default_generation_settings": {"n_ctx": 4096}, "total_slots": 512, "model_alias": model}
+            ),
             "/metrics": lambda _: answer(
                 self._gauges().encode(), headers={"content-type": "text/plain; version=0.0.4"}
             ),
