@@ -75,6 +75,7 @@ class _Watch:
         if self._reader.feed(data) and self.first_at is None:
             self.first_at = now
         if self._reader.finished:
+            self._reader.end()
             self._finish(now)
 
     def body_ended(self) -> None:

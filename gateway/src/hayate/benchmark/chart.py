@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from hayate.benchmark.comparison import Metric
 from hayate.benchmark.record import ModelFigures, Record, Spread
 from hayate.benchmark.tables import series_names, show
@@ -60,8 +62,12 @@ def panels_of(record: Record, before: Record | None, language: str) -> Sequence[
 
 
 def shortened(name: str, most: int = 44) -> str:
-    """A name that has room beside its bar: the end of a path says more than its start."""
-    return name if len(name) <= most else f"…{name[1 - most :]}"
+    """A name that has room beside its bar, in columns (a kanji takes two): the end of a path says more than its start."""
+    if cell_len(name) <= most:
+        return name
+    while cell_len(name) > most - 1:
+        name = name[1:]
+    return f"…{name}"
 
 
 def _panel(metric: Metric, runs: Sequence[tuple[str, int, Record]], language: str) -> Panel:

@@ -126,7 +126,7 @@ def _row(number: int, bar: Bar, edge: float, both: bool) -> str:
     top = number * ROW
     middle = top + 24 + BAR / 2
     width = (bar.value or 0) / edge * REACH
-    name = f"{shortened(bar.model)}  {shortened(bar.run, 24)}" if both else shortened(bar.model, 64)
+    name = f"{shortened(bar.model, 36)}  {shortened(bar.run, 20)}" if both else shortened(bar.model, 58)
     end, whisker = width, ""
     if bar.low is not None and bar.high is not None:
         end = max(width, bar.high / edge * REACH)

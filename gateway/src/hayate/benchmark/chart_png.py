@@ -14,6 +14,8 @@ from hayate.benchmark.words import asked, word
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+LABEL = 28
+"""Columns of a bar's name: a longer one would leave no room for the bars."""
 BEFORE, AFTER, INK = "#8d99ae", "#d1495b", "#22223b"
 JAPANESE_FONTS = (
     "Noto Sans CJK JP",
@@ -87,4 +89,4 @@ def _labels(panel: Panel) -> list[str]:
     """The model, with its run where there are two; `$` would begin a formula."""
     both = len({bar.series for bar in panel.bars}) > 1
     texts = [(bar.model, bar.run) if both else (bar.model,) for bar in reversed(panel.bars)]
-    return ["\n".join(shortened(line).replace("$", r"\$") for line in lines) for lines in texts]
+    return ["\n".join(shortened(line, LABEL).replace("$", r"\$") for line in lines) for lines in texts]

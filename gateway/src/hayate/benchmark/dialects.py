@@ -55,7 +55,7 @@ class AnswerReader:
         return self.deltas > before
 
     def end(self) -> None:
-        """The body has ended cleanly: is the answer whole?"""
+        """The answer says that it is over, or its body has ended cleanly: is it whole?"""
         if self._splitter.tail.strip():
             self._frame(self._splitter.tail)
         if self.failure is None and not self.deltas:
@@ -98,7 +98,7 @@ class ChatReader(AnswerReader):
     """An OpenAI chat completion stream. It is whole with `[DONE]` or a finish reason."""
 
     def end(self) -> None:
-        """The body has ended cleanly: is the answer whole?"""
+        """The answer says that it is over, or its body has ended cleanly: is it whole?"""
         super().end()
         if self.finish_reason in ("abort", "error"):
             self._fail("aborted", f"finish_reason {self.finish_reason}")
