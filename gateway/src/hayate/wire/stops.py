@@ -23,10 +23,11 @@ class StopWatch:
         if self.hit or not self._stops:
             return "" if self.hit else text
         text = self._held + text
-        ends = [at for stop in self._stops if (at := text.find(stop)) >= 0]
-        if ends:
+        found = [(at + len(stop), at) for stop in self._stops if (at := text.find(stop)) >= 0]
+        if found:
+            # The one that is complete first: so it makes no difference in which pieces the text came.
             self.hit, self._held = True, ""
-            return text[: min(ends)]
+            return text[: min(found)[1]]
         keep = max(_overlap(text, stop) for stop in self._stops)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep]
