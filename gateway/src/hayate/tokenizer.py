@@ -7,6 +7,7 @@ in Jinja's sandbox, where nothing outside the messages can be reached or changed
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from collections.abc import Mapping
@@ -99,14 +100,18 @@ def _folder(source: str) -> Path:
         return folder
     if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
         raise TokenizerError(f"{source} is no folder")
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
-        return Path(snapshot_download(source, allow_patterns=list(FILES)))
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError, ValueError) as error:
+    try:
+        found = Path(hf_hub_download(source, FILES[0]))
+        for name in FILES[1:]:
+            with contextlib.suppress(EntryNotFoundError):  # no model has them all
+                hf_hub_download(source, name)
+    except (HfHubHTTPError, HFValidationError, EntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         raise TokenizerError(f"{source} is no folder, and the Hub does not give it: {reason}") from None
+    return found.parent
 
 
 def _template(folder: Path, settings: Mapping[str, Any]) -> jinja2.Template | None:
