@@ -31,6 +31,9 @@ class Sink(Protocol):
     def writer(self) -> Callable[[bytes], None]:
         """What sends bytes to the client now; asked for once per stream."""
 
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends chunks that are framed already, where the client's framing is the engine's; else None."""
+
     def hold(self) -> None:
         """What is written from now on may wait for `flush`, which follows soon: one system call instead of two."""
 
@@ -63,12 +66,14 @@ class Pump:
         "_exchange",
         "_finished_at",
         "_last",
+        "_passes",
         "_paused_at",
         "_reads",
         "_reads_seen",
         "_sink",
         "_watch",
         "_write",
+        "_write_raw",
         "first_delta_at",
     )
 
@@ -78,6 +83,9 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self._write = sink.writer()
+        self._write_raw = sink.raw_writer()
+        # An ability that decoders of passed-through dialects have.
+        self._passes: Callable[[bytes], bool] | None = getattr(decoder, "passes", None)
         self._reads = 0
         self._reads_seen = 0
         self._last = 0.0
@@ -90,6 +98,8 @@ class Pump:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
         self._watch.ticker.add(self)
+        if self._passes is not None and self._write_raw is not None:
+            self._exchange.lane = self._pass_on
         try:
             self._exchange.stream_to(self)
             self._sink.flush()
@@ -125,6 +135,14 @@ class Pump:
             self._finish(decoder.failure)
         elif decoder.finished:
             self._finished_at = monotonic()
+
+    def _pass_on(self, chunk: bytes) -> bool:
+        """The short way for plain text: the engine's chunk is the client's chunk."""
+        if not self._passes(chunk) or self._done.done():  # type: ignore[misc]  # there is a lane only with both
+            return False
+        self._reads += 1
+        self._write_raw(chunk)  # type: ignore[misc]
+        return True
 
     def body_ended(self) -> None:
         """The engine's answer is over."""

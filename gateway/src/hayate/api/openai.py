@@ -95,6 +95,9 @@ class _Parts:
             if event is not None and event.strip() != b"[DONE]":
                 self.assembler.add(orjson.loads(event))
 
+    def raw_writer(self) -> None:
+        """Framing is of no use here."""
+
     def hold(self) -> None:
         """Nothing is sent."""
 

@@ -47,6 +47,9 @@ class Lent(Protocol):
     def write_chunk(self, data: bytes) -> None:
         """Writes a piece of a chunked body to the client now, or holds it."""
 
+    def write_framed(self, chunk: bytes) -> None:
+        """The same with a piece that is framed already."""
+
     def hold(self) -> None:
         """Keeps what is written back until `release`."""
 
@@ -248,6 +251,10 @@ class Client:
         if line is None:
             raise RuntimeError("nothing can be written before the stream has started")
         return line.write_chunk
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends pieces that are framed as chunks already."""
+        return self._lent.write_framed if self._lent is not None else None
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""

@@ -1,7 +1,10 @@
 """The only place that opens sockets toward engines: HTTP/1.1 on asyncio.Protocol, with a keep-alive pool per replica.
 
 Opening a call is ordinary async code (`ConnectionPool.send` returns once the answer's head is there). From then on bytes
-are handed to the exchange's receiver in the very callback in which they arrived; nothing here copies, queues or schedules them.
+are handed to the exchange's receiver in the very callback in which they arrived; nothing here copies, queues or schedules
+them. A chunk that the receiver's lane takes as it is, framing and all, is not even parsed: between two chunks, the state of
+a parser does not depend on the chunks before.
+
 An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
 caller has left.
 """
@@ -10,12 +13,13 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamBroke, UpstreamTimeout
-from hayate.wire.http1 import Headers, ResponseReader, header, render_request
+from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header, render_request
 
 IDLE_S = 4.0
 """vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes before that."""
@@ -52,7 +56,7 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status", "whole")
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
 
     def __init__(self, connection: _Connection) -> None:
         self._connection: _Connection | None = connection
@@ -61,6 +65,8 @@ class Exchange:
         self._failure: GatewayError | None = None
         self.status = 0
         self.headers: Headers = []
+        self.lane: Callable[[bytes], bool] | None = None
+        """Offered every whole chunk, framing included, before it is read; what it takes is read no further."""
         self.whole = False
         """Nothing more will come: known before the last bytes are handed over."""
 
@@ -154,7 +160,17 @@ class _WholeBody:
 class _Connection(asyncio.Protocol):
     """One connection, one exchange at a time."""
 
-    __slots__ = ("_exchange", "_head", "_paused", "_pool", "_reader", "_reused", "_transport", "idle_since")
+    __slots__ = (
+        "_between_chunks",
+        "_exchange",
+        "_head",
+        "_paused",
+        "_pool",
+        "_reader",
+        "_reused",
+        "_transport",
+        "idle_since",
+    )
 
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
@@ -164,6 +180,7 @@ class _Connection(asyncio.Protocol):
         self._head: asyncio.Future[None] | None = None
         self._reused = False
         self._paused = False
+        self._between_chunks = False
         self.idle_since = 0.0
 
     @property
@@ -175,6 +192,7 @@ class _Connection(asyncio.Protocol):
         if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
             raise _gone_stale()
         self._reader.begin()
+        self._between_chunks = False
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)
@@ -207,11 +225,18 @@ class _Connection(asyncio.Protocol):
             self.abort()
             return
         reader = self._reader
+        size = 0
+        if exchange.lane is not None:
+            size = chunk_size(data)
+            if size and self._between_chunks and exchange.lane(data):
+                return
         try:
             body = reader.feed(data)
         except UpstreamBroke as error:
             self._fail(error)
             return
+        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
+        self._between_chunks = size > 0 and size == len(body)
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None

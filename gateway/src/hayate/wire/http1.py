@@ -37,6 +37,18 @@ def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     return None
 
 
+def chunk_size(data: bytes) -> int:
+    """How many bytes of body `data` carries when it is exactly one whole chunk, its framing included; else 0."""
+    line = data.find(b"\r\n", 1, 10)
+    if line < 0 or not data.endswith(b"\r\n") or not data[:line].isalnum():
+        return 0
+    try:
+        size = int(data[:line], 16)
+    except ValueError:
+        return 0
+    return size if size == len(data) - line - 4 else 0
+
+
 class ResponseReader:
     """Bytes of one connection in; status, headers and body out. `begin` before each answer."""
 

@@ -70,6 +70,16 @@ class OpenAIStream:
             return whole
         return self._read_last(whole)
 
+    def passes(self, chunk: bytes) -> bool:
+        """Whether a whole HTTP chunk, framing included, holds nothing but plain events, so that it may go on as it is."""
+        if self._attentive or self._splitter.tail or not chunk.endswith(b"\n\n\r\n"):
+            return False
+        events = chunk.count(b"\n\n")
+        if chunk.count(_PLAIN) != events or _USAGE in chunk:
+            return False
+        self.usage.completion_tokens += events
+        return True
+
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
         if self.finished or self.failure:
