@@ -212,3 +212,30 @@ async def test_an_endpoint_that_the_engine_lacks_says_so(gateway: RunningGateway
     reply = await fetch(gateway.url, path, {"model": "default", "input": "x"}, key=gateway.key)
     assert (reply.status, reply.json["error"]["code"]) == (501, "not_supported")
     assert engine.name in reply.json["error"]["message"]
+
+
+async def test_what_only_describes_a_call_never_hurts(client: openai.AsyncOpenAI, engine: Engine) -> None:
+    about: dict[str, Any] = {"user": "someone", "metadata": {"team": "a"}, "store": False, "service_tier": "auto"}
+    request = {**asking("Hello"), **about, "temperature": 0, "n": 1, "parallel_tool_calls": True}
+    [choice] = (await client.chat.completions.create(**request, extra_body={"priority": 2})).choices
+    assert choice.message.content == HELLO
+    if engine.stand_in:
+        sent = engine.stand_in.requests[-1]
+        turned = {"sglang": -2, "openai": 2, "trtllm": pytest.approx(1 / 6)}
+        assert sent.get("priority") == turned.get(engine.name), "lower is sooner, whichever way the engine counts"
+
+
+async def test_a_field_that_nobody_knows_is_passed_on_or_refused_by_name(
+    client: openai.AsyncOpenAI, engine: Engine
+) -> None:
+    request = {**asking("Hello"), "temperature": 0, "extra_body": {"x_new_idea": 5}}
+    if engine.name in ("trtllm", "triton", "ollama"):
+        with pytest.raises(openai.BadRequestError) as refusal:
+            await client.chat.completions.create(**request)
+        assert (refusal.value.param, refusal.value.code) == ("x_new_idea", "unsupported_parameter")
+        assert engine.name in refusal.value.message
+        return
+    [choice] = (await client.chat.completions.create(**request)).choices
+    assert choice.message.content == HELLO
+    if engine.stand_in:
+        assert engine.stand_in.requests[-1]["x_new_idea"] == 5

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from hayate.errors import UnsupportedField
 from hayate.wire.trtllm import chat_body, text_body, turned_priority
-from tests.support.standin_trtllm import Chat, Text
+from tests.support.trtllm_schema import Chat, Text
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 TOOL: dict[str, Any] = {"type": "function", "function": {"name": "f", "parameters": {}, "strict": False, "x-more": 1}}
