@@ -57,6 +57,8 @@ def test_an_adapter_that_can_not_be_made_says_why(backend: str, options: dict[st
     with pytest.raises(ConfigError) as mistake:
         make_backend("one", configured(backend, **options).deployments["one"])
     assert text in str(mistake.value)
+    [(where, told)] = option_mistakes(configured(backend, **options))
+    assert str(mistake.value) == f"{'.'.join(where)}: {told}", "it can be known before anything is loaded"
 
 
 def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
@@ -85,7 +87,7 @@ def test_a_missing_tokenizer_is_one_line_and_no_traceback(tmp_path: Path) -> Non
     env = {"LLM_BACKEND": "triton", "HAYATE_TOKENIZER": "/nowhere", "HAYATE_PORT": "0", "HAYATE_DATA": str(tmp_path)}
     ended = subprocess.run([hayate, "serve"], check=False, capture_output=True, text=True, timeout=30, env=env)
     assert ended.returncode == 2
-    assert ended.stderr == "deployments.triton.options.tokenizer: /nowhere is no folder\n"
+    assert ended.stderr == "environment: deployments.triton.options.tokenizer: /nowhere is no folder\n"
 
 
 def test_the_environment_names_the_tokenizer_of_triton_alone() -> None:

@@ -15,7 +15,7 @@ from hayate.backends.triton_client import TritonClient, TritonOptions
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
 from hayate.config import Config, ConfigError, DeploymentConfig
-from hayate.tokenizer import TokenizerError, load_tokenizer
+from hayate.tokenizer import TokenizerError, check_source, load_tokenizer
 
 Maker = tuple[type[Any], Callable[[DeploymentConfig, Any], Backend]]
 """The options an adapter declares, and how it is made with them."""
@@ -25,14 +25,22 @@ def _ollama(each: DeploymentConfig, options: OllamaOptions) -> Backend:
     return OllamaClient(options, model=each.model, context_tokens=each.context_tokens)
 
 
-def _triton(each: DeploymentConfig, options: TritonOptions) -> Backend:
+def _tokenizer_of(each: DeploymentConfig, options: TritonOptions) -> str:
     source = options.tokenizer or each.model
     if source is None:
         raise OptionError(
             "tokenizer", "is needed: the folder or Hub id of the model's tokenizer files (or set HAYATE_TOKENIZER)"
         )
     try:
-        prompts = load_tokenizer(source)
+        check_source(source)
+    except TokenizerError as error:
+        raise OptionError("tokenizer", str(error)) from None
+    return source
+
+
+def _triton(each: DeploymentConfig, options: TritonOptions) -> Backend:
+    try:
+        prompts = load_tokenizer(_tokenizer_of(each, options))
     except TokenizerError as error:
         raise OptionError("tokenizer", str(error)) from None
     return TritonClient(prompts, options, model=each.model, context_tokens=each.context_tokens)
@@ -67,6 +75,8 @@ def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
     for name, each in config.deployments.items():
         kind, _ = _MAKERS[each.backend]
         try:
-            read_options(kind, each.options)
+            options = read_options(kind, each.options)
+            if isinstance(options, TritonOptions):
+                _tokenizer_of(each, options)
         except OptionError as error:
             yield ("deployments", name, "options", error.key), str(error)

@@ -94,12 +94,19 @@ def load_tokenizer(source: str) -> ModelTokenizer:
     return ModelTokenizer(tokenizer, _template(folder, settings), special)
 
 
+def check_source(source: str) -> None:
+    """Raises TokenizerError for a folder that is not there; a Hub id is not looked for."""
+    path = Path(source).expanduser()
+    means_a_folder = path.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1
+    if means_a_folder and not path.is_dir():
+        raise TokenizerError(f"{source} is no folder")
+
+
 def _folder(source: str) -> Path:
+    check_source(source)
     folder = Path(source).expanduser()
     if folder.is_dir():
         return folder
-    if folder.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1:
-        raise TokenizerError(f"{source} is no folder")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError
 
