@@ -31,7 +31,7 @@ class LentTransport:
 
     __slots__ = ("_held", "_holding", "_protocol", "_transport", "call", "chunks")
 
-    def __init__(self, protocol: HttpToolsProtocol, transport: asyncio.Transport) -> None:
+    def __init__(self, protocol: EdgeProtocol, transport: asyncio.Transport) -> None:
         self._protocol = protocol
         self._transport = transport
         self._holding = False
@@ -86,6 +86,8 @@ class LentTransport:
     def close(self) -> None:
         """Closes once everything has been written."""
         self.release()
+        if self._transport.get_write_buffer_size():
+            self._protocol.watch_stall()
         self._transport.close()
 
     def keep_reading(self) -> None:
@@ -164,6 +166,7 @@ class EdgeProtocol(HttpToolsProtocol):
         self._phase_began = self.loop.time()
         self._deadline: asyncio.TimerHandle | None = None
         self._serving: RequestResponseCycle | None = None
+        self._stall: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.max_connections:
             self._turn_away(
                 Overloaded(
@@ -180,6 +183,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        self._unwatch_stall()
         super().connection_lost(exc)
         if self._serving is not None and not self._serving.response_complete:
             self._serving.disconnected = True  # uvicorn tells only the last request that was read
@@ -245,14 +249,37 @@ class EdgeProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client is behind."""
         super().pause_writing()
+        self.watch_stall()
         if self.lent.call is not None:
             self.lent.call.client_full()
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         super().resume_writing()
+        if not self.transport.is_closing():
+            self._unwatch_stall()
         if self.lent.call is not None:
             self.lent.call.client_drained()
+
+    def watch_stall(self) -> None:
+        """Whatever is being sent, a client that takes nothing of it is cut after a while: what waits is memory."""
+        if self._stall is None:
+            self._arm_stall()
+
+    def _arm_stall(self) -> None:
+        waiting_bytes = self.transport.get_write_buffer_size()
+        self._stall = self.loop.call_later(self.limits.client_stall_s, self._check_stall, waiting_bytes)
+
+    def _check_stall(self, waited_bytes: int) -> None:
+        if self.transport.get_write_buffer_size() < waited_bytes:
+            self._arm_stall()
+        else:
+            self.transport.abort()
+
+    def _unwatch_stall(self) -> None:
+        if self._stall is not None:
+            self._stall.cancel()
+            self._stall = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle

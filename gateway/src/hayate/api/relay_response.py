@@ -263,10 +263,8 @@ class Client:
             pump.pause()
 
     def give_up(self) -> None:
-        """The client has not read for too long."""
-        if self._lent is not None:
-            self._lent.abort()
-        else:
+        """The client has not read for too long. A connection that was lent sees to that itself: it knows what was taken."""
+        if self._lent is None:
             self.client_gone()
 
     # What the connection says.
