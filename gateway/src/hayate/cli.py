@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -256,4 +257,6 @@ def _fail(text: str) -> NoReturn:
 
 def main() -> None:
     """The entry point of the `hayate` command."""
+    # As the first process of a container, only signals with a handler are heard; the gateway sets its own once it runs.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app(prog_name="hayate", args=sys.argv[1:])

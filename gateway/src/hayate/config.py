@@ -147,7 +147,7 @@ class Config(Section):
     def _one_name_is_a_list_of_one(cls, values: Any) -> Any:
         if isinstance(values, dict) and isinstance(values.get("aliases"), dict):
             aliases = {k: (v,) if isinstance(v, str) else v for k, v in values["aliases"].items()}
-            return {**values, "aliases": aliases}
+            return {**values, "aliases": {name: _expanded(name, aliases) for name in aliases}}
         return values
 
     @model_validator(mode="after")
@@ -171,10 +171,19 @@ class Config(Section):
             )
         return self
 
-    @property
-    def default_alias(self) -> tuple[str, ...]:
-        """The deployments behind `default`: the alias when there is one, else the first deployment listed."""
-        return self.aliases.get("default") or (next(iter(self.deployments)),)
+
+def _expanded(name: str, aliases: Mapping[str, Any], through: tuple[str, ...] = ()) -> Any:
+    """An alias's deployments, with aliases among its targets replaced by theirs. What is no list is left to the model."""
+    targets = aliases[name]
+    if name in through:
+        raise ValueError(f"aliases.{through[0]}: goes in a circle: {' -> '.join((*through, name))}")
+    if not isinstance(targets, list | tuple):
+        return targets
+    found: list[Any] = []
+    for target in targets:
+        names = isinstance(target, str) and target != name and target in aliases
+        found += _expanded(target, aliases, (*through, name)) if names else [target]
+    return tuple(dict.fromkeys(found)) if all(isinstance(each, str) for each in found) else tuple(found)
 
 
 def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:

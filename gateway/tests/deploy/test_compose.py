@@ -119,7 +119,7 @@ def test_fast_and_smart_are_what_the_gateway_is_told() -> None:
         assert deployment.model == engine["MODEL"]
         assert deployment.context_tokens == int(engine["VLLM_MAX_MODEL_LEN"])
     assert told.aliases["smart"] == ("bakeneko-32b", "qwen-7b")
-    assert told.default_alias == ("qwen-7b",)
+    assert told.aliases["default"] == ("qwen-7b",)
     mounted = [each for each in services["gateway"]["volumes"] if "/etc/hayate/config.yaml" in str(each)]
     assert len(mounted) == 1
     assert services["gateway"]["environment"]["HAYATE_CONFIG"] == "/etc/hayate/config.yaml"

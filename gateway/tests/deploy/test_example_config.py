@@ -42,7 +42,7 @@ def all_options() -> list[tuple[str, str, Any, Any]]:
 def test_it_loads_and_means_what_it_says() -> None:
     config = load_config(EXAMPLE, {})
     assert config.aliases["smart"] == ("qwen-7b",)
-    assert config.default_alias == ("qwen-7b",)
+    assert config.aliases["default"] == ("qwen-7b",)
 
 
 @pytest.mark.parametrize(("path", "name", "default", "value"), all_options(), ids=[each[0] for each in all_options()])

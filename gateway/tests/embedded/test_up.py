@@ -76,7 +76,7 @@ async def test_the_embedded_engine_is_the_default_unless_the_file_says_otherwise
     file = "deployments: {big: {backend: vllm, replicas: ['http://big:8000']}}\naliases: {default: [big, embedded]}\n"
     beside = configured(file, tmp_path)
     assert set(beside.deployments) == {"big", "embedded"}
-    assert beside.default_alias == ("big", "embedded")
+    assert beside.aliases["default"] == ("big", "embedded")
 
 
 async def test_the_drain_is_short_and_the_probe_quick_unless_set(tmp_path: Path) -> None:
