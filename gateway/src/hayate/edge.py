@@ -23,6 +23,20 @@ MAX_READ_AHEAD = 4
 """How many requests of a client that does not wait for answers are read before the first is answered."""
 
 
+class _Lost:
+    """In a transport's place once its connection is lost: until their tasks have heard of it, calls may still write."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the transport's own."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Sends nothing."""
+
+
 class LentTransport:
     """One connection's transport: uvicorn's, and lent to whichever call is being served on it.
 
@@ -103,6 +117,10 @@ class LentTransport:
     def abort(self) -> None:
         """Cuts the connection."""
         self._transport.abort()
+
+    def lose(self) -> None:
+        """The connection is lost: what is written from now on goes nowhere (a closed transport would raise)."""
+        self._transport = cast("asyncio.Transport", _Lost(self._transport))
 
 
 class LeanFlow:
@@ -185,6 +203,7 @@ class EdgeProtocol(HttpToolsProtocol):
             self._deadline = None
         self._unwatch_stall()
         super().connection_lost(exc)
+        self.lent.lose()
         if self._serving is not None and not self._serving.response_complete:
             self._serving.disconnected = True  # uvicorn tells only the last request that was read
             self._serving.message_event.set()

@@ -47,5 +47,9 @@ class Ticker:
     def _tick(self) -> None:
         now = monotonic()
         for member in tuple(self._members):
-            member.tick(now)
+            try:
+                member.tick(now)
+            except Exception as error:  # noqa: BLE001  one stream's fault must not end the watch over all the others
+                self._members.discard(member)
+                self._loop.call_exception_handler({"message": "a look at a stream failed", "exception": error})
         self._timer = self._loop.call_later(self.tick_s, self._tick) if self._members else None
