@@ -167,7 +167,9 @@ class Relay:
         record = call.record
         record.deployment = deployment.name
         check_length(call.max_tokens, deployment)
-        request = call.render(deployment.backend, deployment.served_model)
+        # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
+        served_model = call.model if call.model in deployment.models else deployment.served_model
+        request = call.render(deployment.backend, served_model)
         request.headers.append((b"x-request-id", record.request_id.encode()))
         if not deployment.gate.try_enter():
             waited_from = self.now()

@@ -24,6 +24,9 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
 _TOKEN_SECONDS = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 
 
+MAX_NAME_CHARS = 200
+
+
 @dataclass(slots=True)
 class CallRecord:
     """The facts of one call. Times are seconds on the monotonic clock; `finish` fills in the rest."""
@@ -135,7 +138,7 @@ class Telemetry:
             "request_id": record.request_id,
             "endpoint": record.endpoint,
             "key": record.key,
-            "model": record.model,
+            "model": _shown(record.model),
             "deployment": record.deployment,
             "replica": record.replica,
             "stream": record.stream,
@@ -156,6 +159,13 @@ class Telemetry:
             self._log.flush()
         except (BrokenPipeError, BlockingIOError):
             return  # whoever read the log has gone, or is far behind: calls go on
+
+
+def _shown(name: str) -> str:
+    """A caller's text on a line of its own: short, and without what a terminal or a reader of lines would act on."""
+    if len(name) > MAX_NAME_CHARS:
+        name = name[:MAX_NAME_CHARS] + "…"
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
 def notice(event: str, **facts: Any) -> None:

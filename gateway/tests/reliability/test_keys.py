@@ -1,0 +1,146 @@
+"""RELIABILITY: keys. Wrong and missing are the same 401 on every path, one rule for every header, and no key shows anywhere."""
+
+from __future__ import annotations
+
+import stat
+
+import pytest
+
+from hayate.backends.openai_compat import RELAYED
+from tests.support.http import Reply, fetch
+from tests.support.scene import CHAT_PATH, PLAIN, Stage
+
+pytestmark = pytest.mark.anyio
+
+POSTS = [CHAT_PATH, "/v1/completions", "/generate_stream", *sorted(RELAYED)]
+GETS = ["/v1/models", "/v1/models/default", "/metrics", "/generate_stream?prompt=hi"]
+WRONG = "sk-wrong-0123456789abcdef"
+WAYS = {
+    "nothing": {},
+    "a wrong key": {"authorization": f"Bearer {WRONG}"},
+    "a wrong x-api-key": {"x-api-key": WRONG},
+    "a wrong api-key": {"api-key": WRONG},
+    "an empty key": {"authorization": "Bearer "},
+    "another scheme": {"authorization": "Basic aGVsbG86aGVsbG8="},
+    "SQL": {"authorization": "Bearer ' OR '1'='1"},
+    "a made-up session": {"cookie": "hayate_session=9999999999.00ff"},
+    "a broken cookie": {"cookie": 'hayate_session="; x'},
+    "bytes": {"authorization": "Bearer \xff\xfe"},
+}
+
+
+def code(reply: Reply) -> str:
+    error = reply.json["error"]
+    return str(error.get("code", error["type"]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_every_path_refuses_alike(stage: Stage, way: str) -> None:
+    for path in POSTS:
+        reply = await fetch(stage.url, path, PLAIN, headers=WAYS[way])
+        assert (reply.status, code(reply)) in ((401, "invalid_api_key"), (401, "authentication_error")), path
+    for path in GETS:
+        reply = await fetch(stage.url, path, headers=WAYS[way])
+        assert (reply.status, code(reply)) == (401, "invalid_api_key"), path
+        assert reply.headers["www-authenticate"] == "Bearer"
+    assert stage.engine.requests == []
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+async def test_the_key_is_accepted_as_a_bearer(stage: Stage, scheme: str) -> None:
+    reply = await fetch(stage.url, CHAT_PATH, PLAIN, headers={"authorization": f"{scheme} {stage.key}"})
+
+    assert reply.status == 200
+
+
+@pytest.mark.parametrize("header", ["x-api-key", "api-key"])
+async def test_the_key_is_accepted_in_other_headers_by_the_same_rule(stage: Stage, header: str) -> None:
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers={header: stage.key})).status == 200
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers={header: stage.key[:-1]})).status == 401
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers={header: stage.key + "x"})).status == 401
+
+
+async def test_a_wrong_key_in_one_header_does_not_spoil_the_right_one_in_another(stage: Stage) -> None:
+    headers = {"authorization": f"Bearer {WRONG}", "x-api-key": stage.key}
+
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers=headers)).status == 200
+
+
+async def test_the_callers_key_is_not_the_operators(stage: Stage) -> None:
+    assert (await stage.get("/admin/deployments")).status == 401
+
+
+async def test_the_operators_key_is_made_and_kept_for_its_owner_alone(stage: Stage) -> None:
+    kept = stage.gateway.data / "admin_key"
+
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    reply = await fetch(stage.url, "/admin/deployments", key=kept.read_text(encoding="ascii").strip())
+    assert reply.status == 200
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, key=kept.read_text(encoding="ascii").strip())).status == 401
+
+
+async def test_a_key_in_a_url_is_refused_with_the_reason_and_not_repeated(stage: Stage) -> None:
+    for name in ("key", "api_key", "token"):
+        reply = await stage.get(f"/generate_stream?prompt=hi&{name}={WRONG}")
+        assert reply.status == 400
+        assert reply.json["error"]["param"] == name
+        assert WRONG not in reply.text
+
+
+async def _cookie(stage: Stage) -> str:
+    signed_in = await fetch(stage.url, "/session", {"key": stage.key})
+    assert signed_in.status == 204
+    told = signed_in.headers["set-cookie"]
+    assert all(word in told.lower() for word in ("httponly", "samesite=strict", "path=/"))
+    assert stage.key not in told
+    return told.partition(";")[0]
+
+
+async def test_a_session_serves_our_own_page_only(stage: Stage) -> None:
+    cookie = await _cookie(stage)
+    ours = {"cookie": cookie, "sec-fetch-site": "same-origin"}
+
+    assert (await fetch(stage.url, "/generate_stream?prompt=hi", headers=ours)).status == 200
+    assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers={**ours, "origin": "http://gateway"})).status == 200
+    for elsewhere in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ):
+        reply = await fetch(stage.url, CHAT_PATH, PLAIN, headers={"cookie": cookie, **elsewhere})
+        assert (reply.status, code(reply)) == (403, "permission_denied"), elsewhere
+
+
+async def test_a_tampered_session_is_no_session(stage: Stage) -> None:
+    name, _, value = (await _cookie(stage)).partition("=")
+    expires, _, signature = value.partition(".")
+
+    for forged in (
+        f"{int(expires) + 1}.{signature}",
+        f"{expires}.{signature[:-1]}0f",
+        f"{expires}.",
+        f".{signature}",
+        "x",
+    ):
+        reply = await fetch(stage.url, "/v1/models", headers={"cookie": f"{name}={forged}"})
+        assert reply.status == 401, forged
+
+
+async def test_signing_in_needs_the_key(stage: Stage) -> None:
+    for body in ({"key": WRONG}, {"key": ""}, {"key": None}, {}, {"key": ["a"]}):
+        reply = await fetch(stage.url, "/session", body)
+        assert reply.status == 401
+        assert "set-cookie" not in reply.headers
+
+
+async def test_no_key_is_ever_written_down(stage: Stage) -> None:
+    await stage.post(PLAIN)
+    await fetch(stage.url, CHAT_PATH, PLAIN, key=WRONG)
+    await stage.post({"messages": 7})
+    await stage.get("/v1/models/nope")
+
+    written = stage.gateway.stdout() + stage.gateway.stderr() + (await stage.get("/metrics")).text
+    assert stage.key not in written
+    assert WRONG not in written
+    assert "authorization" not in dict(stage.engine.requests[0].headers)
