@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Protocol
 
 from hayate.backends.base import StreamDecoder
-from hayate.backends.transport import Exchange
+from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
 from hayate.ticker import Ticker

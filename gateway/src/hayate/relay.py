@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
-from hayate.backends.transport import Exchange, UpstreamRequest
+from hayate.backends.exchange import Exchange
+from hayate.backends.transport import UpstreamRequest
 from hayate.errors import InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError, UpstreamTimeout
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet, Replica, blame

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.backends.transport import ConnectionPool, _Connection
+from hayate.backends.exchange import Connection
+from hayate.backends.transport import ConnectionPool
 from hayate.pool import Timeouts
 from hayate.pump import Pump, Watch
 from hayate.ticker import Ticker
@@ -84,7 +85,7 @@ class Body:
 
 async def relayed(reads: list[bytes]) -> Client:
     pool = ConnectionPool("http://127.0.0.1:1", connect_s=1)
-    connection, client = _Connection(pool), Client()
+    connection, client = Connection(pool), Client()
     connection.connection_made(Socket())
     exchange, head = connection.begin(b"")
     connection.data_received(HEAD)

@@ -1,30 +1,23 @@
-"""The only place that opens sockets toward engines: HTTP/1.1 on asyncio.Protocol, with a keep-alive pool per replica.
+"""The only place that opens sockets toward engines: a keep-alive pool per replica.
 
-Opening a call is ordinary async code (`ConnectionPool.send` returns once the answer's head is there). From then on bytes
-are handed to the exchange's receiver in the very callback in which they arrived; nothing here copies, queues or schedules
-them. A chunk that the receiver's lane takes as it is, framing and all, is not even parsed: between two chunks, the state of
-a parser does not depend on the chunks before.
-
-An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
-caller has left.
+Opening a call is ordinary async code: `ConnectionPool.send` returns once the answer's head is there. From then on its bytes
+move in callbacks (`exchange`).
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
 from urllib.parse import urlsplit
 
-from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamBroke, UpstreamTimeout
-from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header, render_request
+from hayate.backends.exchange import Connection, Exchange
+from hayate.errors import ConnectFailed, UpstreamTimeout
+from hayate.wire.http1 import Headers, header, render_request
 
 IDLE_S = 4.0
 """vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes before that."""
 MAX_IDLE = 512
-MAX_BODY_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -40,265 +33,6 @@ class UpstreamRequest:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
-class Receiver(Protocol):
-    """Who takes an answer's body. All three are called from the event loop's callbacks and must not block."""
-
-    def body_received(self, data: bytes) -> None:
-        """Bytes of the body, as they arrived."""
-
-    def body_ended(self) -> None:
-        """The body is whole."""
-
-    def body_failed(self, error: GatewayError) -> None:
-        """The body will not be whole."""
-
-
-class Exchange:
-    """One request and its answer. Close it, always; closing early aborts the engine's work."""
-
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
-
-    def __init__(self, connection: _Connection) -> None:
-        self._connection: _Connection | None = connection
-        self._receiver: Receiver | None = None
-        self._early: list[bytes] = []
-        self._failure: GatewayError | None = None
-        self.status = 0
-        self.headers: Headers = []
-        self.lane: Callable[[bytes], bool] | None = None
-        """Offered every whole chunk, framing included, before it is read; what it takes is read no further."""
-        self.whole = False
-        """Nothing more will come: known before the last bytes are handed over."""
-
-    def header(self, name: bytes) -> bytes | None:
-        """The answer's header `name` (lower case)."""
-        return header(self.headers, name)
-
-    def stream_to(self, receiver: Receiver) -> None:
-        """From now on the body goes to `receiver`, what has already arrived first."""
-        self._receiver = receiver
-        self.headers = []  # read by now; a stream may stay open for long
-        early, self._early = self._early, []
-        for data in early:
-            receiver.body_received(data)
-        if self._failure is not None:
-            receiver.body_failed(self._failure)
-        elif self._connection is None:
-            receiver.body_ended()
-
-    def arrived(self) -> bytes | None:
-        """The whole body, if it came with the head: the common case of a short answer, without a wait."""
-        if self._connection is not None or self._failure is not None or self._receiver is not None:
-            return None
-        early, self._early = self._early, []
-        return early[0] if len(early) == 1 else b"".join(early)
-
-    async def read(self) -> bytes:
-        """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
-        whole = _WholeBody()
-        self.stream_to(whole)
-        return await whole.future
-
-    def pause(self) -> None:
-        """Stops reading from the engine: the client is behind."""
-        if self._connection is not None:
-            self._connection.pause()
-
-    def resume(self) -> None:
-        """Reads on."""
-        if self._connection is not None:
-            self._connection.resume()
-
-    def close(self) -> None:
-        """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
-        self._receiver = None
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort()
-
-    # What the connection calls.
-
-    def _ended(self) -> None:
-        self._connection = None
-        if self._receiver is not None:
-            self._receiver.body_ended()
-
-    def _failed(self, error: GatewayError) -> None:
-        self._connection = None
-        self._failure = error
-        if self._receiver is not None:
-            self._receiver.body_failed(error)
-
-
-class _WholeBody:
-    """A receiver that keeps everything."""
-
-    __slots__ = ("_parts", "_size", "future")
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def body_received(self, data: bytes) -> None:
-        self._parts.append(data)
-        self._size += len(data)
-        if self._size > MAX_BODY_BYTES and not self.future.done():
-            self.future.set_exception(
-                UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
-            )
-
-    def body_ended(self) -> None:
-        if not self.future.done():
-            self.future.set_result(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
-
-    def body_failed(self, error: GatewayError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
-class _Connection(asyncio.Protocol):
-    """One connection, one exchange at a time."""
-
-    __slots__ = (
-        "_between_chunks",
-        "_exchange",
-        "_head",
-        "_paused",
-        "_pool",
-        "_reader",
-        "_reused",
-        "_transport",
-        "idle_since",
-    )
-
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
-        self._reader = ResponseReader()
-        self._transport: asyncio.Transport | None = None
-        self._exchange: Exchange | None = None
-        self._head: asyncio.Future[None] | None = None
-        self._reused = False
-        self._paused = False
-        self._between_chunks = False
-        self.idle_since = 0.0
-
-    @property
-    def usable(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
-
-    def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
-        """Writes the request; the future is done when the answer's head is there."""
-        if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
-            raise _gone_stale()
-        self._reader.begin()
-        self._between_chunks = False
-        self._exchange = exchange = Exchange(self)
-        self._head = head = self._pool.loop.create_future()
-        self._transport.write(request)
-        return exchange, head
-
-    def pause(self) -> None:
-        if not self._paused and self._transport is not None and not self._transport.is_closing():
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume(self) -> None:
-        if self._paused and self._transport is not None and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
-
-    def abort(self) -> None:
-        self._exchange = None
-        self._pool.forget(self)
-        if self._transport is not None:
-            self._transport.abort()
-
-    # What the event loop calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport  # type: ignore[assignment]
-
-    def data_received(self, data: bytes) -> None:
-        exchange = self._exchange
-        if exchange is None:  # an answer nobody asked for
-            self.abort()
-            return
-        reader = self._reader
-        size = 0
-        if exchange.lane is not None:
-            size = chunk_size(data)
-            if size and self._between_chunks and exchange.lane(data):
-                return
-        try:
-            body = reader.feed(data)
-        except UpstreamBroke as error:
-            self._fail(error)
-            return
-        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
-        self._between_chunks = size > 0 and size == len(body)
-        if self._head is not None and reader.head_complete:
-            exchange.status, exchange.headers = reader.status, reader.take_headers()
-            head, self._head = self._head, None
-            if not head.done():
-                head.set_result(None)
-        if reader.complete:
-            exchange.whole = True
-        if body:
-            receiver = exchange._receiver
-            if receiver is not None:
-                receiver.body_received(body)
-            else:
-                exchange._early.append(body)
-        if reader.complete:
-            self._complete()
-
-    def eof_received(self) -> bool:
-        return False
-
-    def connection_lost(self, _: Exception | None) -> None:
-        self._transport = None
-        self._pool.forget(self)
-        if self._exchange is None:
-            return
-        if self._reader.end():
-            exchange, self._exchange = self._exchange, None
-            exchange._ended()
-        elif not self._reader.started and self._reused:
-            self._fail(_gone_stale())
-        else:
-            self._fail(
-                UpstreamBroke(
-                    "The engine closed the connection before its answer was complete. Ask again.",
-                    "エンジンが回答の途中で接続を閉じました。もう一度お試しください。",
-                )
-            )
-
-    def _complete(self) -> None:
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:  # the receiver may have closed it in the last piece
-            exchange._ended()
-            if self._reader.keep_alive and not self._paused:
-                self._reused = True
-                self._pool.take_back(self)
-            else:
-                self.abort()
-
-    def _fail(self, error: GatewayError) -> None:
-        exchange, self._exchange = self._exchange, None
-        head, self._head = self._head, None
-        if self._transport is not None:
-            self._transport.abort()
-        if head is not None and not head.done():
-            head.set_exception(error)
-        if exchange is not None:
-            exchange._failed(error)
-
-
-def _gone_stale() -> StaleConnection:
-    return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
-
-
 class ConnectionPool:
     """Kept-alive connections to one origin. `credentials` are headers sent with every request."""
 
@@ -311,8 +45,8 @@ class ConnectionPool:
         self._prefix = parts.path.rstrip("/").encode()
         self._credentials = credentials
         self._connect_s = connect_s
-        self._idle: list[_Connection] = []
-        self._busy: set[_Connection] = set()
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
         self.loop = asyncio.get_running_loop()
@@ -335,8 +69,8 @@ class ConnectionPool:
             request.body,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
-        self._busy.add(connection)
         exchange, head = connection.begin(raw)
+        self._busy.add(connection)
         timer = self.loop.call_later(first_byte_s, _time_out, head, first_byte_s)
         try:
             await head
@@ -347,7 +81,7 @@ class ConnectionPool:
             timer.cancel()
         return exchange
 
-    def take_back(self, connection: _Connection) -> None:
+    def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
         self._busy.discard(connection)
         if self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
@@ -358,7 +92,7 @@ class ConnectionPool:
         if self._reaper is None:
             self._reaper = self.loop.call_later(IDLE_S, self._reap)
 
-    def forget(self, connection: _Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         """A connection that is gone or going."""
         self._busy.discard(connection)
         if connection in self._idle:
@@ -373,7 +107,7 @@ class ConnectionPool:
         for connection in list(self._idle):
             connection.abort()
 
-    def _pop_idle(self) -> _Connection | None:
+    def _pop_idle(self) -> Connection | None:
         oldest = self.loop.time() - IDLE_S
         while self._idle:
             connection = self._idle.pop()
@@ -390,11 +124,11 @@ class ConnectionPool:
         if self._idle:
             self._reaper = self.loop.call_later(max(0.1, self._idle[0].idle_since - oldest), self._reap)
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(self._connect_s):
                 _, connection = await self.loop.create_connection(
-                    lambda: _Connection(self),
+                    lambda: Connection(self),
                     self._host,
                     self._port,
                     ssl=self._tls,

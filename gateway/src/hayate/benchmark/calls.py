@@ -13,7 +13,8 @@ from time import perf_counter
 
 import orjson
 
-from hayate.backends.transport import ConnectionPool, Exchange, UpstreamRequest
+from hayate.backends.exchange import Exchange
+from hayate.backends.transport import ConnectionPool, UpstreamRequest
 from hayate.benchmark.dialects import AnswerReader, message_of
 from hayate.benchmark.failure import Failure
 from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamTimeout

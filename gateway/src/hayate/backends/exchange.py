@@ -1,0 +1,300 @@
+"""One request and its answer on one connection: bytes from an engine to whoever receives them.
+
+Bytes are handed to the receiver in the very callback in which they arrived; nothing here copies, queues or schedules them. A
+chunk that the receiver's lane takes as it is, framing and all, is not even parsed: between two chunks, the state of a parser
+does not depend on the chunks before.
+
+An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
+caller has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
+from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+
+
+class Keeper(Protocol):
+    """Whoever keeps connections: `transport.ConnectionPool`."""
+
+    loop: asyncio.AbstractEventLoop
+
+    def take_back(self, connection: Connection) -> None:
+        """A connection whose exchange is over, to be used again."""
+
+    def forget(self, connection: Connection) -> None:
+        """A connection that is gone or going."""
+
+
+class Receiver(Protocol):
+    """Who takes an answer's body. All three are called from the event loop's callbacks and must not block."""
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of the body, as they arrived."""
+
+    def body_ended(self) -> None:
+        """The body is whole."""
+
+    def body_failed(self, error: GatewayError) -> None:
+        """The body will not be whole."""
+
+
+class Exchange:
+    """One request and its answer. Close it, always; closing early aborts the engine's work."""
+
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Connection | None = connection
+        self._receiver: Receiver | None = None
+        self._early: list[bytes] = []
+        self._failure: GatewayError | None = None
+        self.status = 0
+        self.headers: Headers = []
+        self.lane: Callable[[bytes], bool] | None = None
+        """Offered every whole chunk, framing included, before it is read; what it takes is read no further."""
+        self.whole = False
+        """Nothing more will come: known before the last bytes are handed over."""
+
+    def header(self, name: bytes) -> bytes | None:
+        """The answer's header `name` (lower case)."""
+        return header(self.headers, name)
+
+    def stream_to(self, receiver: Receiver) -> None:
+        """From now on the body goes to `receiver`, what has already arrived first."""
+        self._receiver = receiver
+        self.headers = []  # read by now; a stream may stay open for long
+        early, self._early = self._early, []
+        for data in early:
+            receiver.body_received(data)
+        if self._failure is not None:
+            receiver.body_failed(self._failure)
+        elif self._connection is None:
+            receiver.body_ended()
+
+    def arrived(self) -> bytes | None:
+        """The whole body, if it came with the head: the common case of a short answer, without a wait."""
+        if self._connection is not None or self._failure is not None or self._receiver is not None:
+            return None
+        early, self._early = self._early, []
+        return early[0] if len(early) == 1 else b"".join(early)
+
+    async def read(self) -> bytes:
+        """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
+        whole = _WholeBody()
+        self.stream_to(whole)
+        return await whole.future
+
+    def pause(self) -> None:
+        """Stops reading from the engine: the client is behind."""
+        if self._connection is not None:
+            self._connection.pause()
+
+    def resume(self) -> None:
+        """Reads on."""
+        if self._connection is not None:
+            self._connection.resume()
+
+    def close(self) -> None:
+        """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
+        self._receiver = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort()
+
+    # What the connection calls.
+
+    def _ended(self) -> None:
+        self._connection = None
+        if self._receiver is not None:
+            self._receiver.body_ended()
+
+    def _failed(self, error: GatewayError) -> None:
+        self._connection = None
+        self._failure = error
+        if self._receiver is not None:
+            self._receiver.body_failed(error)
+
+
+class _WholeBody:
+    """A receiver that keeps everything."""
+
+    __slots__ = ("_parts", "_size", "future")
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def body_received(self, data: bytes) -> None:
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size > MAX_BODY_BYTES and not self.future.done():
+            self.future.set_exception(
+                UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
+            )
+
+    def body_ended(self) -> None:
+        if not self.future.done():
+            self.future.set_result(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
+
+    def body_failed(self, error: GatewayError) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Connection(asyncio.Protocol):
+    """One connection, one exchange at a time."""
+
+    __slots__ = (
+        "_between_chunks",
+        "_exchange",
+        "_head",
+        "_paused",
+        "_pool",
+        "_reader",
+        "_reused",
+        "_transport",
+        "idle_since",
+    )
+
+    def __init__(self, pool: Keeper) -> None:
+        self._pool = pool
+        self._reader = ResponseReader()
+        self._transport: asyncio.Transport | None = None
+        self._exchange: Exchange | None = None
+        self._head: asyncio.Future[None] | None = None
+        self._reused = False
+        self._paused = False
+        self._between_chunks = False
+        self.idle_since = 0.0
+
+    @property
+    def usable(self) -> bool:
+        """Whether a request may be written to it."""
+        return self._transport is not None and not self._transport.is_closing()
+
+    def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
+        """Writes the request; the future is done when the answer's head is there."""
+        if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
+            raise gone_stale()
+        self._reader.begin()
+        self._between_chunks = False
+        self._exchange = exchange = Exchange(self)
+        self._head = head = self._pool.loop.create_future()
+        self._transport.write(request)
+        return exchange, head
+
+    def pause(self) -> None:
+        """Stops reading."""
+        if not self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Reads on."""
+        if self._paused and self._transport is not None and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Cuts the connection, whatever is under way on it."""
+        self._exchange = None
+        self._pool.forget(self)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the event loop calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer."""
+        exchange = self._exchange
+        if exchange is None:  # an answer nobody asked for
+            self.abort()
+            return
+        reader = self._reader
+        size = 0
+        if exchange.lane is not None:
+            size = chunk_size(data)
+            if size and self._between_chunks and exchange.lane(data):
+                return
+        try:
+            body = reader.feed(data)
+        except UpstreamBroke as error:
+            self._fail(error)
+            return
+        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
+        self._between_chunks = size > 0 and size == len(body)
+        if self._head is not None and reader.head_complete:
+            exchange.status, exchange.headers = reader.status, reader.take_headers()
+            head, self._head = self._head, None
+            if not head.done():
+                head.set_result(None)
+        if reader.complete:
+            exchange.whole = True
+        if body:
+            receiver = exchange._receiver
+            if receiver is not None:
+                receiver.body_received(body)
+            else:
+                exchange._early.append(body)
+        if reader.complete:
+            self._complete()
+
+    def eof_received(self) -> bool:
+        """The engine has no more to say: close."""
+        return False
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """It is closed; whether that ends the answer or breaks it, the answer's own framing says."""
+        self._transport = None
+        self._pool.forget(self)
+        if self._exchange is None:
+            return
+        if self._reader.end():
+            exchange, self._exchange = self._exchange, None
+            exchange._ended()
+        elif not self._reader.started and self._reused:
+            self._fail(gone_stale())
+        else:
+            self._fail(
+                UpstreamBroke(
+                    "The engine closed the connection before its answer was complete. Ask again.",
+                    "エンジンが回答の途中で接続を閉じました。もう一度お試しください。",
+                )
+            )
+
+    def _complete(self) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:  # the receiver may have closed it in the last piece
+            exchange._ended()
+            if self._reader.keep_alive and not self._paused:
+                self._reused = True
+                self._pool.take_back(self)
+            else:
+                self.abort()
+
+    def _fail(self, error: GatewayError) -> None:
+        exchange, self._exchange = self._exchange, None
+        head, self._head = self._head, None
+        if self._transport is not None:
+            self._transport.abort()
+        if head is not None and not head.done():
+            head.set_exception(error)
+        if exchange is not None:
+            exchange._failed(error)
+
+
+def gone_stale() -> StaleConnection:
+    """A kept-alive connection closed before it answered: the request may be repeated."""
+    return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
