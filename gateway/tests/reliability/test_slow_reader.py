@@ -35,7 +35,7 @@ FAST = [head(headers=SSE), flood]
 @pytest.fixture(scope="module")
 async def shared_stalling_stage() -> AsyncIterator[Stage]:
     others = {"narrow": {"max_in_flight": 1, "queue_timeout_s": 20}, "hasty": {"timeouts": {"silence_s": 0.3}}}
-    async with scene(server={"client_stall_s": 1, "heartbeat_s": 0.5}, others=others) as stage:
+    async with scene(server={"client_stall_s": 2, "heartbeat_s": 0.5}, others=others) as stage:
         yield stage
 
 
@@ -97,26 +97,30 @@ async def test_a_client_that_does_not_read_at_all_is_cut_and_its_engine_released
         assert (call["status"], call["error"]) == (499, None)
 
 
-@pytest.mark.parametrize("asked", [PLAIN, STREAM], ids=["whole", "stream"])
-async def test_a_client_that_reads_slowly_gets_all_of_it(stage: Stage, asked: dict[str, Any]) -> None:
-    """It stays behind for longer than a client may stall, and is not cut, because it goes on reading."""
-    texts = [f"{n:08d}" * 100 for n in range(4000)]
-    stage.engine.script = Chat(texts)
+async def read_slowly(stage: Stage, asked: dict[str, Any]) -> bytes:
+    """All of an answer, read in small pieces for longer than a client may stall, the rest at once."""
     got = bytearray()
     began = time.monotonic()
-    async with stage.connect(buffer_bytes=4096) as client:
-        await client.send(
-            stage.request({**asked, "stream_options": {"include_usage": True}} if asked is STREAM else asked)
-        )
+    async with stage.connect(buffer_bytes=8192) as client:
+        await client.send(stage.request(asked))
         while b'"total_tokens"' not in got[-4096:]:
             data = await client.read_raw()
-            assert data, f"cut after {len(got)} bytes"
+            assert data, f"cut after {len(got)} bytes and {time.monotonic() - began:.1f} s"
             got += data
-            if time.monotonic() - began < 2:
+            if time.monotonic() - began < 3:
                 await asyncio.sleep(0.01)
-    assert time.monotonic() - began > 2
-    assert all(text.encode() in got for text in texts[::100])
-    assert (await stage.call())["status"] == 200
+    assert time.monotonic() - began > 3
+    return bytes(got)
+
+
+async def test_a_client_that_reads_slowly_gets_all_of_it(stage: Stage) -> None:
+    """It stays behind for longer than a client may stall, and is not cut, because it goes on reading."""
+    texts = [f"{n:08d}" * 1000 for n in range(2000)]
+    stage.engine.script = Chat(texts)
+    asked = [PLAIN, {**STREAM, "stream_options": {"include_usage": True}}]
+    for got in await asyncio.gather(*(read_slowly(stage, each) for each in asked)):
+        assert all(text.encode() in got for text in texts[::100])
+    assert [call["status"] for call in await stage.calls(2)] == [200, 200]
 
 
 async def test_a_client_that_pauses_goes_on_where_it_was(stage: Stage) -> None:
@@ -174,6 +178,21 @@ async def test_a_client_that_does_not_read_is_not_kept_for_its_next_request(stag
             await client.send(stage.request(PLAIN))
         await asyncio.sleep(0.5)
         assert len(stage.engine.requests) < 20
+        assert resident_bytes(stage) - before < 8 << 20
+
+
+async def test_a_stream_that_cannot_begin_is_not_read_ahead_of(stage: Stage) -> None:
+    """The answer before it still waits for the client: the next one's bytes stay with the engine, not in the gateway."""
+    stage.engine.script = FAST
+    stage.engine.then(answer({"choices": [], "padding": "x" * 6_000_000}))
+    async with stage.connect(buffer_bytes=4096) as client:
+        client.stop_reading()
+        await client.send(stage.request(PLAIN))
+        assert (await stage.call())["status"] == 200
+        before = resident_bytes(stage)
+        await client.send(stage.request(STREAM))
+        await eventually(lambda: stage.engine.open == 1)
+        await asyncio.sleep(0.5)
         assert resident_bytes(stage) - before < 8 << 20
 
 
