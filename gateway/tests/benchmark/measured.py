@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hayate.benchmark.prompts import built_in
 from hayate.benchmark.record import PromptsUsed, Record, Settings
 from hayate.benchmark.rounds import Plan, Rounds
 from hayate.benchmark.target import Api, Target
+from tests.support.waiting import eventually
 
 HAYATE = Path(sys.executable).with_name("hayate")
 
@@ -105,9 +107,9 @@ class Ended:
 
 
 async def bench(
-    *options: object, cwd: Path, env: dict[str, str] | None = None, interrupt_after_s: float | None = None
+    *options: object, cwd: Path, env: dict[str, str] | None = None, interrupt_when: Callable[[], bool] | None = None
 ) -> Ended:
-    """`hayate bench` in a process of its own, in an environment of its own."""
+    """`hayate bench` in a process of its own, in an environment of its own; Ctrl-C once `interrupt_when` holds."""
     settings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.environ.get("HOME", "/"), **(env or {})}
     process = await asyncio.create_subprocess_exec(
         HAYATE,
@@ -118,8 +120,8 @@ async def bench(
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    if interrupt_after_s is not None:
-        await asyncio.sleep(interrupt_after_s)
+    if interrupt_when is not None:
+        await eventually(interrupt_when, within_s=30)
         process.send_signal(signal.SIGINT)
     try:
         stdout, stderr = await asyncio.wait_for(process.communicate(), 60)

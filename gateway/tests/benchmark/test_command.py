@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from hayate.benchmark.commands import run_bench
+from hayate.benchmark.options import Options
 from tests.benchmark.measured import bench
 from tests.support.engine_script import Chat, error
 from tests.support.fake_engine import running_engine
@@ -36,7 +39,7 @@ async def test_japanese_is_spoken_by_locale_variable_or_option(tmp_path: Path) -
             ended = await bench(*url, *options, cwd=tmp_path, env=env)
             assert "最初の出力まで" in ended.stdout
     refused = await bench("-c", 0, "--lang", "ja", cwd=tmp_path)
-    assert refused.stderr == "-c 0: 1から512までの値にしてください。\n"
+    assert (refused.status, refused.stderr) == (2, "-c 0: 1から512までの値にしてください。\n")
 
 
 async def test_json_is_alone_on_standard_output_and_serves_as_the_before_of_another_run(tmp_path: Path) -> None:
@@ -53,8 +56,9 @@ async def test_json_is_alone_on_standard_output_and_serves_as_the_before_of_anot
     assert after.json["comparison"]["models"][0]["gain"]["tpot_s_p50"] > 2
     assert "as fast" in after.stderr
     assert "70B" in (tmp_path / "plot.html").read_text(encoding="utf-8")
-    again = await bench("--show", "before.json", cwd=tmp_path)
+    again = await bench("--show", "before.json", "--plot", "plot.png", cwd=tmp_path)
     assert again.status == 0
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert "70B" in again.stdout
 
 
@@ -101,35 +105,38 @@ async def test_nothing_there_is_one_sentence_and_status_1(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "options",
+    "mistake",
     [
-        ("-n", 0),
-        ("-c", 1000),
-        ("--max-tokens", 0),
-        ("--temperature", 3),
-        ("--timeout", 0),
-        ("--api", "grpc"),
-        ("--url", "nowhere"),
-        ("--prompts", "nowhere.txt"),
-        ("--compare", "nowhere.json"),
-        ("--show", "nowhere.json"),
-        ("--plot", "plot.gif"),
-        ("--plot", "nowhere/plot.html"),
+        {"calls": 0},
+        {"concurrency": 1000},
+        {"max_tokens": 0},
+        {"temperature": 3},
+        {"timeout_s": 0},
+        {"api": "grpc"},
+        {"url": "nowhere"},
+        {"prompts": Path("nowhere.txt")},
+        {"compare": Path("nowhere.json")},
+        {"show": Path("nowhere.json")},
+        {"plot": Path("plot.gif")},
+        {"plot": Path("nowhere/plot.html")},
     ],
+    ids=str,
 )
-async def test_a_mistake_is_found_before_anything_is_measured(tmp_path: Path, options: tuple[object, ...]) -> None:
-    async with running_engine() as engine:
-        url = () if "--url" in options else ("--url", engine.url)
-        ended = await bench(*url, *options, cwd=tmp_path)
-    assert ended.status == 2
-    assert len(ended.stderr.splitlines()) == 1
-    assert not engine.requests
+@pytest.mark.parametrize("language", ["en", "ja"])
+async def test_a_mistake_is_one_line_and_status_2(
+    mistake: dict[str, Any], language: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_bench(Options(**{"url": "http://127.0.0.1:9", **mistake}), language, {}) == 2
+    told = capsys.readouterr()
+    assert not told.out
+    assert len(told.err.splitlines()) == 1
+    assert told.err.isascii() is (language == "en")
 
 
 async def test_ctrl_c_shows_what_was_measured_until_then(tmp_path: Path) -> None:
     async with running_engine(Chat(gap_s=0.01)) as engine:
         options = ("--url", engine.url, "-n", 100_000, "--models", "fast", "--json")
-        ended = await bench(*options, cwd=tmp_path, interrupt_after_s=6)
+        ended = await bench(*options, cwd=tmp_path, interrupt_when=lambda: len(engine.requests) > 20)
     assert ended.status == 130
     assert ended.json["complete"] is False
     assert 0 < ended.json["models"][0]["succeeded"] < 100_000

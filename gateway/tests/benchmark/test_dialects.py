@@ -60,7 +60,7 @@ def test_feeding_says_whether_there_was_new_output() -> None:
     ],
 )
 def test_text_reasoning_and_tool_calls_are_all_output(delta: dict[str, Any]) -> None:
-    data = frame({"choices": [{"delta": delta}]}) + DONE
+    data = frame({"choices": [{"delta": delta, "finish_reason": "stop"}]}) + DONE
     assert seen(read(ChatReader(), data))[:2] == (1, 1)
 
 
@@ -72,7 +72,9 @@ def test_text_reasoning_and_tool_calls_are_all_output(delta: dict[str, Any]) -> 
         (b"data: {oops\n\n", "bad_event"),
         (b"data: [1]\n\n", "bad_event"),
         (frame({"choices": [7]}), "bad_event"),
-        (DONE, "empty"),
+        (DONE, "cut"),
+        (frame({"choices": [{"delta": {"content": "あ"}}]}) + DONE, "cut"),
+        (frame({"choices": [{"delta": {}, "finish_reason": "stop"}]}), "empty"),
         (frame({"choices": [{"delta": {}, "finish_reason": "stop"}]}) + DONE, "empty"),
         (b'{"choices":[{"message":{"content":"whole"}}]}', "not_a_stream"),
         (b"", "not_a_stream"),

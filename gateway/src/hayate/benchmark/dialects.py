@@ -58,8 +58,12 @@ class AnswerReader:
         """The answer says that it is over, or its body has ended cleanly: is it whole?"""
         if self._splitter.tail.strip():
             self._frame(self._splitter.tail)
-        if self.failure is None and not self.deltas:
-            self._fail("empty" if self.finished else "not_a_stream", "")
+        if self.failure is None:
+            self._judge()
+
+    def _judge(self) -> None:
+        if not self.deltas:
+            self._fail("empty" if self.finished or self.finish_reason else "not_a_stream", "")
 
     def _frame(self, frame: bytes) -> None:
         raise NotImplementedError
@@ -95,15 +99,15 @@ class AnswerReader:
 
 
 class ChatReader(AnswerReader):
-    """An OpenAI chat completion stream. It is whole with `[DONE]` or a finish reason."""
+    """An OpenAI chat completion stream. It is whole when it says why it ended: `[DONE]` alone also follows a cut."""
 
-    def end(self) -> None:
-        """The answer says that it is over, or its body has ended cleanly: is it whole?"""
-        super().end()
+    def _judge(self) -> None:
         if self.finish_reason in ("abort", "error"):
             self._fail("aborted", f"finish_reason {self.finish_reason}")
-        elif not self.finished and self.finish_reason is None:
-            self._fail("cut", "")
+        elif self.finish_reason is None and (self.finished or self.deltas):
+            self._fail("cut", "[DONE] without a finish_reason" if self.finished else "")
+        else:
+            super()._judge()
 
     def _frame(self, frame: bytes) -> None:
         data = sse.data_of(frame)
