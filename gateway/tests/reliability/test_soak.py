@@ -33,7 +33,10 @@ ENDING_S = 60.0
 CALLS_PER_CONNECTION = 5
 MB = 1 << 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-GROWTH_MB = 5.0
+WARM_UP_S = 60.0
+"""While the heap still grows to what so many clients need."""
+GROWTH_MB = 5.0 if SOAK_S / 4 >= WARM_UP_S else 15.0
+"""From the second quarter to the last. A soak of less than four minutes has the warm-up in it and sees gross leaks only."""
 SPARE_FDS = 8
 
 STREAMED = Asked(stream=True, rate=20)
@@ -112,11 +115,15 @@ async def reading_slowly(soak: Soak) -> None:
 async def leaving_mid_stream(soak: Soak) -> None:
     async with connection(soak.gateway.url) as client:
         await soak.ask(client, STREAMED)
-        reply = await client.read_head()
+        reply, body = await client.read_head(), b""
         if reply.status != 200:
             soak.faults[f"leaver: status {reply.status}"] += 1
         for _ in range(soak.dice.randint(1, 40)):
-            await client.read_chunk()
+            chunk = await client.read_chunk()
+            body += chunk
+            if not chunk:  # on a busy machine several tokens come in one chunk, and the end before the client leaves
+                soak.judge("leaver too late", STREAMED, reply.status, body)
+                return
         leave(soak, client, "mid-stream")
 
 
@@ -195,7 +202,7 @@ async def watch(soak: Soak) -> list[Sample]:
 
 @dataclass(frozen=True)
 class Memory:
-    """The first quarter, in which buffers and caches fill, is not looked at."""
+    """What is compared. The first quarter is not looked at."""
 
     second_mb: float
     last_mb: float
@@ -267,7 +274,7 @@ async def test_two_hundred_clients_of_every_kind_leave_nothing_behind(stub_port:
     statuses = Counter(int(call["status"]) for call in calls)
     print(figures(soak, before, samples, after, statuses))
     assert not soak.faults
-    assert set(soak.whole) == {"stream", "plain", "slow reader"}
+    assert set(soak.whole) >= {"stream", "plain", "slow reader"}
     assert {(call["status"], call["error"]) for call in calls} == {(200, None), (499, None)}
     assert sum(soak.whole.values()) <= statuses[200]  # some of those who left may have been answered first
     assert statuses[499] <= sum(soak.left.values())
