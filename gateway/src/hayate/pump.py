@@ -66,14 +66,12 @@ class Pump:
         "_exchange",
         "_finished_at",
         "_last",
-        "_passes",
         "_paused_at",
+        "_progress_seen",
         "_reads",
-        "_reads_seen",
         "_sink",
         "_watch",
         "_write",
-        "_write_raw",
         "first_delta_at",
     )
 
@@ -83,11 +81,8 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self._write = sink.writer()
-        self._write_raw = sink.raw_writer()
-        # An ability that decoders of passed-through dialects have.
-        self._passes: Callable[[bytes], bool] | None = getattr(decoder, "passes", None)
         self._reads = 0
-        self._reads_seen = 0
+        self._progress_seen = 0
         self._last = 0.0
         self._paused_at = 0.0
         self._finished_at = 0.0
@@ -98,10 +93,15 @@ class Pump:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
         self._watch.ticker.add(self)
-        if self._passes is not None and self._write_raw is not None:
-            self._exchange.lane = self._pass_on
+        # The short way for plain text, an ability that decoders of passed-through dialects have: the engine's chunk is the
+        # client's chunk.
+        self._exchange.forward = self._sink.raw_writer()
+        if self._exchange.forward is not None:
+            self._exchange.lane = getattr(self._decoder, "passes", None)
         try:
             self._exchange.stream_to(self)
+            if self._paused_at:  # the client was behind before anything came
+                self._exchange.pause()
             self._sink.flush()
             await self._done
         finally:
@@ -136,14 +136,6 @@ class Pump:
         elif decoder.finished:
             self._finished_at = monotonic()
 
-    def _pass_on(self, chunk: bytes) -> bool:
-        """The short way for plain text: the engine's chunk is the client's chunk."""
-        if not self._passes(chunk) or self._done.done():  # type: ignore[misc]  # there is a lane only with both
-            return False
-        self._reads += 1
-        self._write_raw(chunk)  # type: ignore[misc]
-        return True
-
     def body_ended(self) -> None:
         """The engine's answer is over."""
         if self._done.done():
@@ -177,6 +169,7 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
+        self._exchange.lane = None
         if error is None:
             self._done.set_result(None)
         else:
@@ -187,8 +180,9 @@ class Pump:
     def tick(self, now: float) -> None:
         """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
         watch, limits = self._watch, self._watch.timeouts
-        if self._reads != self._reads_seen:
-            self._reads_seen = self._reads
+        progress = self._reads + self._decoder.usage.completion_tokens
+        if progress != self._progress_seen:
+            self._progress_seen = progress
             self._last = now
         if self._finished_at:
             if now - self._finished_at > LINGER_S:

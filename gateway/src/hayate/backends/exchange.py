@@ -18,6 +18,8 @@ from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
 from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+EARLY_BYTES = 64 * 1024
+"""How much of a body that nobody takes yet is read."""
 
 
 class Keeper(Protocol):
@@ -48,7 +50,7 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "forward", "headers", "lane", "status", "whole")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
@@ -58,7 +60,9 @@ class Exchange:
         self.status = 0
         self.headers: Headers = []
         self.lane: Callable[[bytes], bool] | None = None
-        """Offered every whole chunk, framing included, before it is read; what it takes is read no further."""
+        """Asked of every whole chunk, framing included, before it is read: may it go on as it is?"""
+        self.forward: Callable[[bytes], None] | None = None
+        """Where such a chunk goes. There whenever there is a lane."""
         self.whole = False
         """Nothing more will come: known before the last bytes are handed over."""
 
@@ -71,6 +75,7 @@ class Exchange:
         self._receiver = receiver
         self.headers = []  # read by now; a stream may stay open for long
         early, self._early = self._early, []
+        self.resume()
         for data in early:
             receiver.body_received(data)
         if self._failure is not None:
@@ -227,6 +232,7 @@ class Connection(asyncio.Protocol):
         if exchange.lane is not None:
             size = chunk_size(data)
             if size and self._between_chunks and exchange.lane(data):
+                exchange.forward(data)  # type: ignore[misc]  # never None beside a lane
                 return
         try:
             body = reader.feed(data)
@@ -248,6 +254,8 @@ class Connection(asyncio.Protocol):
                 receiver.body_received(body)
             else:
                 exchange._early.append(body)
+                if sum(map(len, exchange._early)) > EARLY_BYTES:
+                    self.pause()
         if reader.complete:
             self._complete()
 
