@@ -241,3 +241,16 @@ def test_every_one_of_several_choices_is_counted_and_must_finish() -> None:
     assert whole.usage.completion_tokens == 4
     relay(cut, *answer)
     assert isinstance(cut.failure, UpstreamBroke)
+
+
+@pytest.mark.parametrize("choices", ["text", 7, ["text"], [None], {"index": 0}])
+def test_choices_of_an_unknown_shape_are_a_failure_and_what_came_before_is_sent(choices: Any) -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, ROLE + event({"choices": choices}) + DONE) == ROLE
+    assert isinstance(stream.failure, UpstreamBroke)
+
+
+@pytest.mark.parametrize("choice", [{"delta": "text"}, {"finish_reason": 7}, {"delta": None, "index": "x"}, {}])
+def test_a_choice_of_an_unknown_shape_raises_nothing(choice: dict[str, Any]) -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, event({"choices": [choice], "usage": "none", "model": 3}), DONE).endswith(DONE)

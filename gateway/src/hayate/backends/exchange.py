@@ -187,8 +187,8 @@ class Connection(asyncio.Protocol):
 
     def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there."""
-        if self._transport is None:  # lost since it was chosen; only a kept-alive one can be
-            raise gone_stale()
+        if self._transport is None:  # lost since it was chosen
+            raise gone_stale() if self._reused else broken_off()
         self._reader.begin()
         self._between_chunks = False
         self._exchange = exchange = Exchange(self)
@@ -275,12 +275,7 @@ class Connection(asyncio.Protocol):
         elif not self._reader.started and self._reused:
             self._fail(gone_stale())
         else:
-            self._fail(
-                UpstreamBroke(
-                    "The engine closed the connection before its answer was complete. Ask again.",
-                    "エンジンが回答の途中で接続を閉じました。もう一度お試しください。",
-                )
-            )
+            self._fail(broken_off())
 
     def _complete(self) -> None:
         exchange, self._exchange = self._exchange, None
@@ -306,3 +301,11 @@ class Connection(asyncio.Protocol):
 def gone_stale() -> StaleConnection:
     """A kept-alive connection closed before it answered: the request may be repeated."""
     return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
+
+
+def broken_off() -> UpstreamBroke:
+    """The connection closed under a request that the engine may have begun to work on."""
+    return UpstreamBroke(
+        "The engine closed the connection before its answer was complete. Ask again.",
+        "エンジンが回答の途中で接続を閉じました。もう一度お試しください。",
+    )

@@ -136,9 +136,7 @@ class OpenAIStream:
         except orjson.JSONDecodeError:
             event = None
         if not isinstance(event, dict):
-            self.failure = UpstreamBroke(
-                "The engine sent an event that is not JSON.", "エンジンがJSONではないイベントを送りました。"
-            )
+            self.failure = _unreadable()
             return b""
         if event.get("error"):
             self.failure = engine_error(500, event)
@@ -153,6 +151,9 @@ class OpenAIStream:
         choices = event.get("choices")
         if not choices:
             return frame if self._keep_usage or not event.get("usage") else b""
+        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+            self.failure = _unreadable()
+            return b""
         for choice in choices:
             reason = choice.get("finish_reason")
             if reason == "abort":
@@ -189,3 +190,7 @@ def _says_something(choice: dict[str, Any]) -> bool:
     return bool(
         delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls")
     )
+
+
+def _unreadable() -> UpstreamBroke:
+    return UpstreamBroke("The engine sent an event that can't be read.", "エンジンが読み取れないイベントを送りました。")
