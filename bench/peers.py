@@ -217,7 +217,7 @@ litellm_settings: {{ telemetry: false, num_retries: 0 }}
 class Hayate(Contender):
     """This gateway, as `hayate serve` starts it: key check, limits, accounting, metrics and call log on.
 
-    One option differs from its default: `max_in_flight`, because the 2,000 streams go to one replica.
+    One option differs from its default: a rate limit, set too high to be reached, so that every call is counted against it.
     """
 
     name, label = "hayate", "**Hayate {version}**"
@@ -239,8 +239,8 @@ deployments:
     backend: openai
     model: {MODEL}
     replicas: [{site.engine_url}]
-    max_in_flight: 4096
 aliases: {{ default: {MODEL} }}
+limits: {{ requests_per_minute: 1000000000 }}
 """)
         env = {
             "HAYATE_CONFIG": str(config),
