@@ -68,6 +68,7 @@ def test_an_answer_of_one_token_has_no_time_per_token(tokens: int) -> None:
 
 def test_an_answer_that_came_all_at_once_has_no_speed() -> None:
     figures = figures_of("fast", [call(total_s=0.2, ttft_s=0.2)], wall_s=1.0)
+    assert figures.tpot_s is None
     assert figures.stream_tokens_per_s is None
     assert figures.stream_chars_per_s is None
 

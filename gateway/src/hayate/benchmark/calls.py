@@ -41,16 +41,16 @@ class Call:
     failure: Failure | None = None
 
     @property
-    def tpot_s(self) -> float | None:
-        """Seconds a token after the first."""
-        if self.ttft_s is None or self.output_tokens < 2:
-            return None
-        return (self.total_s - self.ttft_s) / (self.output_tokens - 1)
-
-    @property
     def decode_s(self) -> float | None:
         """From the first output to the end; None when there was no time in between."""
         return self.total_s - self.ttft_s if self.ttft_s is not None and self.total_s > self.ttft_s else None
+
+    @property
+    def tpot_s(self) -> float | None:
+        """Seconds a token after the first; None for an answer of one token, or one that came all at once."""
+        return (
+            self.decode_s / (self.output_tokens - 1) if self.decode_s is not None and self.output_tokens > 1 else None
+        )
 
 
 class _Watch:

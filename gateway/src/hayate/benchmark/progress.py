@@ -59,7 +59,7 @@ class ProgressBar:
         self._failed += call.failure is not None
         self._tokens += call.output_tokens
         failed = f"  [red]{word('failed', self._language)}: {self._failed}[/red]" if self._failed else ""
-        self._bar.update(self._task, advance=1, note=f"{self._tokens} tokens{failed}")
+        self._bar.update(self._task, advance=1, note=f"{word('so_many', self._language, tokens=self._tokens)}{failed}")
 
     def model_ended(self) -> None:
         """The bar stays as it is."""

@@ -14,6 +14,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "tokens": ("tokens/s in all", "トークン/秒（合計）"),
     "requests": ("requests/s", "回答/秒"),
     "failed": ("failed", "失敗"),
+    "so_many": ("{tokens} tokens", "{tokens}トークン"),
     "failures": ("Failed calls", "失敗した呼び出し"),
     "speed": ("tokens/s", "トークン/秒"),
     "stream_all": ("one / all", "1本 / 合計"),
