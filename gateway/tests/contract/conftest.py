@@ -21,7 +21,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", params=parameters())
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """Tests leave it as they found it: idle."""
-    with running_engine(request.param, tmp_path_factory.mktemp(request.param)) as running:
+    folder = tmp_path_factory.mktemp(request.param)
+    with running_engine(request.param, folder, request.getfixturevalue) as running:
         yield running
 
 

@@ -12,8 +12,8 @@ import pytest
 from starlette.types import ASGIApp
 
 from tests.contract.declared import FEATURES, Support
-from tests.engines.conftest import installed
-from tests.engines.launch import CONTEXT_TOKENS, EngineProcess, running_llamacpp, running_triton, running_vllm
+from tests.engines.launch import CONTEXT_TOKENS, EngineProcess, running_triton
+from tests.engines.shared import installed
 from tests.support.standin import StandIn, running_standin
 from tests.support.standin_ollama import ollama
 from tests.support.standin_sglang import sglang
@@ -94,22 +94,19 @@ def parameters() -> list[object]:
 
 
 @contextmanager
-def running_engine(name: str, folder: Path) -> Iterator[Engine]:
-    """The engine of that name, up for the length of the block."""
+def running_engine(name: str, folder: Path, shared: Callable[[str], EngineProcess]) -> Iterator[Engine]:
+    """The engine of that name, up for the length of the block; `shared` gives those that run for the whole session."""
     if name in STAND_INS:
         with running_standin(STAND_INS[name]) as stand_in:
             yield _standing_in(name, stand_in)
     elif name.endswith("vllm"):
-        installed("vllm")
-        with running_vllm(folder) as process:
-            yield _real(name.partition("-")[0], process)
+        yield _real(name.partition("-")[0], shared("shared_vllm"))
     elif name.startswith("triton"):
         installed("triton")
         with running_triton(folder) as process:
             yield _triton(process, "tensorrt_llm" if name.endswith("newer") else "ensemble")
     else:
-        with running_llamacpp(folder) as process:
-            yield _real(name, process)
+        yield _real(name, shared("shared_llamacpp"))
 
 
 def _standing_in(name: str, stand_in: StandIn) -> Engine:

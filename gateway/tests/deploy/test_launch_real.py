@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.stand_ins import LLM
-from tests.engines.conftest import installed
 from tests.engines.known import HELLO
 from tests.engines.launch import ENGINES, TINY_HF, EngineProcess
+from tests.engines.shared import installed
 from tests.support.gateway import free_port, running_gateway
 from tests.support.http import fetch, fetch_frames
 

@@ -10,30 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.launch import ENGINES, EngineProcess, running_llamacpp, running_triton, running_vllm
+from tests.engines.launch import EngineProcess, running_llamacpp, running_triton, running_vllm
+from tests.engines.shared import installed
 from tests.support.gateway import RunningGateway, running_gateway
 
 LLAMACPP = pytest.param("llamacpp", id="llamacpp")
 VLLM = pytest.param("vllm", id="vllm", marks=[pytest.mark.slow, pytest.mark.vllm])
 
 
-def installed(name: str) -> None:
-    """Skips the test when scripts/engines has not installed `name`."""
-    if not (ENGINES / name / ".stamp").exists():
-        pytest.skip(f"{name} is not installed: run gateway/scripts/engines {name}")
-
-
 @pytest.fixture(scope="session", params=[LLAMACPP, VLLM])
-def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
+def engine(request: pytest.FixtureRequest) -> EngineProcess:
     """Each real engine in turn. Tests leave it as they found it: idle."""
-    folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "vllm":
-        installed("vllm")
-        running = running_vllm(folder)
-    else:
-        running = running_llamacpp(folder)
-    with running as process:
-        yield process
+    process: EngineProcess = request.getfixturevalue(f"shared_{request.param}")
+    return process
 
 
 @pytest.fixture(scope="session")

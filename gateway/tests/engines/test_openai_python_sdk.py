@@ -16,6 +16,7 @@ from tests.support.engine_faults import NO_ANSWER, cut_mid_frame
 from tests.support.engine_script import Answer, error
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -34,6 +35,19 @@ class City(BaseModel):
 async def sdk(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
     async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.key, max_retries=0) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+async def scripted() -> AsyncIterator[FakeEngine]:
+    async with running_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+async def scripted_sdk(scripted: FakeEngine) -> AsyncIterator[AsyncOpenAI]:
+    """A client of a gateway in front of `scripted`, which no failure throws out."""
+    async with gateway_to(scripted, "health: {eject_after: 1000}") as sdk:
+        yield sdk
 
 
 async def test_a_whole_answer(sdk: AsyncOpenAI) -> None:
@@ -135,11 +149,11 @@ async def ask(sdk: AsyncOpenAI, known: Known = BY_NAME["english"]) -> None:
     ids=["429", "500", "503", "400", "422"],
 )
 async def test_the_engines_errors_are_the_sdks_classes(
-    script: Answer, expected: type[openai.APIStatusError], status: int
+    scripted: FakeEngine, scripted_sdk: AsyncOpenAI, script: Answer, expected: type[openai.APIStatusError], status: int
 ) -> None:
-    async with running_engine(script) as engine, gateway_to(engine) as sdk:
-        with pytest.raises(expected) as caught:
-            await ask(sdk)
+    scripted.script = script
+    with pytest.raises(expected) as caught:
+        await ask(scripted_sdk)
     assert caught.value.status_code == status
     assert caught.value.response.headers["x-request-id"]
     if status == 429:
@@ -155,18 +169,22 @@ async def test_the_gateways_own_rate_limit_is_a_rate_limit_error() -> None:
     assert int(caught.value.response.headers["retry-after"]) > 0
 
 
-async def test_a_silent_engine_is_the_sdks_timeout_and_the_engine_is_told() -> None:
-    async with running_engine(NO_ANSWER) as engine, gateway_to(engine) as sdk:
-        with pytest.raises(openai.APITimeoutError):
-            await ask(sdk.with_options(timeout=0.5))
-        await engine.abandoned.wait()
+async def test_a_silent_engine_is_the_sdks_timeout_and_the_engine_is_told(
+    scripted: FakeEngine, scripted_sdk: AsyncOpenAI
+) -> None:
+    scripted.script = NO_ANSWER
+    with pytest.raises(openai.APITimeoutError):
+        await ask(scripted_sdk.with_options(timeout=0.5))
+    await eventually(scripted.abandoned.is_set, within_s=1)
 
 
-async def test_an_answer_that_breaks_off_is_an_api_error_in_the_stream() -> None:
-    async with running_engine(cut_mid_frame()) as engine, gateway_to(engine) as sdk:
-        texts: list[str] = []
-        with pytest.raises(openai.APIError) as caught:
-            await read_into(texts, sdk)
+async def test_an_answer_that_breaks_off_is_an_api_error_in_the_stream(
+    scripted: FakeEngine, scripted_sdk: AsyncOpenAI
+) -> None:
+    scripted.script = cut_mid_frame()
+    texts: list[str] = []
+    with pytest.raises(openai.APIError) as caught:
+        await read_into(texts, scripted_sdk)
     assert texts[0] == "こん"
     assert caught.value.code == "upstream_error"
 

@@ -16,8 +16,8 @@ import pytest
 
 from hayate.planner.arithmetic import GIB, Paging, concurrency, kv_bytes_per_sequence, kv_tokens
 from hayate.planner.resolve import resolve_model
-from tests.engines.conftest import installed
 from tests.engines.launch import ENGINES, TINY_HF
+from tests.engines.shared import installed
 from tests.support.gateway import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm]

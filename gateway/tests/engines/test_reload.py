@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.engines.conftest import installed
-from tests.engines.launch import EngineProcess, running_llamacpp, running_vllm
+from tests.engines.launch import EngineProcess
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import connection, fetch, request_bytes
 from tests.support.waiting import eventually
@@ -25,17 +22,10 @@ QUESTION = {"role": "user", "content": "Tell me about the gateway"}
 
 
 @pytest.fixture(params=["llamacpp", pytest.param("vllm", marks=[pytest.mark.slow, pytest.mark.vllm])])
-def other(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EngineProcess]:
+def other(request: pytest.FixtureRequest) -> EngineProcess:
     """The engine that the alias moves to."""
-    folder = tmp_path / "other"
-    folder.mkdir()
-    if request.param == "vllm":
-        installed("vllm")
-        with running_vllm(folder) as process:
-            yield process
-    else:
-        with running_llamacpp(folder) as process:
-            yield process
+    process: EngineProcess = request.getfixturevalue(f"shared_{request.param}")
+    return process
 
 
 def config(first: EngineProcess, second: EngineProcess, fast: str) -> str:
