@@ -129,6 +129,18 @@ async def test_usage_is_sent_only_to_those_who_ask(gateway: RunningGateway) -> N
     assert calls, "the call was written down"
 
 
+async def test_how_far_the_prompt_was_read_is_told_only_to_those_who_ask(
+    gateway: RunningGateway, engine: EngineProcess
+) -> None:
+    """The gateway itself always asks llama.cpp: by writing, it notices that a client has left."""
+    for fields in ({}, {"return_progress": True}):
+        frames = await fetch_frames(gateway.url, CHAT, EN.request(stream=True, **fields), key=gateway.key)
+        told = any("prompt_progress" in frame.data for frame in frames)
+        assert told == (bool(fields) and engine.backend == "llamacpp")
+        [choice], _ = heard(frames)
+        assert (choice.role, choice.text) == ("assistant", HELLO)
+
+
 async def test_two_choices_are_both_whole(gateway: RunningGateway) -> None:
     request = EN.request(n=2, temperature=0.01)
     reply = await fetch(gateway.url, CHAT, request, key=gateway.key)
