@@ -85,6 +85,10 @@ class LentTransport:
         else:
             self._transport.write(chunk)
 
+    def end_by_closing(self) -> None:
+        """The answer that is about to start has no framing: its end is the connection's."""
+        self._protocol.leave_unframed()
+
     def hold(self) -> None:
         """Keeps what is written back until `release`."""
         self._holding = True
@@ -279,6 +283,11 @@ class EdgeProtocol(HttpToolsProtocol):
             self._unwatch_stall()
         if self.lent.call is not None:
             self.lent.call.client_drained()
+
+    def leave_unframed(self) -> None:
+        """uvicorn would send chunks to a client of HTTP/1.0 too."""
+        if self._serving is not None:
+            self._serving.chunked_encoding = False
 
     def watch_stall(self) -> None:
         """Whatever is being sent, a client that takes nothing of it is cut after a while: what waits is memory."""

@@ -50,6 +50,9 @@ class Lent(Protocol):
     def write_framed(self, chunk: bytes) -> None:
         """The same with a piece that is framed already."""
 
+    def end_by_closing(self) -> None:
+        """The answer that is about to start has no framing: its end is the connection's."""
+
     def hold(self) -> None:
         """Keeps what is written back until `release`."""
 
@@ -194,9 +197,16 @@ class Client:
         self.events = headers is None
         headers = [*(SSE_HEADERS if headers is None else headers), *self.answer_headers]
         self.hold()
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send_stream_head(status, headers)
+
+    async def _send_stream_head(self, status: int, headers: Headers) -> None:
         if self._lent is None:
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
             self._backlog = _Backlog(self._send, self)
+        else:
+            if self._bare:
+                self._lent.end_by_closing()
+            await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
     async def settled(self) -> None:
         """Waits for a heartbeat that is just starting the response: from then on it has begun."""
@@ -250,11 +260,16 @@ class Client:
         line = self._lent or self._backlog
         if line is None:
             raise RuntimeError("nothing can be written before the stream has started")
-        return line.write_chunk
+        return self._lent.write_framed if self._bare and self._lent is not None else line.write_chunk
 
     def raw_writer(self) -> Callable[[bytes], None] | None:
         """What sends pieces that are framed as chunks already."""
-        return self._lent.write_framed if self._lent is not None else None
+        return None if self._lent is None or self._bare else self._lent.write_framed
+
+    @property
+    def _bare(self) -> bool:
+        """Whether the client knows no chunked framing."""
+        return bool(self.scope["http_version"] == "1.0")
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -290,11 +305,7 @@ class Client:
 
     async def _start_early(self) -> None:
         self.started = self.events = True
-        await self._send(
-            {"type": "http.response.start", "status": 200, "headers": [*SSE_HEADERS, *self.answer_headers]}
-        )
-        if self._lent is None:
-            self._backlog = _Backlog(self._send, self)
+        await self._send_stream_head(200, [*SSE_HEADERS, *self.answer_headers])
         self.write(sse.PING)
 
     async def _watch(self) -> None:
