@@ -220,12 +220,14 @@ def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
 def test_a_configuration_is_frozen_and_shows_no_secret() -> None:
     config = load_config(env={"BACKEND_API_KEY": "secret-of-the-engine"})
     with pytest.raises(ValidationError):
-        config.server.port = 1  # type: ignore[misc]
+        config.server.port = 1
     assert "secret-of-the-engine" not in repr(config)
     assert "secret-of-the-engine" not in config.model_dump_json()
 
 
-@pytest.mark.parametrize("values", [None, 7, {}, {"deployments": None}, {"deployments": {"q": None}}, {"aliases": {"a": {"b": 1}}}])
+@pytest.mark.parametrize(
+    "values", [None, 7, {}, {"deployments": None}, {"deployments": {"q": None}}, {"aliases": {"a": {"b": 1}}}]
+)
 def test_values_of_any_shape_are_refused_and_nothing_else(values: Any) -> None:
     with pytest.raises(ValidationError):
         Config.model_validate(values)

@@ -14,6 +14,7 @@ seen nothing of it: that is `Relay.open`. After that nothing is retried; a failu
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -87,21 +88,27 @@ class Answer:
 
     async def whole(self) -> WholeAnswer:
         """Reads a non-streaming answer. Raises GatewayError."""
-        raw = await self.read()
+        raw = await self._body()
         try:
             whole = self.backend.whole_answer(raw)
         except UpstreamError as error:
             self._failed(error)
             raise
+        self._succeeded()
         self.record.usage = whole.usage
         self.record.finish_reason = whole.finish_reason
         return whole
 
     async def read(self) -> bytes:
-        """The answer's body. Raises UpstreamError, also when it takes longer than the silence or the total allows."""
+        """The answer's body, whatever it says. Raises UpstreamError."""
+        raw = await self._body()
+        self._succeeded()
+        return raw
+
+    async def _body(self) -> bytes:
+        """Raises UpstreamError, also when it takes longer than the silence or the total allows."""
         arrived = self.exchange.arrived()
         if arrived is not None:
-            self._succeeded()
             return arrived
         limits = self.deployment.spec.timeouts
         try:
@@ -114,7 +121,6 @@ class Answer:
         except UpstreamError as error:
             self._failed(error)
             raise
-        self._succeeded()
         return raw
 
     def close(self) -> None:
@@ -254,9 +260,10 @@ def _body_timeout(limit_s: float) -> UpstreamError:
 
 def _seconds(value: bytes | None) -> float | None:
     try:
-        return min(max(float(value), 0.0), 86400.0) if value is not None else None
+        seconds = float(value or b"nan")
     except ValueError:
         return None
+    return None if math.isnan(seconds) else min(max(seconds, 0.0), 86400.0)
 
 
 def output_tokens(fields: dict[str, Any]) -> int | None:

@@ -1,0 +1,289 @@
+"""The life of one call: until the answer has a head it may move, after that nothing is retried; every ending gives everything
+back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from hayate.backends.base import Backend, UpstreamRequest
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.errors import (
+    ConnectFailed,
+    ContextTooLong,
+    EngineError,
+    GatewayError,
+    InvalidRequest,
+    Overloaded,
+    UnknownModel,
+    UpstreamBroke,
+    UpstreamTimeout,
+)
+from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
+from hayate.relay import Answer, Call, Relay, output_tokens
+from hayate.telemetry import CallRecord
+from hayate.ticker import Ticker
+from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
+from tests.support.engine_script import Chat, answer, error, head, silence
+from tests.support.fake_engine import FakeEngine, running_engine
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+BUSY = error(503, "busy", {"retry-after": "7"})
+
+
+def spec(name: str, *engines: FakeEngine, **more: Any) -> DeploymentSpec:
+    urls = tuple(engine.url for engine in engines)
+    return DeploymentSpec(name, **{"backend": OpenAICompatible(), "model": "m", "replicas": urls, **more})
+
+
+def call(model: str | None = None, max_tokens: int | None = None) -> Call:
+    """A plain chat."""
+
+    def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
+        return backend.chat({"messages": [{"role": "user", "content": "x"}]}, served_model)
+
+    return Call(CallRecord("id-1", "chat", time.monotonic()), model, render, max_tokens)
+
+
+@asynccontextmanager
+async def relaying(
+    *specs: DeploymentSpec, probing: Probing | None = None, **aliases: tuple[str, ...]
+) -> AsyncIterator[Relay]:
+    """A relay on these deployments; afterwards every place and counter must have been given back."""
+    relay = Relay(Fleet(specs, aliases, probing), Ticker())
+    try:
+        yield relay
+        for deployment in relay.fleet.deployments.values():
+            assert (deployment.gate.inside, deployment.gate.queued) == (0, 0)
+            assert all(replica.in_flight == 0 for replica in deployment.replicas)
+    finally:
+        relay.ticker.close()
+        relay.fleet.close()
+
+
+async def served(relay: Relay, asked: Call | None = None) -> Answer:
+    """One answer, read to its end and closed."""
+    found = await relay.open(asked or call())
+    try:
+        await found.whole()
+    finally:
+        found.close()
+    return found
+
+
+@pytest.fixture
+async def one() -> AsyncIterator[FakeEngine]:
+    async with running_engine() as engine:
+        yield engine
+
+
+@pytest.fixture
+async def two() -> AsyncIterator[FakeEngine]:
+    async with running_engine() as engine:
+        yield engine
+
+
+async def test_a_call_is_recorded_with_its_facts(one: FakeEngine) -> None:
+    async with relaying(spec("a", one)) as relay:
+        record = (await served(relay)).record
+    assert (record.deployment, record.replica, record.attempts) == ("a", "a/0", 1)
+    assert (record.usage.prompt_tokens, record.usage.completion_tokens, record.finish_reason) == (7, 3, "stop")
+    assert one.requests[0].headers["x-request-id"] == "id-1"
+    assert one.requests[0].json["model"] == "m"
+
+
+async def test_while_an_answer_is_open_its_place_is_taken(one: FakeEngine) -> None:
+    async with relaying(spec("a", one)) as relay:
+        found = await relay.open(call())
+        assert (found.deployment.gate.inside, found.replica.in_flight) == (1, 1)
+        found.close()
+        found.close()
+        assert (found.deployment.gate.inside, found.replica.in_flight) == (0, 0)
+
+
+async def test_the_replica_with_the_fewest_calls_gets_the_next(one: FakeEngine, two: FakeEngine) -> None:
+    async with relaying(spec("a", one, two)) as relay:
+        answers = [await relay.open(call()) for _ in range(4)]
+        assert [each.record.replica for each in answers] == ["a/0", "a/1", "a/0", "a/1"]
+        for each in answers:
+            each.close()
+
+
+async def test_a_refused_connection_moves_the_call_to_another_replica(one: FakeEngine, two: FakeEngine) -> None:
+    await one.refuse()
+    async with relaying(spec("a", one, two)) as relay:
+        record = (await served(relay)).record
+        assert (record.replica, record.attempts) == ("a/1", 2)
+        assert relay.fleet.deployments["a"].replicas[0].health.failures == 1
+
+
+async def test_a_call_the_engine_turned_away_moves_and_nobody_is_blamed(one: FakeEngine, two: FakeEngine) -> None:
+    one.script = BUSY
+    async with relaying(spec("a", one, two)) as relay:
+        assert (await served(relay)).record.replica == "a/1"
+        assert relay.fleet.deployments["a"].replicas[0].health.failures == 0
+
+
+async def test_a_call_the_engine_may_have_begun_does_not_move(one: FakeEngine, two: FakeEngine) -> None:
+    for script in (CLOSE_BEFORE_HEADERS, error(500, "CUDA error"), answer(b"<html>")):
+        one.script = script
+        async with relaying(spec("a", one, two)) as relay:
+            with pytest.raises(UpstreamBroke):
+                await served(relay)
+            assert relay.fleet.deployments["a"].replicas[0].health.failures == 1
+    assert not two.requests
+
+
+async def test_an_engines_verdict_on_the_request_does_not_move(one: FakeEngine, two: FakeEngine) -> None:
+    async with relaying(spec("a", one, two)) as relay:
+        for script, kind in ((error(400, "no"), EngineError), (error(400, "prompt is too long"), ContextTooLong)):
+            one.script = script
+            with pytest.raises(kind):
+                await served(relay)
+        assert relay.fleet.deployments["a"].replicas[0].health.failures == 0
+    assert not two.requests
+
+
+async def test_an_alias_is_tried_in_order(one: FakeEngine, two: FakeEngine) -> None:
+    one.script = BUSY
+    async with relaying(spec("a", one), spec("b", two), smart=("a", "b")) as relay:
+        record = (await served(relay, call("smart"))).record
+        assert (record.deployment, record.replica, record.attempts) == ("b", "b/0", 2)
+
+
+async def test_an_alias_whose_first_is_full_or_out_goes_on(one: FakeEngine, two: FakeEngine) -> None:
+    first = spec("a", one, max_in_flight=1, max_queued=0)
+    async with relaying(first, spec("b", two), smart=("a", "b")) as relay:
+        held = await relay.open(call("a"))
+        assert (await served(relay, call("smart"))).record.deployment == "b"
+        held.close()
+        for _ in range(5):
+            held.replica.health.failed(relay.now())
+        assert (await served(relay, call("smart"))).record.deployment == "b"
+
+
+async def test_the_last_reason_is_told_when_all_have_failed(one: FakeEngine, two: FakeEngine) -> None:
+    one.script = two.script = BUSY
+    async with relaying(spec("a", one), spec("b", two), smart=("a", "b")) as relay:
+        with pytest.raises(GatewayError) as refused:
+            await relay.open(call("smart"))
+    assert (refused.value.status, refused.value.retry_after_s) == (503, 7.0)
+    assert len(one.requests) == len(two.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["soon", "-5", "nan", "inf", "1e99", "Wed, 21 Oct 2026 07:28:00 GMT"])
+async def test_an_engine_may_say_anything_about_when_to_come_back(one: FakeEngine, value: str) -> None:
+    one.script = error(503, "busy", {"retry-after": value})
+    async with relaying(spec("a", one)) as relay:
+        with pytest.raises(GatewayError) as refused:
+            await relay.open(call())
+    wait_s = refused.value.retry_after_s
+    assert wait_s is None or 0 <= wait_s <= 86_400
+
+
+async def test_all_replicas_out_is_overload_that_says_for_how_long(one: FakeEngine) -> None:
+    one.script = error(500)
+    async with relaying(spec("a", one), probing=Probing(eject_after=2, eject_s=50)) as relay:
+        for _ in range(2):
+            with pytest.raises(UpstreamBroke):
+                await relay.open(call())
+        with pytest.raises(Overloaded) as out:
+            await relay.open(call())
+    assert out.value.retry_after_s == pytest.approx(50, abs=2)
+    assert len(one.requests) == 2
+
+
+async def test_an_engine_that_answers_nonsense_is_thrown_out_too(one: FakeEngine) -> None:
+    one.script = answer({"hello": "world"})
+    async with relaying(spec("a", one), probing=Probing(eject_after=3, eject_s=50)) as relay:
+        for _ in range(3):
+            with pytest.raises(UpstreamBroke):
+                await served(relay)
+        with pytest.raises(Overloaded):
+            await relay.open(call())
+
+
+async def test_a_dead_engine_is_told_at_once(one: FakeEngine) -> None:
+    await one.refuse()
+    async with relaying(spec("a", one)) as relay:
+        began = time.monotonic()
+        with pytest.raises(ConnectFailed) as failed:
+            await relay.open(call())
+    assert time.monotonic() - began < 1
+    assert str(one.port) not in failed.value.english  # the address is the operator's business
+
+
+async def test_retries_end_with_their_budget(one: FakeEngine, two: FakeEngine) -> None:
+    one.script = two.script = BUSY
+    async with relaying(spec("a", one, two)) as relay:
+        for _ in range(150):
+            with pytest.raises(GatewayError):
+                await relay.open(call())
+    assert 150 < len(one.requests) + len(two.requests) <= 251  # 100 retries in ten seconds, and what a new window adds
+
+
+async def test_no_head_in_time_is_a_timeout_and_releases_the_engine(one: FakeEngine) -> None:
+    one.script = NO_ANSWER
+    async with relaying(spec("a", one, timeouts=Timeouts(first_byte_s=0.1))) as relay:
+        with pytest.raises(UpstreamTimeout, match="first_byte_s"):
+            await relay.open(call())
+        await eventually(one.abandoned.is_set)
+
+
+async def test_a_body_that_stops_is_a_timeout(one: FakeEngine) -> None:
+    one.script = [head(framing="length", length=99), b"{", silence]
+    async with relaying(spec("a", one, timeouts=Timeouts(silence_s=0.1))) as relay:
+        with pytest.raises(UpstreamTimeout):
+            await served(relay)
+        await eventually(one.abandoned.is_set)
+
+
+async def test_a_caller_that_leaves_in_any_phase_gives_everything_back(one: FakeEngine) -> None:
+    one.script = Chat(prefill_s=0.05)
+    async with relaying(spec("a", one, max_in_flight=2)) as relay:
+        for delay_ms in range(0, 60, 4):
+            tasks = [asyncio.create_task(served(relay)) for _ in range(4)]
+            await asyncio.sleep(delay_ms / 1000)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        assert relay.fleet.deployments["a"].replicas[0].health.failures == 0
+
+
+async def test_more_output_than_the_context_holds_is_refused_before_the_engine_sees_it(one: FakeEngine) -> None:
+    async with relaying(spec("a", one, context_tokens=100)) as relay:
+        with pytest.raises(InvalidRequest) as refused:
+            await relay.open(call(max_tokens=101))
+        await served(relay, call(max_tokens=100))
+    assert refused.value.param == "max_tokens"
+    assert len(one.requests) == 1
+
+
+async def test_an_unknown_model_takes_no_place(one: FakeEngine) -> None:
+    async with relaying(spec("a", one)) as relay:
+        with pytest.raises(UnknownModel):
+            await relay.open(call("nope"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "tokens"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6, "max_tokens": 5}, 6),
+        ({"max_output_tokens": 7}, 7),
+        ({"max_tokens": None}, None),
+        ({"max_tokens": True}, None),
+        ({"max_tokens": "9"}, None),
+        ({}, None),
+    ],
+)
+def test_how_much_output_is_asked_for(fields: dict[str, Any], tokens: int | None) -> None:
+    assert output_tokens(fields) == tokens
