@@ -81,7 +81,13 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
             fleet.close()
 
     app = Hayate(
-        title="Hayate", version=__version__, lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
+        title="Hayate",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,  # it would send callers, keys and all, to whatever host their request named
     )
     routes = _routes()
     app.hot = {
@@ -120,6 +126,8 @@ def _routes() -> list[Route]:
         )
         for path in sorted(RELAYED)
     ]
+    for each in routes:  # Starlette adds HEAD to every GET; an answer without a body is not worth a GPU
+        (each.methods or set()).discard("HEAD")
     routes += [
         Route(path, health.live, methods=["GET"])
         for path in ("/health", "/health/liveliness", "/health/liveness", "/livez")

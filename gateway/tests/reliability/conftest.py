@@ -1,4 +1,4 @@
-"""One stage for the tests that need nothing special, and one whose limits on slow clients are small."""
+"""Stages whose limits are small."""
 
 from __future__ import annotations
 
@@ -7,22 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.scene import Stage, scene
-
-FORGIVING = {"eject_after": 10_000, "probe_interval_s": 0.2, "probe_timeout_s": 5.0}
-"""No test's failures may throw the replica out for the next test."""
-
-
-@pytest.fixture(scope="session")
-async def shared_stage() -> AsyncIterator[Stage]:
-    async with scene(server={"max_body_bytes": 1 << 20}, health=FORGIVING) as stage:
-        yield stage
-
-
-@pytest.fixture
-async def stage(shared_stage: Stage) -> AsyncIterator[Stage]:
-    """A gateway with the limits it ships with, except a body cap of 1 MiB."""
-    async with shared_stage.between_tests() as fresh:
-        yield fresh
+from tests.support.stages import FORGIVING
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,147 @@
+"""What is known of a call afterwards: one line, a few metrics, and nothing a caller could forge or fill them with."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from typing import Any
+
+import pytest
+
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.pool import DeploymentSpec, Fleet
+from hayate.telemetry import CallRecord, Telemetry, notice
+from hayate.wire.usage import Usage
+
+pytestmark = pytest.mark.anyio
+
+
+def fleet() -> Fleet:
+    return Fleet([DeploymentSpec("qwen", OpenAICompatible(), "m", ("http://a:1", "http://b:1"))], {})
+
+
+def record(**facts: Any) -> CallRecord:
+    values: dict[str, Any] = {"deployment": "qwen", "replica": "qwen/0", "attempts": 1, "status": 200, **facts}
+    return CallRecord("id-1", "chat", 100.0, **values)
+
+
+def told(*records: CallRecord) -> tuple[list[dict[str, Any]], str]:
+    """The log's lines and the metrics' text after these calls, each of 2 s."""
+    log = io.BytesIO()
+    telemetry = Telemetry(fleet(), log=log, wall_clock=lambda: 1_790_000_000.1234)
+    for each in records:
+        telemetry.finish(each, 102.0)
+    return [json.loads(line) for line in log.getvalue().splitlines()], telemetry.expose().decode()
+
+
+async def test_a_call_is_one_line_with_every_fact() -> None:
+    usage = Usage(prompt_tokens=53, completion_tokens=11, cached_tokens=48, exact=True)
+    lines, _ = told(
+        record(key="main", model="fast", stream=True, queued_s=0.25, ttft_s=1.0, finish_reason="stop", usage=usage)
+    )
+    assert lines == [
+        {
+            "time": 1_790_000_000.123,
+            "event": "call",
+            "request_id": "id-1",
+            "endpoint": "chat",
+            "key": "main",
+            "model": "fast",
+            "deployment": "qwen",
+            "replica": "qwen/0",
+            "stream": True,
+            "status": 200,
+            "error": None,
+            "finish_reason": "stop",
+            "attempts": 1,
+            "queued_ms": 250.0,
+            "ttft_ms": 1000.0,
+            "total_ms": 2000.0,
+            "prompt_tokens": 53,
+            "completion_tokens": 11,
+            "cached_tokens": 48,
+            "tokens_exact": True,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "\x1b[31mred", '{"event":"call"}', "\u2028", "\x9b31m", "\u202ereversed", "x" * 100_000, "模型"]
+)
+async def test_a_callers_name_for_a_model_forges_nothing(name: str) -> None:
+    log = io.BytesIO()
+    Telemetry(fleet(), log=log).finish(record(model=name), 102.0)
+    raw = log.getvalue()
+    assert raw.count(b"\n") == 1
+    assert len(raw) < 2000
+    text = raw.decode().rstrip("\n")
+    assert text.isprintable()
+    json.loads(text)
+
+
+async def test_calls_tokens_and_times_are_counted_by_deployment() -> None:
+    usage = Usage(prompt_tokens=50, completion_tokens=11, exact=True)
+    _, metrics = told(
+        record(usage=usage, ttft_s=1.0), record(usage=usage, attempts=3, queued_s=0.5), record(status=499)
+    )
+    for line in (
+        'hayate_calls_total{deployment="qwen",endpoint="chat",status="200"} 2.0',
+        'hayate_calls_total{deployment="qwen",endpoint="chat",status="499"} 1.0',
+        'hayate_tokens_total{deployment="qwen",type="input"} 100.0',
+        'hayate_tokens_total{deployment="qwen",type="output"} 22.0',
+        'hayate_retries_total{deployment="qwen"} 2.0',
+        'gen_ai_server_time_to_first_token_seconds_sum{deployment="qwen"} 1.0',
+        'gen_ai_server_time_per_output_token_seconds_sum{deployment="qwen"} 0.1',
+        'gen_ai_server_request_duration_seconds_count{deployment="qwen",endpoint="chat"} 3.0',
+        'hayate_queued_seconds_sum{deployment="qwen"} 0.5',
+    ):
+        assert line in metrics.splitlines()
+
+
+async def test_a_call_that_reached_no_deployment_is_counted_too() -> None:
+    lines, metrics = told(
+        record(deployment="", replica="", status=401, error="invalid_api_key", model="whatever it said")
+    )
+    assert lines[0]["status"] == 401
+    assert 'hayate_calls_total{deployment="-",endpoint="chat",status="401"} 1.0' in metrics
+    assert "whatever" not in metrics
+
+
+async def test_live_counters_are_read_when_asked_for() -> None:
+    tables = fleet()
+    telemetry = Telemetry(tables, log=io.BytesIO())
+    deployment = tables.deployments["qwen"]
+    deployment.replicas[1].in_flight = 5
+    for _ in range(2):
+        deployment.replicas[0].health.probe_failed()
+    metrics = telemetry.expose().decode()
+    for line in (
+        'hayate_in_flight{deployment="qwen",replica="qwen/1"} 5.0',
+        'hayate_replica_healthy{deployment="qwen",replica="qwen/0"} 0.0',
+        'hayate_replica_healthy{deployment="qwen",replica="qwen/1"} 1.0',
+        'hayate_queued{deployment="qwen"} 0.0',
+        'hayate_upstream_connections{deployment="qwen",replica="qwen/0"} 0.0',
+    ):
+        assert line in metrics.splitlines()
+
+
+class Gone(io.BytesIO):
+    """A log whose reader has left."""
+
+    def write(self, _: Any) -> int:
+        raise BrokenPipeError
+
+
+async def test_calls_go_on_when_nobody_reads_the_log_any_more() -> None:
+    telemetry = Telemetry(fleet(), log=Gone())
+    telemetry.finish(record(), 102.0)
+    assert "hayate_calls_total" in telemetry.expose().decode()
+
+
+def test_an_operators_notice_is_one_line_on_standard_error(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    notice("reload_refused", reason="line 1: x\nline 2: \x1b[31my")
+    (line,) = capfdbinary.readouterr().err.splitlines()
+    assert json.loads(line)["reason"].endswith("y")
+    assert b"\x1b" not in line
+    assert abs(json.loads(line)["time"] - time.time()) < 5
