@@ -274,12 +274,14 @@ class Prober:
             replica.health.probe_failed()
             self._due[replica] = now + min(1.0, self._fleet.probing.interval_s)
         else:
-            replica.health.probe_succeeded(now)
-            self._due[replica] = now + self._fleet.probing.interval_s
+            # What it serves comes first: who is ready can be asked at once, and some adapters must know the engine's inputs.
             if not was_ready or not replica.served.models:
                 answers = [await self._ask(replica, each) for each in deployment.backend.describe()]
                 deployment.listen(replica, [_parsed(each) for each in answers])
                 self._fleet.learned(deployment)
+                now = monotonic()
+            replica.health.probe_succeeded(now)
+            self._due[replica] = now + self._fleet.probing.interval_s
         if replica.health.ready(now) != was_ready:
             self._on_change(replica, not was_ready)
 
