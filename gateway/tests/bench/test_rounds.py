@@ -11,7 +11,7 @@ from bench.peers import Command, Contender, Direct, Site
 from bench.rounds import ROOT, Rounds
 from bench.scenarios import Plan
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 PLAN = Plan(rounds=1, warm_s=0.05, paced_s=0.2, burst_s=0.1, latency_s=0.1, held=10, crowd=0)
 
 

@@ -23,6 +23,8 @@ from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answ
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway
 
+pytestmark = pytest.mark.slow
+
 GUIDE = "migration.md"
 DOCUMENTS = ("migration.md", "measuring.md")
 OLD_URL, NEW_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8080"
