@@ -22,7 +22,9 @@ def test_every_error_has_a_status_a_type_and_a_word_for_it(kind: type[GatewayErr
     assert kind.__doc__
 
 
-@pytest.mark.parametrize("kind", [each for each in tree() if each.__subclasses__() == []], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind", [each for each in tree() if each.__subclasses__() == []], ids=lambda kind: kind.__name__
+)
 def test_the_drawing_shows_every_error_with_its_status(kind: type[GatewayError]) -> None:
     line = next(line for line in (errors.__doc__ or "").splitlines() if re.search(rf"\b{kind.__name__}\b", line))
     assert re.search(rf"{kind.status}|4xx", line), line

@@ -1,0 +1,91 @@
+"""Liveness, honest readiness, the list of models, and the operator's view."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.engine_script import answer, error
+from tests.support.http import fetch
+from tests.support.scene import PLAIN, Stage, scene
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("path", ["/health", "/health/liveliness", "/health/liveness", "/livez"])
+async def test_a_gateway_that_answers_lives(stage: Stage, path: str) -> None:
+    reply = await fetch(stage.url, path)
+    assert (reply.status, reply.json) == (200, {"status": "ok"})
+
+
+@pytest.mark.parametrize("path", ["/health/readiness", "/readyz"])
+async def test_readiness_tells_of_every_deployment_and_of_no_address(stage: Stage, path: str) -> None:
+    reply = await fetch(stage.url, path)
+    assert reply.status == 200
+    assert reply.json["status"] == "ready"
+    assert set(reply.json["deployments"]) == {"scripted", "llama", "smaller"}
+    assert reply.json["deployments"]["scripted"]["replicas"] == [{"healthy": True, "in_flight": 0}]
+    assert str(stage.engine.port) not in reply.text
+
+
+async def test_readiness_follows_the_engine() -> None:
+    async with scene(health={"probe_interval_s": 0.05}) as stage:
+
+        async def status() -> int:
+            return (await fetch(stage.url, "/health/readiness")).status
+
+        async def down() -> bool:
+            return await status() == 503
+
+        async def up() -> bool:
+            return await status() == 200
+
+        stage.engine.routes["/health"] = error(503)
+        await eventually(down)
+        stage.engine.routes["/health"] = answer({})
+        await eventually(up)
+        await stage.engine.refuse()
+        await eventually(down)
+        reply = await fetch(stage.url, "/health/readiness")
+        assert reply.json["status"] == "not_ready"
+        assert (await fetch(stage.url, "/health")).status == 200
+        await stage.engine.listen()
+        await eventually(up)
+
+
+async def test_models_are_aliases_then_deployments(stage: Stage) -> None:
+    listed = (await stage.get("/v1/models")).json
+    assert listed["object"] == "list"
+    assert [each["id"] for each in listed["data"]] == ["default", "scripted", "llama", "smaller"]
+    first = listed["data"][0]
+    assert (first["object"], first["owned_by"]) == ("model", "hayate")
+    assert first["hayate"] == {
+        "kind": "alias",
+        "engine": "vllm",
+        "model": "scripted",
+        "targets": ["scripted"],
+        "ready": True,
+        "context_tokens": 4096,
+    }
+    assert listed["data"][3]["hayate"]["context_tokens"] == 512
+    assert str(stage.engine.port) not in str(listed)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("default", "alias"), ("llama", "deployment")])
+async def test_one_model_by_its_name(stage: Stage, name: str, kind: str) -> None:
+    reply = await stage.get(f"/v1/models/{name}")
+    assert (reply.status, reply.json["id"], reply.json["hayate"]["kind"]) == (200, name, kind)
+
+
+async def test_an_unknown_model_is_a_404(stage: Stage) -> None:
+    for name in ("nope", "a/b/c", "%00", "x" * 500):
+        reply = await stage.get(f"/v1/models/{name}")
+        assert (reply.status, reply.json["error"]["code"]) == (404, "model_not_found")
+
+
+async def test_metrics_are_prometheus_text(stage: Stage) -> None:
+    await stage.post(PLAIN)
+    reply = await stage.get("/metrics")
+    assert reply.headers["content-type"].startswith("text/plain; version=")
+    assert "hayate_calls_total{" in reply.text
+    assert "gen_ai_server_request_duration_seconds_bucket{" in reply.text

@@ -1,0 +1,175 @@
+"""Paths that pass through: only the model's name is changed, and only what could hurt is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from hayate.backends.openai_compat import RELAYED
+from tests.support.engine_script import SSE, Request, Script, answer, body, end, error, head
+from tests.support.scene import HELLO, Stage
+
+pytestmark = pytest.mark.anyio
+
+ANSWER = {"object": "list", "data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 5, "total_tokens": 5}, "x": None}
+JSON_PATHS = sorted(path for path in RELAYED if not path.startswith("/v1/audio/tr"))
+
+
+@pytest.mark.parametrize("path", JSON_PATHS)
+async def test_a_body_and_its_answer_pass_with_another_models_name(stage: Stage, path: str) -> None:
+    stage.engine.script = answer(ANSWER, headers={"x-secret-of-the-engine": "1"})
+    fields = {"model": "default", "input": "こんにちは", "a_field_of_tomorrow": {"x": [1, None]}}
+    reply = await stage.post(fields, path)
+    assert (reply.status, reply.json) == (200, ANSWER)
+    assert stage.engine.requests[0].path == path
+    assert stage.engine.requests[0].json == {**fields, "model": "scripted"}
+    assert "x-secret-of-the-engine" not in reply.headers
+    assert (await stage.call())["prompt_tokens"] == 5
+
+
+async def test_an_error_of_the_engine_keeps_its_status_and_words(stage: Stage) -> None:
+    stage.engine.script = error(422, "no such voice")
+    reply = await stage.post({"input": "x"}, "/v1/audio/speech")
+    assert reply.status == 422
+    assert "no such voice" in reply.json["error"]["message"]
+
+
+async def test_what_an_engine_has_not_is_told_in_the_callers_dialect(stage: Stage) -> None:
+    stage.engine.script = answer({"detail": "Not Found"}, 404)
+    for path, kind in (("/v1/embeddings", "not_supported"), ("/v1/messages", "not_found_error")):
+        reply = await stage.post({"input": "x", "messages": HELLO}, path)
+        found = reply.json["error"]
+        assert reply.status == 501
+        assert kind in (found.get("code"), found["type"])
+
+
+async def test_a_sound_passes_as_it_is(stage: Stage) -> None:
+    sound = bytes(range(256)) * 400
+    stage.engine.script = [head(headers={"content-type": "audio/mpeg"}), body(sound[:7]), body(sound[7:]), end]
+    reply = await stage.post({"input": "x", "voice": "y"}, "/v1/audio/speech")
+    assert (reply.headers["content-type"], reply.body) == ("audio/mpeg", sound)
+
+
+def form(*parts: tuple[str, bytes]) -> bytes:
+    written = b"".join(
+        b"--edge\r\ncontent-disposition: form-data; %b\r\n\r\n%b\r\n" % (n.encode(), v) for n, v in parts
+    )
+    return written + b"--edge--\r\n"
+
+
+FORM = {"content-type": "multipart/form-data; boundary=edge"}
+SOUND = ('name="file"; filename="a.wav"', b'RIFF\x00\xff\r\n--not-the-edge\r\nname="model"')
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/translations"])
+async def test_a_form_passes_with_another_models_name(stage: Stage, path: str) -> None:
+    stage.engine.script = answer({"text": "こんにちは"})
+    sent = form(('name="model"', b"default"), SOUND, ('name="language"', b"ja"))
+    reply = await stage.post(sent, path, headers=FORM)
+    assert (reply.status, reply.json) == (200, {"text": "こんにちは"})
+    seen = stage.engine.requests[0]
+    assert seen.body == sent.replace(b"\r\n\r\ndefault\r\n", b"\r\n\r\nscripted\r\n")
+    assert seen.headers["content-type"] == FORM["content-type"]
+    assert seen.headers["content-length"] == str(len(seen.body))
+
+
+async def test_a_form_without_a_model_is_for_the_default(stage: Stage) -> None:
+    stage.engine.script = answer({"text": "x"})
+    sent = form(SOUND)
+    assert (await stage.post(sent, "/v1/audio/transcriptions", headers=FORM)).status == 200
+    assert stage.engine.requests[0].body == sent
+
+
+async def test_a_form_for_an_unknown_model_is_a_404(stage: Stage) -> None:
+    reply = await stage.post(form(('name="model"', b"nope"), SOUND), "/v1/audio/transcriptions", headers=FORM)
+    assert reply.status == 404
+    assert not stage.engine.requests
+
+
+def named(kind: str, **fields: Any) -> bytes:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **fields})}\n\n".encode()
+
+
+MESSAGES = [
+    named("message_start", message={"usage": {"input_tokens": 9, "output_tokens": 0}}),
+    named("content_block_delta", index=0, delta={"type": "text_delta", "text": "こん"}),
+    named("message_delta", delta={"stop_reason": "end_turn"}, usage={"output_tokens": 4}),
+    named("message_stop"),
+]
+RESPONSES = [
+    named("response.created", response={"id": "r"}),
+    named("response.output_text.delta", delta="こん"),
+    named("response.completed", response={"usage": {"input_tokens": 9, "output_tokens": 4}}),
+]
+
+
+@pytest.mark.parametrize(("path", "events"), [("/v1/messages", MESSAGES), ("/v1/responses", RESPONSES)])
+async def test_a_stream_of_another_dialect_passes_byte_for_byte(stage: Stage, path: str, events: list[bytes]) -> None:
+    stage.engine.script = [head(headers=SSE), *map(body, events), end]
+    frames = await stage.frames({"messages": HELLO, "input": "x", "max_tokens": 9, "stream": True}, path)
+    assert [each.raw for each in frames] == events
+    call = await stage.call()
+    assert (call["prompt_tokens"], call["completion_tokens"], call["status"]) == (9, 4, 200)
+    assert call["ttft_ms"] is not None
+
+
+async def test_an_engine_that_answers_whole_although_asked_for_a_stream_is_passed_on(stage: Stage) -> None:
+    stage.engine.script = answer({"type": "message", "content": []})
+    reply = await stage.post({"messages": HELLO, "max_tokens": 9, "stream": True}, "/v1/messages")
+    assert (reply.status, reply.json["type"]) == (200, "message")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("/v1/embeddings", {"model": 7}, "model"),
+        ("/v1/responses", {"stream": "yes"}, "stream"),
+        (
+            "/v1/messages",
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": "http://x"}}]}
+                ]
+            },
+            "messages.0.content.0.source",
+        ),
+        (
+            "/v1/responses",
+            {"input": [{"content": [{"type": "input_image", "image_url": "http://x"}]}]},
+            "input.0.content.0.image_url",
+        ),
+        (
+            "/v1/responses",
+            {"input": [{"content": [{"type": "input_file", "file_url": "http://x"}]}]},
+            "input.0.content.0.file_url",
+        ),
+        ("/v1/responses", {"tools": [{"type": "mcp", "server_url": "http://x"}]}, "tools.0.server_url"),
+        ("/v1/messages", {"mcp_servers": [{"url": "http://x"}]}, "mcp_servers"),
+        (
+            "/v1/rerank",
+            {"query": "q", "documents": [{"content": [{"type": "image_url", "image_url": {"url": "http://x"}}]}]},
+            "documents.0.content.0.image_url",
+        ),
+        ("/tokenize", {"chat_template": "{{ x }}"}, "chat_template"),
+    ],
+)
+async def test_what_could_hurt_is_refused_by_name(stage: Stage, path: str, fields: dict[str, Any], param: str) -> None:
+    reply = await stage.post(fields, path)
+    assert reply.status == 400
+    assert param in reply.text
+    assert not stage.engine.requests
+
+
+async def test_the_gateways_own_headers_do_not_reach_the_engine(stage: Stage) -> None:
+    headers = {"cookie": "hayate_session=1.2", "x-api-key": stage.key, "x-custom": "1", "x-request-id": "mine"}
+
+    def script(request: Request) -> Script:
+        return answer({"data": []})
+
+    stage.engine.script = script
+    await stage.post({"input": "x"}, "/v1/embeddings", headers=headers)
+    seen = stage.engine.requests[0].headers
+    assert not {"authorization", "cookie", "x-api-key", "x-custom"} & set(seen)
+    assert stage.key not in str(seen)

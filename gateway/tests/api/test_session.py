@@ -1,0 +1,61 @@
+"""A browser signs in once, with its key, and gets a cookie that only the gateway reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.http import fetch
+from tests.support.scene import PLAIN, Stage
+
+pytestmark = pytest.mark.anyio
+
+
+async def sign_in(stage: Stage) -> str:
+    """The cookie, as a browser sends it."""
+    reply = await fetch(stage.url, "/session", {"key": stage.key})
+    assert reply.status == 204
+    return reply.headers["set-cookie"].partition(";")[0]
+
+
+async def test_the_cookie_is_for_the_gateway_alone(stage: Stage) -> None:
+    reply = await fetch(stage.url, "/session", {"key": f" {stage.key} "})
+    attributes = {part.strip().lower() for part in reply.headers["set-cookie"].split(";")[1:]}
+    assert {"httponly", "samesite=strict", "path=/", "max-age=604800"} <= attributes
+    assert stage.key not in reply.headers["set-cookie"]
+    assert reply.body == b""
+
+
+async def test_the_cookie_is_as_good_as_the_key(stage: Stage) -> None:
+    cookie = await sign_in(stage)
+    for path, body in (("/v1/models", None), ("/generate_stream?prompt=x", None), ("/v1/chat/completions", PLAIN)):
+        assert (await fetch(stage.url, path, body, headers={"cookie": cookie})).status == 200
+    assert {call["key"] for call in await stage.calls(2)} == {"session"}
+
+
+async def test_the_page_can_ask_whether_it_is_signed_in(stage: Stage) -> None:
+    cookie = await sign_in(stage)
+    assert (await fetch(stage.url, "/session", headers={"cookie": cookie})).json == {"signed_in": True}
+    for headers in ({}, {"cookie": "hayate_session=1.2"}, {"cookie": cookie, "sec-fetch-site": "cross-site"}):
+        assert (await fetch(stage.url, "/session", headers=headers)).json == {"signed_in": False}
+
+
+async def test_signing_out_takes_the_cookie_back(stage: Stage) -> None:
+    reply = await fetch(stage.url, "/session", method="DELETE")
+    assert reply.status == 204
+    assert "max-age=0" in reply.headers["set-cookie"].lower()
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"key": ""}, {"key": "wrong"}, {"key": 7}, {"key": None}, {"key": ["x"]}, {"key": "鍵"}]
+)
+async def test_a_wrong_key_is_a_401_without_a_cookie(stage: Stage, body: dict[str, Any]) -> None:
+    reply = await fetch(stage.url, "/session", body)
+    assert (reply.status, reply.json["error"]["code"]) == (401, "invalid_api_key")
+    assert "set-cookie" not in reply.headers
+
+
+async def test_what_is_no_sign_in_is_refused(stage: Stage) -> None:
+    for body, status in ((b"", 400), (b"[]", 400), (b'{"key":"' + b"x" * 10_000 + b'"}', 413)):
+        assert (await fetch(stage.url, "/session", body)).status == status
