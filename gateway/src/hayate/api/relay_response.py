@@ -287,6 +287,8 @@ class Client:
     def client_gone(self) -> None:
         """The client left: whatever its task awaits is cancelled."""
         self.gone = True
+        if self._backlog is not None:
+            self._backlog.close()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -341,6 +343,9 @@ class _Backlog:
 
     async def flushed(self) -> None:
         await self._empty.wait()
+        self.close()
+
+    def close(self) -> None:
         self._task.cancel()
 
     async def _run(self) -> None:
@@ -349,7 +354,12 @@ class _Backlog:
             self._wake.clear()
             data, self._parts, self._size = b"".join(self._parts), [], 0
             message: Message = {"type": "http.response.body", "body": data, "more_body": True}
-            await self._send(message)
+            try:
+                await self._send(message)
+            except OSError:  # ASGI's word for a client that has left
+                self._empty.set()
+                self._client.client_gone()
+                return
             if not self._parts:
                 self._empty.set()
                 if self._client.full:
