@@ -1,0 +1,287 @@
+"""Connections to engines: kept, reused, given up; every way an answer can fail to come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hayate.backends.exchange import MAX_BODY_BYTES, Exchange
+from hayate.backends.transport import ConnectionPool, UpstreamRequest
+from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamBroke, UpstreamError, UpstreamTimeout
+from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
+from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
+from tests.support.fake_engine import FakeEngine, running_engine, unanswered_port
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+ASKED = UpstreamRequest("/v1/x", b'{"stream":false}', headers=[(b"content-type", b"application/json")])
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[FakeEngine]:
+    async with running_engine(answer({"n": 1})) as running:
+        yield running
+
+
+@pytest.fixture
+async def pool(engine: FakeEngine) -> AsyncIterator[ConnectionPool]:
+    made = ConnectionPool(engine.url, connect_s=2.0, credentials=((b"authorization", b"Bearer of-the-engine"),))
+    yield made
+    made.close()
+    await eventually(lambda: made.open_connections == 0)
+
+
+async def fetched(pool: ConnectionPool, *, first_byte_s: float = 5, fresh: bool = False) -> bytes:
+    with contextlib.closing(await pool.send(ASKED, first_byte_s=first_byte_s, fresh=fresh)) as exchange:
+        return await exchange.read()
+
+
+async def test_a_request_is_sent_with_the_deployments_credentials(engine: FakeEngine, pool: ConnectionPool) -> None:
+    assert await fetched(pool) == b'{"n": 1}'
+    (request,) = engine.requests
+    assert (request.method, request.path, request.body) == ("POST", "/v1/x", b'{"stream":false}')
+    assert request.headers["authorization"] == "Bearer of-the-engine"
+    assert request.headers["host"] == f"127.0.0.1:{engine.port}"
+
+
+async def test_an_origin_may_have_a_path(engine: FakeEngine) -> None:
+    pool = ConnectionPool(engine.url + "/engines/a/", connect_s=2.0)
+    await fetched(pool)
+    assert engine.requests[0].path == "/engines/a/v1/x"
+    pool.close()
+
+
+async def test_a_connection_is_used_again_and_again(engine: FakeEngine, pool: ConnectionPool) -> None:
+    for _ in range(5):
+        await fetched(pool)
+    assert (engine.accepted, pool.open_connections) == (1, 1)
+
+
+async def test_requests_at_the_same_time_have_a_connection_each(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [0.1, *answer({})]
+    await asyncio.gather(*(fetched(pool) for _ in range(5)))
+    assert engine.accepted == 5
+    assert pool.open_connections == 5
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [head(headers={"connection": "close"}, framing="length", length=2), b"{}", cut],
+        [head(framing="close"), b"{}", cut],
+        [head(version="HTTP/1.0", framing="length", length=2), b"{}", cut],
+    ],
+)
+async def test_a_connection_that_will_not_stay_is_not_kept(
+    engine: FakeEngine, pool: ConnectionPool, script: Script
+) -> None:
+    engine.script = script
+    for _ in range(2):
+        assert await fetched(pool) == b"{}"
+    assert engine.accepted == 2
+    assert pool.open_connections == 0
+
+
+async def test_an_answer_that_is_not_read_to_its_end_takes_its_connection_with_it(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = [head(), body(b"x"), silence]
+    exchange = await pool.send(ASKED, first_byte_s=5)
+    exchange.close()
+    await eventually(engine.abandoned.is_set)
+    assert pool.open_connections == 0
+
+
+async def test_a_caller_that_leaves_before_the_head_takes_the_connection_with_it(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = NO_ANSWER
+    task = asyncio.create_task(fetched(pool))
+    await eventually(lambda: engine.open == 1)
+    task.cancel()
+    await eventually(engine.abandoned.is_set)
+    assert pool.open_connections == 0
+
+
+@pytest.mark.parametrize("death", [[cut], [reset]], ids=["fin", "rst"])
+async def test_a_kept_connection_that_dies_under_a_request_is_stale(
+    engine: FakeEngine, pool: ConnectionPool, death: Script
+) -> None:
+    await fetched(pool)
+    engine.stale = death
+    with pytest.raises(StaleConnection):
+        await fetched(pool)
+    assert await fetched(pool, fresh=True) == b'{"n": 1}'
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    await fetched(pool)
+    engine.drop_connections()
+    await eventually(lambda: pool.open_connections == 0)
+    assert await fetched(pool) == b'{"n": 1}'
+
+
+async def test_a_kept_connection_on_which_an_engine_speaks_unasked_is_given_up(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = [*answer({}), 0.05, b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n", silence]
+    await fetched(pool)
+    await eventually(lambda: pool.open_connections == 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (CLOSE_BEFORE_HEADERS, UpstreamBroke),
+        (RESET_BEFORE_HEADERS, UpstreamBroke),
+        (GARBAGE, UpstreamBroke),
+        (HUGE_HEADER, UpstreamBroke),
+        ([b"HTTP/1.1 200 OK\r\ncontent-le", cut], UpstreamBroke),
+        ([head(framing="length", length=9), b"{", cut], UpstreamBroke),
+        ([head(framing="length", length=9), b"{", reset], UpstreamBroke),
+        ([head(), body(b"{"), cut], UpstreamBroke),
+        ([head(), b"xyz\r\n"], UpstreamBroke),
+        (NO_ANSWER, UpstreamTimeout),
+    ],
+)
+async def test_every_fault_has_its_error_and_leaves_nothing_behind(
+    engine: FakeEngine, pool: ConnectionPool, script: Script, kind: type[UpstreamError]
+) -> None:
+    engine.script = script
+    with pytest.raises(kind) as failed:
+        await fetched(pool, first_byte_s=0.3)
+    assert not failed.value.safe_to_retry
+    await eventually(lambda: pool.open_connections == 0)
+
+
+async def test_an_engine_that_accepts_and_closes_is_broken_not_stale(engine: FakeEngine, pool: ConnectionPool) -> None:
+    for step in (cut, reset):
+        engine.on_connect = [step]
+        for _ in range(20):
+            with pytest.raises(UpstreamError) as failed:
+                await fetched(pool)
+            assert not isinstance(failed.value, StaleConnection)
+    assert pool.open_connections == 0
+
+
+async def test_a_refused_connection_may_be_tried_elsewhere(engine: FakeEngine, pool: ConnectionPool) -> None:
+    await engine.refuse()
+    with pytest.raises(ConnectFailed, match="connection refused") as failed:
+        await fetched(pool)
+    assert failed.value.safe_to_retry
+    assert str(engine.port) not in failed.value.english
+
+
+@pytest.mark.parametrize("origin", ["http://no-such-host.invalid:1", "https://127.0.0.1:{port}"])
+async def test_a_host_that_is_not_there_or_speaks_no_tls_is_a_failed_connection(
+    engine: FakeEngine, origin: str
+) -> None:
+    pool = ConnectionPool(origin.format(port=engine.port), connect_s=2.0)
+    with pytest.raises(UpstreamError) as failed:
+        await fetched(pool)
+    assert "invalid" not in failed.value.english
+    pool.close()
+
+
+async def test_a_connection_that_is_not_taken_is_given_up_in_time() -> None:
+    with unanswered_port() as url:
+        pool = ConnectionPool(url, connect_s=0.1)
+        with pytest.raises(ConnectFailed, match=r"0\.1 s"):
+            await asyncio.wait_for(fetched(pool), 5)
+        pool.close()
+
+
+async def test_an_answer_byte_by_byte_is_the_same_answer(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = lambda request: [trickle(), *Chat(["こん"])(request)]
+    assert b"\xe3\x81\x93\xe3\x82\x93" in await fetched(pool)
+
+
+async def test_an_answer_without_bounds_is_cut_off(engine: FakeEngine, pool: ConnectionPool) -> None:
+    piece = body(b"x" * (1 << 20))
+    engine.script = [head(), *[piece for _ in range(MAX_BODY_BYTES // (1 << 20) + 1)], end]
+    with pytest.raises(UpstreamBroke, match="too large"):
+        await fetched(pool)
+
+
+class Kept:
+    """A receiver that remembers."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.endings: list[Any] = []
+
+    def body_received(self, data: bytes) -> None:
+        self.data += data
+
+    def body_ended(self) -> None:
+        self.endings.append("ended")
+
+    def body_failed(self, error: GatewayError) -> None:
+        self.endings.append(error)
+
+
+async def opened(pool: ConnectionPool) -> Exchange:
+    return await pool.send(ASKED, first_byte_s=5)
+
+
+async def test_what_arrived_before_there_was_a_receiver_is_not_lost(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), body(b"early"), 0.1, body(b" late"), end]
+    exchange, kept = await opened(pool), Kept()
+    await asyncio.sleep(0.05)
+    exchange.stream_to(kept)
+    assert kept.data == b"early"
+    await eventually(lambda: kept.endings)
+    assert (kept.data, kept.endings) == (b"early late", ["ended"])
+
+
+async def test_an_answer_that_was_over_before_there_was_a_receiver_is_told_so(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    for last, ending in ((end, str), (cut, UpstreamBroke)):
+        engine.script = [head(), body(b"all"), last]
+        exchange, kept = await opened(pool), Kept()
+        await asyncio.sleep(0.1)
+        exchange.stream_to(kept)
+        assert kept.data == b"all"
+        assert isinstance(kept.endings[0], ending)
+        exchange.close()
+
+
+async def test_a_paused_exchange_receives_nothing_until_it_is_resumed(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x" * 1000), 0.005)], end]
+    exchange, kept = await opened(pool), Kept()
+    exchange.stream_to(kept)
+    exchange.pause()
+    size = len(kept.data)
+    await asyncio.sleep(0.2)
+    assert len(kept.data) == size
+    exchange.resume()
+    await eventually(lambda: kept.endings)
+    assert len(kept.data) == 20_000
+
+
+async def test_a_closed_exchange_tells_no_more(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x"), 0.01)], end]
+    exchange, kept = await opened(pool), Kept()
+    exchange.stream_to(kept)
+    exchange.close()
+    exchange.close()
+    size = len(kept.data)
+    await asyncio.sleep(0.05)
+    assert (len(kept.data), kept.endings) == (size, [])
+
+
+async def test_a_closed_pool_keeps_nothing(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [0.05, *answer({})]
+    busy = asyncio.create_task(fetched(pool))
+    await eventually(lambda: engine.open == 1)
+    pool.close()
+    assert await busy == b"{}"
+    assert pool.open_connections == 0
