@@ -197,5 +197,5 @@ def test_a_mistake_in_an_option_is_told_before_anything_is_opened(tmp_path: Path
 
 def test_every_relayed_path_has_the_short_way_in() -> None:
     app = create_app(load_config(env={}))
-    assert {path for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *RELAYED}
-    assert not any(method == "HEAD" for method, _ in app.hot)
+    assert {path.decode() for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *RELAYED}
+    assert not any(method == b"HEAD" for method, _ in app.hot)

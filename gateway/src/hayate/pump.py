@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, cast
 
 from hayate.backends.base import StreamDecoder
 from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
 from hayate.ticker import Ticker
+from hayate.wire.lane import Lane, Shaped
 
 LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
@@ -65,6 +66,7 @@ class Pump:
         "_done",
         "_exchange",
         "_finished_at",
+        "_lane",
         "_last",
         "_paused_at",
         "_progress_seen",
@@ -81,6 +83,7 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self._write = sink.writer()
+        self._lane = _lane(decoder, sink)
         self._reads = 0
         self._progress_seen = 0
         self._last = 0.0
@@ -93,11 +96,8 @@ class Pump:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
         self._watch.ticker.add(self)
-        # The short way for plain text, an ability that decoders of passed-through dialects have: the engine's chunk is the
-        # client's chunk.
-        self._exchange.forward = self._sink.raw_writer()
-        if self._exchange.forward is not None:
-            self._exchange.lane = getattr(self._decoder, "passes", None)
+        if self._lane is not None:
+            self._exchange.lane = self._lane.take
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -107,6 +107,17 @@ class Pump:
         finally:
             self._sink.attach(None)
             self._watch.ticker.discard(self)
+            if self._lane is not None:
+                self._decoder.usage.seen(self._lane.passed)
+
+    @property
+    def passed(self) -> int:
+        """How many events took the short way, past `Sink.writer`."""
+        return 0 if self._lane is None else self._lane.passed
+
+    def close_lane(self) -> None:
+        """The client's connection is gone: nothing may be written to it, from this very moment."""
+        self._exchange.close_lane()
 
     # What the exchange calls.
 
@@ -169,7 +180,7 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
-        self._exchange.lane = None
+        self._exchange.close_lane()
         if error is None:
             self._done.set_result(None)
         else:
@@ -180,7 +191,7 @@ class Pump:
     def tick(self, now: float) -> None:
         """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
         watch, limits = self._watch, self._watch.timeouts
-        progress = self._reads + self._decoder.usage.completion_tokens
+        progress = self._reads + self.passed + self._decoder.usage.completion_tokens
         if progress != self._progress_seen:
             self._progress_seen = progress
             self._last = now
@@ -197,6 +208,12 @@ class Pump:
             self._finish(_silent("silence_s", limits.silence_s))
         if limits.total_s is not None and now - watch.started > limits.total_s:
             self._finish(_over(limits.total_s))
+
+
+def _lane(decoder: StreamDecoder, sink: Sink) -> Lane | None:
+    """The short way for plain text, where the decoder passes events through and the client's framing is the engine's."""
+    write = sink.raw_writer()
+    return Lane(cast("Shaped", decoder), write) if write is not None and hasattr(decoder, "shape") else None
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:

@@ -129,8 +129,8 @@ async def serve(
     SIGHUP applies what `load` then returns, if it is valid.
     """
     limits = config.server
-    protocol = type("Edge", (EdgeProtocol,), {"limits": limits})
     app = create_app(config, load)
+    protocol = type("Edge", (EdgeProtocol,), {"__slots__": (), "limits": limits, "hot": app.hot})
     settings = uvicorn.Config(
         app,
         http=protocol,

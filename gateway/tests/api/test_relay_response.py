@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from hayate.api.asgi_line import AsgiLine
 from hayate.api.relay_response import Client, ClientGone
 from hayate.errors import BodyTooLarge
 from hayate.pump import Pump
@@ -28,10 +29,11 @@ class Channel:
         self.left = False
         scope = {
             "type": "http",
-            "http_version": "1.1",
+            "method": "POST",
+            "query_string": b"",
             "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
         }
-        self.client = Client(scope, self.incoming.get, self._send, ticker, heartbeat_s=0.1)
+        self.client = Client(AsgiLine(scope, self.incoming.get, self._send), ticker, heartbeat_s=0.1)
 
     async def _send(self, message: Any) -> None:
         await self.taking.wait()
@@ -186,15 +188,16 @@ class Paused:
 
 async def test_a_client_that_is_behind_pauses_the_pump_until_it_has_caught_up(channel: Make) -> None:
     server, pump = channel(), Paused()
-    await server.client.start_stream()
-    server.client.attach(as_pump(pump))
-    server.taking.clear()
-    for _ in range(3):
-        server.client.write(b"x" * 40_000)
-        await asyncio.sleep(0)
-    assert pump.told == ["pause"]
-    server.taking.set()
-    await server.client.end_stream()
+    with server.client:
+        await server.client.start_stream()
+        server.client.attach(as_pump(pump))
+        server.taking.clear()
+        for _ in range(3):
+            server.client.write(b"x" * 40_000)
+            await asyncio.sleep(0)
+        assert pump.told == ["pause"]
+        server.taking.set()
+        await server.client.end_stream()
     assert pump.told == ["pause", "resume"]
     assert len(server.text) == 120_000
 
@@ -219,17 +222,22 @@ async def test_a_client_that_does_not_read_is_given_up(channel: Make) -> None:
         await asyncio.wait_for(asyncio.create_task(call()), 5)
 
 
-async def test_no_task_is_left_behind(channel: Make) -> None:
+@pytest.mark.parametrize("ending", ["end", "leave"])
+async def test_no_task_is_left_behind(channel: Make, ending: str) -> None:
     before = len(asyncio.all_tasks())
-    for ending in ("end", "leave"):
-        server = channel()
+    server = channel()
+
+    async def call() -> None:
         with server.client:
             await server.client.start_stream()
             server.client.write(b"data: 1\n\n")
-            if ending == "end":
-                await server.client.end_stream()
-        if ending == "leave":
-            server.client.client_gone()
+            if ending == "leave":
+                server.leave()
+                await asyncio.Event().wait()
+            await server.client.end_stream()
+
+    await asyncio.wait([asyncio.create_task(call())], timeout=5)
+    assert server.client.gone == (ending == "leave")
     await eventually(lambda: len(asyncio.all_tasks()) == before)
 
 

@@ -1,7 +1,7 @@
 """What every relayed endpoint does around its own part: who is it, may they, read the body, tell errors, keep the record.
 
-A raw ASGI application per endpoint: FastAPI's dependency injection and response classes cost more than the relaying (PERF
-figures in bench/README.md).
+Our own server calls `serve` with the client's connection; any other server calls the endpoint as the raw ASGI application it is
+too. FastAPI's dependency injection and response classes cost more than the relaying.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 from starlette.types import Receive, Scope, Send
 
+from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
-from hayate.api.relay_response import Client, ClientGone, Headers
+from hayate.api.relay_response import Client, ClientGone, Headers, Line
 from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
@@ -75,10 +76,13 @@ class RelayEndpoint:
         self._dialect = dialect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one call through ASGI."""
+        await self.serve(scope["state"]["gateway"], AsgiLine(scope, receive, send))
+
+    async def serve(self, gateway: Gateway, line: Line) -> None:
         """Serves one call."""
-        gateway: Gateway = scope["state"]["gateway"]
         now = gateway.relay.now
-        client = Client(scope, receive, send, gateway.ticker, gateway.heartbeat_s)
+        client = Client(line, gateway.ticker, gateway.heartbeat_s)
         record = CallRecord(gateway.new_id(), self.name, now())
         shown_id = _given_id(client) or record.request_id.encode()
         client.answer_headers.append((b"x-request-id", shown_id))

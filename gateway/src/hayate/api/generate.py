@@ -16,11 +16,9 @@ from hayate.wire.generate import RETRY, GenerateStream, from_query, to_chat
 async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
     """GET or POST /generate_stream"""
     body = await client.body(gateway.max_body_bytes)
-    if client.scope["method"] == "GET":
+    if client.method == "GET":
         try:
-            pairs = parse_qsl(
-                client.scope["query_string"].decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64
-            )
+            pairs = parse_qsl(client.query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64)
         except ValueError:
             raise InvalidRequest(
                 "The query string is not valid UTF-8.", "クエリ文字列が正しいUTF-8ではありません。"

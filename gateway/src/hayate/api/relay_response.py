@@ -1,8 +1,8 @@
 """The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
 
-A stream's bytes go straight to the client's transport, in chunked framing, when the server lends it out (`server`); the start
-and the end of the response still go through ASGI, so the server keeps its state. On another server the same calls fall back to
-ASGI `send`. A client that leaves cancels the task that serves it, whatever that task awaits: queue, connect, prefill or stream.
+How bytes come and go is the line's affair (`Line`): the server lends the client's own connection (`lent`), or, on another
+server, everything passes through ASGI (`asgi_line`). A client that leaves cancels the task that serves it, whatever that task
+awaits: queue, connect, prefill or stream.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol
 
-from starlette.types import Message, Receive, Scope, Send
-
 from hayate.errors import BodyTooLarge
 from hayate.pump import Pump
 from hayate.ticker import Ticker
 from hayate.wire import sse
-
-EXTENSION = "hayate.transport"
 
 Headers = list[tuple[bytes, bytes]]
 SSE_HEADERS: Headers = [
@@ -33,44 +29,11 @@ class ClientGone(Exception):
     """The client left before its request was whole."""
 
 
-class Lent(Protocol):
-    """What `server` lends out: the client's own connection."""
-
-    call: LentCall | None
-    chunks: int
-    """How many pieces have been written."""
-
-    @property
-    def lost(self) -> bool:
-        """Whether the connection is gone or going."""
-
-    def write_chunk(self, data: bytes) -> None:
-        """Writes a piece of a chunked body to the client now, or holds it."""
-
-    def write_framed(self, chunk: bytes) -> None:
-        """The same with a piece that is framed already."""
-
-    def end_by_closing(self) -> None:
-        """The answer that is about to start has no framing: its end is the connection's."""
-
-    def hold(self) -> None:
-        """Keeps what is written back until `release`."""
-
-    def release(self) -> None:
-        """Writes what was held, in one piece."""
-
-    def keep_reading(self) -> None:
-        """Reads on, so that the client's leaving is seen."""
-
-    def abort(self) -> None:
-        """Cuts the connection."""
-
-
-class LentCall(Protocol):
-    """Whom the connection tells."""
+class LineCall(Protocol):
+    """Whom a line tells."""
 
     def client_gone(self) -> None:
-        """The connection was lost."""
+        """The client has left: nothing can be written any more."""
 
     def client_full(self) -> None:
         """The client does not read as fast as we write."""
@@ -79,53 +42,100 @@ class LentCall(Protocol):
         """It has caught up."""
 
 
+class Line(Protocol):
+    """A request, and the way back to whoever sent it. One per call."""
+
+    headers: Headers
+    """The request's, names in lower case."""
+    method: str
+    query: bytes
+
+    @property
+    def chunks(self) -> int:
+        """How many pieces of a streamed answer have been written."""
+
+    async def read(self) -> tuple[bytes, bool]:
+        """What has come of the request's body since the last read, and whether there is more. Raises ClientGone."""
+
+    def watch(self, call: LineCall) -> None:
+        """From now on `call` is told of the client. The request's body must have been read. May raise ClientGone."""
+
+    def unwatch(self) -> None:
+        """No more."""
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer; its length is added."""
+
+    async def start(self, status: int, headers: Headers) -> None:
+        """The head of a streamed answer; it may wait for the first piece, or for `flush`."""
+
+    async def end(self) -> None:
+        """The proper end of a streamed answer."""
+
+    def hold(self) -> None:
+        """What is written from now on may wait until `flush` or `end`."""
+
+    def flush(self) -> None:
+        """Sends what was held."""
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends pieces of a streamed answer that has started."""
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends pieces that are framed as chunks already, if there is such a thing. Not for a client that has gone."""
+
+    def abort(self) -> None:
+        """An improper end."""
+
+    def give_up(self) -> None:
+        """The client has not read for too long."""
+
+
 class Client:
     """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent."""
 
     __slots__ = (
-        "_backlog",
         "_chunks_seen",
         "_heartbeat_s",
         "_last_write",
-        "_lent",
-        "_loop",
+        "_line",
         "_pump",
-        "_receive",
-        "_send",
         "_starting",
         "_task",
         "_ticker",
-        "_watcher",
         "answer_headers",
         "events",
         "full",
         "gone",
         "headers",
-        "scope",
         "started",
     )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, ticker: Ticker, heartbeat_s: float) -> None:
-        self.scope = scope
-        self.headers: Headers = scope["headers"]
+    def __init__(self, line: Line, ticker: Ticker, heartbeat_s: float) -> None:
+        self._line = line
+        self.headers = line.headers
         self.answer_headers: Headers = []
         self.started = False
         self.events = False
         self.gone = False
         self.full = False
-        self._receive = receive
-        self._send = send
-        self._lent: Lent | None = scope.get("extensions", {}).get(EXTENSION)
-        self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[Any] | None = None
         self._pump: Pump | None = None
         self._ticker = ticker
         self._heartbeat_s = heartbeat_s
-        self._last_write = monotonic()
+        self._last_write = 0.0
         self._chunks_seen = 0
         self._starting: asyncio.Task[None] | None = None
-        self._backlog: _Backlog | None = None
-        self._watcher: asyncio.Task[None] | None = None
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._line.method
+
+    @property
+    def query(self) -> bytes:
+        """The request's query string."""
+        return self._line.query
 
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case)."""
@@ -142,50 +152,35 @@ class Client:
         parts: list[bytes] = []
         size = 0
         while True:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGone
-            part = message.get("body", b"")
+            part, more = await self._line.read()
             size += len(part)
             if size > limit:
                 raise _too_large(limit)
-            if not message.get("more_body", False):
+            if not more:
                 return b"".join((*parts, part)) if parts else part
             parts.append(part)
 
     def __enter__(self) -> None:
-        """Within, a client that leaves cancels this task. The request's body must have been read."""
-        self._task = asyncio.current_task(self._loop)
-        if self._lent is not None:
-            if self._lent.lost:  # between its last byte and now
-                raise ClientGone
-            self._lent.call = self
-            self._lent.keep_reading()
-        else:
-            self._watcher = self._loop.create_task(self._watch())
+        """Within, a client that leaves cancels this task. The request's body must have been read. Raises ClientGone."""
+        self._task = asyncio.current_task()
+        self._line.watch(self)
 
     def __exit__(self, *_: object) -> None:
         """No more watching, no more heartbeats."""
         self._task = None
-        if self._lent is not None:
-            self._lent.call = None
-        elif self._watcher is not None:
-            self._watcher.cancel()
+        self._line.unwatch()
         self._ticker.discard(self)
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer."""
         self.started = True
-        headers = [*headers, *self.answer_headers, (b"content-length", b"%d" % len(body))]
-        self.hold()
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
-        self.flush()
+        await self._line.respond(status, headers + self.answer_headers, body)
 
     def expect_stream(self) -> None:
         """From now on the client gets a `: ping` whenever nothing has flowed for a while: in the queue, during a cold
         start, in prefill, between tokens. The first one commits the response to 200.
         """
+        self._last_write = monotonic()
         self._ticker.add(self)
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
@@ -195,18 +190,7 @@ class Client:
             return
         self.started = True
         self.events = headers is None
-        headers = [*(SSE_HEADERS if headers is None else headers), *self.answer_headers]
-        self.hold()
-        await self._send_stream_head(status, headers)
-
-    async def _send_stream_head(self, status: int, headers: Headers) -> None:
-        if self._lent is None:
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
-            self._backlog = _Backlog(self._send, self)
-        else:
-            if self._bare:
-                self._lent.end_by_closing()
-            await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._line.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
 
     async def settled(self) -> None:
         """Waits for a heartbeat that is just starting the response: from then on it has begun."""
@@ -215,61 +199,47 @@ class Client:
 
     async def end_stream(self) -> None:
         """The proper end of a streamed answer."""
-        if self._backlog is not None:
-            await self._backlog.flushed()
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        self.flush()
+        await self._line.end()
 
     def cut(self) -> None:
         """An improper end, for a body that has no way to say that it broke."""
         self._task = None
-        if self._lent is not None:
-            self._lent.abort()
+        self._line.abort()
 
     def tick(self, now: float) -> None:
         """Sends a `: ping` when nothing has been written for as long as a stream may stay silent."""
-        line = self._lent or self._backlog
-        if line is not None and line.chunks != self._chunks_seen:
-            self._chunks_seen = line.chunks
+        chunks = self._line.chunks + (0 if self._pump is None else self._pump.passed)
+        if chunks != self._chunks_seen:
+            self._chunks_seen = chunks
             self._last_write = now
         if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
             return
         if self.started:
             self.write(sse.PING)
         elif self._starting is None:
-            self._starting = self._loop.create_task(self._start_early())
+            self._starting = asyncio.get_running_loop().create_task(self._start_early())
 
     # The sink.
 
     def hold(self) -> None:
         """Keeps what is written back until `flush`: heads leave with first bytes, last bytes with the end."""
-        if self._lent is not None:
-            self._lent.hold()
+        self._line.hold()
 
     def flush(self) -> None:
         """Sends what was held."""
-        if self._lent is not None:
-            self._lent.release()
+        self._line.flush()
 
     def write(self, data: bytes) -> None:
-        """Sends a piece of the stream, one chunk of HTTP's chunked framing."""
-        self.writer()(data)
+        """Sends a piece of the stream."""
+        self._line.writer()(data)
 
     def writer(self) -> Callable[[bytes], None]:
         """What sends pieces of the stream; there once it has started."""
-        line = self._lent or self._backlog
-        if line is None:
-            raise RuntimeError("nothing can be written before the stream has started")
-        return self._lent.write_framed if self._bare and self._lent is not None else line.write_chunk
+        return self._line.writer()
 
     def raw_writer(self) -> Callable[[bytes], None] | None:
         """What sends pieces that are framed as chunks already."""
-        return None if self._lent is None or self._bare else self._lent.write_framed
-
-    @property
-    def _bare(self) -> bool:
-        """Whether the client knows no chunked framing."""
-        return bool(self.scope["http_version"] == "1.0")
+        return self._line.raw_writer()
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -278,17 +248,16 @@ class Client:
             pump.pause()
 
     def give_up(self) -> None:
-        """The client has not read for too long. A connection that was lent sees to that itself: it knows what was taken."""
-        if self._lent is None:
-            self.client_gone()
+        """The client has not read for too long."""
+        self._line.give_up()
 
-    # What the connection says.
+    # What the line says.
 
     def client_gone(self) -> None:
         """The client left: whatever its task awaits is cancelled."""
         self.gone = True
-        if self._backlog is not None:
-            self._backlog.close()
+        if self._pump is not None:
+            self._pump.close_lane()
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -307,63 +276,9 @@ class Client:
 
     async def _start_early(self) -> None:
         self.started = self.events = True
-        await self._send_stream_head(200, [*SSE_HEADERS, *self.answer_headers])
+        await self._line.start(200, SSE_HEADERS + self.answer_headers)
         self.write(sse.PING)
-
-    async def _watch(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
-        self.client_gone()
-
-
-class _Backlog:
-    """Writes through ASGI `send`, for servers that lend nothing: what is written waits here for a task that sends it."""
-
-    HIGH_WATER_BYTES = 65536
-
-    def __init__(self, send: Send, client: Client) -> None:
-        self._send = send
-        self._client = client
-        self._parts: list[bytes] = []
-        self._size = 0
-        self.chunks = 0
-        self._wake = asyncio.Event()
-        self._empty = asyncio.Event()
-        self._empty.set()
-        self._task = asyncio.create_task(self._run())
-
-    def write_chunk(self, data: bytes) -> None:
-        self.chunks += 1
-        self._parts.append(data)
-        self._size += len(data)
-        self._empty.clear()
-        self._wake.set()
-        if self._size > self.HIGH_WATER_BYTES and not self._client.full:
-            self._client.client_full()
-
-    async def flushed(self) -> None:
-        await self._empty.wait()
-        self.close()
-
-    def close(self) -> None:
-        self._task.cancel()
-
-    async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            data, self._parts, self._size = b"".join(self._parts), [], 0
-            message: Message = {"type": "http.response.body", "body": data, "more_body": True}
-            try:
-                await self._send(message)
-            except OSError:  # ASGI's word for a client that has left
-                self._empty.set()
-                self._client.client_gone()
-                return
-            if not self._parts:
-                self._empty.set()
-                if self._client.full:
-                    self._client.client_drained()
+        self.flush()
 
 
 def _too_large(limit: int) -> BodyTooLarge:

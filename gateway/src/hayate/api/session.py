@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import COOKIE, SESSION_S
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client, ClientGone
@@ -17,7 +18,8 @@ MAX_SESSION_BODY_BYTES = 4096
 async def sign_in(request: Request) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401."""
     gateway: Gateway = request.scope["state"]["gateway"]
-    client = Client(request.scope, request.receive, request._send, gateway.ticker, gateway.heartbeat_s)
+    line = AsgiLine(request.scope, request.receive, request._send)
+    client = Client(line, gateway.ticker, gateway.heartbeat_s)
     try:
         key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     except ClientGone:

@@ -1,8 +1,8 @@
 """One request and its answer on one connection: bytes from an engine to whoever receives them.
 
 Bytes are handed to the receiver in the very callback in which they arrived; nothing here copies, queues or schedules them. A
-chunk that the receiver's lane takes as it is, framing and all, is not even parsed: between two chunks, the state of a parser
-does not depend on the chunks before.
+chunk that a lane takes as it is, framing and all, is not even parsed: between two chunks, the state of a parser does not depend
+on the chunks before.
 
 An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
 caller has left.
@@ -50,7 +50,7 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "forward", "headers", "lane", "status", "whole")
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
@@ -60,9 +60,7 @@ class Exchange:
         self.status = 0
         self.headers: Headers = []
         self.lane: Callable[[bytes], bool] | None = None
-        """Asked of every whole chunk, framing included, before it is read: may it go on as it is?"""
-        self.forward: Callable[[bytes], None] | None = None
-        """Where such a chunk goes. There whenever there is a lane."""
+        """Offered every read that starts with a chunk, framing included, before it is parsed: true when it has been dealt with."""
         self.whole = False
         """Nothing more will come: known before the last bytes are handed over."""
 
@@ -89,6 +87,12 @@ class Exchange:
             return None
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
+
+    def close_lane(self) -> None:
+        """From now on everything is read."""
+        self.lane = None
+        if self._connection is not None:
+            self._connection.close_lane()
 
     async def read(self) -> bytes:
         """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
@@ -158,9 +162,9 @@ class Connection(asyncio.Protocol):
     """One connection, one exchange at a time."""
 
     __slots__ = (
-        "_between_chunks",
         "_exchange",
         "_head",
+        "_lane",
         "_paused",
         "_pool",
         "_reader",
@@ -177,7 +181,8 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.Future[None] | None = None
         self._reused = False
         self._paused = False
-        self._between_chunks = False
+        self._lane: Callable[[bytes], bool] | None = None
+        """The exchange's lane, while the next bytes begin a chunk."""
         self.idle_since = 0.0
 
     @property
@@ -190,7 +195,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:  # lost since it was chosen
             raise gone_stale() if self._reused else broken_off()
         self._reader.begin()
-        self._between_chunks = False
+        self._lane = None
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)
@@ -208,9 +213,13 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
+    def close_lane(self) -> None:
+        """What comes next is read."""
+        self._lane = None
+
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
-        self._exchange = None
+        self._exchange = self._lane = None
         self._pool.forget(self)
         if self._transport is not None:
             self._transport.abort()
@@ -223,24 +232,22 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
+        lane = self._lane
+        if lane is not None and lane(data):
+            return
         exchange = self._exchange
         if exchange is None:  # an answer nobody asked for
             self.abort()
             return
         reader = self._reader
-        size = 0
-        if exchange.lane is not None:
-            size = chunk_size(data)
-            if size and self._between_chunks and exchange.lane(data):
-                exchange.forward(data)  # type: ignore[misc]  # never None beside a lane
-                return
         try:
             body = reader.feed(data)
         except UpstreamBroke as error:
             self._fail(error)
             return
-        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
-        self._between_chunks = size > 0 and size == len(body)
+        if exchange.lane is not None:
+            # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
+            self._lane = exchange.lane if body and chunk_size(data) == len(body) else None
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
@@ -278,6 +285,7 @@ class Connection(asyncio.Protocol):
             self._fail(broken_off())
 
     def _complete(self) -> None:
+        self._lane = None
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()
@@ -288,6 +296,7 @@ class Connection(asyncio.Protocol):
                 self.abort()
 
     def _fail(self, error: GatewayError) -> None:
+        self._lane = None
         exchange, self._exchange = self._exchange, None
         head, self._head = self._head, None
         if self._transport is not None:

@@ -2,7 +2,8 @@
 
 The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without
 parsing: such an event has `"finish_reason":null` and no `"usage"`; inside a JSON string both would have escaped quotes.
-Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
+Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed. What the plain events
+of a stream look like is remembered in `shape`, for the short way (`wire.lane`).
 
 What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure, `finish_reason:"abort"`
 becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out.
@@ -17,6 +18,7 @@ import orjson
 from hayate.errors import GatewayError, UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.errors_in import engine_error
+from hayate.wire.lane import Shape, shape_of
 from hayate.wire.usage import Usage
 
 _PLAIN: Final = b'"finish_reason":null'
@@ -40,6 +42,7 @@ class OpenAIStream:
         "finish_reason",
         "finished",
         "model",
+        "shape",
         "spoke",
         "usage",
     )
@@ -51,6 +54,7 @@ class OpenAIStream:
         self._attentive = True
         self._unfinished: set[int] = set()
         self.usage = Usage()
+        self.shape: Shape | None = None
         self.model: str | None = None
         self.finish_reason: str | None = None
         self.finished = False
@@ -67,18 +71,10 @@ class OpenAIStream:
         events = whole.count(b"\n\n")
         if events and whole.count(_PLAIN) == events and _USAGE not in whole:
             self.usage.completion_tokens += events
+            if events == 1:
+                self.shape = shape_of(whole) or self.shape
             return whole
         return self._read_last(whole)
-
-    def passes(self, chunk: bytes) -> bool:
-        """Whether a whole HTTP chunk, framing included, holds nothing but plain events, so that it may go on as it is."""
-        if self._attentive or self._splitter.tail or not chunk.endswith(b"\n\n\r\n"):
-            return False
-        events = chunk.count(b"\n\n")
-        if chunk.count(_PLAIN) != events or _USAGE in chunk:
-            return False
-        self.usage.completion_tokens += events
-        return True
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
