@@ -18,7 +18,7 @@ from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
 from hayate.ticker import Ticker
-from hayate.wire.lane import Lane, Shaped
+from hayate.wire.lane import Lane, Reader
 
 LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
@@ -97,7 +97,7 @@ class Pump:
         self._sink.attach(self)
         self._watch.ticker.add(self)
         if self._lane is not None:
-            self._exchange.lane = self._lane.take
+            self._exchange.open_lane(self._lane.take)
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -213,7 +213,7 @@ class Pump:
 def _lane(decoder: StreamDecoder, sink: Sink) -> Lane | None:
     """The short way for plain text, where the decoder passes events through and the client's framing is the engine's."""
     write = sink.raw_writer()
-    return Lane(cast("Shaped", decoder), write) if write is not None and hasattr(decoder, "shape") else None
+    return Lane(cast("Reader", decoder), write) if write is not None and hasattr(decoder, "is_plain") else None
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:

@@ -126,8 +126,26 @@ async def _one_read_a_chunk() -> Client:
     return await relayed([*map(chunk, events), b"0\r\n\r\n"])
 
 
-def test_plain_chunks_go_the_short_way_once_one_has_shown_their_shape() -> None:
-    assert asyncio.run(_one_read_a_chunk()).framed == 9
+def test_plain_chunks_go_the_short_way() -> None:
+    assert asyncio.run(_one_read_a_chunk()).framed == 10
+
+
+def test_a_chunk_shaped_piece_after_a_size_line_is_not_taken_for_one() -> None:
+    """The size line comes alone: the reader is inside a chunk then, whatever the next bytes look like."""
+    inner = chunk(PLAIN.format("inner").encode())
+    outer = inner + b": the rest of a comment\n\n"
+    wire = [
+        chunk(FIRST),
+        chunk(PLAIN.format("a").encode()),
+        b"%x\r\n" % len(outer),
+        inner,
+        outer[len(inner) :] + b"\r\n",
+    ]
+
+    client = asyncio.run(relayed([*wire, chunk(LAST), chunk(DONE), b"0\r\n\r\n"]))
+
+    assert client.framed == 1
+    assert Body(client.sent).data == FIRST + PLAIN.format("a").encode() + outer + LAST + DONE
 
 
 def test_a_chunk_shaped_piece_in_the_middle_of_a_chunk_is_not_taken_for_one() -> None:

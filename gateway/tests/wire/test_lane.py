@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hayate.wire.lane import Lane, Shape, shape_of
+from hayate.wire.lane import Lane, shape_of
 from hayate.wire.openai_stream import OpenAIStream
 
 BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
@@ -19,17 +19,28 @@ def chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(body), body)
 
 
-class Decoder:
-    def __init__(self, shape: Shape | None) -> None:
-        self.shape = shape
+class Nothing:
+    """A decoder to which no event is plain."""
+
+    def is_plain(self, event: bytes) -> bool:
+        assert b"\r\n" not in event
+        return False
 
 
-def lane(shape: Shape | None) -> tuple[Lane, list[bytes]]:
+class Everything:
+    def is_plain(self, event: bytes) -> bool:
+        return True
+
+
+def lane() -> tuple[Lane, list[bytes]]:
+    """A lane that has seen the shape, whose decoder lets nothing else pass."""
     written: list[bytes] = []
-    return Lane(Decoder(shape), written.append), written
-
-
-SHAPE = shape_of(BEFORE + b"x" + AFTER)
+    made = Lane(Everything(), written.append)
+    assert made.take(chunk(BEFORE + b"first" + AFTER))
+    made._reader = Nothing()
+    written.clear()
+    made.passed = 0
+    return made, written
 
 
 @given(st.text().map(lambda text: json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")))
@@ -37,7 +48,7 @@ SHAPE = shape_of(BEFORE + b"x" + AFTER)
 @example(b"\\\\")
 @example(b"x" * 3000)
 def test_a_chunk_of_the_shape_passes_unless_its_text_holds_a_quote_or_is_long(text: bytes) -> None:
-    taker, written = lane(SHAPE)
+    taker, written = lane()
     whole = chunk(BEFORE + text + AFTER)
     passes = b'"' not in text and len(whole) < 2048
     assert taker.take(whole) is passes
@@ -58,7 +69,7 @@ def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> No
             del whole[at]
         case _:
             whole.insert(at, data.draw(st.integers(0, 255)))
-    taker, written = lane(SHAPE)
+    taker, written = lane()
     assert not taker.take(bytes(whole))
     assert not written
 
@@ -80,13 +91,17 @@ def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> No
     ],
 )
 def test_odd_reads_do_not_pass(odd: bytes) -> None:
-    taker, written = lane(SHAPE)
+    taker, written = lane()
     assert not taker.take(odd)
     assert not written
 
 
-def test_nothing_passes_before_a_shape_is_known() -> None:
-    assert not lane(None)[0].take(chunk(BEFORE + b"a" + AFTER))
+def test_nothing_passes_that_the_decoder_does_not_find_plain() -> None:
+    written: list[bytes] = []
+    made = Lane(Nothing(), written.append)
+    for read in (chunk(BEFORE + b"a" + AFTER), b"", chunk(b"\n\n"), chunk(BEFORE)):
+        assert not made.take(read)
+    assert not written
 
 
 @pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content"])
@@ -121,20 +136,30 @@ def event(text: str, reason: str | None = None) -> bytes:
     return b"data: " + json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
 
 
-def test_the_decoder_shows_the_shape_of_plain_events_only() -> None:
+def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
     stream = OpenAIStream(keep_usage=False)
-    stream.feed(event("first"))
-    assert stream.shape is None
-    stream.feed(event("second"))
-    assert stream.shape is not None
-    before = stream.shape
-    stream.feed(event('a "quote"'))
-    stream.feed(event("", "stop"))
-    assert stream.shape is before
+    plain = event("text")
+    assert not stream.is_plain(plain), "the first event is read"
+    stream.feed(plain)
+    assert stream.is_plain(plain)
+    assert stream.is_plain(event('a "quote" and "finish_reason":null'))
+    for other in (
+        event("", "stop"),
+        plain + plain,
+        plain[:-1],
+        b"",
+        b": ping\n\n",
+        b"data: [DONE]\n\n",
+        b'data: {"finish_reason":null,"usage":{}}\n\n',
+        plain.replace(b"\n\n", b"\r\n\r\n"),
+    ):
+        assert not stream.is_plain(other), other
+    stream.feed(plain[:10])
+    assert not stream.is_plain(plain), "the end of an event that has begun"
 
 
 def test_several_choices_have_no_short_way() -> None:
     stream = OpenAIStream(keep_usage=False, choices=2)
     for text in "abc":
         stream.feed(event(text))
-    assert stream.shape is None
+    assert not stream.is_plain(event("d"))

@@ -50,7 +50,7 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "lane", "status", "whole")
+    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status", "whole")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
@@ -59,8 +59,6 @@ class Exchange:
         self._failure: GatewayError | None = None
         self.status = 0
         self.headers: Headers = []
-        self.lane: Callable[[bytes], bool] | None = None
-        """Offered every read that starts with a chunk, framing included, before it is parsed: true when it has been dealt with."""
         self.whole = False
         """Nothing more will come: known before the last bytes are handed over."""
 
@@ -88,11 +86,15 @@ class Exchange:
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
 
+    def open_lane(self, lane: Callable[[bytes], bool]) -> None:
+        """Every read that begins with a chunk is offered to `lane`, framing and all, which says whether it has dealt with it."""
+        if self._connection is not None:
+            self._connection.open_lane(lane)
+
     def close_lane(self) -> None:
         """From now on everything is read."""
-        self.lane = None
         if self._connection is not None:
-            self._connection.close_lane()
+            self._connection.open_lane(None)
 
     async def read(self) -> bytes:
         """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
@@ -162,9 +164,11 @@ class Connection(asyncio.Protocol):
     """One connection, one exchange at a time."""
 
     __slots__ = (
+        "_between_chunks",
         "_exchange",
         "_head",
         "_lane",
+        "_offered",
         "_paused",
         "_pool",
         "_reader",
@@ -181,8 +185,10 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.Future[None] | None = None
         self._reused = False
         self._paused = False
+        self._between_chunks = False
+        self._offered: Callable[[bytes], bool] | None = None
         self._lane: Callable[[bytes], bool] | None = None
-        """The exchange's lane, while the next bytes begin a chunk."""
+        """What is offered, while the next bytes begin a chunk."""
         self.idle_since = 0.0
 
     @property
@@ -195,7 +201,7 @@ class Connection(asyncio.Protocol):
         if self._transport is None:  # lost since it was chosen
             raise gone_stale() if self._reused else broken_off()
         self._reader.begin()
-        self._lane = None
+        self._between_chunks = False
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)
@@ -213,13 +219,15 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def close_lane(self) -> None:
-        """What comes next is read."""
-        self._lane = None
+    def open_lane(self, lane: Callable[[bytes], bool] | None) -> None:
+        """Who is offered chunks before they are read; None closes it."""
+        self._offered = lane
+        self._lane = lane if self._between_chunks else None
 
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
-        self._exchange = self._lane = None
+        self._exchange = None
+        self.open_lane(None)
         self._pool.forget(self)
         if self._transport is not None:
             self._transport.abort()
@@ -245,9 +253,11 @@ class Connection(asyncio.Protocol):
         except UpstreamBroke as error:
             self._fail(error)
             return
-        if exchange.lane is not None:
-            # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again.
-            self._lane = exchange.lane if body and chunk_size(data) == len(body) else None
+        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again. The first chunk
+        # mostly comes with the head.
+        chunk = data if self._head is None else data[data.find(b"\r\n\r\n") + 4 :]
+        self._between_chunks = len(body) > 0 and chunk_size(chunk) == len(body)
+        self._lane = self._offered if self._between_chunks else None
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
@@ -285,7 +295,7 @@ class Connection(asyncio.Protocol):
             self._fail(broken_off())
 
     def _complete(self) -> None:
-        self._lane = None
+        self.open_lane(None)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()
@@ -296,7 +306,7 @@ class Connection(asyncio.Protocol):
                 self.abort()
 
     def _fail(self, error: GatewayError) -> None:
-        self._lane = None
+        self.open_lane(None)
         exchange, self._exchange = self._exchange, None
         head, self._head = self._head, None
         if self._transport is not None:

@@ -11,6 +11,7 @@ import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from hayate.backends.deadlines import Deadlines
 from hayate.backends.exchange import Connection, Exchange
 from hayate.errors import ConnectFailed, UpstreamTimeout
 from hayate.wire.http1 import Headers, header, render_request
@@ -50,6 +51,7 @@ class ConnectionPool:
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
         self.loop = asyncio.get_running_loop()
+        self._heads = Deadlines(self.loop)
 
     @property
     def open_connections(self) -> int:
@@ -71,14 +73,14 @@ class ConnectionPool:
         connection = (None if fresh else self._pop_idle()) or await self._connect()
         exchange, head = connection.begin(raw)
         self._busy.add(connection)
-        timer = self.loop.call_later(first_byte_s, _time_out, head, first_byte_s)
+        self._heads.add(head, first_byte_s, lambda: _late(first_byte_s))
         try:
             await head
         except BaseException:
             exchange.close()
             raise
         finally:
-            timer.cancel()
+            self._heads.discard(head)
         return exchange
 
     def take_back(self, connection: Connection) -> None:
@@ -147,14 +149,11 @@ class ConnectionPool:
         return connection
 
 
-def _time_out(head: asyncio.Future[None], limit_s: float) -> None:
-    if not head.done():
-        head.set_exception(
-            UpstreamTimeout(
-                f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).",
-                f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。",
-            )
-        )
+def _late(limit_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).",
+        f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。",
+    )
 
 
 def _reason(error: OSError) -> str:

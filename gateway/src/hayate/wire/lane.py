@@ -2,13 +2,15 @@
 
 Most of a stream is such events. What stands before and after the text is remembered (`Shape`), so the next chunk is known by
 two comparisons and a search through the text alone, and goes to the client as it is, framing and all, unparsed. Whatever does
-not fit, down to a single quote in the text, takes the long way.
+not fit, down to a single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final, Protocol
+
+from hayate.wire.http1 import chunk_size
 
 _TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"')
 _MAX_CHUNK_BYTES: Final = 2048
@@ -39,6 +41,9 @@ class Shape:
         self.after_bytes = len(self.after)
 
 
+_UNKNOWN: Final = Shape(_NO_CHUNK, _NO_CHUNK)
+
+
 def shape_of(event: bytes) -> Shape | None:
     """The shape of one plain event, or None when its text can't be told apart.
 
@@ -56,38 +61,49 @@ def shape_of(event: bytes) -> Shape | None:
     return None
 
 
-class Shaped(Protocol):
-    """A decoder that remembers what its plain events look like."""
+class Reader(Protocol):
+    """A decoder that can tell a plain event from others."""
 
-    shape: Shape | None
+    def is_plain(self, event: bytes) -> bool:
+        """Whether `event` is one whole event and may pass unread."""
 
 
 class Lane:
-    """Passes on what fits the shape. One per stream."""
+    """Passes on plain events, each in a chunk of its own. One per stream."""
 
-    __slots__ = ("_decoder", "_write", "passed")
+    __slots__ = ("_reader", "_shape", "_write", "passed")
 
-    def __init__(self, decoder: Shaped, write: Callable[[bytes], None]) -> None:
-        self._decoder = decoder
+    def __init__(self, reader: Reader, write: Callable[[bytes], None]) -> None:
+        self._reader = reader
+        self._shape = _UNKNOWN
         self._write = write
         self.passed = 0
         """How many events went this way."""
 
     def take(self, chunk: bytes) -> bool:
-        """Sends `chunk` on if it is exactly one whole chunk with one plain event, else does nothing."""
-        shape = self._decoder.shape
+        """Sends `chunk` on if it is exactly one whole chunk with one plain event, else does nothing. Between two chunks only."""
+        shape = self._shape
         length = len(chunk)
-        if shape is None or length >= _MAX_CHUNK_BYTES:
-            return False
-        size_line = _SIZE_LINES[length]
+        size_line = _SIZE_LINES[length] if length < _MAX_CHUNK_BYTES else _NO_CHUNK
         head_bytes = len(size_line)
         if (
             chunk.find(b'"', head_bytes + shape.before_bytes) == length - shape.after_bytes
             and chunk.endswith(shape.after)
             and chunk.startswith(shape.before, head_bytes)
             and chunk.startswith(size_line)
-        ):
+        ) or self._learns(chunk):
             self.passed += 1
             self._write(chunk)
             return True
         return False
+
+    def _learns(self, chunk: bytes) -> bool:
+        """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
+        size = chunk_size(chunk)
+        if not size:
+            return False
+        event = chunk[-size - 2 : -2]
+        if not self._reader.is_plain(event):
+            return False
+        self._shape = shape_of(event) or self._shape
+        return True

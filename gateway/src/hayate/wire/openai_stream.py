@@ -2,8 +2,7 @@
 
 The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without
 parsing: such an event has `"finish_reason":null` and no `"usage"`; inside a JSON string both would have escaped quotes.
-Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed. What the plain events
-of a stream look like is remembered in `shape`, for the short way (`wire.lane`).
+Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
 
 What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure, `finish_reason:"abort"`
 becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out.
@@ -18,7 +17,6 @@ import orjson
 from hayate.errors import GatewayError, UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.errors_in import engine_error
-from hayate.wire.lane import Shape, shape_of
 from hayate.wire.usage import Usage
 
 _PLAIN: Final = b'"finish_reason":null'
@@ -42,7 +40,6 @@ class OpenAIStream:
         "finish_reason",
         "finished",
         "model",
-        "shape",
         "spoke",
         "usage",
     )
@@ -54,7 +51,6 @@ class OpenAIStream:
         self._attentive = True
         self._unfinished: set[int] = set()
         self.usage = Usage()
-        self.shape: Shape | None = None
         self.model: str | None = None
         self.finish_reason: str | None = None
         self.finished = False
@@ -71,10 +67,18 @@ class OpenAIStream:
         events = whole.count(b"\n\n")
         if events and whole.count(_PLAIN) == events and _USAGE not in whole:
             self.usage.completion_tokens += events
-            if events == 1:
-                self.shape = shape_of(whole) or self.shape
             return whole
         return self._read_last(whole)
+
+    def is_plain(self, event: bytes) -> bool:
+        """Whether these bytes are one event, with nothing but text, of which nothing was missing before: it may pass unread."""
+        return (
+            not self._attentive
+            and not self._splitter.tail
+            and event.find(b"\n\n") == len(event) - 2
+            and event.count(_PLAIN) == 1
+            and _USAGE not in event
+        )
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""

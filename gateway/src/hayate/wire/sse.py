@@ -49,6 +49,9 @@ class FrameSplitter:
 
 def frames(whole: bytes) -> Iterator[bytes]:
     """The events in `whole`, each with its ending empty line."""
+    if whole.find(b"\n\n") == len(whole) - 2 and b"\r" not in whole:  # the common case is one
+        yield whole
+        return
     start = 0
     for match in _END.finditer(whole):
         if match.end() > start:
@@ -60,6 +63,8 @@ def frames(whole: bytes) -> Iterator[bytes]:
 
 def data_of(frame: bytes) -> bytes | None:
     """The event's data, or None when it has none (a comment, a bare `event:` or `id:`)."""
+    if frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2 and b"\r" not in frame:  # the common case
+        return frame[6:-2]
     found: list[bytes] | None = None
     for line in frame.splitlines():
         if line.startswith(b"data:"):
