@@ -153,8 +153,17 @@ async def test_when_all_are_out_the_caller_is_told_for_how_long() -> None:
     for at, replica in zip((0.0, 4.0), qwen.replicas, strict=True):
         for _ in range(3):
             blame(replica, UpstreamBroke("cut"), at)
-    assert qwen.choose(set(), 5.0) is None
-    assert qwen.no_replica(5.0).retry_after_s == pytest.approx(5.0)
+    with pytest.raises(Overloaded) as refused:
+        qwen.choose([], 5.0)
+    assert refused.value.retry_after_s == pytest.approx(5.0)
+
+
+async def test_when_none_is_left_the_caller_is_told_what_the_last_one_said() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1"), QUICK)
+    said = UpstreamBroke("cut")
+    with pytest.raises(UpstreamBroke) as failed:
+        qwen.choose(qwen.replicas, 5.0, said)
+    assert failed.value is said
 
 
 # The tables.

@@ -122,6 +122,13 @@ class LentLine:
 
     # The line (`api.relay_response.Line`).
 
+    def arrived(self) -> bytes | None:
+        """The request's whole body, if it has come already."""
+        if self.more_body or self.disconnected:
+            return None
+        body, self.body = self.body, b""
+        return bytes(body)
+
     async def read(self) -> tuple[bytes, bool]:
         """What has come of the request's body since the last read, at least something, and whether there is more."""
         if self._expects:

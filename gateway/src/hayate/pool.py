@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -173,11 +173,14 @@ class Deployment:
         if ticket is not None:
             ticket.set_result(None)
 
-    def choose(self, tried: set[Replica], now: float) -> Replica | None:
-        """The next replica to try."""
-        return least_in_flight(self.replicas, tried, now)
+    def choose(self, tried: Collection[Replica], now: float, last: UpstreamError | None = None) -> Replica:
+        """The next replica to try. When there is none, raises `last`, what the one before said, or Overloaded."""
+        replica = least_in_flight(self.replicas, tried, now)
+        if replica is None:
+            raise last or self._no_replica(now)
+        return replica
 
-    def no_replica(self, now: float) -> Overloaded:
+    def _no_replica(self, now: float) -> Overloaded:
         """What to say when `choose` found none."""
         wait_s = min((replica.health.back_in_s(now) for replica in self.replicas), default=0.0)
         return Overloaded(

@@ -184,29 +184,24 @@ class Relay:
                 await deployment.enter()
             finally:
                 record.queued_s += self.now() - waited_from
+        tried: list[Replica] = []
+        last: UpstreamError | None = None
         try:
-            return await self._try_replicas(deployment, request, record)
+            while True:
+                replica = deployment.choose(tried, self.now(), last)
+                record.replica = replica.label
+                record.attempts += 1
+                try:
+                    return await self._attempt(deployment, replica, request, record)
+                except UpstreamError as error:
+                    self.blame(replica, error)
+                    if not error.safe_to_retry or not self._budget.allow(self.now()):
+                        raise
+                    tried.append(replica)
+                    last = error
         except BaseException:
             deployment.leave()
             raise
-
-    async def _try_replicas(self, deployment: Deployment, request: UpstreamRequest, record: CallRecord) -> Answer:
-        tried: set[Replica] = set()
-        last: UpstreamError | None = None
-        while True:
-            replica = deployment.choose(tried, self.now())
-            if replica is None:
-                raise last or deployment.no_replica(self.now())
-            record.replica = replica.label
-            record.attempts += 1
-            try:
-                return await self._attempt(deployment, replica, request, record)
-            except UpstreamError as error:
-                self.blame(replica, error)
-                if not error.safe_to_retry or not self._budget.allow(self.now()):
-                    raise
-                tried.add(replica)
-                last = error
 
     async def _attempt(
         self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord

@@ -101,7 +101,7 @@ class Telemetry:
     def _line(self, record: CallRecord, total_s: float) -> bytes:
         usage = record.usage
         line = {
-            "time": round(self._wall_clock(), 3),
+            "time": int(self._wall_clock() * 1000) / 1000,
             "event": "call",
             "request_id": record.request_id,
             "endpoint": record.endpoint,
@@ -114,15 +114,20 @@ class Telemetry:
             "error": record.error,
             "finish_reason": record.finish_reason,
             "attempts": record.attempts,
-            "queued_ms": round(record.queued_s * 1000, 1),
-            "ttft_ms": None if record.ttft_s is None else round(record.ttft_s * 1000, 1),
-            "total_ms": round(total_s * 1000, 1),
+            "queued_ms": _ms(record.queued_s),
+            "ttft_ms": None if record.ttft_s is None else _ms(record.ttft_s),
+            "total_ms": _ms(total_s),
             "prompt_tokens": usage.prompt_tokens,
             "completion_tokens": usage.completion_tokens,
             "cached_tokens": usage.cached_tokens,
             "tokens_exact": usage.exact,
         }
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _ms(seconds: float) -> float:
+    """Milliseconds, to a tenth; `round` takes the way through decimal digits."""
+    return int(seconds * 10_000 + 0.5) / 10
 
 
 def _shown(name: str) -> str:

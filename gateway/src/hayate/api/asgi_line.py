@@ -28,6 +28,9 @@ class AsgiLine:
         """How many pieces have been written."""
         return 0 if self._backlog is None else self._backlog.chunks
 
+    def arrived(self) -> None:
+        """Only a message can tell."""
+
     async def read(self) -> tuple[bytes, bool]:
         """The next piece of the request's body, and whether there is more. Raises ClientGone."""
         message = await self._receive()

@@ -7,6 +7,7 @@ too. FastAPI's dependency injection and response classes cost more than the rela
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -150,9 +151,9 @@ def _count_request(gateway: Gateway, client: Client, key: str, now: float) -> No
 
 
 def limit_headers(allowance: Allowance) -> Headers:
-    """OpenAI's `x-ratelimit-*`; the reset is a duration such as `1.5s`."""
+    """OpenAI's `x-ratelimit-*`; the reset is a duration such as `1500ms`."""
     return [
         (b"x-ratelimit-limit-requests", b"%d" % allowance.limit),
         (b"x-ratelimit-remaining-requests", b"%d" % allowance.remaining),
-        (b"x-ratelimit-reset-requests", f"{allowance.reset_s:.3g}s".encode()),
+        (b"x-ratelimit-reset-requests", b"%dms" % math.ceil(allowance.reset_s * 1000)),
     ]

@@ -54,6 +54,9 @@ class Line(Protocol):
     def chunks(self) -> int:
         """How many pieces of a streamed answer have been written."""
 
+    def arrived(self) -> bytes | None:
+        """The request's whole body, if it has come already and nothing of it was read: the common case, without a wait."""
+
     async def read(self) -> tuple[bytes, bool]:
         """What has come of the request's body since the last read, and whether there is more. Raises ClientGone."""
 
@@ -149,6 +152,11 @@ class Client:
         declared = self.header(b"content-length")
         if declared is not None and declared.isdigit() and int(declared) > limit:
             raise _too_large(limit)
+        whole = self._line.arrived()
+        if whole is not None:
+            if len(whole) > limit:
+                raise _too_large(limit)
+            return whole
         parts: list[bytes] = []
         size = 0
         while True:

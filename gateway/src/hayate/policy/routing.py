@@ -26,7 +26,7 @@ def least_in_flight(
     """The available, untried replica with the fewest calls in flight; ties go to the first listed."""
     best: AnyCandidate | None = None
     for replica in replicas:
-        if (best is None or replica.in_flight < best.in_flight) and replica not in tried and replica.available(now):
+        if (best is None or replica.in_flight < best.in_flight) and replica.available(now) and replica not in tried:
             best = replica
     return best
 

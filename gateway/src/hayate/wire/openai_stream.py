@@ -39,7 +39,6 @@ class OpenAIStream:
         "failure",
         "finish_reason",
         "finished",
-        "model",
         "spoke",
         "usage",
     )
@@ -51,7 +50,6 @@ class OpenAIStream:
         self._attentive = True
         self._unfinished: set[int] = set()
         self.usage = Usage()
-        self.model: str | None = None
         self.finish_reason: str | None = None
         self.finished = False
         self.spoke = False
@@ -113,14 +111,15 @@ class OpenAIStream:
     def _read_last(self, whole: bytes) -> bytes:
         """Passes what is plain up to the last plain event, reads what follows: finish, usage, the end."""
         last = whole.rfind(_PLAIN)
-        split = whole.find(b"\n\n", last) + 2 if last >= 0 else 0
+        if last < 0:
+            return b"".join([self._next(frame) for frame in sse.frames(whole)])
+        split = whole.find(b"\n\n", last) + 2
         plain = whole[:split]
         events = plain.count(b"\n\n")  # none when lines end with CRLF: then every event is read
         if not events or plain.count(_PLAIN) != events or _USAGE in plain:
             plain, events, split = b"", 0, 0
         self.usage.seen(events)
-        read = [passed for frame in sse.frames(whole[split:]) if (passed := self._next(frame))]
-        return b"".join((plain, *read)) if read else plain
+        return b"".join([plain, *(self._next(frame) for frame in sse.frames(whole[split:]))])
 
     def _next(self, frame: bytes) -> bytes:
         return b"" if self.failure or self.finished else self._frame(frame)
@@ -146,8 +145,6 @@ class OpenAIStream:
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
         if event.get("usage"):
             self.usage.take(event["usage"])
-        if isinstance(event.get("model"), str):
-            self.model = event["model"]
         choices = event.get("choices")
         if not choices:
             return frame if self._keep_usage or not event.get("usage") else b""
