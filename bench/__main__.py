@@ -19,6 +19,7 @@ from pathlib import Path
 import uvloop
 
 from bench import machine, report
+from bench.awake import awake
 from bench.peers import Contender, all_contenders
 from bench.plot import draw
 from bench.rounds import ROOT, Rounds
@@ -50,6 +51,9 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where results go (default: bench/results for a full run, else .bench)"
+    )
+    parser.add_argument(
+        "--let-sleep", action="store_true", help="let idle cores sleep: every figure is higher, and spreads further"
     )
     return parser.parse_args()
 
@@ -103,9 +107,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = ROOT / ".bench"
     about = {"date": date.today().isoformat(), "rounds": plan.rounds, **machine.describe(ROOT)}
+    about["awake"] = not arguments.let_sleep
     if os.getloadavg()[0] > 0.5:
         print(f"note: the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios", flush=True)
-    with _alone(home):
+    with _alone(home), contextlib.nullcontext() if arguments.let_sleep else awake():
         try:
             results = uvloop.run(Rounds(plan, contenders, home).run())
         except KeyboardInterrupt:

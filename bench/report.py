@@ -147,7 +147,8 @@ def markdown(results: Results, found: Sequence[Verdict], about: dict[str, Any]) 
     )
     return f"""# Side by side, {about["date"]}
 
-{facts}; commit {about["commit"]}; load average before the run {about["load_before"]:.2f}.
+{facts}; commit {about["commit"]}; load average before the run {about["load_before"]:.2f};
+idle cores {"kept awake" if about["awake"] else "let sleep"}.
 Medians of {about["rounds"]} round(s); in brackets: times nginx, in the same round. Method: [README.md](../README.md).
 
 {cost_table(results)}

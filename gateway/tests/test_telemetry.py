@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -124,6 +125,30 @@ async def test_live_counters_are_read_when_asked_for() -> None:
         'hayate_upstream_connections{deployment="qwen",replica="qwen/0"} 0.0',
     ):
         assert line in metrics.splitlines()
+
+
+async def test_the_lines_of_one_turn_leave_in_one_write() -> None:
+    log, due = Writes(), list[Callable[[], None]]()
+    telemetry = Telemetry(fleet(), log=log, later=due.append)
+    for _ in range(3):
+        telemetry.finish(record(), 102.0)
+    assert (len(due), log.writes) == (1, [])
+    due.pop()()
+    assert [each.count(b"\n") for each in log.writes] == [3]
+    telemetry.finish(record(), 102.0)
+    assert len(due) == 1
+
+
+class Writes(io.BytesIO):
+    """A log that remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, data: Any) -> int:
+        self.writes.append(bytes(data))
+        return super().write(data)
 
 
 class Gone(io.BytesIO):

@@ -22,6 +22,7 @@ ABOUT = {
     "kernel": "6.1",
     "python": "3.11",
     "load_before": 0.1,
+    "awake": True,
     "commit": "0123abc",
 }
 

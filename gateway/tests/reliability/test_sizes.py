@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import json
 import socket
+import time
 
 import pytest
 
-from tests.support.http import Reply, fetch
+from tests.support.http import Client, Reply, fetch
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, Stage
 
 pytestmark = pytest.mark.anyio
@@ -110,6 +111,36 @@ async def test_a_client_that_sends_its_whole_body_first_still_reads_the_413(stag
     for _ in range(5):
         assert (await asyncio.to_thread(ask)).startswith(b"HTTP/1.1 413 ")
     assert not stage.engine.requests
+
+
+@pytest.mark.parametrize("path", [CHAT_PATH, "/session"])
+async def test_an_answer_given_early_is_read_though_much_more_was_sent(stage: Stage, path: str) -> None:
+    """The connection is not reset over what the client is still sending: 40 times, because a reset is a race."""
+    request = stage.request(b"x" * (3 * LIMIT), path)
+    for _ in range(40):
+        async with stage.connect() as client:
+            sending = asyncio.create_task(client.send(request))
+            reply = await client.read_reply()
+            assert (reply.status, reply.headers["connection"]) == (413, "close")
+            assert await client.read_raw() == b"", "nothing more comes"
+            await sending
+
+
+async def test_a_client_that_sends_on_after_its_answer_is_closed_after_a_while(stage: Stage) -> None:
+    async with stage.connect() as client:
+        await client.send(stage.request(b"", headers={"content-length": str(LIMIT * 100)}))
+        assert (await client.read_reply()).status == 413
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):
+            await _send_for(client, 20)
+        assert time.monotonic() - began < 10
+
+
+async def _send_for(client: Client, duration_s: float) -> None:
+    until = time.monotonic() + duration_s
+    while time.monotonic() < until:
+        await client.send(b"x" * 1000)
+        await asyncio.sleep(0.02)
 
 
 async def test_a_url_has_the_limit_of_a_header_block(stage: Stage) -> None:
