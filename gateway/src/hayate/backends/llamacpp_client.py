@@ -54,6 +54,8 @@ class LlamaCppClient(OpenAICompatible):
 class LlamaCppStream(OpenAIStream):
     """OpenAI's stream with llama.cpp's gaps filled."""
 
+    _mends_first = True
+
     __slots__ = ("_ends_left", "_keep_progress", "_roles_missing")
 
     def __init__(self, fields: dict[str, Any], *, roles: bool = True) -> None:

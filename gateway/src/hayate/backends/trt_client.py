@@ -69,6 +69,8 @@ class TrtLLMClient(OpenAICompatible):
 class TrtLLMStream(OpenAIStream):
     """OpenAI's stream with trtllm-serve's gaps filled."""
 
+    _mends_first = True
+
     __slots__ = ("_named_calls",)
 
     def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:

@@ -28,10 +28,10 @@ class RateLimit:
 
     def take(self, now: float) -> Allowance:
         """Counts one request, if it fits."""
-        base = max(self._full_at, now)
-        over_s = base + self._interval_s - now - self._window_s
+        base = max(now, self._full_at)
+        used_s = base + self._interval_s - now
+        over_s = used_s - self._window_s
         if over_s > 1e-9:
             return Allowance(self.per_minute, 0, base - now, over_s)
         self._full_at = base + self._interval_s
-        used_s = self._full_at - now
         return Allowance(self.per_minute, int((self._window_s - used_s) / self._interval_s + 1e-9), used_s, 0.0)

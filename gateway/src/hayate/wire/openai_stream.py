@@ -10,17 +10,20 @@ becomes a failure, a stream that stops without a finish becomes a failure, usage
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import orjson
 
 from hayate.errors import GatewayError, UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.errors_in import engine_error
+from hayate.wire.lane import shape_of
 from hayate.wire.usage import Usage
 
 _PLAIN: Final = b'"finish_reason":null'
 _USAGE: Final = b'"usage"'
+_ERROR: Final = b'"error"'
+_LONGEST_DONE_BYTES: Final = 16
 
 
 class OpenAIStream:
@@ -29,6 +32,9 @@ class OpenAIStream:
     `keep_usage`: the client asked for usage itself, so the usage event stays in the stream.
     After each `feed`, `failure` may be set: what `feed` returned still goes out, then the failure, then nothing.
     """
+
+    _mends_first: ClassVar[bool] = False
+    """The first events must be read, because something may be missing in them."""
 
     __slots__ = (
         "_attentive",
@@ -60,8 +66,10 @@ class OpenAIStream:
         splitter = self._splitter
         # The common read is one whole event: known here, without a call.
         whole = data if data.endswith(b"\n\n") and not splitter.tail else splitter.feed(data)
-        if not whole or self._attentive:
-            return self._read(whole) if whole else whole
+        if not whole:
+            return whole
+        if self._attentive:
+            return whole if self._is_first_text(whole) else self._read(whole)
         events = whole.count(b"\n\n")
         if events and whole.count(_PLAIN) == events and _USAGE not in whole:
             self.usage.completion_tokens += events
@@ -90,6 +98,24 @@ class OpenAIStream:
             return b""
         self.finished = True
         return sse.DONE
+
+    def _is_first_text(self, whole: bytes) -> bool:
+        """Whether this is the first text, one event with nothing else in it, so that it need not be read either."""
+        if (
+            self._mends_first
+            or self._choices > 1
+            or whole.find(b"\n\n") != len(whole) - 2
+            or whole.count(_PLAIN) != 1
+            or _USAGE in whole
+            or _ERROR in whole
+            or shape_of(whole) is None
+        ):
+            return False
+        self._attentive = False
+        self._unfinished.add(0)
+        self.spoke = True
+        self.usage.seen(1)
+        return True
 
     def _read(self, whole: bytes) -> bytes:
         """Reads event by event, until the first text has come and only text is expected."""
@@ -128,7 +154,7 @@ class OpenAIStream:
         data = sse.data_of(frame)
         if data is None:
             return frame
-        if data.strip() == b"[DONE]":
+        if len(data) < _LONGEST_DONE_BYTES and data.strip() == b"[DONE]":
             return self._done(frame)
         try:
             event = orjson.loads(data)
@@ -148,10 +174,10 @@ class OpenAIStream:
         choices = event.get("choices")
         if not choices:
             return frame if self._keep_usage or not event.get("usage") else b""
-        if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
-            self.failure = _unreadable()
-            return b""
-        for choice in choices:
+        for choice in choices if isinstance(choices, list) else (None,):
+            if not isinstance(choice, dict):
+                self.failure = _unreadable()
+                return b""
             reason = choice.get("finish_reason")
             if reason == "abort":
                 self.failure = UpstreamBroke(
