@@ -107,10 +107,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = ROOT / ".bench"
     about = {"date": date.today().isoformat(), "rounds": plan.rounds, **machine.describe(ROOT)}
-    about["awake"] = not arguments.let_sleep
     if os.getloadavg()[0] > 0.5:
         print(f"note: the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios", flush=True)
-    with _alone(home), contextlib.nullcontext() if arguments.let_sleep else awake():
+    with _alone(home), contextlib.nullcontext(False) if arguments.let_sleep else awake() as about["awake"]:
         try:
             results = uvloop.run(Rounds(plan, contenders, home).run())
         except KeyboardInterrupt:

@@ -1,37 +1,32 @@
 """Keeps the cores from sleeping while something is measured.
 
 A core that has nothing to do sleeps, and in a virtual machine waking it is the hypervisor's work: tens of microseconds per wake,
-charged to whoever is woken, and caches that others have filled meanwhile. That is a property of the machine and hides what is
-compared. One process per core, of the kernel's idle class, turns in circles: it runs only when nobody else wants the core.
+charged to whoever is woken, and longer the more often a contender sleeps. That is a property of the machine and hides what is
+compared. Linux takes the wish for a wake-up latency of zero through /dev/cpu_dma_latency (its PM QoS interface) for as long as
+the file is open; idle cores then wait in a loop instead. It needs root.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-_CIRCLE = """
-import os, sys
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-parent = int(sys.argv[1])
-while os.getppid() == parent:
-    for _ in range(1_000_000):
-        pass
-"""
+DEVICE = Path("/dev/cpu_dma_latency")
 
 
 @contextmanager
-def awake() -> Iterator[None]:
-    """No core sleeps within."""
-    command = [sys.executable, "-I", "-S", "-c", _CIRCLE, str(os.getpid())]
-    circling = [subprocess.Popen(command) for _ in os.sched_getaffinity(0)]
+def awake(device: Path = DEVICE) -> Iterator[bool]:
+    """No core sleeps within, if this machine can be asked for it: the value says."""
     try:
-        yield
+        wish = os.open(device, os.O_WRONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        os.write(wish, struct.pack("i", 0))  # microseconds
+        yield True
     finally:
-        for each in circling:
-            each.kill()
-        for each in circling:
-            each.wait()
+        os.close(wish)

@@ -124,7 +124,7 @@ class LentLine:
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already."""
-        if self.more_body or self.disconnected:
+        if self.more_body or self.disconnected or self._expects:
             return None
         body, self.body = self.body, b""
         return bytes(body)

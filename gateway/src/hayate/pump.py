@@ -97,7 +97,7 @@ class Pump:
         self._sink.attach(self)
         self._watch.ticker.add(self)
         if self._lane is not None:
-            self._exchange.open_lane(self._lane.take)
+            self._exchange.open_lane(self._lane)
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came

@@ -26,11 +26,16 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Socket(asyncio.Transport):
-    """A transport that keeps what is written."""
+    """A transport that keeps what is written, and hands what is read to whoever is its protocol."""
 
-    def __init__(self) -> None:
+    def __init__(self, protocol: asyncio.BaseProtocol) -> None:
         super().__init__()
         self.written = b""
+        self.set_protocol(protocol)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        assert isinstance(protocol, asyncio.Protocol)
+        self.read = protocol.data_received
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
@@ -86,7 +91,8 @@ class Body:
 async def relayed(reads: list[bytes]) -> Client:
     pool = ConnectionPool("http://127.0.0.1:1", connect_s=1)
     connection, client = Connection(pool), Client()
-    connection.connection_made(Socket())
+    socket = Socket(connection)
+    connection.connection_made(socket)
     exchange, head = connection.begin(b"")
     connection.data_received(HEAD)
     await head
@@ -95,7 +101,7 @@ async def relayed(reads: list[bytes]) -> Client:
     running = asyncio.create_task(pump.run())
     await asyncio.sleep(0)
     for read in reads:
-        connection.data_received(read)
+        socket.read(read)
     await asyncio.wait_for(running, 5)
     assert decoder.finished
     return client

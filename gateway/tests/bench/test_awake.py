@@ -1,32 +1,27 @@
-"""The processes that keep cores awake give way to everybody else, and are gone afterwards."""
+"""The wish for cores that do not sleep: for as long as the file is open, and no fault where it can't be had."""
 
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from bench.awake import awake
 
 
-def circling() -> list[int]:
-    """The children of this process that turn in circles."""
-    found = []
-    for each in Path("/proc").iterdir():
-        if each.name.isdigit():
-            try:
-                parent = (each / "stat").read_text().rpartition(")")[2].split()[1]
-                if int(parent) == os.getpid() and b"SCHED_IDLE" in (each / "cmdline").read_bytes():
-                    found.append(int(each.name))
-            except OSError:
-                continue
-    return found
+def open_files() -> set[str]:
+    return {os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.exists()}
 
 
-def test_one_process_a_core_of_the_idle_class_and_none_is_left() -> None:
-    with awake():
-        processes = circling()
-        assert len(processes) == len(os.sched_getaffinity(0))
-        while any(os.sched_getscheduler(pid) != os.SCHED_IDLE for pid in processes):
-            subprocess.run(["sleep", "0.02"], check=True)
-    assert not circling()
+def test_the_wish_is_held_open_until_the_end(tmp_path: Path) -> None:
+    device = tmp_path / "cpu_dma_latency"
+    device.touch()
+    with awake(device) as granted:
+        assert granted
+        assert device.read_bytes() == b"\0\0\0\0"
+        assert str(device) in open_files()
+    assert str(device) not in open_files()
+
+
+def test_where_it_can_not_be_had_the_cores_sleep(tmp_path: Path) -> None:
+    with awake(tmp_path / "no such device") as granted:
+        assert not granted

@@ -11,11 +11,11 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
 from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
 from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
+from hayate.wire.lane import Lane
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 EARLY_BYTES = 64 * 1024
@@ -86,8 +86,8 @@ class Exchange:
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
 
-    def open_lane(self, lane: Callable[[bytes], bool]) -> None:
-        """Every read that begins with a chunk is offered to `lane`, framing and all, which says whether it has dealt with it."""
+    def open_lane(self, lane: Lane) -> None:
+        """What is read between two chunks goes to `lane`, framing and all; what it leaves over is read here."""
         if self._connection is not None:
             self._connection.open_lane(lane)
 
@@ -168,7 +168,7 @@ class Connection(asyncio.Protocol):
         "_exchange",
         "_head",
         "_lane",
-        "_offered",
+        "_on_lane",
         "_paused",
         "_pool",
         "_reader",
@@ -186,9 +186,8 @@ class Connection(asyncio.Protocol):
         self._reused = False
         self._paused = False
         self._between_chunks = False
-        self._offered: Callable[[bytes], bool] | None = None
-        self._lane: Callable[[bytes], bool] | None = None
-        """What is offered, while the next bytes begin a chunk."""
+        self._lane: _Overtaking | None = None
+        self._on_lane = False
         self.idle_since = 0.0
 
     @property
@@ -219,10 +218,17 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def open_lane(self, lane: Callable[[bytes], bool] | None) -> None:
-        """Who is offered chunks before they are read; None closes it."""
-        self._offered = lane
-        self._lane = lane if self._between_chunks else None
+    def open_lane(self, lane: Lane | None) -> None:
+        """Who gets what is read between two chunks; None closes the lane."""
+        self._lane = None if lane is None else _Overtaking(self, lane)
+        self._switch()
+
+    def _switch(self) -> None:
+        """While the next bytes begin a chunk and there is a lane, reads go straight there, without a step in between."""
+        on_lane = self._lane is not None and self._between_chunks
+        if on_lane != self._on_lane and self._transport is not None:
+            self._on_lane = on_lane
+            self._transport.set_protocol(self._lane if on_lane and self._lane is not None else self)
 
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
@@ -240,9 +246,6 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
-        lane = self._lane
-        if lane is not None and lane(data):
-            return
         exchange = self._exchange
         if exchange is None:  # an answer nobody asked for
             self.abort()
@@ -256,8 +259,9 @@ class Connection(asyncio.Protocol):
         # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again. The first chunk
         # mostly comes with the head.
         chunk = data if self._head is None else data[data.find(b"\r\n\r\n") + 4 :]
-        self._between_chunks = len(body) > 0 and chunk_size(chunk) == len(body)
-        self._lane = self._offered if self._between_chunks else None
+        self._between_chunks = len(body) > 0 and not reader.complete and chunk_size(chunk) == len(body)
+        if self._between_chunks != self._on_lane:
+            self._switch()
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
@@ -315,6 +319,25 @@ class Connection(asyncio.Protocol):
             head.set_exception(error)
         if exchange is not None:
             exchange._failed(error)
+
+
+class _Overtaking(asyncio.Protocol):
+    """Stands in for a connection while its reads go to a lane; everything else is the connection's."""
+
+    __slots__ = ("_connection", "data_received")
+
+    def __init__(self, connection: Connection, lane: Lane) -> None:
+        self._connection = connection
+        lane.otherwise = connection.data_received
+        self.data_received = lane.take  # type: ignore[assignment]  # the event loop asks for it once
+
+    def eof_received(self) -> bool:
+        """The engine has no more to say."""
+        return self._connection.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is closed."""
+        self._connection.connection_lost(exc)
 
 
 def gone_stale() -> StaleConnection:

@@ -44,6 +44,10 @@ class Shape:
 _UNKNOWN: Final = Shape(_NO_CHUNK, _NO_CHUNK)
 
 
+def _nowhere(_: bytes) -> None:
+    raise RuntimeError("a lane that nobody has opened")
+
+
 def shape_of(event: bytes) -> Shape | None:
     """The shape of one plain event, or None when its text can't be told apart.
 
@@ -71,17 +75,22 @@ class Reader(Protocol):
 class Lane:
     """Passes on plain events, each in a chunk of its own. One per stream."""
 
-    __slots__ = ("_reader", "_shape", "_write", "passed")
+    __slots__ = ("_reader", "_shape", "_write", "otherwise", "passed")
 
     def __init__(self, reader: Reader, write: Callable[[bytes], None]) -> None:
         self._reader = reader
         self._shape = _UNKNOWN
         self._write = write
+        self.otherwise: Callable[[bytes], None] = _nowhere
+        """Who takes what does not pass: set by whoever offers the reads."""
         self.passed = 0
         """How many events went this way."""
 
-    def take(self, chunk: bytes) -> bool:
-        """Sends `chunk` on if it is exactly one whole chunk with one plain event, else does nothing. Between two chunks only."""
+    def take(self, chunk: bytes) -> None:
+        """Sends `chunk` on if it is exactly one whole chunk with one plain event, else leaves it to `otherwise`.
+
+        To be offered what is read between two chunks only.
+        """
         shape = self._shape
         length = len(chunk)
         size_line = _SIZE_LINES[length] if length < _MAX_CHUNK_BYTES else _NO_CHUNK
@@ -94,8 +103,8 @@ class Lane:
         ) or self._learns(chunk):
             self.passed += 1
             self._write(chunk)
-            return True
-        return False
+        else:
+            self.otherwise(chunk)
 
     def _learns(self, chunk: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""

@@ -9,7 +9,6 @@ Line ends are LF or CRLF; a lone CR, which no engine sends, is not an end.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from hayate.errors import UpstreamBroke
 
@@ -47,18 +46,19 @@ class FrameSplitter:
         return data[:end]
 
 
-def frames(whole: bytes) -> Iterator[bytes]:
+def frames(whole: bytes) -> list[bytes]:
     """The events in `whole`, each with its ending empty line."""
-    if whole.find(b"\n\n") == len(whole) - 2 and b"\r" not in whole:  # the common case is one
-        yield whole
-        return
+    if b"\r" not in whole and b"\n\n\n" not in whole and whole.endswith(b"\n\n"):  # as engines write them
+        return [event + b"\n\n" for event in whole[:-2].split(b"\n\n")]
+    found: list[bytes] = []
     start = 0
     for match in _END.finditer(whole):
         if match.end() > start:
-            yield whole[start : match.end()]
+            found.append(whole[start : match.end()])
         start = match.end()
     if start < len(whole):
-        yield whole[start:]
+        found.append(whole[start:])
+    return found
 
 
 def data_of(frame: bytes) -> bytes | None:
