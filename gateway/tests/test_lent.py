@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any, cast
 
 import pytest
@@ -172,6 +173,17 @@ async def test_once_the_client_has_gone_nothing_is_written() -> None:
     assert not connection.ended
 
 
+class Kept(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 class Faulty:
     """An endpoint with a fault, before or after its answer has begun."""
 
@@ -186,9 +198,10 @@ class Faulty:
 
 
 @pytest.mark.parametrize(("begun", "ended"), [(False, "turned away: 500"), (True, "close")])
-async def test_a_fault_of_ours_is_logged_and_answered(
-    begun: bool, ended: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_fault_of_ours_is_logged_and_answered(begun: bool, ended: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, kept = logging.getLogger("uvicorn.error"), Kept()
+    monkeypatch.setattr(log, "handlers", [kept])  # whatever other tests have made of it
+    monkeypatch.setattr(log, "disabled", False)
     connection = Connection()
     call = line(connection, Faulty(begun=begun))
     call.task = asyncio.create_task(call.run())
@@ -196,4 +209,6 @@ async def test_a_fault_of_ours_is_logged_and_answered(
     await call.task
     assert connection.ended[0] == ended
     assert not connection.tasks
-    assert "a fault of ours" in caplog.text
+    (record,) = kept.records
+    assert record.exc_info is not None
+    assert "a fault of ours" in str(record.exc_info[1])

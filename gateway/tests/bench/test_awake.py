@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from bench.awake import awake
 
 
 def open_files() -> set[str]:
-    return {os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.exists()}
+    return {str(each.readlink()) for each in Path("/proc/self/fd").iterdir() if each.exists()}
 
 
 def test_the_wish_is_held_open_until_the_end(tmp_path: Path) -> None:
