@@ -196,7 +196,7 @@ class EdgeProtocol(HttpToolsProtocol):
                 self._deadline.cancel()
                 self._deadline = None
             return
-        if not self._phase_began:
+        if not self._phase_began:  # a phase that this read did not end began with it
             self._phase_began = self.loop.time()
         if self._phase == "head" and self._phase_bytes > self.limits.max_header_bytes:
             self.turn_away(_headers_too_large(self.limits.max_header_bytes))
@@ -210,8 +210,10 @@ class EdgeProtocol(HttpToolsProtocol):
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        if self._phase != "head":
-            self._enter("head")
+        if self._phase != "head":  # more than one in a read
+            self._phase = "head"
+            self._phase_bytes = 0
+            self._phase_began = 0.0
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""
@@ -232,7 +234,9 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.expect_100_continue = True
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
-        self._enter("body")
+        self._phase = "body"
+        self._phase_bytes = 0
+        self._phase_began = 0.0
         method = self.parser.get_method()
         path, _, query = self.url.partition(b"?")
         endpoint = self.hot.get((method, path))
@@ -255,8 +259,11 @@ class EdgeProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        self._enter("idle")
-        super().on_message_complete()
+        self._phase = "idle"
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     # What uvicorn and the lines call.
 
@@ -359,12 +366,6 @@ class EdgeProtocol(HttpToolsProtocol):
             super()._start_asgi_task(cycle, app)
 
     # Time.
-
-    def _enter(self, phase: str) -> None:
-        """`data_received` notes when a phase began, if that read did not end it."""
-        self._phase = phase
-        self._phase_bytes = 0
-        self._phase_began = 0.0
 
     def _watch_phase(self) -> None:
         limit_s = self.limits.header_timeout_s if self._phase == "head" else self.limits.body_timeout_s

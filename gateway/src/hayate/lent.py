@@ -157,14 +157,16 @@ class LentLine:
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer, in one write."""
-        await self._caught_up()
+        if self._protocol.flow.write_paused:
+            await self._caught_up()
         head = self._head(status, [*headers, (b"content-length", b"%d" % len(body))])
         self._write(b"%b%b%b" % (head, self._take_held(), body))
         self._complete()
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of a streamed answer; it leaves with the first piece, or with `flush`."""
-        await self._caught_up()
+        if self._protocol.flow.write_paused:
+            await self._caught_up()
         if self.framed:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
         self._held = self._take_held() + self._head(status, headers)
@@ -206,7 +208,7 @@ class LentLine:
 
     async def _caught_up(self) -> None:
         """A client that has not yet taken the answer before gets no other one: what waits for it is memory."""
-        if self._protocol.flow.write_paused and not self.disconnected:
+        if not self.disconnected:
             await self._protocol.flow.drain()
 
     def _head(self, status: int, headers: Headers) -> bytes:

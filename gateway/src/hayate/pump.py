@@ -180,7 +180,8 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
-        self._exchange.close_lane()
+        if self._lane is not None:
+            self._exchange.close_lane()
         if error is None:
             self._done.set_result(None)
         else:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -147,10 +147,14 @@ class Relay:
         self.now = time.monotonic
         self._budget = RetryBudget()
 
-    async def open(self, call: Call) -> Answer:
-        """The first phase. Raises GatewayError; after it, the caller must close the answer."""
+    def open(self, call: Call) -> Awaitable[Answer]:
+        """The first phase, to be awaited. Raises GatewayError; after it, the caller must close the answer."""
         self._budget.called(self.now())
         route = self.fleet.route(call.model)
+        return self._open_at(route[0], call) if len(route) == 1 else self._open_first(route, call)
+
+    async def _open_first(self, route: Sequence[Deployment], call: Call) -> Answer:
+        """At the first deployment of the route that takes the call."""
         for deployment in route:
             try:
                 return await self._open_at(deployment, call)

@@ -56,7 +56,7 @@ class Gateway:
         return f"{self._prefix}{self._count:08x}"
 
     def allowance(self, key: str, now: float) -> Allowance | None:
-        """Counts a request against its key's limit; None when there is none. Raises RateLimited."""
+        """Counts a request against its key's limit; None when there is none."""
         if self.requests_per_minute is None:
             return None
         limit = self.limits.get(key)

@@ -8,7 +8,7 @@ awaits: queue, connect, prefill or stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any, Protocol
 
@@ -72,8 +72,8 @@ class Line(Protocol):
     async def start(self, status: int, headers: Headers) -> None:
         """The head of a streamed answer; it may wait for the first piece, or for `flush`."""
 
-    async def end(self) -> None:
-        """The proper end of a streamed answer."""
+    def end(self) -> Awaitable[None]:
+        """The proper end of a streamed answer, to be awaited."""
 
     def hold(self) -> None:
         """What is written from now on may wait until `flush` or `end`."""
@@ -193,7 +193,8 @@ class Client:
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head of a streamed answer; SSE's unless `headers` says otherwise."""
-        await self.settled()
+        if self._starting is not None:
+            await self._starting
         if self.started:
             return
         self.started = True
@@ -205,9 +206,9 @@ class Client:
         if self._starting is not None:
             await self._starting
 
-    async def end_stream(self) -> None:
-        """The proper end of a streamed answer."""
-        await self._line.end()
+    def end_stream(self) -> Awaitable[None]:
+        """The proper end of a streamed answer, to be awaited."""
+        return self._line.end()
 
     def cut(self) -> None:
         """An improper end, for a body that has no way to say that it broke."""

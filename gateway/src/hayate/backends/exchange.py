@@ -299,7 +299,8 @@ class Connection(asyncio.Protocol):
             self._fail(broken_off())
 
     def _complete(self) -> None:
-        self.open_lane(None)
+        if self._lane is not None:
+            self.open_lane(None)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()

@@ -138,24 +138,32 @@ class OpenAIStream:
         """Passes what is plain up to the last plain event, reads what follows: finish, usage, the end."""
         last = whole.rfind(_PLAIN)
         if last < 0:
-            return b"".join([self._next(frame) for frame in sse.frames(whole)])
+            return self._read_each(whole)
         split = whole.find(b"\n\n", last) + 2
         plain = whole[:split]
         events = plain.count(b"\n\n")  # none when lines end with CRLF: then every event is read
         if not events or plain.count(_PLAIN) != events or _USAGE in plain:
             plain, events, split = b"", 0, 0
         self.usage.seen(events)
-        return b"".join([plain, *(self._next(frame) for frame in sse.frames(whole[split:]))])
+        return plain + self._read_each(whole[split:])
 
-    def _next(self, frame: bytes) -> bytes:
-        return b"" if self.failure or self.finished else self._frame(frame)
+    def _read_each(self, whole: bytes) -> bytes:
+        kept: list[bytes] = []
+        for frame in sse.frames(whole):
+            if self.failure or self.finished:
+                break
+            passed = self._frame(frame)
+            if passed:
+                kept.append(passed)
+        return b"".join(kept)
 
     def _frame(self, frame: bytes) -> bytes:
         data = sse.data_of(frame)
         if data is None:
             return frame
         if len(data) < _LONGEST_DONE_BYTES and data.strip() == b"[DONE]":
-            return self._done(frame)
+            self.finished = True
+            return frame
         try:
             event = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -197,10 +205,6 @@ class OpenAIStream:
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
         """A hook for engines whose chunks need mending; returns the event's bytes."""
-        return frame
-
-    def _done(self, frame: bytes) -> bytes:
-        self.finished = True
         return frame
 
 
