@@ -89,7 +89,7 @@ class Pump:
         self._last = 0.0
         self._paused_at = 0.0
         self._finished_at = 0.0
-        self._done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._done: asyncio.Future[None] = watch.ticker.loop.create_future()
         self.first_delta_at = 0.0
 
     async def run(self) -> None:

@@ -25,14 +25,14 @@ class Ticker:
     def __init__(self, tick_s: float = TICK_S) -> None:
         self.tick_s = tick_s
         self._members: set[Ticked] = set()
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, member: Ticked) -> None:
         """Looks at `member` from now on."""
         self._members.add(member)
         if self._timer is None:
-            self._timer = self._loop.call_later(self.tick_s, self._tick)
+            self._timer = self.loop.call_later(self.tick_s, self._tick)
 
     def discard(self, member: Ticked) -> None:
         """No longer."""
@@ -51,5 +51,5 @@ class Ticker:
                 member.tick(now)
             except Exception as error:  # noqa: BLE001  one stream's fault must not end the watch over all the others
                 self._members.discard(member)
-                self._loop.call_exception_handler({"message": "a look at a stream failed", "exception": error})
-        self._timer = self._loop.call_later(self.tick_s, self._tick) if self._members else None
+                self.loop.call_exception_handler({"message": "a look at a stream failed", "exception": error})
+        self._timer = self.loop.call_later(self.tick_s, self._tick) if self._members else None

@@ -26,16 +26,11 @@ DONE = b"data: [DONE]\n\n"
 
 
 class Socket(asyncio.Transport):
-    """A transport that keeps what is written, and hands what is read to whoever is its protocol."""
+    """A transport that keeps what is written."""
 
-    def __init__(self, protocol: asyncio.BaseProtocol) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.written = b""
-        self.set_protocol(protocol)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        assert isinstance(protocol, asyncio.Protocol)
-        self.read = protocol.data_received
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self.written += bytes(data)
@@ -91,8 +86,7 @@ class Body:
 async def relayed(reads: list[bytes]) -> Client:
     pool = ConnectionPool("http://127.0.0.1:1", connect_s=1)
     connection, client = Connection(pool), Client()
-    socket = Socket(connection)
-    connection.connection_made(socket)
+    connection.connection_made(Socket())
     exchange, head = connection.begin(b"")
     connection.data_received(HEAD)
     await head
@@ -101,7 +95,7 @@ async def relayed(reads: list[bytes]) -> Client:
     running = asyncio.create_task(pump.run())
     await asyncio.sleep(0)
     for read in reads:
-        socket.read(read)
+        connection.data_received(read)
     await asyncio.wait_for(running, 5)
     assert decoder.finished
     return client

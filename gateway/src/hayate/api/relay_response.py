@@ -170,7 +170,7 @@ class Client:
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request's body must have been read. Raises ClientGone."""
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._ticker.loop)
         self._line.watch(self)
 
     def __exit__(self, *_: object) -> None:
@@ -226,7 +226,7 @@ class Client:
         if self.started:
             self.write(sse.PING)
         elif self._starting is None:
-            self._starting = asyncio.get_running_loop().create_task(self._start_early())
+            self._starting = self._ticker.loop.create_task(self._start_early())
 
     # The sink.
 

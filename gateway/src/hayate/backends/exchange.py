@@ -11,6 +11,7 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Protocol
 
 from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
@@ -167,12 +168,12 @@ class Connection(asyncio.Protocol):
         "_between_chunks",
         "_exchange",
         "_head",
-        "_lane",
-        "_on_lane",
+        "_offered",
         "_paused",
         "_pool",
         "_reader",
         "_reused",
+        "_take",
         "_transport",
         "idle_since",
     )
@@ -186,8 +187,9 @@ class Connection(asyncio.Protocol):
         self._reused = False
         self._paused = False
         self._between_chunks = False
-        self._lane: _Overtaking | None = None
-        self._on_lane = False
+        self._offered: Lane | None = None
+        self._take: Callable[[bytes], None] | None = None
+        """The lane's way in, while the next bytes begin a chunk."""
         self.idle_since = 0.0
 
     @property
@@ -220,15 +222,10 @@ class Connection(asyncio.Protocol):
 
     def open_lane(self, lane: Lane | None) -> None:
         """Who gets what is read between two chunks; None closes the lane."""
-        self._lane = None if lane is None else _Overtaking(self, lane)
-        self._switch()
-
-    def _switch(self) -> None:
-        """While the next bytes begin a chunk and there is a lane, reads go straight there, without a step in between."""
-        on_lane = self._lane is not None and self._between_chunks
-        if on_lane != self._on_lane and self._transport is not None:
-            self._on_lane = on_lane
-            self._transport.set_protocol(self._lane if on_lane and self._lane is not None else self)
+        self._offered = lane
+        if lane is not None:
+            lane.otherwise = self._read
+        self._take = lane.take if lane is not None and self._between_chunks else None
 
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
@@ -246,6 +243,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer."""
+        if self._take is not None:
+            self._take(data)
+        else:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
         exchange = self._exchange
         if exchange is None:  # an answer nobody asked for
             self.abort()
@@ -260,8 +263,8 @@ class Connection(asyncio.Protocol):
         # mostly comes with the head.
         chunk = data if self._head is None else data[data.find(b"\r\n\r\n") + 4 :]
         self._between_chunks = len(body) > 0 and not reader.complete and chunk_size(chunk) == len(body)
-        if self._between_chunks != self._on_lane:
-            self._switch()
+        lane = self._offered
+        self._take = lane.take if lane is not None and self._between_chunks else None
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
@@ -299,7 +302,7 @@ class Connection(asyncio.Protocol):
             self._fail(broken_off())
 
     def _complete(self) -> None:
-        if self._lane is not None:
+        if self._offered is not None:
             self.open_lane(None)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
@@ -320,25 +323,6 @@ class Connection(asyncio.Protocol):
             head.set_exception(error)
         if exchange is not None:
             exchange._failed(error)
-
-
-class _Overtaking(asyncio.Protocol):
-    """Stands in for a connection while its reads go to a lane; everything else is the connection's."""
-
-    __slots__ = ("_connection", "data_received")
-
-    def __init__(self, connection: Connection, lane: Lane) -> None:
-        self._connection = connection
-        lane.otherwise = connection.data_received
-        self.data_received = lane.take  # type: ignore[assignment]  # the event loop asks for it once
-
-    def eof_received(self) -> bool:
-        """The engine has no more to say."""
-        return self._connection.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """It is closed."""
-        self._connection.connection_lost(exc)
 
 
 def gone_stale() -> StaleConnection:

@@ -108,7 +108,7 @@ class Lane:
 
     def _learns(self, chunk: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
-        size = chunk_size(chunk)
+        size = chunk_size(chunk) if chunk.endswith(b"\n\n\r\n") else 0
         if not size:
             return False
         event = chunk[-size - 2 : -2]
