@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
@@ -253,8 +253,3 @@ class LentLine:
         if not self.keep_alive:
             self._protocol.close()
         self._protocol.on_response_complete()
-
-
-def is_lent(cycle: Any) -> bool:
-    """Whether a cycle is one of ours."""
-    return type(cycle) is LentLine

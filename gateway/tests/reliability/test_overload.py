@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -257,3 +257,23 @@ async def test_an_engine_that_was_restarted_is_taken_back_when_it_answers() -> N
         await stage.engine.listen()
         await stage.gateway.ready(within_s=10)
         assert (await stage.post(PLAIN)).status == 200
+
+
+async def test_more_connections_than_allowed_are_turned_away_with_a_503() -> None:
+    """Whoever comes too much has mostly sent its request already: the answer must survive that."""
+    async with scene(server={"max_connections": 3}) as stage, AsyncExitStack() as held:
+        for _ in range(3):
+            await held.enter_async_context(stage.connect())
+        for _ in range(20):
+            async with stage.connect() as late:
+                await late.send(stage.request(PLAIN))
+                reply = await late.read_reply()
+                assert reply.status == 503
+                assert reply.json["error"]["code"] == "overloaded"
+                assert await late.read_raw() == b""
+        await held.aclose()
+
+        async def is_served() -> bool:
+            return (await stage.post(PLAIN)).status == 200
+
+        await eventually(is_served)

@@ -102,6 +102,15 @@ class Stage:
 
         await eventually(is_quiet, within_s, every_s=0.03)
 
+    async def healthy(self, within_s: float = 10.0) -> None:
+        """Until every replica is taken for healthy: between two asynchronous tests the engine answers no probes."""
+
+        async def is_healthy() -> bool:
+            found = re.findall(r"^hayate_replica_healthy\{.*\} ([01])", (await self.get("/metrics")).text, re.MULTILINE)
+            return len(found) > 0 and "0" not in found
+
+        await eventually(is_healthy, within_s, every_s=0.03)
+
     @asynccontextmanager
     async def between_tests(self) -> AsyncIterator[Stage]:
         """This stage for one test more: a well-behaved engine before it, no call left over after it."""
@@ -113,6 +122,7 @@ class Stage:
         engine.abandoned.clear()
         engine.abandoned_at_s.clear()
         engine.max_open = 0
+        await self.healthy()
         self.seen_calls = len(self.gateway.calls())
         yield self
         await self.quiet()
