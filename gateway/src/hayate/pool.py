@@ -293,7 +293,7 @@ class Prober:
         limit_s = self._fleet.probing.timeout_s
         try:
             async with asyncio.timeout(limit_s):
-                exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True)
+                exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True, keep=False)
                 try:
                     body = await exchange.read()
                 finally:

@@ -62,6 +62,18 @@ async def test_a_connection_is_used_again_and_again(engine: FakeEngine, pool: Co
     assert (engine.accepted, pool.open_connections) == (1, 1)
 
 
+async def test_a_connection_that_is_not_to_be_kept_is_closed_after_its_answer(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    """As probes ask: more of them than a connection idles would pile up."""
+    for _ in range(5):
+        with contextlib.closing(await pool.send(ASKED, first_byte_s=5, fresh=True, keep=False)) as exchange:
+            assert await exchange.read() == b'{"n": 1}'
+        assert pool.open_connections == 0
+    assert engine.accepted == 5
+    await eventually(lambda: engine.connections == 0)
+
+
 async def test_requests_at_the_same_time_have_a_connection_each(engine: FakeEngine, pool: ConnectionPool) -> None:
     engine.script = [0.1, *answer({})]
     await asyncio.gather(*(fetched(pool) for _ in range(5)))

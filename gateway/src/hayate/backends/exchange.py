@@ -168,6 +168,7 @@ class Connection(asyncio.Protocol):
         "_between_chunks",
         "_exchange",
         "_head",
+        "_keep",
         "_offered",
         "_paused",
         "_pool",
@@ -186,6 +187,7 @@ class Connection(asyncio.Protocol):
         self._head: asyncio.Future[None] | None = None
         self._reused = False
         self._paused = False
+        self._keep = True
         self._between_chunks = False
         self._offered: Lane | None = None
         self._take: Callable[[bytes], None] | None = None
@@ -197,11 +199,12 @@ class Connection(asyncio.Protocol):
         """Whether a request may be written to it."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def begin(self, request: bytes) -> tuple[Exchange, asyncio.Future[None]]:
-        """Writes the request; the future is done when the answer's head is there."""
+    def begin(self, request: bytes, *, keep: bool = True) -> tuple[Exchange, asyncio.Future[None]]:
+        """Writes the request; the future is done when the answer's head is there. `keep`: there may be another one after it."""
         if self._transport is None:  # lost since it was chosen
             raise gone_stale() if self._reused else broken_off()
         self._reader.begin()
+        self._keep = keep
         self._between_chunks = False
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
@@ -307,7 +310,7 @@ class Connection(asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()
-            if self._reader.keep_alive and not self._paused:
+            if self._keep and self._reader.keep_alive and not self._paused:
                 self._reused = True
                 self._pool.take_back(self)
             else:

@@ -58,10 +58,13 @@ class ConnectionPool:
         """How many connections there are, idle and busy."""
         return len(self._idle) + len(self._busy)
 
-    async def send(self, request: UpstreamRequest, *, first_byte_s: float, fresh: bool = False) -> Exchange:
+    async def send(
+        self, request: UpstreamRequest, *, first_byte_s: float, fresh: bool = False, keep: bool = True
+    ) -> Exchange:
         """Sends `request` and waits for the answer's head. Raises UpstreamError.
 
-        `fresh` asks for a new connection: the way to repeat a request that met a stale one.
+        `fresh` asks for a new connection: the way to repeat a request that met a stale one. One that is not to be kept is closed
+        after the answer.
         """
         raw = render_request(
             request.method,
@@ -71,7 +74,7 @@ class ConnectionPool:
             request.body,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
-        exchange, head = connection.begin(raw)
+        exchange, head = connection.begin(raw, keep=keep)
         self._busy.add(connection)
         self._heads.add(head, first_byte_s, lambda: _late(first_byte_s))
         try:
