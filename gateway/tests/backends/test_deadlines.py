@@ -106,10 +106,3 @@ async def test_a_shorter_limit_is_kept_beside_a_longer_one(loop: Loop) -> None:
     assert not long.done()
     loop.run_to(300.0)
     assert isinstance(long.exception(), TimeoutError)
-
-
-async def test_after_the_close_no_timer_is_left(loop: Loop) -> None:
-    limits = deadlines(loop)
-    limits.add(waiting(), 1.0, late)
-    limits.close()
-    assert not loop.timers

@@ -33,11 +33,6 @@ class Deadlines:
         """Its time does not matter any more."""
         self._due.pop(future, None)
 
-    def close(self) -> None:
-        """No more timer; what still waits has no limit any more."""
-        self._due.clear()
-        self._set(math.inf)
-
     def _set(self, at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
