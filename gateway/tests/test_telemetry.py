@@ -12,7 +12,7 @@ import pytest
 
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.pool import DeploymentSpec, Fleet
-from hayate.telemetry import CallRecord, Telemetry, notice
+from hayate.telemetry import LATE_S, MAX_TOGETHER, CallRecord, Telemetry, notice
 from hayate.wire.usage import Usage
 
 pytestmark = pytest.mark.anyio
@@ -127,16 +127,38 @@ async def test_live_counters_are_read_when_asked_for() -> None:
         assert line in metrics.splitlines()
 
 
-async def test_the_lines_of_one_turn_leave_in_one_write() -> None:
-    log, due = Writes(), list[Callable[[], None]]()
-    telemetry = Telemetry(fleet(), log=log, later=due.append)
+async def test_calls_that_end_within_a_while_are_written_together() -> None:
+    log, due = Writes(), list[tuple[float, Callable[[], None]]]()
+    telemetry = Telemetry(fleet(), log=log, later=lambda after_s, flush: due.append((after_s, flush)))
     for _ in range(3):
         telemetry.finish(record(), 102.0)
-    assert (len(due), log.writes) == (1, [])
-    due.pop()()
+    assert ([after_s for after_s, _ in due], log.writes) == ([LATE_S], [])
+    due.pop()[1]()
     assert [each.count(b"\n") for each in log.writes] == [3]
     telemetry.finish(record(), 102.0)
     assert len(due) == 1
+
+
+async def test_many_calls_do_not_wait_and_set_no_second_timer() -> None:
+    log, due = Writes(), list[Callable[[], None]]()
+    telemetry = Telemetry(fleet(), log=log, later=lambda _, flush: due.append(flush))
+    for _ in range(2 * MAX_TOGETHER + 1):
+        telemetry.finish(record(), 102.0)
+    assert [each.count(b"\n") for each in log.writes] == [MAX_TOGETHER, MAX_TOGETHER]
+    assert len(due) == 1
+    due.pop()()
+    assert [each.count(b"\n") for each in log.writes] == [MAX_TOGETHER, MAX_TOGETHER, 1]
+
+
+async def test_a_call_that_waits_is_counted_before_anybody_reads_the_metrics_and_keeps_its_own_time() -> None:
+    log, clock = Writes(), iter([1_790_000_000.5, 1_790_000_001.5])
+    telemetry = Telemetry(fleet(), log=log, wall_clock=lambda: next(clock), later=lambda *_: None)
+    telemetry.finish(record(), 102.0)
+    telemetry.finish(record(), 103.0)
+    assert 'hayate_calls_total{deployment="qwen",endpoint="chat",status="200"} 2.0' in telemetry.expose().decode()
+    [lines] = [each.splitlines() for each in log.writes]
+    assert [json.loads(each)["time"] for each in lines] == [1_790_000_000.5, 1_790_000_001.5]
+    assert [json.loads(each)["total_ms"] for each in lines] == [2000.0, 3000.0]
 
 
 class Writes(io.BytesIO):

@@ -60,7 +60,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         key, admin_key = ensure_key(config.data)[0], ensure_key(config.data, place=ADMIN)[0]
         fleet = Fleet(deployments, config.aliases, probing(config))
         ticker = Ticker(min(TICK_S, config.server.heartbeat_s / 4))
-        telemetry = Telemetry(fleet, later=asyncio.get_running_loop().call_soon)
+        telemetry = Telemetry(fleet, later=asyncio.get_running_loop().call_later)
         gateway = Gateway(Relay(fleet, ticker), Authenticator(key), Authenticator(admin_key), telemetry, ticker)
         configure(gateway, config)
         reloader = Reloader(fleet, gateway, config, load)

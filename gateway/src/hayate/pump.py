@@ -18,7 +18,7 @@ from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
 from hayate.pool import Timeouts
 from hayate.ticker import Ticker
-from hayate.wire.lane import Lane, Reader
+from hayate.wire.lane import Reader
 
 LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
@@ -66,7 +66,6 @@ class Pump:
         "_done",
         "_exchange",
         "_finished_at",
-        "_lane",
         "_last",
         "_paused_at",
         "_progress_seen",
@@ -83,7 +82,6 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self._write = sink.writer()
-        self._lane = _lane(decoder, sink)
         self._reads = 0
         self._progress_seen = 0
         self._last = 0.0
@@ -96,8 +94,9 @@ class Pump:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
         self._watch.ticker.add(self)
-        if self._lane is not None:
-            self._exchange.open_lane(self._lane)
+        raw_write = self._sink.raw_writer()
+        if raw_write is not None and hasattr(self._decoder, "is_plain"):
+            self._exchange.open_lane(cast("Reader", self._decoder), raw_write)
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -107,13 +106,12 @@ class Pump:
         finally:
             self._sink.attach(None)
             self._watch.ticker.discard(self)
-            if self._lane is not None:
-                self._decoder.usage.seen(self._lane.passed)
+            self._decoder.usage.seen(self._exchange.passed)
 
     @property
     def passed(self) -> int:
         """How many events took the short way, past `Sink.writer`."""
-        return 0 if self._lane is None else self._lane.passed
+        return self._exchange.passed
 
     def close_lane(self) -> None:
         """The client's connection is gone: nothing may be written to it, from this very moment."""
@@ -180,8 +178,7 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
-        if self._lane is not None:
-            self._exchange.close_lane()
+        self._exchange.close_lane()
         if error is None:
             self._done.set_result(None)
         else:
@@ -209,12 +206,6 @@ class Pump:
             self._finish(_silent("silence_s", limits.silence_s))
         if limits.total_s is not None and now - watch.started > limits.total_s:
             self._finish(_over(limits.total_s))
-
-
-def _lane(decoder: StreamDecoder, sink: Sink) -> Lane | None:
-    """The short way for plain text, where the decoder passes events through and the client's framing is the engine's."""
-    write = sink.raw_writer()
-    return Lane(cast("Reader", decoder), write) if write is not None and hasattr(decoder, "is_plain") else None
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hayate.wire.lane import Lane, shape_of
+from hayate.wire.lane import Lane, Reader, shape_of
 from hayate.wire.openai_stream import OpenAIStream
 
 BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
@@ -32,24 +32,35 @@ class Everything:
         return True
 
 
-def takes(lane: Lane, read: bytes) -> bool:
-    """Whether the lane deals with it; what it leaves over must be what it was offered."""
-    left: list[bytes] = []
-    lane.otherwise = left.append
-    lane.take(read)
-    assert left in ([], [read])
-    return not left
+class Taking(Lane):
+    """A lane at a chunk's beginning, and what it leaves over."""
+
+    def __init__(self, decoder: Reader) -> None:
+        super().__init__()
+        self.left: list[bytes] = []
+        self.written: list[bytes] = []
+        self._begins_chunk(at_chunk=True)
+        self.open_lane(decoder, self.written.append)
+
+    def _read(self, data: bytes) -> None:
+        self.left.append(data)
+
+    def takes(self, data: bytes) -> bool:
+        """Whether the lane deals with it; what it leaves over must be what it was offered."""
+        self.left.clear()
+        self.data_received(data)
+        assert self.left in ([], [data])
+        return not self.left
 
 
-def lane() -> tuple[Lane, list[bytes]]:
+def lane() -> Taking:
     """A lane that has seen the shape, whose decoder lets nothing else pass."""
-    written: list[bytes] = []
-    made = Lane(Everything(), written.append)
-    assert takes(made, chunk(BEFORE + b"first" + AFTER))
-    made._reader = Nothing()
-    written.clear()
+    made = Taking(Everything())
+    assert made.takes(chunk(BEFORE + b"first" + AFTER))
+    made._decoder = Nothing()
+    made.written.clear()
     made.passed = 0
-    return made, written
+    return made
 
 
 @given(st.text().map(lambda text: json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")))
@@ -57,12 +68,12 @@ def lane() -> tuple[Lane, list[bytes]]:
 @example(b"\\\\")
 @example(b"x" * 3000)
 def test_a_chunk_of_the_shape_passes_unless_its_text_holds_a_quote_or_is_long(text: bytes) -> None:
-    taker, written = lane()
+    taker = lane()
     whole = chunk(BEFORE + text + AFTER)
     passes = b'"' not in text and len(whole) < 2048
-    assert takes(taker, whole) is passes
-    assert written == ([whole] if passes else [])
-    assert taker.passed == len(written)
+    assert taker.takes(whole) is passes
+    assert taker.written == ([whole] if passes else [])
+    assert taker.passed == len(taker.written)
 
 
 @given(st.data())
@@ -78,9 +89,9 @@ def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> No
             del whole[at]
         case _:
             whole.insert(at, data.draw(st.integers(0, 255)))
-    taker, written = lane()
-    assert not takes(taker, bytes(whole))
-    assert not written
+    taker = lane()
+    assert not taker.takes(bytes(whole))
+    assert not taker.written
 
 
 @pytest.mark.parametrize(
@@ -100,24 +111,38 @@ def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> No
     ],
 )
 def test_odd_reads_do_not_pass(odd: bytes) -> None:
-    taker, written = lane()
-    assert not takes(taker, odd)
-    assert not written
+    taker = lane()
+    assert not taker.takes(odd)
+    assert not taker.written
+
+
+def test_nothing_passes_inside_a_chunk_or_once_the_lane_is_closed() -> None:
+    taker = lane()
+    whole = chunk(BEFORE + b"a" + AFTER)
+    taker._begins_chunk(at_chunk=False)
+    assert not taker.takes(whole)
+    taker._begins_chunk(at_chunk=True)
+    assert taker.takes(whole)
+    taker.close_lane()
+    assert not taker.takes(whole)
+    taker._begins_chunk(at_chunk=True)
+    assert not taker.takes(whole)
+    assert taker.written == [whole]
+    assert taker.passed == 1
 
 
 def test_nothing_passes_that_the_decoder_does_not_find_plain() -> None:
-    written: list[bytes] = []
-    made = Lane(Nothing(), written.append)
+    taker = Taking(Nothing())
     for read in (chunk(BEFORE + b"a" + AFTER), b"", chunk(b"\n\n"), chunk(BEFORE)):
-        assert not takes(made, read)
-    assert not written
+        assert not taker.takes(read)
+    assert not taker.written
 
 
 @pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content"])
 def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     shape = shape_of(b'data: {"a":{"%b":"hi"},"b":"c"}\n\n' % key.encode())
     assert shape is not None
-    assert (shape.before, shape.after) == (b'data: {"a":{"%b":"' % key.encode(), b'"},"b":"c"}\n\n\r\n')
+    assert shape == (b'data: {"a":{"%b":"' % key.encode(), b'"},"b":"c"}\n\n')
 
 
 @pytest.mark.parametrize(
@@ -137,7 +162,7 @@ def test_a_text_that_can_not_be_told_apart_has_no_shape(event: bytes) -> None:
 def test_an_empty_text_beside_the_real_one_is_not_taken_for_it() -> None:
     shape = shape_of(b'data: {"delta":{"content":"","reasoning":"hm"}}\n\n')
     assert shape is not None
-    assert shape.before.endswith(b'"reasoning":"')
+    assert shape[0].endswith(b'"reasoning":"')
 
 
 def event(text: str, reason: str | None = None) -> bytes:

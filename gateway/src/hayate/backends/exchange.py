@@ -16,7 +16,7 @@ from typing import Protocol
 
 from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
 from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
-from hayate.wire.lane import Lane
+from hayate.wire.lane import Lane, Reader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 EARLY_BYTES = 64 * 1024
@@ -51,13 +51,14 @@ class Receiver(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_early", "_failure", "_receiver", "headers", "status", "whole")
+    __slots__ = ("_connection", "_early", "_failure", "_passed", "_receiver", "headers", "status", "whole")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Connection | None = connection
         self._receiver: Receiver | None = None
         self._early: list[bytes] = []
         self._failure: GatewayError | None = None
+        self._passed = 0
         self.status = 0
         self.headers: Headers = []
         self.whole = False
@@ -87,15 +88,20 @@ class Exchange:
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
 
-    def open_lane(self, lane: Lane) -> None:
-        """What is read between two chunks goes to `lane`, framing and all; what it leaves over is read here."""
+    def open_lane(self, reader: Reader, write: Callable[[bytes], None]) -> None:
+        """From now on chunks that `reader` finds plain go to `write`, framing and all (`wire.lane`); the rest is read here."""
         if self._connection is not None:
-            self._connection.open_lane(lane)
+            self._connection.open_lane(reader, write)
 
     def close_lane(self) -> None:
         """From now on everything is read."""
         if self._connection is not None:
-            self._connection.open_lane(None)
+            self._connection.close_lane()
+
+    @property
+    def passed(self) -> int:
+        """How many events went through the lane."""
+        return self._passed if self._connection is None else self._connection.passed
 
     async def read(self) -> bytes:
         """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
@@ -116,19 +122,25 @@ class Exchange:
     def close(self) -> None:
         """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
         self._receiver = None
-        connection, self._connection = self._connection, None
+        connection = self._detach()
         if connection is not None:
             connection.abort()
 
     # What the connection calls.
 
+    def _detach(self) -> Connection | None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._passed = connection.passed
+        return connection
+
     def _ended(self) -> None:
-        self._connection = None
+        self._detach()
         if self._receiver is not None:
             self._receiver.body_ended()
 
     def _failed(self, error: GatewayError) -> None:
-        self._connection = None
+        self._detach()
         self._failure = error
         if self._receiver is not None:
             self._receiver.body_failed(error)
@@ -161,25 +173,23 @@ class _WholeBody:
             self.future.set_exception(error)
 
 
-class Connection(asyncio.Protocol):
+class Connection(Lane, asyncio.Protocol):
     """One connection, one exchange at a time."""
 
     __slots__ = (
-        "_between_chunks",
         "_exchange",
         "_head",
         "_keep",
-        "_offered",
         "_paused",
         "_pool",
         "_reader",
         "_reused",
-        "_take",
         "_transport",
         "idle_since",
     )
 
     def __init__(self, pool: Keeper) -> None:
+        super().__init__()
         self._pool = pool
         self._reader = ResponseReader()
         self._transport: asyncio.Transport | None = None
@@ -188,10 +198,6 @@ class Connection(asyncio.Protocol):
         self._reused = False
         self._paused = False
         self._keep = True
-        self._between_chunks = False
-        self._offered: Lane | None = None
-        self._take: Callable[[bytes], None] | None = None
-        """The lane's way in, while the next bytes begin a chunk."""
         self.idle_since = 0.0
 
     @property
@@ -205,7 +211,8 @@ class Connection(asyncio.Protocol):
             raise gone_stale() if self._reused else broken_off()
         self._reader.begin()
         self._keep = keep
-        self._between_chunks = False
+        self.passed = 0
+        self._begins_chunk(at_chunk=False)
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)
@@ -223,17 +230,10 @@ class Connection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def open_lane(self, lane: Lane | None) -> None:
-        """Who gets what is read between two chunks; None closes the lane."""
-        self._offered = lane
-        if lane is not None:
-            lane.otherwise = self._read
-        self._take = lane.take if lane is not None and self._between_chunks else None
-
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
         self._exchange = None
-        self.open_lane(None)
+        self.close_lane()
         self._pool.forget(self)
         if self._transport is not None:
             self._transport.abort()
@@ -244,14 +244,8 @@ class Connection(asyncio.Protocol):
         """It is open."""
         self._transport = transport  # type: ignore[assignment]
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of an answer."""
-        if self._take is not None:
-            self._take(data)
-        else:
-            self._read(data)
-
     def _read(self, data: bytes) -> None:
+        """Bytes of an answer that did not pass through the lane."""
         exchange = self._exchange
         if exchange is None:  # an answer nobody asked for
             self.abort()
@@ -265,9 +259,7 @@ class Connection(asyncio.Protocol):
         # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again. The first chunk
         # mostly comes with the head.
         chunk = data if self._head is None else data[data.find(b"\r\n\r\n") + 4 :]
-        self._between_chunks = len(body) > 0 and not reader.complete and chunk_size(chunk) == len(body)
-        lane = self._offered
-        self._take = lane.take if lane is not None and self._between_chunks else None
+        self._begins_chunk(at_chunk=len(body) > 0 and not reader.complete and chunk_size(chunk) == len(body))
         if self._head is not None and reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             head, self._head = self._head, None
@@ -305,8 +297,7 @@ class Connection(asyncio.Protocol):
             self._fail(broken_off())
 
     def _complete(self) -> None:
-        if self._offered is not None:
-            self.open_lane(None)
+        self.close_lane()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()
@@ -317,7 +308,7 @@ class Connection(asyncio.Protocol):
                 self.abort()
 
     def _fail(self, error: GatewayError) -> None:
-        self.open_lane(None)
+        self.close_lane()
         exchange, self._exchange = self._exchange, None
         head, self._head = self._head, None
         if self._transport is not None:

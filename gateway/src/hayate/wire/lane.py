@@ -1,6 +1,6 @@
 """The short way for plain text: an HTTP chunk that holds one event which differs from the last in nothing but its text.
 
-Most of a stream is such events. What stands before and after the text is remembered (`Shape`), so the next chunk is known by
+Most of a stream is such events. What stands before and after the text, the shape, is remembered, so the next chunk is known by
 two comparisons and a search through the text alone, and goes to the client as it is, framing and all, unparsed. Whatever does
 not fit, down to a single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 """
@@ -15,6 +15,8 @@ from hayate.wire.http1 import chunk_size
 _TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"')
 _MAX_CHUNK_BYTES: Final = 2048
 _NO_CHUNK: Final = b"no chunk is this long"
+_NOWHERE: Final = -1
+"""So many bytes after the text put the text's end behind the chunk's."""
 
 
 def _size_line(length: int) -> bytes:
@@ -29,27 +31,12 @@ def _size_line(length: int) -> bytes:
 _SIZE_LINES: Final = tuple(_size_line(length) for length in range(_MAX_CHUNK_BYTES))
 
 
-class Shape:
-    """What stands before and after the text of a plain event, the line end of the chunk included."""
-
-    __slots__ = ("after", "after_bytes", "before", "before_bytes")
-
-    def __init__(self, before: bytes, after: bytes) -> None:
-        self.before = before
-        self.before_bytes = len(before)
-        self.after = after + b"\r\n"
-        self.after_bytes = len(self.after)
-
-
-_UNKNOWN: Final = Shape(_NO_CHUNK, _NO_CHUNK)
-
-
 def _nowhere(_: bytes) -> None:
     raise RuntimeError("a lane that nobody has opened")
 
 
-def shape_of(event: bytes) -> Shape | None:
-    """The shape of one plain event, or None when its text can't be told apart.
+def shape_of(event: bytes) -> tuple[bytes, bytes] | None:
+    """What stands before and after the text of one plain event, or None when the text can't be told apart.
 
     A key with its colon and opening quote can't stand inside a JSON string, where quotes are escaped: what follows it is
     text, up to the next quote that is not escaped.
@@ -61,7 +48,7 @@ def shape_of(event: bytes) -> Shape | None:
         start = at + len(key)
         end = event.find(b'"', start)
         if end > start and event[end - 1] != 0x5C:  # a backslash: the quote belongs to the text
-            return Shape(event[:start], event[end:])
+            return event[:start], event[end:]
     return None
 
 
@@ -73,46 +60,86 @@ class Reader(Protocol):
 
 
 class Lane:
-    """Passes on plain events, each in a chunk of its own. One per stream."""
+    """A connection's short way, for the connection to inherit: one call and one object per event, whose cost is in reaching them.
 
-    __slots__ = ("_reader", "_shape", "_write", "otherwise", "passed")
+    It is open from `open_lane` to `close_lane`, and only while the next bytes begin a chunk (`_begins_chunk`).
+    """
 
-    def __init__(self, reader: Reader, write: Callable[[bytes], None]) -> None:
-        self._reader = reader
-        self._shape = _UNKNOWN
-        self._write = write
-        self.otherwise: Callable[[bytes], None] = _nowhere
-        """Who takes what does not pass: set by whoever offers the reads."""
+    __slots__ = (
+        "_after",
+        "_after_bytes",
+        "_at_chunk",
+        "_before",
+        "_before_bytes",
+        "_decoder",
+        "_offered",
+        "_write",
+        "passed",
+    )
+
+    def __init__(self) -> None:
         self.passed = 0
         """How many events went this way."""
+        self._at_chunk = False
+        self._offered: Reader | None
+        self._decoder: Reader | None
+        self._write: Callable[[bytes], None]
+        self._before: bytes
+        self._after: bytes
+        self.close_lane()
 
-    def take(self, chunk: bytes) -> None:
-        """Sends `chunk` on if it is exactly one whole chunk with one plain event, else leaves it to `otherwise`.
+    def open_lane(self, decoder: Reader, write: Callable[[bytes], None]) -> None:
+        """From now on events that `decoder` finds plain go to `write`, framing and all."""
+        self._offered = decoder
+        self._write = write
+        self._begins_chunk(at_chunk=self._at_chunk)
 
-        To be offered what is read between two chunks only.
-        """
-        shape = self._shape
-        length = len(chunk)
+    def close_lane(self) -> None:
+        """From now on everything is read."""
+        self._offered = self._decoder = None
+        self._write = _nowhere
+        self._before = self._after = b""
+        self._before_bytes = 0
+        self._after_bytes = _NOWHERE
+
+    def data_received(self, data: bytes) -> None:
+        """Sends `data` on if it is exactly one whole chunk with one plain event, else has it read."""
+        length = len(data)
         size_line = _SIZE_LINES[length] if length < _MAX_CHUNK_BYTES else _NO_CHUNK
         head_bytes = len(size_line)
         if (
-            chunk.find(b'"', head_bytes + shape.before_bytes) == length - shape.after_bytes
-            and chunk.endswith(shape.after)
-            and chunk.startswith(shape.before, head_bytes)
-            and chunk.startswith(size_line)
-        ) or self._learns(chunk):
+            data.find(b'"', head_bytes + self._before_bytes) == length - self._after_bytes
+            and data.endswith(self._after)
+            and data.startswith(self._before, head_bytes)
+            and data.startswith(size_line)
+        ) or (self._decoder is not None and self._learns(data)):
             self.passed += 1
-            self._write(chunk)
+            self._write(data)
         else:
-            self.otherwise(chunk)
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Takes what does not pass."""
+        raise NotImplementedError
+
+    def _begins_chunk(self, *, at_chunk: bool) -> None:
+        """Whether the next bytes begin a chunk: to be told after each read that did not pass."""
+        self._at_chunk = at_chunk
+        self._decoder = self._offered if at_chunk else None
+        self._after_bytes = len(self._after) if self._decoder is not None and self._after else _NOWHERE
 
     def _learns(self, chunk: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
         size = chunk_size(chunk) if chunk.endswith(b"\n\n\r\n") else 0
-        if not size:
+        if not size or self._decoder is None:
             return False
         event = chunk[-size - 2 : -2]
-        if not self._reader.is_plain(event):
+        if not self._decoder.is_plain(event):
             return False
-        self._shape = shape_of(event) or self._shape
+        shape = shape_of(event)
+        if shape is not None:
+            self._before, after = shape
+            self._before_bytes = len(self._before)
+            self._after = after + b"\r\n"
+            self._after_bytes = len(self._after)
         return True
