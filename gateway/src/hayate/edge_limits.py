@@ -166,12 +166,10 @@ class LimitedProtocol(HttpToolsProtocol):
             if size > self.limits.max_header_bytes:
                 self.turn_away(_headers_too_large(self.limits.max_header_bytes))
                 raise ValueError("header block too large")  # stops the parser; data_received reports nothing more
-        hosts = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"expect" and value.lower() == b"100-continue":
-                self.expect_100_continue = True
+        names = [name for name, _ in self.headers]
+        if b"expect" in names:
+            self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in self.headers]
+        hosts = names.count(b"host")
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
         self._phase = "body"

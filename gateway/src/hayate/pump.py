@@ -96,7 +96,7 @@ class Pump:
         self._watch.ticker.add(self)
         raw_write = self._sink.raw_writer()
         if raw_write is not None and hasattr(self._decoder, "is_plain"):
-            self._exchange.open_lane(cast("Reader", self._decoder), raw_write)
+            self._exchange.open_lane(self, raw_write)
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -118,6 +118,14 @@ class Pump:
         self._exchange.close_lane()
 
     # What the exchange calls.
+
+    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
+        """What the decoder says; the lane asks where an event differs from the one before, and takes the first text too."""
+        if not cast("Reader", self._decoder).is_plain(event, has_text=has_text):
+            return False
+        if not self.first_delta_at:
+            self.first_delta_at = monotonic()
+        return True
 
     def body_received(self, data: bytes) -> None:
         """Bytes of the engine's answer."""

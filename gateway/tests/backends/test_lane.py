@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 
 import httptools
@@ -48,6 +49,8 @@ class Client:
     def __init__(self) -> None:
         self.sent = b""
         self.framed = 0
+        self.deltas = 0
+        self.first_at = 0.0
 
     def writer(self):  # type: ignore[no-untyped-def]
         return lambda data: self._add(b"%x\r\n%b\r\n" % (len(data), data))
@@ -83,12 +86,13 @@ class Body:
         self.data += data
 
 
-async def relayed(reads: list[bytes]) -> Client:
+async def relayed(reads: list[bytes], head_reads: Sequence[bytes] = (HEAD,)) -> Client:
     pool = ConnectionPool("http://127.0.0.1:1", connect_s=1)
     connection, client = Connection(pool), Client()
     connection.connection_made(Socket())
     exchange, head = connection.begin(b"")
-    connection.data_received(HEAD)
+    for read in head_reads:
+        connection.data_received(read)
     await head
     decoder = OpenAIStream(keep_usage=False)
     pump = Pump(exchange, decoder, client, Watch(Ticker(), Timeouts(), 60, 0.0))
@@ -98,6 +102,8 @@ async def relayed(reads: list[bytes]) -> Client:
         connection.data_received(read)
     await asyncio.wait_for(running, 5)
     assert decoder.finished
+    client.deltas = decoder.usage.completion_tokens
+    client.first_at = pump.first_delta_at
     return client
 
 
@@ -126,8 +132,35 @@ async def _one_read_a_chunk() -> Client:
     return await relayed([*map(chunk, events), b"0\r\n\r\n"])
 
 
-def test_plain_chunks_go_the_short_way() -> None:
-    assert asyncio.run(_one_read_a_chunk()).framed == 10
+def test_plain_chunks_go_the_short_way_the_first_text_included() -> None:
+    client = asyncio.run(_one_read_a_chunk())
+
+    assert (client.framed, client.deltas) == (11, 11)
+    assert client.first_at
+
+
+@pytest.mark.parametrize("cut", range(len(HEAD) - 5, len(HEAD)))
+@pytest.mark.parametrize("more", range(7))
+def test_a_chunk_begins_after_the_head_wherever_its_last_read_begins_and_ends(cut: int, more: int) -> None:
+    first, rest = chunk(FIRST), [*(chunk(PLAIN.format(n).encode()) for n in range(3)), chunk(LAST), chunk(DONE)]
+
+    client = asyncio.run(
+        relayed([first[more:], *rest, b"0\r\n\r\n"], head_reads=(HEAD[:cut], HEAD[cut:] + first[:more]))
+    )
+
+    assert Body(client.sent).data == FIRST + b"".join(PLAIN.format(n).encode() for n in range(3)) + LAST + DONE
+    assert client.deltas == 4
+
+
+def test_no_chunk_begins_after_the_head_of_an_answer_without_chunks() -> None:
+    """What looks like one is text."""
+    events = chunk(FIRST) + LAST + DONE
+    head = HEAD.replace(b"transfer-encoding: chunked", b"content-length: %d" % len(events))
+
+    client = asyncio.run(relayed([chunk(FIRST), LAST, DONE], head_reads=(head,)))
+
+    assert client.framed == 0
+    assert Body(client.sent).data == events
 
 
 def test_a_chunk_shaped_piece_after_a_size_line_is_not_taken_for_one() -> None:
@@ -144,7 +177,7 @@ def test_a_chunk_shaped_piece_after_a_size_line_is_not_taken_for_one() -> None:
 
     client = asyncio.run(relayed([*wire, chunk(LAST), chunk(DONE), b"0\r\n\r\n"]))
 
-    assert client.framed == 1
+    assert client.framed == 2
     assert Body(client.sent).data == FIRST + PLAIN.format("a").encode() + outer + LAST + DONE
 
 

@@ -22,13 +22,13 @@ def chunk(body: bytes) -> bytes:
 class Nothing:
     """A decoder to which no event is plain."""
 
-    def is_plain(self, event: bytes) -> bool:
+    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
         assert b"\r\n" not in event
         return False
 
 
 class Everything:
-    def is_plain(self, event: bytes) -> bool:
+    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
         return True
 
 
@@ -116,6 +116,15 @@ def test_odd_reads_do_not_pass(odd: bytes) -> None:
     assert not taker.written
 
 
+@pytest.mark.parametrize("end", [b"\n\n\r", b"\n\n", b"\n\nXX", b"\n\r\n\r\n", b"\n\n\r\n\r\n"])
+def test_an_event_of_another_shape_must_be_a_whole_chunk_too(end: bytes) -> None:
+    whole = chunk(BEFORE + b"a" + AFTER)
+    taker = Taking(Everything())
+    assert not taker.takes(whole.removesuffix(b"\n\n\r\n") + end)
+    assert not taker.takes(b"1" + whole)
+    assert taker.takes(whole)
+
+
 def test_nothing_passes_inside_a_chunk_or_once_the_lane_is_closed() -> None:
     taker = lane()
     whole = chunk(BEFORE + b"a" + AFTER)
@@ -170,13 +179,20 @@ def event(text: str, reason: str | None = None) -> bytes:
     return b"data: " + json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
 
 
+def finds_plain(stream: OpenAIStream, event: bytes) -> bool:
+    return stream.is_plain(event, has_text=shape_of(event) is not None)
+
+
 def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
     stream = OpenAIStream(keep_usage=False)
     plain = event("text")
-    assert not stream.is_plain(plain), "the first event is read"
-    stream.feed(plain)
-    assert stream.is_plain(plain)
-    assert stream.is_plain(event('a "quote" and "finish_reason":null'))
+    for unready in (event(""), event('a "quote"'), plain.replace(b'"delta"', b'"error":{},"delta"')):
+        assert not finds_plain(stream, unready), "until the first text has come, only that may pass"
+    assert not stream.spoke
+    assert finds_plain(stream, plain)
+    assert stream.spoke
+    assert finds_plain(stream, event(""))
+    assert finds_plain(stream, event('a "quote" and "finish_reason":null'))
     for other in (
         event("", "stop"),
         plain + plain,
@@ -187,13 +203,13 @@ def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
         b'data: {"finish_reason":null,"usage":{}}\n\n',
         plain.replace(b"\n\n", b"\r\n\r\n"),
     ):
-        assert not stream.is_plain(other), other
+        assert not finds_plain(stream, other), other
     stream.feed(plain[:10])
-    assert not stream.is_plain(plain), "the end of an event that has begun"
+    assert not finds_plain(stream, plain), "the end of an event that has begun"
 
 
 def test_several_choices_have_no_short_way() -> None:
     stream = OpenAIStream(keep_usage=False, choices=2)
     for text in "abc":
         stream.feed(event(text))
-    assert not stream.is_plain(event("d"))
+    assert not finds_plain(stream, event("d"))

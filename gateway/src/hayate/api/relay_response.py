@@ -149,14 +149,14 @@ class Client:
 
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises BodyTooLarge, before reading when its length is declared; ClientGone."""
-        declared = self.header(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
         whole = self._line.arrived()
         if whole is not None:
             if len(whole) > limit:
                 raise _too_large(limit)
             return whole
+        declared = self.header(b"content-length")
+        if declared is not None and declared.isdigit() and int(declared) > limit:
+            raise _too_large(limit)
         parts: list[bytes] = []
         size = 0
         while True:

@@ -256,15 +256,19 @@ class Connection(Lane, asyncio.Protocol):
         except UpstreamBroke as error:
             self._fail(error)
             return
-        # Only between two chunks can the reader have taken `data` for one; then it is between two chunks again. The first chunk
-        # mostly comes with the head.
-        chunk = data if self._head is None else data[data.find(b"\r\n\r\n") + 4 :]
-        self._begins_chunk(at_chunk=len(body) > 0 and not reader.complete and chunk_size(chunk) == len(body))
-        if self._head is not None and reader.head_complete:
-            exchange.status, exchange.headers = reader.status, reader.take_headers()
-            head, self._head = self._head, None
-            if not head.done():
-                head.set_result(None)
+        # Where a read ends with a chunk, or with the head of a chunked answer, the next one begins a chunk.
+        if self._head is None:
+            at_chunk = len(body) > 0 and chunk_size(data) == len(body)
+        else:
+            end = data.find(b"\r\n\r\n")
+            first = data[end + 4 :] if end >= 0 else data
+            if reader.head_complete:
+                exchange.status, exchange.headers = reader.status, reader.take_headers()
+                head, self._head = self._head, None
+                if not head.done():
+                    head.set_result(None)
+            at_chunk = chunk_size(first) == len(body) if body else reader.chunked and not first
+        self._begins_chunk(at_chunk=at_chunk and not reader.complete)
         if reader.complete:
             exchange.whole = True
         if body:

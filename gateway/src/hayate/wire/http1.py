@@ -58,6 +58,7 @@ class ResponseReader:
         "_discard",
         "_head_bytes",
         "_parser",
+        "chunked",
         "complete",
         "head_complete",
         "headers",
@@ -82,6 +83,7 @@ class ResponseReader:
         self._head_bytes = 0
         self._discard = False
         self._delimited = True
+        self.chunked = False
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes that `data` holds. Raises UpstreamBroke when it is not HTTP."""
@@ -105,11 +107,11 @@ class ResponseReader:
         return body[0] if len(body) == 1 else b"".join(body)
 
     def take_headers(self) -> Headers:
-        """The answer's headers, to keep: the reader remembers only whether the body's length was told."""
+        """The answer's headers, to keep: the reader remembers only how the body's end will be told."""
         headers, self.headers = self.headers, []
-        self._delimited = (
-            header(headers, b"content-length") is not None or header(headers, b"transfer-encoding") is not None
-        )
+        coding = header(headers, b"transfer-encoding")
+        self.chunked = coding is not None and coding.lower() == b"chunked"
+        self._delimited = coding is not None or header(headers, b"content-length") is not None
         return headers
 
     def end(self) -> bool:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from hayate.wire.http1 import chunk_size
-
 _TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"')
 _MAX_CHUNK_BYTES: Final = 2048
 _NO_CHUNK: Final = b"no chunk is this long"
@@ -55,8 +53,8 @@ def shape_of(event: bytes) -> tuple[bytes, bytes] | None:
 class Reader(Protocol):
     """A decoder that can tell a plain event from others."""
 
-    def is_plain(self, event: bytes) -> bool:
-        """Whether `event` is one whole event and may pass unread."""
+    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
+        """Whether `event` is one whole event and may pass unread. `has_text`: its text can be told apart, and is not empty."""
 
 
 class Lane:
@@ -112,7 +110,12 @@ class Lane:
             and data.endswith(self._after)
             and data.startswith(self._before, head_bytes)
             and data.startswith(size_line)
-        ) or (self._decoder is not None and self._learns(data)):
+        ) or (
+            self._decoder is not None
+            and data.startswith(size_line)
+            and data.endswith(b"\n\n\r\n")
+            and self._learns(data[head_bytes:-2])
+        ):
             self.passed += 1
             self._write(data)
         else:
@@ -128,15 +131,11 @@ class Lane:
         self._decoder = self._offered if at_chunk else None
         self._after_bytes = len(self._after) if self._decoder is not None and self._after else _NOWHERE
 
-    def _learns(self, chunk: bytes) -> bool:
+    def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
-        size = chunk_size(chunk) if chunk.endswith(b"\n\n\r\n") else 0
-        if not size or self._decoder is None:
-            return False
-        event = chunk[-size - 2 : -2]
-        if not self._decoder.is_plain(event):
-            return False
         shape = shape_of(event)
+        if self._decoder is None or not self._decoder.is_plain(event, has_text=shape is not None):
+            return False
         if shape is not None:
             self._before, after = shape
             self._before_bytes = len(self._before)

@@ -69,21 +69,27 @@ class OpenAIStream:
         if not whole:
             return whole
         if self._attentive:
-            return whole if self._is_first_text(whole) else self._read(whole)
+            if not self.is_plain(whole, has_text=shape_of(whole) is not None):
+                return self._read(whole)
+            self.usage.seen(1)
+            return whole
         events = whole.count(b"\n\n")
         if events and whole.count(_PLAIN) == events and _USAGE not in whole:
             self.usage.completion_tokens += events
             return whole
         return self._read_last(whole)
 
-    def is_plain(self, event: bytes) -> bool:
-        """Whether these bytes are one event, with nothing but text, of which nothing was missing before: it may pass unread."""
+    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
+        """Whether these bytes are one event with nothing but text, before which nothing was missing: it may pass unread.
+
+        Who passes it on counts it.
+        """
         return (
-            not self._attentive
-            and not self._splitter.tail
+            not self._splitter.tail
             and event.find(b"\n\n") == len(event) - 2
             and event.count(_PLAIN) == 1
             and _USAGE not in event
+            and (not self._attentive or (has_text and self._is_first_text(event)))
         )
 
     def end(self) -> bytes:
@@ -99,22 +105,13 @@ class OpenAIStream:
         self.finished = True
         return sse.DONE
 
-    def _is_first_text(self, whole: bytes) -> bool:
-        """Whether this is the first text, one event with nothing else in it, so that it need not be read either."""
-        if (
-            self._mends_first
-            or self._choices > 1
-            or whole.find(b"\n\n") != len(whole) - 2
-            or whole.count(_PLAIN) != 1
-            or _USAGE in whole
-            or _ERROR in whole
-            or shape_of(whole) is None
-        ):
+    def _is_first_text(self, event: bytes) -> bool:
+        """Whether this event, plain otherwise, is the first text and has nothing else in it; from then on only text is expected."""
+        if self._mends_first or self._choices > 1 or _ERROR in event:
             return False
         self._attentive = False
         self._unfinished.add(0)
         self.spoke = True
-        self.usage.seen(1)
         return True
 
     def _read(self, whole: bytes) -> bytes:
