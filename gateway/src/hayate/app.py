@@ -32,7 +32,7 @@ from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.pool import Fleet, Prober, Replica
 from hayate.relay import Relay
 from hayate.telemetry import Telemetry, notice
-from hayate.ticker import TICK_S, Ticker
+from hayate.ticker import Ticker
 
 STATIC = Path(__file__).parent / "static"
 PAGE_HEADERS = {
@@ -59,7 +59,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         key, admin_key = ensure_key(config.data)[0], ensure_key(config.data, place=ADMIN)[0]
         fleet = Fleet(deployments, config.aliases, probing(config))
-        ticker = Ticker(min(TICK_S, config.server.heartbeat_s / 4))
+        ticker = Ticker()
         telemetry = Telemetry(fleet, later=asyncio.get_running_loop().call_later)
         gateway = Gateway(Relay(fleet, ticker), Authenticator(key), Authenticator(admin_key), telemetry, ticker)
         configure(gateway, config)

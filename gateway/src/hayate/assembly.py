@@ -7,6 +7,7 @@ no call ever sees half of it. Calls under way keep the deployment, replica and a
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from hayate.config import Config, ConfigError, DeploymentConfig
 from hayate.errors import RefusedConfig
 from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
 from hayate.telemetry import notice
+from hayate.ticker import MIN_TICK_S, TICK_S
 from hayate.wire.checks import Caps
 
 RESTART_ONLY = (
@@ -49,6 +51,15 @@ def configure(gateway: Gateway, config: Config) -> None:
     if (gateway.requests_per_minute, gateway.burst) != (limits.requests_per_minute, limits.burst):
         gateway.limits.clear()
     gateway.requests_per_minute, gateway.burst = limits.requests_per_minute, limits.burst
+    gateway.ticker.tick_s = tick_s(config)
+
+
+def tick_s(config: Config) -> float:
+    """How often streams are looked at, in seconds: no limit's end is noticed later than an eighth of the shortest one."""
+    limits_s = [config.server.heartbeat_s, config.server.client_stall_s]
+    for each in config.deployments.values():
+        limits_s += [each.timeouts.first_byte_s, each.timeouts.silence_s, each.timeouts.total_s or math.inf]
+    return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
 
 
 def specs(config: Config) -> list[DeploymentSpec]:

@@ -1,6 +1,6 @@
 """One timer for all the streams that must be looked at now and then, so that a stream costs no timer of its own.
 
-A timer per stream is some 500 bytes and two heap operations; a look at each stream four times a second is less.
+A timer per stream is some 500 bytes and two heap operations; a look at each stream once a second is less.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ import asyncio
 from time import monotonic
 from typing import Protocol
 
-TICK_S = 0.25
+TICK_S = 1.0
+MIN_TICK_S = 0.02
+"""How often, and how often at most, where a limit is so short that its end would be noticed too late."""
 
 
 class Ticked(Protocol):
     """What wants to be looked at."""
 
     def tick(self, now: float) -> None:
-        """Called about every `tick_s`; `now` is `time.monotonic()`. Must not raise."""
+        """Called about every `Ticker.tick_s`; `now` is `time.monotonic()`. Must not raise."""
 
 
 class Ticker:
