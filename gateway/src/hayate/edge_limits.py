@@ -9,6 +9,7 @@ costs none.
 from __future__ import annotations
 
 import asyncio
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import httptools
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hayate.lent import LentLine
 
 WRITE_HIGH_WATER_BYTES = 64 * 1024
+_NAME = itemgetter(0)
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
 """How long, and how much, a client that was answered before its request was whole may go on sending."""
@@ -166,7 +168,7 @@ class LimitedProtocol(HttpToolsProtocol):
             if size > self.limits.max_header_bytes:
                 self.turn_away(_headers_too_large(self.limits.max_header_bytes))
                 raise ValueError("header block too large")  # stops the parser; data_received reports nothing more
-        names = [name for name, _ in self.headers]
+        names = list(map(_NAME, self.headers))
         if b"expect" in names:
             self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in self.headers]
         hosts = names.count(b"host")

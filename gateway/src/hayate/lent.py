@@ -219,7 +219,7 @@ class LentLine:
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = STATUS_LINE[status] + b"".join([b"%b: %b\r\n" % pair for pair in headers]) + b"\r\n"
+        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(b": ".join, headers)))
         if head.count(b"\n") != len(headers) + 2:
             raise RuntimeError("a response header with a line break")
         return head

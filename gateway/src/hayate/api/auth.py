@@ -88,16 +88,14 @@ class Authenticator:
 
     def check(self, headers: Headers) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated; NotAllowed for a cookie sent by another site."""
-        cookie: bytes | None = None
-        for name, value in headers:
-            if name == b"authorization":
-                if value[:7].lower() == b"bearer " and self.is_key(value[7:].strip()):
-                    return "main"
-            elif name in (b"x-api-key", b"api-key"):
-                if self.is_key(value.strip()):
-                    return "main"
-            elif name == b"cookie":
-                cookie = value
+        found = dict(headers)
+        bearer = found.get(b"authorization", b"")
+        if bearer[:7].lower() == b"bearer " and self.is_key(bearer[7:].strip()):
+            return "main"
+        for name in (b"x-api-key", b"api-key"):
+            if name in found and self.is_key(found[name].strip()):
+                return "main"
+        cookie = found.get(b"cookie")
         if cookie is not None and self._session(cookie):
             _same_origin(headers)
             return "session"

@@ -141,11 +141,8 @@ class Client:
         return self._line.query
 
     def header(self, name: bytes) -> bytes | None:
-        """The request's header `name` (lower case)."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
+        """The request's header `name` (lower case); the first, if it came more than once."""
+        return dict(reversed(self.headers)).get(name)
 
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises BodyTooLarge, before reading when its length is declared; ClientGone."""

@@ -212,7 +212,7 @@ class Connection(Lane, asyncio.Protocol):
         self._reader.begin()
         self._keep = keep
         self.passed = 0
-        self._begins_chunk(at_chunk=False)
+        self._at_chunk = False
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)

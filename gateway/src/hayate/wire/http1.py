@@ -20,13 +20,11 @@ def render_request(
     method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> bytes:
     """One request with its body. Names and values must be free of line breaks: `clean_value` makes them so."""
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b\r\n" % (method, target, host)]
-    lines += [b"%b: %b\r\n" % pair for pair in headers]
+    lines = [b"%b %b HTTP/1.1\r\nhost: %b" % (method, target, host), *map(b": ".join, headers)]
     if body or method != b"GET":
-        lines.append(b"content-length: %d\r\n" % len(body))
-    lines.append(b"\r\n")
-    lines.append(body)
-    return b"".join(lines)
+        lines.append(b"content-length: %d" % len(body))
+    lines += (b"", body)
+    return b"\r\n".join(lines)
 
 
 def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:

@@ -155,7 +155,7 @@ class OpenAIStream:
         return b"".join(kept)
 
     def _frame(self, frame: bytes) -> bytes:
-        data = sse.data_of(frame)
+        data = b"[DONE]" if frame == sse.DONE else sse.data_of(frame)
         if data is None:
             return frame
         if len(data) < _LONGEST_DONE_BYTES and data.strip() == b"[DONE]":
