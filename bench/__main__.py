@@ -106,7 +106,7 @@ def main() -> None:
     _raise_file_limit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = ROOT / ".bench"
-    about = {"date": date.today().isoformat(), "rounds": plan.rounds, **machine.describe(ROOT)}
+    about = {"date": date.today().isoformat(), "rounds": plan.rounds, "times": plan.times, **machine.describe(ROOT)}
     if os.getloadavg()[0] > 0.5:
         print(f"note: the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios", flush=True)
     with _alone(home), contextlib.nullcontext(False) if arguments.let_sleep else awake() as about["awake"]:

@@ -149,7 +149,8 @@ def markdown(results: Results, found: Sequence[Verdict], about: dict[str, Any]) 
 
 {facts}; commit {about["commit"]}; load average before the run {about["load_before"]:.2f};
 idle cores {"kept awake" if about["awake"] else "let sleep"}.
-Medians of {about["rounds"]} round(s); in brackets: times nginx, in the same round. Method: [README.md](../README.md).
+Medians of {about["rounds"]} round(s), with CPU per token and request measured {about["times"]} time(s) in each;
+in brackets: times nginx, measured beside it. Method: [README.md](../README.md).
 
 {cost_table(results)}
 
@@ -164,7 +165,7 @@ Medians of {about["rounds"]} round(s); in brackets: times nginx, in the same rou
 
 
 def as_json(results: Results, found: Sequence[Verdict], about: dict[str, Any]) -> str:
-    """Every figure of every round."""
+    """Every figure, as often as it was measured."""
 
     def plain(value: float) -> float | None:
         return None if math.isnan(value) else round(value, 4)
@@ -172,7 +173,11 @@ def as_json(results: Results, found: Sequence[Verdict], about: dict[str, Any]) -
     figures = {
         name: {
             scenario: [
-                {"values": {key: plain(value) for key, value in each.values.items()}, "errors": dict(each.errors)}
+                {
+                    "round": each.round,
+                    "values": {key: plain(value) for key, value in each.values.items()},
+                    "errors": dict(each.errors),
+                }
                 for each in rounds
             ]
             for scenario, rounds in scenarios.items()

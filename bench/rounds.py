@@ -15,7 +15,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from bench.dialogue import Asked
@@ -24,7 +25,7 @@ from bench.load import Load, Target
 from bench.peers import Contender, Site
 from bench.processes import Started, free_port
 from bench.proofs import Proof, prove
-from bench.scenarios import Bench, Figures, Plan, measure
+from bench.scenarios import REPEATED, Bench, Figures, Plan, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ("held", "paced", "burst", "plain", "latency", "crowd")
@@ -32,7 +33,7 @@ SCENARIOS = ("held", "paced", "burst", "plain", "latency", "crowd")
 
 @dataclass(slots=True)
 class Results:
-    """Everything that was measured: figures[contender][scenario] has one entry a round."""
+    """Everything that was measured: figures[contender][scenario] has as many entries a round as it was measured times."""
 
     figures: dict[str, dict[str, list[Figures]]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
@@ -41,27 +42,28 @@ class Results:
     proofs: list[Proof] = field(default_factory=list)
 
     def add(self, contender: str, scenario: str, figures: Figures) -> None:
-        """One more round of one scenario."""
+        """One scenario, measured once more."""
         self.figures.setdefault(contender, {}).setdefault(scenario, []).append(figures)
 
-    def values(self, contender: str, scenario: str, key: str) -> list[float]:
-        """One figure, round by round."""
-        rounds = self.figures.get(contender, {}).get(scenario, [])
-        return [each.values.get(key, math.nan) for each in rounds]
+    def values(self, contender: str, scenario: str, key: str, number: int | None = None) -> list[float]:
+        """One figure as often as it was measured, or as it was in round `number`."""
+        found = self.figures.get(contender, {}).get(scenario, [])
+        return [each.values.get(key, math.nan) for each in found if number is None or each.round == number]
 
     def median(self, contender: str, scenario: str, key: str) -> float:
-        """The median over the rounds; NaN when it was not measured."""
+        """The median of all; NaN when it was not measured."""
         return _median(self.values(contender, scenario, key))
 
     def ratio(self, contender: str, other: str, scenario: str, key: str) -> float:
-        """The median of one contender's figure in each round divided by another's in the same round."""
+        """The median of one contender's figures, each divided by the other's that was measured beside it."""
         pairs = zip(self.values(contender, scenario, key), self.values(other, scenario, key), strict=False)
         return _median([mine / theirs for mine, theirs in pairs if theirs])
 
     def growth(self, contender: str) -> float:
         """What a token costs among 2,000 streams, in terms of what it cost among 64 in the same round."""
-        many, few = (self.values(contender, scenario, "gateway_us") for scenario in ("crowd", "paced"))
-        return _median([crowd / paced for crowd, paced in zip(many, few, strict=False) if paced])
+        crowds = self.figures.get(contender, {}).get("crowd", [])
+        few = [_median(self.values(contender, "paced", "gateway_us", each.round)) for each in crowds]
+        return _median([crowd.values["gateway_us"] / paced for crowd, paced in zip(crowds, few, strict=True) if paced])
 
     def errors(self, contender: str) -> Iterator[tuple[str, str, int]]:
         """(scenario, what went wrong, how often) over all rounds."""
@@ -141,9 +143,10 @@ class Rounds:
                 except Unavailable as reason:
                     self._skip(contender, str(reason))
             for scenario in SCENARIOS:
-                for each in standing:
-                    if not _sits_out(scenario, each, self.plan):
-                        await self._measure(number, scenario, each)
+                for time_ in range(self.plan.times if scenario in REPEATED else 1):
+                    for each in standing:
+                        if not _sits_out(scenario, each, self.plan, time_):
+                            await self._measure(number, scenario, each)
             for each in standing:
                 if each.contender.keeps_books and each.started is not None:
                     answers = self._answers(each.contender.name, number)
@@ -154,12 +157,12 @@ class Rounds:
 
     def _answers(self, name: str, number: int) -> int:
         """How many answers of one round the client has seen whole."""
-        rounds = [each[number] for each in self.results.figures.get(name, {}).values() if len(each) > number]
-        return round(sum(each.values.get("answers", 0) for each in rounds))
+        measured = chain.from_iterable(self.results.figures.get(name, {}).values())
+        return round(sum(each.values.get("answers", 0) for each in measured if each.round == number))
 
     async def _measure(self, number: int, scenario: str, standing: Standing) -> None:
         name = standing.contender.name
-        figures = await measure(scenario, standing.bench, self.plan)
+        figures = replace(await measure(scenario, standing.bench, self.plan), round=number)
         self.results.add(name, scenario, figures)
         shown = {"held": "kb_per_stream", "latency": "p50_us"}.get(scenario, "gateway_us")
         unit = {"held": "KB/stream", "latency": "us p50", "plain": "us/request"}.get(scenario, "us/event")
@@ -199,7 +202,9 @@ class Rounds:
         return Standing(contender, bench, started)
 
 
-def _sits_out(scenario: str, standing: Standing, plan: Plan) -> bool:
+def _sits_out(scenario: str, standing: Standing, plan: Plan, time_: int) -> bool:
+    if time_ and standing.contender.heavy:
+        return True
     if scenario == "crowd":
         return not plan.crowd or standing.contender.heavy
     return scenario == "held" and standing.started is None

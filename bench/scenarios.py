@@ -25,16 +25,19 @@ class Plan:
     """How long and how much."""
 
     rounds: int = 3
+    times: int = 4
+    """How often in a round what is told in microseconds of CPU is measured (`REPEATED`): its figures spread furthest."""
     warm_s: float = 0.5
-    paced_s: float = 3.0
-    burst_s: float = 2.0
+    paced_s: float = 2.0
+    burst_s: float = 1.5
     latency_s: float = 1.5
     held: int = 1000
     crowd: int = 2000
     crowd_s: float = 4.0
 
 
-QUICK = Plan(rounds=2, warm_s=0.3, paced_s=2.0, burst_s=1.2, latency_s=1.0, held=500, crowd=0)
+REPEATED = ("paced", "burst", "plain")
+QUICK = Plan(rounds=2, times=1, warm_s=0.3, paced_s=2.0, burst_s=1.2, latency_s=1.0, held=500, crowd=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Figures:
 
     values: dict[str, float]
     errors: Counter[str] = field(default_factory=Counter)
+    round: int = 0
 
 
 def percentile(values: list[int], share: float) -> float:

@@ -16,6 +16,7 @@ from bench import report
 ABOUT = {
     "date": "2026-11-22",
     "rounds": 3,
+    "times": 2,
     "cpu": "Example 9000",
     "cores": 2,
     "memory_gb": 8.0,
@@ -28,7 +29,7 @@ ABOUT = {
 
 
 def known_results() -> Results:
-    """Three rounds in which the machine became slower; ratios stayed."""
+    """Three rounds in which the machine became slower, and each measured twice what costs CPU; ratios stayed."""
     results = Results()
     results.labels = {
         "direct": "direct line",
@@ -39,11 +40,14 @@ def known_results() -> Results:
     results.versions = {"nginx": "1.22.1"}
     results.skipped = {"litellm": "no such version"}
     results.labels["litellm"] = "litellm"
-    for slower in (1.0, 1.5, 4.0):
+    for number, slower in enumerate((1.0, 1.5, 4.0)):
         for name, cost in (("nginx", 10.0), ("vllm-router", 20.0), ("hayate", 12.5)):
             for scenario in ("paced", "burst", "plain"):
-                results.add(name, scenario, Figures({"gateway_us": cost * slower, "identical": 1.0}))
-            results.add(name, "crowd", Figures({"gateway_us": cost * slower * 1.3, "open": 2000, "rss_mb": 90}))
+                for drift in (0.9, 1.1):
+                    values = {"gateway_us": cost * slower * drift, "identical": 1.0}
+                    results.add(name, scenario, Figures(values, round=number))
+            crowd = {"gateway_us": cost * slower * 1.3, "open": 2000, "rss_mb": 90}
+            results.add(name, "crowd", Figures(crowd, round=number))
             results.add(name, "latency", Figures({"p50_us": 60 * slower, "p99_us": 300 * slower}))
             results.add(name, "held", Figures({"kb_per_stream": cost}))
             results.add(name, "start", Figures({"listen_s": 0.5, "ready_s": 0.6, "idle_mb": 50}))
@@ -91,6 +95,8 @@ def test_files_are_written_with_every_round(tmp_path: Path) -> None:
     draw(results, "example", stem.with_suffix(".png"))
 
     whole = json.loads(stem.with_suffix(".json").read_text())
-    assert [each["values"]["gateway_us"] for each in whole["figures"]["hayate"]["paced"]] == [12.5, 18.75, 50.0]
+    paced = whole["figures"]["hayate"]["paced"]
+    assert [each["round"] for each in paced] == [0, 0, 1, 1, 2, 2]
+    assert [each["values"]["gateway_us"] for each in paced] == [11.25, 13.75, 16.875, 20.625, 45.0, 55.0]
     assert stem.with_suffix(".md").read_text().startswith("# Side by side, 2026-11-22")
     assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")

@@ -12,7 +12,7 @@ from bench.rounds import ROOT, Rounds
 from bench.scenarios import Plan
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
-PLAN = Plan(rounds=1, warm_s=0.05, paced_s=0.2, burst_s=0.1, latency_s=0.1, held=10, crowd=0)
+PLAN = Plan(rounds=2, times=2, warm_s=0.05, paced_s=0.2, burst_s=0.1, latency_s=0.1, held=10, crowd=0)
 
 
 class SecondStub(Contender):
@@ -49,7 +49,9 @@ async def test_contenders_that_cannot_take_part_are_named_and_the_others_are_mea
     assert results.skipped["absent"] == "not for this machine"
     assert "no key" in results.skipped["stillborn"]
     assert set(results.figures) == {"direct", "second"}
-    assert len(results.values("second", "paced", "gateway_us")) == 1
+    assert [each.round for each in results.figures["second"]["paced"]] == [0, 0, 1, 1]
+    assert [each.round for each in results.figures["second"]["latency"]] == [0, 1]
+    assert len(results.values("second", "paced", "gateway_us", 1)) == 2
     assert results.median("second", "paced", "gateway_us") > 0
     assert results.median("second", "start", "listen_s") > 0
     assert not list(results.errors("second"))
