@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from hayate.api.relay_response import ClientGone, Headers, LineCall
+from hayate.api.relay_response import ClientGone, LineCall
 from hayate.errors import GatewayError
+from hayate.wire.http1 import Headers
 
 if TYPE_CHECKING:
     from hayate.api.endpoint import RelayEndpoint

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from hayate.api.relay_response import ClientGone, Headers, LineCall
+from hayate.api.relay_response import ClientGone, LineCall
+from hayate.wire.http1 import Headers
 
 
 class AsgiLine:

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
-from hayate.api.relay_response import Headers
 from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.wire.http1 import Headers
 
 COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
@@ -88,14 +88,16 @@ class Authenticator:
 
     def check(self, headers: Headers) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated; NotAllowed for a cookie sent by another site."""
-        found = dict(headers)
-        bearer = found.get(b"authorization", b"")
-        if bearer[:7].lower() == b"bearer " and self.is_key(bearer[7:].strip()):
-            return "main"
-        for name in (b"x-api-key", b"api-key"):
-            if name in found and self.is_key(found[name].strip()):
-                return "main"
-        cookie = found.get(b"cookie")
+        cookie: bytes | None = None
+        for name, value in headers:
+            if name == b"authorization":
+                if value[:7].lower() == b"bearer " and self.is_key(value[7:].strip()):
+                    return "main"
+            elif name in (b"x-api-key", b"api-key"):
+                if self.is_key(value.strip()):
+                    return "main"
+            elif name == b"cookie":
+                cookie = value
         if cookie is not None and self._session(cookie):
             _same_origin(headers)
             return "session"

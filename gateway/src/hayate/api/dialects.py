@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from hayate.api.relay_response import Headers
 from hayate.errors import GatewayError, Overloaded
 from hayate.wire import sse
+from hayate.wire.http1 import Headers, header
 
 JSON: Headers = [(b"content-type", b"application/json")]
 
@@ -120,16 +120,13 @@ def error_headers(error: GatewayError) -> Headers:
 
 def language_of(headers: Headers) -> str:
     """`ja` when Accept-Language puts Japanese first, else `en`."""
-    for name, value in headers:
-        if name == b"accept-language":
-            best, best_q = "en", 0.0
-            for part in value.decode("latin-1").split(","):
-                tag, _, rest = part.strip().partition(";")
-                try:
-                    q = float(rest.strip().removeprefix("q=") or 1)
-                except ValueError:
-                    q = 0.0
-                if q > best_q and tag[:2].lower() in ("en", "ja"):
-                    best, best_q = tag[:2].lower(), q
-            return best
-    return "en"
+    best, best_q = "en", 0.0
+    for part in (header(headers, b"accept-language") or b"").decode("latin-1").split(","):
+        tag, _, rest = part.strip().partition(";")
+        try:
+            q = float(rest.strip().removeprefix("q=") or 1)
+        except ValueError:
+            q = 0.0
+        if q > best_q and tag[:2].lower() in ("en", "ja"):
+            best, best_q = tag[:2].lower(), q
+    return best

@@ -19,13 +19,14 @@ from starlette.types import Receive, Scope, Send
 from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
-from hayate.api.relay_response import Client, ClientGone, Headers, Line
+from hayate.api.relay_response import Client, ClientGone, Line
 from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
 from hayate.ticker import Ticker
 from hayate.wire.checks import Caps
+from hayate.wire.http1 import Headers
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 

@@ -16,8 +16,8 @@ from hayate.errors import BodyTooLarge
 from hayate.pump import Pump
 from hayate.ticker import Ticker
 from hayate.wire import sse
+from hayate.wire.http1 import Headers, header
 
-Headers = list[tuple[bytes, bytes]]
 SSE_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
@@ -142,7 +142,7 @@ class Client:
 
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case); the first, if it came more than once."""
-        return dict(reversed(self.headers)).get(name)
+        return header(self.headers, name)
 
     async def body(self, limit: int) -> bytes:
         """The whole request body. Raises BodyTooLarge, before reading when its length is declared; ClientGone."""
@@ -190,8 +190,7 @@ class Client:
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head of a streamed answer; SSE's unless `headers` says otherwise."""
-        if self._starting is not None:
-            await self._starting
+        await self.settled()
         if self.started:
             return
         self.started = True

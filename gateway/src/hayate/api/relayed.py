@@ -13,12 +13,13 @@ from typing import Any
 import orjson
 
 from hayate.api.endpoint import Gateway
-from hayate.api.relay_response import Client, Headers
+from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import InvalidRequest, NotSupported
 from hayate.relay import Answer, Call, output_tokens
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
+from hayate.wire.http1 import Headers
 from hayate.wire.relay_stream import RawStream, RelayedStream
 
 _PASSED_ON = (b"content-type", b"content-disposition")

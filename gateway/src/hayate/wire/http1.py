@@ -6,7 +6,7 @@ does not accept is UpstreamBroke.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import httptools
 
@@ -27,12 +27,9 @@ def render_request(
     return b"\r\n".join(lines)
 
 
-def header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
+def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The first value of `name` (lower case), or None."""
-    for key, value in headers:
-        if key == name:
-            return value
-    return None
+    return dict(reversed(headers)).get(name)
 
 
 def chunk_size(data: bytes) -> int:

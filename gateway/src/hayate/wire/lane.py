@@ -7,6 +7,7 @@ not fit, down to a single quote in the text, is looked at longer, and read by th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -57,7 +58,7 @@ class Reader(Protocol):
         """Whether `event` is one whole event and may pass unread. `has_text`: its text can be told apart, and is not empty."""
 
 
-class Lane:
+class Lane(ABC):
     """A connection's short way, for the connection to inherit: one call and one object per event, whose cost is in reaching them.
 
     It is open from `open_lane` to `close_lane`, and only while the next bytes begin a chunk (`_begins_chunk`).
@@ -70,7 +71,6 @@ class Lane:
         "_before",
         "_before_bytes",
         "_decoder",
-        "_offered",
         "_write",
         "passed",
     )
@@ -79,7 +79,6 @@ class Lane:
         self.passed = 0
         """How many events went this way."""
         self._at_chunk = False
-        self._offered: Reader | None
         self._decoder: Reader | None
         self._write: Callable[[bytes], None]
         self._before: bytes
@@ -88,13 +87,12 @@ class Lane:
 
     def open_lane(self, decoder: Reader, write: Callable[[bytes], None]) -> None:
         """From now on events that `decoder` finds plain go to `write`, framing and all."""
-        self._offered = decoder
+        self._decoder = decoder
         self._write = write
-        self._begins_chunk(at_chunk=self._at_chunk)
 
     def close_lane(self) -> None:
         """From now on everything is read."""
-        self._offered = self._decoder = None
+        self._decoder = None
         self._write = _nowhere
         self._before = self._after = b""
         self._before_bytes = 0
@@ -112,6 +110,7 @@ class Lane:
             and data.startswith(size_line)
         ) or (
             self._decoder is not None
+            and self._at_chunk
             and data.startswith(size_line)
             and data.endswith(b"\n\n\r\n")
             and self._learns(data[head_bytes:-2])
@@ -121,15 +120,14 @@ class Lane:
         else:
             self._read(data)
 
+    @abstractmethod
     def _read(self, data: bytes) -> None:
-        """Takes what does not pass."""
-        raise NotImplementedError
+        """Takes what does not pass: how the connection reads without a lane."""
 
     def _begins_chunk(self, *, at_chunk: bool) -> None:
         """Whether the next bytes begin a chunk: to be told after each read that did not pass."""
         self._at_chunk = at_chunk
-        self._decoder = self._offered if at_chunk else None
-        self._after_bytes = len(self._after) if self._decoder is not None and self._after else _NOWHERE
+        self._after_bytes = len(self._after) if at_chunk and self._after else _NOWHERE
 
     def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
