@@ -19,6 +19,7 @@ from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
 from hayate.telemetry import notice
 from hayate.ticker import MIN_TICK_S, TICK_S
 from hayate.wire.checks import Caps
+from hayate.wire.image_hosts import ImageHosts
 
 RESTART_ONLY = (
     "host",
@@ -44,7 +45,13 @@ def probing(config: Config) -> Probing:
 def configure(gateway: Gateway, config: Config) -> None:
     """The settings that calls read, all of them changeable while the gateway runs."""
     safety, server, limits = config.safety, config.server, config.limits
-    gateway.caps = Caps(safety.max_n, safety.max_output_tokens, safety.max_media_bytes, frozenset(safety.allow_fields))
+    gateway.caps = Caps(
+        safety.max_n,
+        safety.max_output_tokens,
+        safety.max_media_bytes,
+        frozenset(safety.allow_fields),
+        ImageHosts(safety.image_hosts),
+    )
     gateway.max_body_bytes = server.max_body_bytes
     gateway.heartbeat_s = server.heartbeat_s
     gateway.client_stall_s = server.client_stall_s

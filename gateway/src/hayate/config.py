@@ -15,8 +15,18 @@ from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
+from hayate.wire.image_hosts import host_mistake
 from hayate.yaml_file import ConfigError, line_of, read_yaml
 
 __all__ = ["EMBEDDED", "LOOPBACK", "Config", "ConfigError", "DeploymentConfig", "load_config"]
@@ -58,6 +68,12 @@ def _origin(value: object) -> object:
 Origin = Annotated[str, BeforeValidator(_origin)]
 
 
+def _image_host(entry: str) -> str:
+    if mistake := host_mistake(entry):
+        raise ValueError(mistake)
+    return entry
+
+
 class Section(BaseModel):
     """Every part of the configuration: frozen, and unknown keys are refused."""
 
@@ -96,6 +112,7 @@ class SafetyConfig(Section):
     max_output_tokens: int | None = Field(default=None, ge=1)
     max_media_bytes: int = Field(default=8 * 1024 * 1024, ge=0)
     allow_fields: tuple[str, ...] = ()
+    image_hosts: tuple[Annotated[str, AfterValidator(_image_host)], ...] = ()
 
 
 class TimeoutConfig(Section):

@@ -9,7 +9,7 @@ import pytest
 
 from hayate.backends.openai_compat import RELAYED
 from tests.support.engine_script import SSE, Request, Script, answer, body, end, error, head
-from tests.support.scene import HELLO, Stage
+from tests.support.scene import HELLO, Stage, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -146,6 +146,10 @@ async def test_an_engine_that_answers_whole_although_asked_for_a_stream_is_passe
             "input.0.content.0.file_url",
         ),
         ("/v1/responses", {"tools": [{"type": "mcp", "server_url": "http://x"}]}, "tools.0.server_url"),
+        ("/v1/responses", {"input": "x", "background": True}, "background"),
+        ("/v1/responses", {"input": "x", "background": "true"}, "background"),
+        ("/v1/responses", {"input": "x", "background": 1, "stream": True}, "background"),
+        ("/v1/messages", {"messages": [{"content": [{"type": "image", "source": {"url": "http://x"}}]}]}, "0.source"),
         ("/v1/messages", {"mcp_servers": [{"url": "http://x"}]}, "mcp_servers"),
         (
             "/v1/rerank",
@@ -160,6 +164,41 @@ async def test_what_could_hurt_is_refused_by_name(stage: Stage, path: str, field
     assert reply.status == 400
     assert param in reply.text
     assert not stage.engine.requests
+
+
+@pytest.mark.parametrize("background", [False, None])
+async def test_an_answer_in_the_foreground_may_say_so(stage: Stage, background: bool | None) -> None:
+    stage.engine.script = answer({"id": "resp_1"})
+    assert (await stage.post({"input": "x", "background": background}, "/v1/responses")).status == 200
+
+
+LISTED = "https://img.example.com/cat.png"
+BY_URL = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": LISTED}}]}]},
+    "/v1/responses": {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": LISTED}]}]},
+    "/v1/messages": {
+        "messages": [{"role": "user", "content": [{"type": "image", "source": {"type": "url", "url": LISTED}}]}]
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", BY_URL)
+async def test_an_image_of_a_listed_host_reaches_the_engine_and_nothing_else_does(path: str) -> None:
+    async with scene(safety={"image_hosts": ["img.example.com"]}) as stage:
+        stage.engine.script = answer({"choices": []})
+        fields = BY_URL[path]
+        await stage.post(fields, path)
+        assert LISTED in json.dumps(stage.engine.requests[0].json)
+        for other in ("https://img.example.com@evil.test/", "http://127.0.0.1/", "https://evil.test/cat.png"):
+            refused = await stage.post(json.loads(json.dumps(fields).replace(LISTED, other)), path)
+            assert refused.status == 400
+            assert "safety.image_hosts" in refused.text
+        for kind in ("video_url", "file_url"):
+            part = {"role": "user", "content": [{"type": kind, kind: {"url": LISTED}}]}
+            assert (await stage.post({"messages": [part], "input": [part]}, path)).status == 400
+        document = {"role": "user", "content": [{"type": "document", "source": {"type": "url", "url": LISTED}}]}
+        assert (await stage.post({"messages": [document]}, "/v1/messages")).status == 400
+        assert len(stage.engine.requests) == 1
 
 
 async def test_the_gateways_own_headers_do_not_reach_the_engine(stage: Stage) -> None:

@@ -71,6 +71,8 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer) -> None:
 def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> Call:
     fields = checks.parse_object(body)
     _check(fields, gateway.caps)
+    if path == "/v1/responses":
+        checks.check_background(fields)
     model = fields.get("model")
     record.model = model or "default"
     record.stream = bool(fields.get("stream"))
@@ -130,15 +132,17 @@ def _check_sources(where: str, value: Any, caps: checks.Caps) -> None:
         if isinstance(item, dict):
             checks.check_media(path, item, caps)
             source = item.get("source")
-            if isinstance(source, dict) and source.get("type") == "url":  # Anthropic's image and document blocks
-                raise InvalidRequest(
-                    f"'{path}.source' must be base64 data, not a URL.",
-                    f"'{path}.source' はURLではなくbase64データにしてください。",
-                    param=f"{path}.source",
-                )
+            if isinstance(source, dict) and (source.get("type") == "url" or source.get("url") is not None):
+                _check_source_url(path, item, source.get("url"), caps)
             level += [(f"{path}.{key}", each) for key, each in item.items() if isinstance(each, dict | list)]
         elif isinstance(item, list):
             level += [(f"{path}.{n}", each) for n, each in enumerate(item) if isinstance(each, dict | list)]
+
+
+def _check_source_url(where: str, block: dict[str, Any], url: Any, caps: checks.Caps) -> None:
+    """Anthropic's blocks that name their content by a URL: an image of a listed host, nothing else."""
+    if block.get("type") != "image" or not isinstance(url, str) or not caps.image_hosts.allow(url):
+        raise checks.fetched(f"{where}.source")
 
 
 def _read_usage(record: CallRecord, raw: bytes) -> None:

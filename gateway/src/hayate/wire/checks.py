@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from hayate.errors import InvalidRequest
+from hayate.wire.image_hosts import NO_HOSTS, ImageHosts
 
 MAX_DEPTH = 128
 MAX_STOPS = 16
@@ -27,6 +28,7 @@ class Caps:
     max_output_tokens: int | None = None
     max_media_bytes: int = 8 * 1024 * 1024
     allow_fields: frozenset[str] = frozenset()
+    image_hosts: ImageHosts = NO_HOSTS
 
 
 RISKY_FIELDS = {
@@ -181,16 +183,37 @@ def check_media(where: str, part: dict[str, Any], caps: Caps) -> None:
 
 def _check_medium(where: str, medium: str, caps: Caps) -> None:
     if (where.endswith("_url") or "://" in medium[:32]) and medium[:5].lower() != "data:":
-        raise InvalidRequest(
-            f"'{where}' must be a data: URL; the gateway lets no engine fetch what a caller names.",
-            f"'{where}' は data: URL にしてください。呼び出し側が指定したURLの取得は行いません。",
-            param=where,
-        )
+        if where.endswith((".image_url", ".image")) and caps.image_hosts.allow(medium):
+            return
+        raise fetched(where)
     if len(medium) > caps.max_media_bytes * 4 // 3 + 64:
         raise InvalidRequest(
             f"'{where}' is over {caps.max_media_bytes} bytes.",
             f"'{where}' が上限（{caps.max_media_bytes}バイト）を超えています。",
             param=where,
+        )
+
+
+def fetched(where: str) -> InvalidRequest:
+    """What is said of a medium that the engine would have to fetch."""
+    return InvalidRequest(
+        f"'{where}' must be a data: URL or base64 data: the gateway lets no engine fetch what a caller names, "
+        f"except images from hosts that the operator lists (safety.image_hosts).",
+        f"'{where}' は data: URL またはbase64データにしてください。呼び出し側が指定したURLからの取得は、"
+        f"管理者が safety.image_hosts に登録したホストの画像に限ります。",
+        param=where,
+    )
+
+
+def check_background(fields: dict[str, Any]) -> None:
+    """POST /v1/responses: an answer that is made in the background could not be fetched again."""
+    if fields.get("background"):
+        raise InvalidRequest(
+            "'background' must be false: the gateway can't hand out an answer later, so nobody could fetch it. "
+            "Leave it out, and set 'stream': true for a long answer.",
+            "'background' は false にしてください。回答を後から取得する機能がないためです。"
+            "長い回答には 'stream': true を指定してください。",
+            param="background",
         )
 
 
