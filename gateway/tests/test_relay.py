@@ -26,9 +26,10 @@ from hayate.errors import (
     UpstreamTimeout,
 )
 from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
-from hayate.relay import Answer, Call, Relay, output_tokens
+from hayate.relay import Answer, Call, Relay
 from hayate.telemetry import CallRecord
 from hayate.ticker import Ticker
+from hayate.wire.numbers import OutputLimit
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
 from tests.support.engine_script import Chat, answer, error, head, silence
 from tests.support.fake_engine import FakeEngine, running_engine
@@ -44,13 +45,13 @@ def spec(name: str, *engines: FakeEngine, **more: Any) -> DeploymentSpec:
     return DeploymentSpec(name, **{"backend": OpenAICompatible(), "model": "m", "replicas": urls, **more})
 
 
-def call(model: str | None = None, max_tokens: int | None = None) -> Call:
+def call(model: str | None = None, limit: OutputLimit | None = None) -> Call:
     """A plain chat."""
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
         return backend.chat({"messages": [{"role": "user", "content": "x"}]}, served_model)
 
-    return Call(CallRecord("id-1", "chat", time.monotonic()), model, render, max_tokens)
+    return Call(CallRecord("id-1", "chat", time.monotonic()), model, render, limit)
 
 
 @asynccontextmanager
@@ -261,9 +262,10 @@ async def test_a_caller_that_leaves_in_any_phase_gives_everything_back(one: Fake
 async def test_more_output_than_the_context_holds_is_refused_before_the_engine_sees_it(one: FakeEngine) -> None:
     async with relaying(spec("a", one, context_tokens=100)) as relay:
         with pytest.raises(InvalidRequest) as refused:
-            await relay.open(call(max_tokens=101))
-        await served(relay, call(max_tokens=100))
-    assert refused.value.param == "max_tokens"
+            await relay.open(call(limit=OutputLimit("n_predict", 101)))
+        await served(relay, call(limit=OutputLimit("n_predict", 100)))
+    assert refused.value.param == "n_predict"
+    assert "'n_predict'" in refused.value.english
     assert len(one.requests) == 1
 
 
@@ -271,19 +273,3 @@ async def test_an_unknown_model_takes_no_place(one: FakeEngine) -> None:
     async with relaying(spec("a", one)) as relay:
         with pytest.raises(UnknownModel):
             await relay.open(call("nope"))
-
-
-@pytest.mark.parametrize(
-    ("fields", "tokens"),
-    [
-        ({"max_tokens": 5}, 5),
-        ({"max_completion_tokens": 6, "max_tokens": 5}, 6),
-        ({"max_output_tokens": 7}, 7),
-        ({"max_tokens": None}, None),
-        ({"max_tokens": True}, None),
-        ({"max_tokens": "9"}, None),
-        ({}, None),
-    ],
-)
-def test_how_much_output_is_asked_for(fields: dict[str, Any], tokens: int | None) -> None:
-    assert output_tokens(fields) == tokens

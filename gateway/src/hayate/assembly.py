@@ -18,7 +18,7 @@ from hayate.errors import RefusedConfig
 from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
 from hayate.telemetry import notice
 from hayate.ticker import MIN_TICK_S, TICK_S
-from hayate.wire.checks import Caps
+from hayate.wire.caps import Caps
 from hayate.wire.image_hosts import ImageHosts
 
 RESTART_ONLY = (
@@ -51,6 +51,7 @@ def configure(gateway: Gateway, config: Config) -> None:
         safety.max_media_bytes,
         frozenset(safety.allow_fields),
         ImageHosts(safety.image_hosts),
+        server.max_json_weight_per_mib,
     )
     gateway.max_body_bytes = server.max_body_bytes
     gateway.heartbeat_s = server.heartbeat_s

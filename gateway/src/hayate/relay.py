@@ -18,7 +18,6 @@ import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
 from hayate.backends.exchange import Exchange
@@ -29,6 +28,7 @@ from hayate.pool import Deployment, Fleet, Replica, blame
 from hayate.pump import Pump, Sink, Watch
 from hayate.telemetry import CallRecord, notice
 from hayate.ticker import Ticker
+from hayate.wire.numbers import OutputLimit
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -43,7 +43,7 @@ class Call:
     record: CallRecord
     model: str | None
     render: Render
-    max_tokens: int | None = None
+    limit: OutputLimit | None = None
 
 
 class Answer:
@@ -177,7 +177,7 @@ class Relay:
     async def _open_at(self, deployment: Deployment, call: Call) -> Answer:
         record = call.record
         record.deployment = deployment.name
-        check_length(call.max_tokens, deployment)
+        check_length(call.limit, deployment)
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         request = call.render(deployment.backend, served_model)
@@ -239,14 +239,14 @@ class Relay:
         raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=retry_after_s)
 
 
-def check_length(max_tokens: int | None, deployment: Deployment) -> None:
+def check_length(limit: OutputLimit | None, deployment: Deployment) -> None:
     """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
-    limit = deployment.context_tokens
-    if limit is not None and max_tokens is not None and max_tokens > limit:
+    context = deployment.context_tokens
+    if context is not None and limit is not None and limit.tokens > context:
         raise InvalidRequest(
-            f"'max_tokens' is {max_tokens}, but the context of {deployment.name} is {limit} tokens in all.",
-            f"'max_tokens' が {max_tokens} ですが、{deployment.name} のコンテキストは全体で {limit} トークンです。",
-            param="max_tokens",
+            f"'{limit.field}' is {limit.tokens}, but the context of {deployment.name} is {context} tokens in all.",
+            f"'{limit.field}' が {limit.tokens} ですが、{deployment.name} のコンテキストは全体で {context} トークンです。",
+            param=limit.field,
         )
 
 
@@ -263,12 +263,3 @@ def _seconds(value: bytes | None) -> float | None:
     except ValueError:
         return None
     return None if math.isnan(seconds) else min(max(seconds, 0.0), 86400.0)
-
-
-def output_tokens(fields: dict[str, Any]) -> int | None:
-    """How many output tokens the request asks for, if it says."""
-    for name in ("max_completion_tokens", "max_tokens", "max_output_tokens"):
-        value = fields.get(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-    return None

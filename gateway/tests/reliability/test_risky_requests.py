@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hayate.wire.checks import RISKY_FIELDS
+from hayate.wire.caps import RISKY_FIELDS
 from tests.support.scene import HELLO, PLAIN, Stage
 
 pytestmark = pytest.mark.anyio

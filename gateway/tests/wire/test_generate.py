@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest, UpstreamBroke
 from hayate.wire import sse
-from hayate.wire.checks import Caps, check_chat
+from hayate.wire.caps import Caps
+from hayate.wire.checks import check_chat
 from hayate.wire.generate import GenerateStream, from_query, to_chat
 from hayate.wire.openai_stream import OpenAIStream
 from tests.wire.engine_chunks import ANSWER, CORE_DIED, DONE, ROLE, STOP, TEXTS, WORDS, event, vllm, vllm_choice

@@ -25,7 +25,7 @@ from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
 from hayate.ticker import Ticker
-from hayate.wire.checks import Caps
+from hayate.wire.caps import Caps
 from hayate.wire.http1 import Headers
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")

@@ -11,6 +11,7 @@ from hayate.errors import InvalidRequest
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
 from hayate.wire.generate import RETRY, GenerateStream, from_query, to_chat
+from hayate.wire.request_body import parse_object
 
 
 async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
@@ -25,8 +26,9 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
             ) from None
         asked = from_query(pairs)
     else:
-        asked = checks.parse_object(body)
+        asked = parse_object(body, gateway.caps.max_weight_per_mib)
     fields = to_chat(asked)
+    gateway.relay.fleet.route(asked.get("model"))
     checks.check_chat(fields, gateway.caps)
     record.stream = True
     if asked.get("model"):

@@ -12,10 +12,12 @@ from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
 from hayate.pump import Pump
-from hayate.relay import Answer, Call, output_tokens
+from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks, sse
 from hayate.wire.assemble import Assembler
+from hayate.wire.numbers import output_limit
+from hayate.wire.request_body import model_of, parse_object
 
 Fields = dict[str, Any]
 Kind = Literal["chat", "text"]
@@ -26,7 +28,8 @@ def create_completion(kind: Kind) -> Handle:
     check = checks.check_chat if kind == "chat" else checks.check_completion
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
-        fields = checks.parse_object(await client.body(gateway.max_body_bytes))
+        fields = parse_object(await client.body(gateway.max_body_bytes), gateway.caps.max_weight_per_mib)
+        gateway.relay.fleet.route(model_of(fields))  # an unknown model's body is not looked through
         check(fields, gateway.caps)
         record.stream = bool(fields.get("stream"))
         with client:
@@ -57,7 +60,7 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
         sent = fields if fields.get("stream") or not backend.always_streams else {**fields, "stream": True}
         return backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
 
-    return Call(record, fields.get("model"), render, output_tokens(fields))
+    return Call(record, fields.get("model"), render, output_limit(fields))
 
 
 async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:

@@ -6,7 +6,6 @@ clear error in its own dialect. Bodies are JSON, or multipart forms (audio) whos
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,18 +14,20 @@ import orjson
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, UpstreamRequest
-from hayate.errors import InvalidRequest, NotSupported
-from hayate.relay import Answer, Call, output_tokens
+from hayate.errors import NotSupported
+from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
+from hayate.wire.forms import Form
 from hayate.wire.http1 import Headers
+from hayate.wire.media import check_sources
+from hayate.wire.numbers import output_limit
 from hayate.wire.relay_stream import RawStream, RelayedStream
+from hayate.wire.request_body import model_of, parse_object
 
+_HOLD_MEDIA = ("messages", "input", "documents", "query")
+"""Fields that may hold media, in any dialect."""
 _PASSED_ON = (b"content-type", b"content-disposition")
-_MODEL_PART = re.compile(
-    rb'(content-disposition:[^\r\n]*[; ]name="model"[^\r\n]*\r\n(?:[^\r\n]+\r\n)*\r\n)([^\r\n]*)(?=\r\n--)',
-    re.IGNORECASE,
-)
 
 
 def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
@@ -69,11 +70,16 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer) -> None:
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> Call:
-    fields = checks.parse_object(body)
-    _check(fields, gateway.caps)
+    fields = parse_object(body, gateway.caps.max_weight_per_mib)
+    model = model_of(fields)
+    gateway.relay.fleet.route(
+        model
+    )  # who asks for a model that isn't here is told so before anything is looked through
+    checks.check_passed(fields, gateway.caps)
     if path == "/v1/responses":
         checks.check_background(fields)
-    model = fields.get("model")
+    for name in _HOLD_MEDIA:
+        check_sources(name, fields.get(name), gateway.caps)
     record.model = model or "default"
     record.stream = bool(fields.get("stream"))
 
@@ -83,21 +89,19 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> 
             _path_of(backend, path), orjson.dumps(sent), headers=[(b"content-type", b"application/json")]
         )
 
-    return Call(record, model, render, output_tokens(fields))
+    return Call(record, model, render, output_limit(fields))
 
 
 def _form_call(record: CallRecord, path: str, content_type: bytes, body: bytes) -> Call:
-    found = _MODEL_PART.search(body)
-    model = found.group(2).decode("utf-8", "replace").strip() if found else None
-    record.model = model or "default"
+    form = Form(content_type, body)
+    record.model = form.model or "default"
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        sent = body
-        if found and served_model is not None:
-            sent = body[: found.start(2)] + served_model.encode() + body[found.end(2) :]
-        return UpstreamRequest(_path_of(backend, path), sent, headers=[(b"content-type", content_type)])
+        return UpstreamRequest(
+            _path_of(backend, path), form.naming(served_model), headers=[(b"content-type", content_type)]
+        )
 
-    return Call(record, model, render)
+    return Call(record, form.model, render)
 
 
 def _path_of(backend: Backend, path: str) -> str:
@@ -108,41 +112,6 @@ def _path_of(backend: Backend, path: str) -> str:
             f"{backend.name} には {path} がありません。対応するエンジンのモデルを指定してください。",
         )
     return found
-
-
-def _check(fields: dict[str, Any], caps: checks.Caps) -> None:
-    """The checks that hold for any dialect: the model's name, risky fields, media that an engine would fetch."""
-    checks.check_risky(fields, caps)
-    if not isinstance(fields.get("model"), str | None):
-        raise InvalidRequest("'model' must be a string.", "'model' は文字列にしてください。", param="model")
-    if not isinstance(fields.get("stream"), bool | None):
-        raise InvalidRequest(
-            "'stream' must be true or false.", "'stream' は true か false にしてください。", param="stream"
-        )
-    checks.check_tools(fields.get("tools"))
-    for name in ("messages", "input", "documents", "query"):
-        _check_sources(name, fields.get(name), caps)
-
-
-def _check_sources(where: str, value: Any, caps: checks.Caps) -> None:
-    """Every object inside `value` that names a medium: it must bring it along."""
-    level: list[tuple[str, Any]] = [(where, value)]
-    while level:
-        path, item = level.pop()
-        if isinstance(item, dict):
-            checks.check_media(path, item, caps)
-            source = item.get("source")
-            if isinstance(source, dict) and (source.get("type") == "url" or source.get("url") is not None):
-                _check_source_url(path, item, source.get("url"), caps)
-            level += [(f"{path}.{key}", each) for key, each in item.items() if isinstance(each, dict | list)]
-        elif isinstance(item, list):
-            level += [(f"{path}.{n}", each) for n, each in enumerate(item) if isinstance(each, dict | list)]
-
-
-def _check_source_url(where: str, block: dict[str, Any], url: Any, caps: checks.Caps) -> None:
-    """Anthropic's blocks that name their content by a URL: an image of a listed host, nothing else."""
-    if block.get("type") != "image" or not isinstance(url, str) or not caps.image_hosts.allow(url):
-        raise checks.fetched(f"{where}.source")
 
 
 def _read_usage(record: CallRecord, raw: bytes) -> None:

@@ -10,7 +10,7 @@ from hayate.api.auth import COOKIE, SESSION_S
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client, ClientGone
 from hayate.errors import CLIENT_CLOSED, NotAllowed, NotAuthenticated
-from hayate.wire.checks import parse_object
+from hayate.wire.request_body import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
 

@@ -7,8 +7,11 @@ new calls get a 500 that says so (`wire.errors_in`).
 
 from __future__ import annotations
 
+from typing import Any
+
 from hayate.backends.base import UpstreamRequest
 from hayate.backends.openai_compat import OpenAICompatible
+from hayate.wire.fields import with_some_top_p
 
 
 class VLLMClient(OpenAICompatible):
@@ -19,3 +22,6 @@ class VLLMClient(OpenAICompatible):
     def probe(self) -> UpstreamRequest:
         """200 while the engine core lives."""
         return UpstreamRequest("/health", method=b"GET")
+
+    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return super()._sent(with_some_top_p(fields))

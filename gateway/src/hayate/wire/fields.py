@@ -55,6 +55,8 @@ NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
 }
 """Values that ask for nothing: every engine does so by itself."""
 
+LEAST_TOP_P: Final = 1e-6
+
 
 def taken(engine: str, fields: dict[str, Any], known: Container[str]) -> dict[str, Any]:
     """The fields of `known` that are set, in a new dict. Raises UnsupportedField for one that would be lost."""
@@ -91,8 +93,15 @@ def stop_strings(fields: dict[str, Any]) -> list[str]:
 
 def max_tokens(fields: dict[str, Any]) -> int | None:
     """The limit on the answer, by either of its names."""
-    limit = fields.get("max_completion_tokens") or fields.get("max_tokens")
+    limit = fields.get("max_completion_tokens")
+    if limit is None:
+        limit = fields.get("max_tokens")
     return limit if isinstance(limit, int) else None
+
+
+def with_some_top_p(fields: dict[str, Any]) -> dict[str, Any]:
+    """For engines that refuse a `top_p` of 0: so little that the likeliest token alone is left, which is what 0 asks for."""
+    return {**fields, "top_p": LEAST_TOP_P} if fields.get("top_p") == 0 else fields
 
 
 def one_prompt(engine: str, prompt: Any) -> str:

@@ -9,10 +9,12 @@ import orjson
 from hayate.errors import GatewayError, InvalidRequest
 from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.numbers import from_text
 from hayate.wire.usage import Usage
 
 RETRY: Final = b"retry: 3000\n\n"
-_NUMBERS = {"temperature": float, "top_p": float, "max_tokens": int, "seed": int}
+_NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
+"""The numbers, and whether they are whole."""
 _TEXTS = ("prompt", "model", "system")
 FIELDS = (*_TEXTS, *_NUMBERS, "stop")
 
@@ -109,12 +111,7 @@ def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
         elif name in fields:
             raise InvalidRequest(f"'{name}' is given twice.", f"'{name}' が2回指定されています。", param=name)
         elif name in _NUMBERS:
-            try:
-                fields[name] = _NUMBERS[name](text)
-            except ValueError:
-                raise InvalidRequest(
-                    f"'{name}' must be a number, not {text[:40]!r}.", f"'{name}' は数値にしてください。", param=name
-                ) from None
+            fields[name] = from_text(name, text, whole=_NUMBERS[name])
         else:
             fields[name] = text
     return fields

@@ -19,6 +19,8 @@ _URL: Final = re.compile(
 _ENTRY: Final = re.compile(rf"(?:\*\.{_NAME}|{_NAME}|\[[0-9a-f:.]{{2,45}}\])(?::[0-9]{{1,5}})?", re.IGNORECASE)
 _PORTS: Final = {"http": 80, "https": 443}
 MAX_URL_CHARS: Final = 8192
+MAX_HOST_CHARS: Final = 253
+"""As long as a name in the DNS can be."""
 
 
 def host_mistake(entry: str) -> str | None:
@@ -52,6 +54,8 @@ class ImageHosts:
         if found is None:
             return False
         scheme, host = found[1].lower(), found[2].lower()
+        if len(host) > MAX_HOST_CHARS:
+            return False
         port = _PORTS[scheme] if found[3] is None else int(found[3])
         ports = (port, None) if port == _PORTS[scheme] else (port,)
         return any((name, each) in self._listed for name in _names(host) for each in ports)

@@ -87,7 +87,7 @@ def _body(asked: dict[str, Any], model: str, num_ctx: int) -> dict[str, Any]:
     options.update({theirs: asked[ours] for ours, theirs in _OPTIONS.items() if ours in asked})
     if stops := stop_strings(asked):
         options["stop"] = stops
-    if limit := max_tokens(asked):
+    if (limit := max_tokens(asked)) is not None:
         options["num_predict"] = limit
     body: dict[str, Any] = {"model": model, "stream": True, "truncate": False, "shift": False, "options": options}
     if "think" in asked:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
 
-from hayate.wire.fields import stop_strings, taken, text_of, unsupported
+from hayate.wire.fields import stop_strings, taken, text_of, unsupported, with_some_top_p
 
 ENGINE: Final = "triton"
 MODELS: Final = ("ensemble", "tensorrt_llm_bls", "tensorrt_llm")
@@ -113,6 +113,7 @@ def model_inputs(layout: Layout, fields: dict[str, Any], prompt: str, max_tokens
 
 
 def _sampling(fields: dict[str, Any]) -> dict[str, Any]:
+    fields = with_some_top_p(fields)
     asked = {name: fields[name] for name in _ALIKE if fields.get(name) is not None}
     for neutral, value in (
         ("frequency_penalty", 0),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hayate.wire.fields import max_tokens, taken, unsupported
+from hayate.wire.fields import max_tokens, taken, unsupported, with_some_top_p
 
 ENGINE: Final = "trtllm"
 _SAMPLING: Final = frozenset(
@@ -95,8 +95,10 @@ def turned_priority(priority: float) -> float:
 
 
 def _body(asked: dict[str, Any]) -> dict[str, Any]:
-    body = {name: value for name, value in asked.items() if name not in ("model", "max_completion_tokens")}
-    if limit := max_tokens(asked):
+    body = {
+        name: value for name, value in with_some_top_p(asked).items() if name not in ("model", "max_completion_tokens")
+    }
+    if (limit := max_tokens(asked)) is not None:
         body["max_tokens"] = limit
     if "priority" in body:
         if not isinstance(body["priority"], int | float):
