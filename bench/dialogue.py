@@ -19,6 +19,7 @@ CREATED = 1_790_000_000
 ASKED = re.compile(rb"stub:(\d+):(\d+)")
 STREAM = re.compile(rb'"stream"\s*:\s*true')
 INCLUDE_USAGE = re.compile(rb'"include_usage"\s*:\s*true')
+_COMMENT = re.compile(rb"^:.*\n", re.MULTILINE)
 TOKEN_MARK = b'"content":"'
 """Once in every frame that carries a token and in no other."""
 PROMPT_TOKENS = 24
@@ -160,7 +161,7 @@ def complaint_about(asked: Asked, body: bytes) -> str | None:
 
 
 def _stream_complaint(asked: Asked, body: bytes) -> str | None:
-    events = [event for event in body.split(b"\n\n") if event and not event.startswith(b":")]
+    events = [event for each in _COMMENT.sub(b"", body).split(b"\n\n") if (event := each.strip(b"\n"))]
     if not events or events[-1].strip() != b"data: [DONE]":
         return "did not end with [DONE]"
     texts: list[str] = []

@@ -25,6 +25,7 @@ from hayate.api.endpoint import Gateway, RelayEndpoint
 from hayate.api.generate import generate_stream
 from hayate.api.openai import create_completion
 from hayate.api.relayed import relayed
+from hayate.api.request_id import answer_id
 from hayate.assembly import Reloader, configure, probing, specs
 from hayate.backends.openai_compat import RELAYED
 from hayate.config import Config, load_config
@@ -33,6 +34,7 @@ from hayate.pool import Fleet, Prober, Replica
 from hayate.relay import Relay
 from hayate.telemetry import Telemetry, notice
 from hayate.ticker import Ticker
+from hayate.wire.http1 import header
 
 STATIC = Path(__file__).parent / "static"
 PAGE_HEADERS = {
@@ -45,10 +47,28 @@ PAGE_HEADERS = {
 
 
 class Hayate(FastAPI):
-    """FastAPI, with the endpoints that our own server calls directly: a look-up instead of six middlewares and a router."""
+    """FastAPI, with the endpoints that our own server calls directly: a look-up instead of six middlewares and a router.
+
+    Every answer gets its `x-request-id` here, outside of all middlewares, so that those to their failures have one too.
+    """
 
     hot: Mapping[tuple[bytes, bytes], RelayEndpoint] = MappingProxyType({})
     """By method and path."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request; calls name themselves."""
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+
+        async def named(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", [])
+                if header(headers, b"x-request-id") is None:
+                    message = {**message, "headers": [*headers, (b"x-request-id", answer_id(scope["headers"]))]}
+            await send(message)
+
+        await super().__call__(scope, receive, named)
 
 
 def create_app(config: Config, load: Callable[[], Config] = load_config) -> Hayate:

@@ -27,6 +27,8 @@ RESTART_ONLY = (
     "workers",
     "max_connections",
     "max_header_bytes",
+    "max_url_bytes",
+    "unfinished_heads_bytes",
     "header_timeout_s",
     "body_timeout_s",
     "body_min_bytes_per_s",
@@ -56,6 +58,7 @@ def configure(gateway: Gateway, config: Config) -> None:
     gateway.max_body_bytes = server.max_body_bytes
     gateway.heartbeat_s = server.heartbeat_s
     gateway.client_stall_s = server.client_stall_s
+    gateway.serves_half_closed = server.half_close == "serve"
     if (gateway.requests_per_minute, gateway.burst) != (limits.requests_per_minute, limits.burst):
         gateway.limits.clear()
     gateway.requests_per_minute, gateway.burst = limits.requests_per_minute, limits.burst

@@ -88,6 +88,8 @@ class ServerConfig(Section):
     workers: int = Field(default=1, ge=1)
     max_connections: int = Field(default=8192, ge=1)
     max_header_bytes: int = Field(default=65536, ge=1024)
+    max_url_bytes: int = Field(default=262144, ge=1024)
+    unfinished_heads_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
     max_json_weight_per_mib: int = Field(default=200_000, ge=10_000)
     header_timeout_s: float = Field(default=10.0, gt=0)
@@ -96,6 +98,7 @@ class ServerConfig(Section):
     keep_alive_s: float = Field(default=75.0, gt=0)
     heartbeat_s: float = Field(default=15.0, gt=0)
     client_stall_s: float = Field(default=120.0, gt=0)
+    half_close: Literal["cancel", "serve"] = "cancel"
     drain_s: float = Field(default=60.0, ge=0)
 
 

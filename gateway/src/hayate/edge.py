@@ -3,14 +3,20 @@
 A request for one of the paths that calls take goes to its endpoint directly, with the connection itself (`lent`), so that a
 stream's bytes leave in the callback that brought them; every other request is uvicorn's. What a connection may take is kept in
 `edge_limits`.
+
+A client may end its sending and wait for its answer; or it has gone: both look the same. A stream is told apart by a ping, which
+nobody resets who still reads; a whole answer can't be, and its client counts as gone unless `server.half_close` says otherwise.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import unquote_to_bytes
 
+import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_READ_AHEAD = 4
 """How many requests of a client that does not wait for answers are read before the first is answered."""
+HALF_CLOSED_CHECK_S = 0.25
+"""How often a client that has ended its sending is looked at: nothing tells that it has reset the connection."""
 
 
 class LeanFlow:
@@ -71,18 +79,22 @@ class LeanFlow:
 class EdgeProtocol(LimitedProtocol):
     """A connection whose calls are served on it. The class attributes are set once, by `server`."""
 
-    __slots__ = ()
+    __slots__ = ("_half_closed_check", "half_closed")
 
     hot: Mapping[tuple[bytes, bytes], RelayEndpoint]
     """The endpoints that are served without ASGI, by method and path."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
+        self.half_closed = False
+        self._half_closed_check: asyncio.TimerHandle | None = None
         super().connection_made(transport)
         self.flow = cast("FlowControl", LeanFlow(self))
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: uvicorn's state first, then the call that is being served."""
+        if self._half_closed_check is not None:
+            self._half_closed_check.cancel()
         super().connection_lost(exc)
         serving = self._serving
         if isinstance(serving, LentLine):
@@ -91,14 +103,30 @@ class EdgeProtocol(LimitedProtocol):
             serving.disconnected = True  # uvicorn tells only the last request that was read
             serving.message_event.set()
 
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        """The client ends its sending. True keeps the connection for what it still gets; else it is closed."""
+        serving = self._serving
+        if self.closing or serving is None or serving.response_complete or serving.more_body:
+            return None
+        self.half_closed = True
+        serving.keep_alive = serving.keep_alive and bool(self.pipeline)
+        if isinstance(serving, LentLine) and not serving.ended_sending():
+            return None
+        if self._half_closed_check is None:
+            self._check_half_closed()
+        return True
+
     def serve(self) -> None:
-        """A call goes to its endpoint; anything else, an unusually written path included, to uvicorn."""
+        """A call goes to its endpoint; anything else to uvicorn."""
         method = self.parser.get_method()
         path, _, query = self.url.partition(b"?")
         endpoint = self.hot.get((method, path))
         if endpoint is None or b"#" in query:
-            super().serve()
-            return
+            parsed = httptools.parse_url(self.url)  # an unusual way to write a path: https://…, %2F, #…
+            endpoint, query = self.hot.get((method, unquote_to_bytes(parsed.path or b""))), parsed.query or b""
+            if endpoint is None:
+                super().serve()
+                return
         line = LentLine(self, endpoint, method.decode(), query, self.headers)
         waiting = self.cycle is not None and not self.cycle.response_complete
         self.cycle = cast("RequestResponseCycle", line)
@@ -138,8 +166,20 @@ class EdgeProtocol(LimitedProtocol):
         watched = isinstance(self._serving, LentLine) and self._serving.call is not None
         return watched and len(self.pipeline) < MAX_READ_AHEAD and len(self.cycle.body) <= HIGH_WATER_LIMIT
 
+    def _check_half_closed(self) -> None:
+        """The timer: has the client reset the connection, as one does that is no longer there to read?"""
+        self._half_closed_check = None
+        if self.raw.is_closing():
+            return
+        if self.raw.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self.raw.abort()
+        else:
+            self._half_closed_check = self.loop.call_later(HALF_CLOSED_CHECK_S, self._check_half_closed)
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         self._serving = cycle
+        if self.half_closed:
+            cycle.keep_alive = cycle.keep_alive and bool(self.pipeline)
         if isinstance(cycle, LentLine):
             cycle.task = self.loop.create_task(cycle.run())
             self.tasks.add(cycle.task)

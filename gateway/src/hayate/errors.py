@@ -14,6 +14,8 @@ another replica may be tried.
     │   ├── WrongMethod         405
     │   ├── ReadTimeout         408   the request arrived too slowly
     │   ├── BodyTooLarge        413
+    │   ├── UrlTooLong          414
+    │   ├── UnknownCoding       415   names the content encoding that can't be read
     │   ├── HeadersTooLarge     431
     │   ├── RateLimited         429   says when to come back
     │   └── NotSupported        501   this engine has no such thing
@@ -137,6 +139,20 @@ class BodyTooLarge(RequestError):
 
     status = 413
     code = "request_too_large"
+
+
+class UrlTooLong(RequestError):
+    """The request target is over the cap."""
+
+    status = 414
+    code = "url_too_long"
+
+
+class UnknownCoding(RequestError):
+    """The body comes in a content encoding that the gateway does not read."""
+
+    status = 415
+    code = "unsupported_content_encoding"
 
 
 class HeadersTooLarge(RequestError):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from hayate.api.relay_response import ClientGone, LineCall
+from hayate.api.relay_response import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.errors import GatewayError
 from hayate.wire.http1 import Headers
 
@@ -32,8 +32,10 @@ class LentLine:
     __slots__ = (
         "_expects",
         "_held",
+        "_mute",
         "_protocol",
         "_waiter",
+        "answer_id",
         "body",
         "call",
         "chunks",
@@ -56,6 +58,8 @@ class LentLine:
         self._protocol = protocol
         self._waiter: asyncio.Future[None] | None = None
         self._held: bytes | None = None
+        self._mute = False
+        self.answer_id = b""
         self._expects = protocol.expect_100_continue
         self.endpoint = endpoint
         self.method = method
@@ -79,6 +83,11 @@ class LentLine:
         """What uvicorn sets when a piece of the request has come, or the client has gone."""
         return self
 
+    @property
+    def half_closed(self) -> bool:
+        """Whether the client has ended its sending."""
+        return self._protocol.half_closed
+
     def set(self) -> None:
         """Something has come: whoever waits for the body looks again."""
         if self._waiter is not None and not self._waiter.done():
@@ -99,6 +108,10 @@ class LentLine:
         self.set()
         if self.call is not None:
             self.call.client_gone()
+
+    def ended_sending(self) -> bool:
+        """The client ends its sending. Whether it may still wait for its answer: a call that is not known yet says so later."""
+        return self.call is None or self.call.client_ended_sending()
 
     async def run(self) -> None:
         """Serves the call. A fault of ours is logged and answered, and ends the connection."""
@@ -149,6 +162,8 @@ class LentLine:
         """From now on `call` is told of the client. Raises ClientGone."""
         if self.disconnected or self._protocol.raw.is_closing():
             raise ClientGone
+        if self._protocol.half_closed and not call.client_ended_sending():
+            raise ClientGone
         self.call = call
         self._protocol.flow.resume_reading()  # a client that leaves is seen only by reading
 
@@ -160,15 +175,22 @@ class LentLine:
         """A whole answer, in one write."""
         if self._protocol.flow.write_paused:
             await self._caught_up()
-        head = self._head(status, [*headers, (b"content-length", b"%d" % len(body))])
-        self._write(b"%b%b%b" % (head, self._take_held(), body))
+        if not is_bodiless(self.method, status):
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+        elif status in BODILESS:
+            body = b""
+        else:  # the answer to a HEAD tells what a GET would bring
+            headers, body = [*headers, (b"content-length", b"%d" % len(body))], b""
+        self._write(b"%b%b%b" % (self._head(status, headers), self._take_held(), body))
         self._complete()
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of a streamed answer; it leaves with the first piece, or with `flush`."""
         if self._protocol.flow.write_paused:
             await self._caught_up()
-        if self.framed:
+        if is_bodiless(self.method, status):
+            self._mute, self.framed = True, False
+        elif self.framed:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
         self._held = self._take_held() + self._head(status, headers)
 
@@ -234,6 +256,8 @@ class LentLine:
         self._write_or_hold(data)
 
     def _write_or_hold(self, data: bytes) -> None:
+        if self._mute:
+            return  # the status has no body, whatever an engine sent with it
         if self._held is None:
             self._write(data)
         else:

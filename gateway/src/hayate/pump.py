@@ -113,6 +113,12 @@ class Pump:
         """How many events took the short way, past `Sink.writer`."""
         return self._exchange.passed
 
+    @property
+    def complete(self) -> bool:
+        """Whether all that the answer says has been written: what is left is the end of its framing."""
+        ended = self._done.done() and not self._done.cancelled() and self._done.exception() is None
+        return ended or self._finished_at > 0
+
     def close_lane(self) -> None:
         """The client's connection is gone: nothing may be written to it, from this very moment."""
         self._exchange.close_lane()

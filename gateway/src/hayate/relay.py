@@ -181,7 +181,7 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         request = call.render(deployment.backend, served_model)
-        request.headers.append((b"x-request-id", record.request_id.encode()))
+        request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
         if not deployment.gate.try_enter():
             waited_from = self.now()
             try:

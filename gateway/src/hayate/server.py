@@ -19,6 +19,7 @@ import uvloop
 from hayate.app import Hayate, create_app
 from hayate.config import Config, load_config
 from hayate.edge import EdgeProtocol
+from hayate.edge_head import Crowd
 from hayate.errors import RefusedConfig
 from hayate.telemetry import notice
 
@@ -130,7 +131,8 @@ async def serve(
     """
     limits = config.server
     app = create_app(config, load)
-    protocol = type("Edge", (EdgeProtocol,), {"__slots__": (), "limits": limits, "hot": app.hot})
+    shared = {"limits": limits, "hot": app.hot, "crowd": Crowd(limits.unfinished_heads_bytes)}
+    protocol = type("Edge", (EdgeProtocol,), {"__slots__": (), **shared})
     settings = uvicorn.Config(
         app,
         http=protocol,

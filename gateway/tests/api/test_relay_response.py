@@ -123,7 +123,7 @@ async def test_a_silent_stream_gets_pings_from_before_its_start(channel: Make) -
     server = channel()
     with server.client:
         server.client.expect_stream()
-        await eventually(lambda: server.text.count(b": ping\n\n") >= 2)
+        await eventually(lambda: server.text.count(b": ping\n") >= 2)
         await server.client.start_stream()  # begun already
         server.client.write(b"data: 1\n\n")
         await server.client.end_stream()

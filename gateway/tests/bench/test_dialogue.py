@@ -60,7 +60,7 @@ def test_a_request_survives_being_serialised_again(asked: Asked) -> None:
 def test_an_answer_in_other_bytes_is_whole_when_it_says_the_same() -> None:
     events = stream_answer(5).split(b"\n\n")[:-2]
     spaced = [b"data: " + json.dumps(json.loads(event.removeprefix(b"data: "))).encode() for event in events]
-    body = b": ping\n\n" + b"\n\n".join([*spaced, b"data: [DONE]"]) + b"\n\n"
+    body = b": ping\n" + b": of an engine\n\n" + b"\n\n".join([*spaced, b"data: [DONE]"]) + b"\n\n"
 
     assert body != stream_answer(5)
     assert complaint_about(STREAM, body) is None

@@ -15,7 +15,7 @@ from tests.support.engine_script import DONE, Chat, Request, frame
 ASKED = Request("POST", "/v1/chat/completions", body=b'{"stream":true,"stream_options":{"include_usage":true}}')
 CHAT = b"".join(Chat(("こん", "にち", "は😀"), prompt_tokens=5).frames(ASKED))
 HAYATE = (
-    b"retry: 3000\n\n: ping\n\n"
+    b"retry: 3000\n\n: ping\n"
     + b"".join(frame({"delta": text}) for text in ("こん", "にちは"))
     + frame({"finish_reason": "stop", "usage": {"prompt_tokens": 5, "completion_tokens": 3}, "model": "m"}, "done")
 )
@@ -47,7 +47,7 @@ def test_feeding_says_whether_there_was_new_output() -> None:
     assert not reader.feed(role)
     assert not reader.feed(first[:-1])
     assert reader.feed(first[-1:])
-    assert not reader.feed(b": ping\n\n")
+    assert not reader.feed(b": ping\n")
 
 
 @pytest.mark.parametrize(

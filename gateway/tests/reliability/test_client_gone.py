@@ -195,16 +195,6 @@ async def test_a_client_that_sends_its_next_request_early_is_still_seen_to_leave
         await released(stage, leave(client, "fin"))
 
 
-async def test_a_client_that_says_it_will_send_no_more_has_left(stage: Stage) -> None:
-    """A half-closed connection is taken for a closed one, as other proxies do."""
-    stage.engine.script = NO_ANSWER
-    async with stage.connect() as client:
-        await client.send(stage.request(STREAM))
-        await eventually(lambda: stage.engine.open == 1)
-        client.half_close()
-        await released(stage, asyncio.get_running_loop().time())
-
-
 async def test_a_hundred_clients_leave_at_once(stage: Stage) -> None:
     stage.engine.script = Chat(["。"] * 1000, gap_s=0.02, last=[silence])
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine_script import Chat, error
-from tests.support.http import Frame
+from tests.support.http import PING, Frame
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage, scene
 from tests.support.waiting import eventually
 
@@ -50,7 +50,7 @@ async def stage(beating_stage: Stage) -> AsyncIterator[Stage]:
 
 
 def is_ping(frame: Frame) -> bool:
-    return frame.raw == b": ping\n\n"
+    return frame.raw == PING
 
 
 def said_in(frames: Sequence[Frame]) -> list[Frame]:
@@ -109,7 +109,7 @@ async def test_in_the_queue(stage: Stage) -> None:
         stage.engine.script = Chat()
         await second.send(stage.request({**STREAM, "model": "narrow"}))
         assert (await second.read_head()).status == 200
-        assert await second.read_chunk() == await second.read_chunk() == b": ping\n\n"
+        assert await second.read_chunk() == await second.read_chunk() == PING
         assert len(stage.engine.requests) == 1
         first.leave()
         check_whole(CHAT_PATH, [frame async for frame in second.frames()])
@@ -148,6 +148,19 @@ async def test_a_whole_answer_gets_no_pings(stage: Stage, model: str) -> None:
     assert reply.headers["content-type"].startswith("application/json")
     assert reply.body.startswith(b"{")
     assert b"ping" not in reply.body
+
+
+@pytest.mark.parametrize("path", [*STREAMS, *PASSED_THROUGH])
+async def test_a_ping_ends_no_event(stage: Stage, path: str) -> None:
+    """Widely used clients take the empty line after a comment for the end of an event without data, and fail on it."""
+    stage.engine.script = Chat(prefill_s=LATE_S, early_headers=False) if path in STREAMS else [LATE_S, *error(500)]
+    async with stage.connect() as client:
+        await client.send(stage.request({**STREAMS, **PASSED_THROUGH}[path], path))
+        await client.read_head()
+        body = await client.read_body()
+    assert body.startswith(PING * 2)
+    assert b"\n\n\n" not in body
+    assert PING + b"\n" not in body
 
 
 async def test_an_error_before_the_first_ping_keeps_its_status(stage: Stage) -> None:

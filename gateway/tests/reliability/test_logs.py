@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from tests.support.http import fetch
-from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage
+from tests.support.scene import HELLO, PLAIN, STREAM, Stage
 
 pytestmark = pytest.mark.anyio
 
@@ -43,25 +42,6 @@ async def test_what_a_caller_sends_forges_no_line_and_no_colour(stage: Stage, fi
     assert json.loads(lines[0])["event"] == "call"
     assert not any(ord(letter) < 32 or ord(letter) == 127 for letter in lines[0])
     assert "\x1b" not in stage.gateway.stderr()
-
-
-async def test_a_request_id_is_ours_or_the_callers_if_it_is_harmless(stage: Stage) -> None:
-    assert (await stage.post(PLAIN, headers={"x-request-id": "order-7:a.b_c"})).headers[
-        "x-request-id"
-    ] == "order-7:a.b_c"
-    for odd in ("a b", "x" * 129, "é", '"', "<script>"):
-        assert (await stage.post(PLAIN, headers={"x-request-id": odd})).headers["x-request-id"] != odd
-    assert (await stage.post({"messages": 7})).headers["x-request-id"]
-    assert (await fetch(stage.url, CHAT_PATH, PLAIN)).headers["x-request-id"]
-
-
-async def test_engines_get_an_id_of_our_own_for_every_call(stage: Stage) -> None:
-    for _ in range(2):
-        await stage.post(PLAIN, headers={"x-request-id": "same"})
-
-    sent = [dict(request.headers)["x-request-id"] for request in stage.engine.requests]
-    assert len(set(sent)) == 2
-    assert "same" not in sent
 
 
 async def test_labels_hold_nothing_a_caller_chose(stage: Stage) -> None:

@@ -277,3 +277,37 @@ async def test_more_connections_than_allowed_are_turned_away_with_a_503() -> Non
             return (await stage.post(PLAIN)).status == 200
 
         await eventually(is_served)
+
+
+async def test_idle_connections_make_room_the_longest_idle_first() -> None:
+    """Connections that are kept and ask nothing keep nobody out; those at work are never closed for another."""
+    async with scene(server={"max_connections": 6}) as stage, AsyncExitStack() as held:
+        stage.engine.script = Chat(["。"] * 10_000, gap_s=0.02)
+        busy = await held.enter_async_context(stage.connect())
+        await busy.send(stage.request(STREAM))
+        await busy.read_head()
+        stage.engine.script = Chat()
+        idle = [await held.enter_async_context(stage.connect()) for _ in range(5)]
+        for client in (*idle[1:], idle[0], idle[2]):  # the order in which they begin to be idle: 1, 3, 4, 0, 2
+            await client.send(stage.request(PLAIN))
+            assert (await client.read_reply()).status == 200
+            client.reply.body = b""
+        for oldest in (1, 3, 4):
+            late = await held.enter_async_context(stage.connect())
+            await late.send(stage.request(PLAIN))
+            assert (await late.read_reply()).status == 200
+            assert await idle[oldest].read_to_end() == b""
+        for client in (idle[0], idle[2]):
+            await client.send(stage.request(PLAIN))
+            assert (await client.read_reply()).status == 200
+        assert (await busy.read_chunk()).startswith(b"data: ")
+
+
+async def test_many_idle_connections_keep_nobody_out() -> None:
+    async with scene(server={"max_connections": 200}) as stage, AsyncExitStack() as held:
+        for number in range(400):
+            client = await held.enter_async_context(stage.connect())
+            path = "/health" if number % 2 else "/v1/models"  # kept by either way of serving
+            await client.send(stage.request(None, path, method="GET"))
+            assert (await client.read_reply()).status == 200
+        assert (await stage.post(PLAIN)).status == 200

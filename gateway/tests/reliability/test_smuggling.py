@@ -124,11 +124,12 @@ PAYLOADS: dict[str, bytes] = {
     "data after connection: close": b"GET /health HTTP/1.1\r\nhost: gateway\r\nconnection: close\r\n\r\n" + HIDDEN,
     "an upgrade to HTTP/2": (
         b"GET /health HTTP/1.1\r\nhost: gateway\r\nconnection: upgrade, http2-settings\r\nupgrade: h2c\r\n"
-        b"http2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\n\r\n" + HIDDEN
+        b"http2-settings: AAMAAABkAARAAAAAAAIAAAAA\r\ncontent-length: %d\r\n\r\n" % len(HIDDEN) + HIDDEN
     ),
     "an upgrade to a web socket": (
         b"GET /health HTTP/1.1\r\nhost: gateway\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n" + HIDDEN
+        b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        b"transfer-encoding: chunked\r\n\r\n" + ONE_CHUNK
     ),
     "a GET with a body": post(b"content-length: %d" % len(HIDDEN), body=HIDDEN, start=b"GET /health HTTP/1.1"),
     "a HEAD with a body": post(b"content-length: %d" % len(HIDDEN), body=HIDDEN, start=b"HEAD /health HTTP/1.1"),

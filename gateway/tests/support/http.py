@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+PING = b": ping\n"
 
 
 @dataclass
@@ -137,12 +138,20 @@ class Client:
         return self.reply
 
     async def frames(self) -> AsyncIterator[Frame]:
-        """SSE frames as they arrive, until the clean end of the body; a frame cut short is an error."""
+        """SSE frames as they arrive, until the clean end of the body; a frame cut short is an error. The gateway's own pings,
+        which are no more than a line, are frames of their own.
+        """
         rest = b""
         while chunk := await self.read_chunk():
-            *whole, rest = (rest + chunk).split(b"\n\n")
-            for raw in whole:
-                yield parse_frame(raw + b"\n\n")
+            rest += chunk
+            while True:
+                if rest.startswith(PING) and rest[len(PING) :][:1] != b"\n":
+                    raw, rest = PING, rest[len(PING) :]
+                elif (end := rest.find(b"\n\n")) >= 0:
+                    raw, rest = rest[: end + 2], rest[end + 2 :]
+                else:
+                    break
+                yield parse_frame(raw)
         assert not rest, f"the stream ended inside a frame: {rest!r}"
 
     async def read_raw(self, count: int = 65536) -> bytes:

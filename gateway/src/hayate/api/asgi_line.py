@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from hayate.api.relay_response import ClientGone, LineCall
+from hayate.api.relay_response import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.wire.http1 import Headers
 
 
@@ -23,6 +23,9 @@ class AsgiLine:
         self._call: LineCall | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._backlog: _Backlog | None = None
+        self._mute = False
+        self.half_closed = False  # ASGI does not tell
+        self.answer_id = b""
 
     @property
     def chunks(self) -> int:
@@ -52,12 +55,16 @@ class AsgiLine:
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer."""
-        headers = [*headers, (b"content-length", b"%d" % len(body))]
+        if status in BODILESS:
+            body = b""
+        else:
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of a streamed answer."""
+        self._mute = is_bodiless(self.method, status)
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         self._backlog = _Backlog(self._send, self)
 
@@ -77,7 +84,7 @@ class AsgiLine:
         """What sends pieces of the stream; there once it has started."""
         if self._backlog is None:
             raise RuntimeError("nothing can be written before the stream has started")
-        return self._backlog.write
+        return _nowhere if self._mute else self._backlog.write
 
     def raw_writer(self) -> None:
         """The framing is the server's."""
@@ -110,6 +117,10 @@ class AsgiLine:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.lose()
+
+
+def _nowhere(_: bytes) -> None:
+    """The status has no body, whatever an engine sent with it."""
 
 
 class _Backlog:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +19,7 @@ from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
 from hayate.api.relay_response import Client, ClientGone, Line
+from hayate.api.request_id import given_id
 from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
@@ -27,8 +27,6 @@ from hayate.telemetry import CallRecord, Telemetry
 from hayate.ticker import Ticker
 from hayate.wire.caps import Caps
 from hayate.wire.http1 import Headers
-
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
 @dataclass(slots=True)
@@ -48,13 +46,26 @@ class Gateway:
     burst: int | None = None
     reload: Callable[[], Awaitable[Any]] | None = None
     limits: dict[str, RateLimit] = field(default_factory=dict)
+    serves_half_closed: bool = False
     _prefix: str = field(default_factory=lambda: os.urandom(6).hex())
     _count: int = 0
+    _given_ids: set[str] = field(default_factory=set)
 
     def new_id(self) -> str:
         """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id."""
         self._count += 1
         return f"{self._prefix}{self._count:08x}"
+
+    def upstream_id(self, given: str) -> str:
+        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
+        if given in self._given_ids:
+            return f"{given}-{self.new_id()}"
+        self._given_ids.add(given)
+        return given
+
+    def release_id(self, upstream_id: str) -> None:
+        """The call has ended."""
+        self._given_ids.discard(upstream_id)
 
     def allowance(self, key: str, now: float) -> Allowance | None:
         """Counts a request against its key's limit; None when there is none."""
@@ -84,10 +95,15 @@ class RelayEndpoint:
     async def serve(self, gateway: Gateway, line: Line) -> None:
         """Serves one call."""
         now = gateway.relay.now
-        client = Client(line, gateway.ticker, gateway.heartbeat_s)
-        record = CallRecord(gateway.new_id(), self.name, now())
-        shown_id = _given_id(client) or record.request_id.encode()
-        client.answer_headers.append((b"x-request-id", shown_id))
+        given = given_id(line.headers)
+        record = CallRecord(gateway.new_id() if given is None else given.decode("ascii"), self.name, now())
+        if given is not None:
+            record.upstream_id = gateway.upstream_id(record.request_id)
+        line.answer_id = record.request_id.encode()
+        client = Client(
+            line, gateway.ticker, gateway.heartbeat_s, record, serves_half_closed=gateway.serves_half_closed
+        )
+        client.answer_headers.append((b"x-request-id", line.answer_id))
         try:
             record.key = gateway.auth.check(client.headers)
             _count_request(gateway, client, record.key, now())
@@ -99,13 +115,14 @@ class RelayEndpoint:
             record.status = CLIENT_CLOSED
         except asyncio.CancelledError:
             if client.gone:
-                record.status = CLIENT_CLOSED
+                record.status = 200 if client.answered else CLIENT_CLOSED
                 return
             self._break_off(client, record)
             raise
         finally:
             if not record.status:
                 record.status, record.error = 500, "server_error"
+            gateway.release_id(record.upstream_id)
             gateway.telemetry.finish(record, now())
 
     def _break_off(self, client: Client, record: CallRecord) -> None:
@@ -131,11 +148,6 @@ class RelayEndpoint:
             await client.end_stream()
         else:
             client.cut()
-
-
-def _given_id(client: Client) -> bytes | None:
-    given = client.header(b"x-request-id")
-    return given if given is not None and _REQUEST_ID.fullmatch(given) else None
 
 
 def _count_request(gateway: Gateway, client: Client, key: str, now: float) -> None:

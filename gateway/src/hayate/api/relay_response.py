@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from hayate.errors import BodyTooLarge
 from hayate.pump import Pump
+from hayate.telemetry import CallRecord
 from hayate.ticker import Ticker
 from hayate.wire import sse
 from hayate.wire.http1 import Headers, header
@@ -25,6 +26,15 @@ SSE_HEADERS: Headers = [
 ]
 
 
+BODILESS = (204, 304)
+"""Statuses whose answers are a head and nothing else."""
+
+
+def is_bodiless(method: str, status: int) -> bool:
+    """Whether an answer has no body, and so no framing of one, whatever it says (RFC 9112, 6.3)."""
+    return status in BODILESS or method == "HEAD"
+
+
 class ClientGone(Exception):
     """The client left before its request was whole."""
 
@@ -34,6 +44,9 @@ class LineCall(Protocol):
 
     def client_gone(self) -> None:
         """The client has left: nothing can be written any more."""
+
+    def client_ended_sending(self) -> bool:
+        """The client sends nothing more: it waits for the rest of its answer, or it has left. Whether it is still served."""
 
     def client_full(self) -> None:
         """The client does not read as fast as we write."""
@@ -49,10 +62,16 @@ class Line(Protocol):
     """The request's, names in lower case."""
     method: str
     query: bytes
+    answer_id: bytes
+    """What the answer's `x-request-id` is, for an answer that the server has to give itself."""
 
     @property
     def chunks(self) -> int:
         """How many pieces of a streamed answer have been written."""
+
+    @property
+    def half_closed(self) -> bool:
+        """Whether the client has ended its sending."""
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already and nothing of it was read: the common case, without a wait."""
@@ -95,18 +114,24 @@ class Line(Protocol):
 
 
 class Client:
-    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent."""
+    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent. `serves_half_closed`: whether a
+    client that ended its sending gets a whole answer too.
+    """
 
     __slots__ = (
+        "_beats",
         "_chunks_seen",
         "_heartbeat_s",
         "_last_write",
         "_line",
         "_pump",
+        "_record",
+        "_serves_half_closed",
         "_starting",
         "_task",
         "_ticker",
         "answer_headers",
+        "answered",
         "events",
         "full",
         "gone",
@@ -114,13 +139,25 @@ class Client:
         "started",
     )
 
-    def __init__(self, line: Line, ticker: Ticker, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        line: Line,
+        ticker: Ticker,
+        heartbeat_s: float,
+        record: CallRecord | None = None,
+        *,
+        serves_half_closed: bool = False,
+    ) -> None:
         self._line = line
+        self._record = record
+        self._serves_half_closed = serves_half_closed
+        self._beats = False
         self.headers = line.headers
         self.answer_headers: Headers = []
         self.started = False
         self.events = False
         self.gone = False
+        self.answered = False
         self.full = False
         self._task: asyncio.Task[Any] | None = None
         self._pump: Pump | None = None
@@ -186,7 +223,10 @@ class Client:
         start, in prefill, between tokens. The first one commits the response to 200.
         """
         self._last_write = monotonic()
+        self._beats = True
         self._ticker.add(self)
+        if self._line.half_closed:
+            self._beat()
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head of a streamed answer; SSE's unless `headers` says otherwise."""
@@ -219,10 +259,14 @@ class Client:
             self._last_write = now
         if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
             return
-        if self.started:
+        self._beat()
+
+    def _beat(self) -> None:
+        if not self.started:
+            if self._starting is None:
+                self._starting = self._ticker.loop.create_task(self._start_early())
+        elif self.events:
             self.write(sse.PING)
-        elif self._starting is None:
-            self._starting = self._ticker.loop.create_task(self._start_early())
 
     # The sink.
 
@@ -259,13 +303,24 @@ class Client:
     # What the line says.
 
     def client_gone(self) -> None:
-        """The client left: whatever its task awaits is cancelled."""
+        """The client left: whatever its task awaits is cancelled. One that has all of its answer has not left before its end."""
         self.gone = True
         if self._pump is not None:
+            self.answered = self._pump.complete and not self.full
             self._pump.close_lane()
         if self._task is not None:
             self._task.cancel()
             self._task = None
+
+    def client_ended_sending(self) -> bool:
+        """The client waits for the rest of its answer, or it has left. A stream is pinged, which a client that has left resets;
+        nothing can be put into a whole answer.
+        """
+        if self._record is None or not self._record.stream:
+            return self._serves_half_closed
+        if self._beats and not (self._pump is not None and self._pump.complete):
+            self._beat()
+        return True
 
     def client_full(self) -> None:
         """The client does not read as fast as we write."""

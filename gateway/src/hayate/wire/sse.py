@@ -12,7 +12,8 @@ import re
 
 from hayate.errors import UpstreamBroke
 
-PING = b": ping\n\n"
+PING = b": ping\n"
+"""One line: an empty line after it ends an event that has no data, which widely used clients take for an answer's event."""
 DONE = b"data: [DONE]\n\n"
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """An event that has not ended by then is not an answer: the engine is cut off."""
