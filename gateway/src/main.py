@@ -1,6 +1,12 @@
 """What an ASGI server loads: `uvicorn main:app`. `hayate serve` is the better way in (it lends out the client's transport)."""
 
+from hayate.api.auth import KeyFileError, ensure_keys
 from hayate.app import create_app
-from hayate.config import load_config
+from hayate.config import ConfigError, load_config
 
-app = create_app(load_config())
+try:
+    config = load_config()
+    ensure_keys(config.data)
+    app = create_app(config)
+except (ConfigError, KeyFileError) as error:
+    raise SystemExit(str(error)) from None

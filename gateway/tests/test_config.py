@@ -70,6 +70,25 @@ def test_nothing_at_all_is_vllm_on_loopback() -> None:
     assert config.deployments["vllm"].replicas == ("http://127.0.0.1:8000",)
 
 
+@pytest.mark.parametrize("around", ["{}\n", "\r\n{}\r\n", " {} ", "\t{}"])
+def test_what_stands_around_a_variable_is_taken_off(around: str) -> None:
+    given = {
+        "LLM_BACKEND": "llamacpp",
+        "BACKEND_URL": "http://one:8081",
+        "BACKEND_API_KEY": "secret",
+        "MODEL": "qwen",
+        "HAYATE_HOST": "::1",
+        "HAYATE_PORT": "9000",
+        "HAYATE_DATA": "/var/lib/hayate",
+    }
+    assert load_config(env={name: around.format(value) for name, value in given.items()}) == load_config(env=given)
+
+
+def test_a_comma_too_many_names_no_replica() -> None:
+    (deployment,) = load_config(env={"BACKEND_URL": "http://a, http://b, ,"}).deployments.values()
+    assert deployment.replicas == ("http://a", "http://b")
+
+
 def test_empty_variables_are_as_if_unset() -> None:
     names = ("LLM_BACKEND", "BACKEND_URL", "MODEL", "BACKEND_API_KEY", "HAYATE_PORT", "HAYATE_CONFIG", "HAYATE_DATA")
     assert load_config(env=dict.fromkeys(names, "")) == load_config(env={})
@@ -84,6 +103,13 @@ def test_empty_variables_are_as_if_unset() -> None:
         ({"BACKEND_URL": "ftp://host/"}, "is not an http:// or https:// URL"),
         ({"BACKEND_URL": "http://user:secret@host"}, "no credentials in URLs"),
         ({"BACKEND_URL": "http://host?key=1"}, "has a query or a fragment"),
+        ({"BACKEND_URL": "http://host:99999"}, "has a port that is none"),
+        ({"BACKEND_URL": "http://a, http://b:0"}, "replicas.1: 'http://b:0' has a port that is none"),
+        ({"BACKEND_URL": "http://host/v1/chat/completions"}, "give the engine's base URL, http://host/v1"),
+        ({"BACKEND_URL": "http://ho\nst"}, "environment: BACKEND_URL: has a line break"),
+        ({"BACKEND_API_KEY": "sec\nret"}, "environment: BACKEND_API_KEY: has a line break"),
+        ({"HAYATE_HOST": "a b"}, "server.host"),
+        ({"HAYATE_HOST": "*"}, "server.host"),
         ({"HAYATE_PORT": "many"}, "server.port"),
         ({"HAYATE_PORT": "70000"}, "server.port"),
         ({"HAYATE_WORKERS": "4"}, "server.workers"),
@@ -135,6 +161,48 @@ def test_a_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
     assert "qwen" in load_config(env={"HAYATE_CONFIG": str(tmp_path / "c.yaml")}).deployments
 
 
+@pytest.mark.parametrize(
+    ("written", "env", "meant"),
+    [
+        ("", {}, "data"),
+        ("data: keys\n", {}, "keys"),
+        ("data: /srv/keys\n", {}, "/srv/keys"),
+        ("data: keys\n", {"HAYATE_DATA": "/var/keys"}, "/var/keys"),
+    ],
+)
+def test_a_files_data_folder_is_the_same_from_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, env: dict[str, str], meant: str
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "c.yaml").write_text(written + ONE, encoding="utf-8")
+    found = []
+    for folder, name in (
+        (tmp_path, "etc/c.yaml"),
+        (tmp_path / "etc", "c.yaml"),
+        (tmp_path, str(tmp_path / "etc/c.yaml")),
+    ):
+        monkeypatch.chdir(folder)
+        found.append(load_config(name, env).data.resolve())
+    assert set(found) == {tmp_path / "etc" / meant}
+
+
+def test_many_models_share_their_settings_by_a_merge(tmp_path: Path) -> None:
+    config = from_file(
+        tmp_path,
+        """
+x-usual: &usual {backend: vllm, timeouts: {first_byte_s: 120}, replicas: [http://a:8000]}
+deployments:
+  small: &small
+    <<: *usual
+    max_in_flight: 3
+  big: {<<: [*small, *usual], model: big-model, replicas: [http://b:8000]}
+""",
+    )
+    small, big = config.deployments["small"], config.deployments["big"]
+    assert (small.timeouts.first_byte_s, big.timeouts.first_byte_s, big.max_in_flight) == (120, 120, 3)
+    assert (small.replicas, big.replicas, big.model) == (("http://a:8000",), ("http://b:8000",), "big-model")
+
+
 def test_variables_are_filled_in(tmp_path: Path) -> None:
     text = "deployments:\n  q: {backend: vllm, replicas: ['http://${HOST}:${PORT:-8000}'], api_key: '${KEY}'}\n"
     (deployment,) = from_file(tmp_path, text, HOST="gpu", KEY="k").deployments.values()
@@ -146,8 +214,8 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
 def test_every_variable_that_is_missing_is_named_with_its_place(tmp_path: Path) -> None:
     text = "deployments:\n  q: {backend: vllm, replicas: ['http://${HOST}', 'http://${OTHER}'], model: '${MODEL:-}x'}\n"
     assert mistakes(tmp_path, text) == [
-        "deployments.q.replicas.0: the environment has no HOST",
-        "deployments.q.replicas.1: the environment has no OTHER",
+        "line 2: deployments.q.replicas.0: the environment has no HOST",
+        "line 2: deployments.q.replicas.1: the environment has no OTHER",
     ]
 
 
@@ -159,6 +227,14 @@ def test_every_variable_that_is_missing_is_named_with_its_place(tmp_path: Path) 
         ("server:\n  port: many\n" + ONE, "line 2: server.port: "),
         ("server:\n  heartbeat_s: 0\n" + ONE, "line 2: server.heartbeat_s: "),
         ("server: 7\n" + ONE, "line 1: server: "),
+        ("server: {keep_alive_s: .inf}\n" + ONE, "line 1: server.keep_alive_s: "),
+        ("server: {drain_s: .nan}\n" + ONE, "line 1: server.drain_s: "),
+        ("server: {host: ''}\n" + ONE, "line 1: server.host: "),
+        (
+            "x-b: &b\n  backend: gpt\ndeployments:\n  q:\n    <<: *b\n    replicas: [http://a]\n",
+            "line 2: deployments.q.backend: ",
+        ),
+        (ONE + "safety:\n  image_hosts: [https://h]\n", "line 4: safety.image_hosts.0: 'https://h' is not a host"),
         ("deployments:\n  q:\n    backend: gpt\n    replicas: [http://a]\n", "line 3: deployments.q.backend: "),
         ("deployments:\n  q:\n    backend: vllm\n    replicas: []\n", "line 4: deployments.q.replicas: "),
         (

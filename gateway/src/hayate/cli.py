@@ -39,6 +39,7 @@ CatalogueOption = Annotated[
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
     from hayate.adapters import option_mistakes
+    from hayate.api.auth import KeyFileError
     from hayate.config import ConfigError, load_config
     from hayate.server import run
 
@@ -47,6 +48,8 @@ def serve(config: ConfigOption = None) -> None:
         run(load(), load)
     except ConfigError as error:
         _fail(str(error))
+    except KeyFileError as error:
+        _fail(error.text(_language()))
 
 
 @app.command("check-config")
@@ -91,7 +94,7 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     memory_check: Annotated[bool, typer.Option(help="Refuse a model that would not fit in memory.")] = True,
 ) -> None:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
-    from hayate.api.auth import KeyFileError, ensure_key
+    from hayate.api.auth import KeyFileError, ensure_keys
     from hayate.config import ConfigError
     from hayate.embedded.up import Gateway, Wish
     from hayate.embedded.up import up as start
@@ -100,10 +103,12 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     quiet_libraries()
     try:
         status = start(
-            Wish(config, model, context, slots, threads, show_engine, memory_check), Gateway(bind, ensure_key, serve)
+            Wish(config, model, context, slots, threads, show_engine, memory_check), Gateway(bind, ensure_keys, serve)
         )
-    except (ConfigError, KeyFileError) as error:
+    except ConfigError as error:
         _fail(str(error))
+    except KeyFileError as error:
+        _fail(error.text(_language()))
     raise SystemExit(status)
 
 
@@ -111,18 +116,20 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
 def key(
     config: ConfigOption = None,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Make a new one; the old one ends when the gateway is restarted.")
+        bool, typer.Option("--rotate", help="Replace it by a new one; the old one ends when the gateway is restarted.")
     ] = False,
 ) -> None:
-    """Show the API key, making one if there is none yet."""
-    from hayate.api.auth import KeyFileError, ensure_key, write_key
+    """Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to replace it."""
+    from hayate.api.auth import MAIN, KeyFileError, find_key, write_key
     from hayate.config import ConfigError, load_config
 
     try:
         # The same file may be meant for `up`: its aliases may name the embedded engine, and it may name no other.
         data = load_config(config, embedded={"backend": "llamacpp", "replicas": ["http://127.0.0.1"]}).data
-        found, _ = ensure_key(data)
-        if rotate and os.environ.get("HAYATE_API_KEY"):
+        found = find_key(data)
+        if found is None:
+            _fail(_no_key((data / MAIN.file).absolute()))
+        if rotate and os.environ.get(MAIN.variable, "").strip():
             _fail(
                 "The key comes from HAYATE_API_KEY: change it there. / キーは HAYATE_API_KEY の値です。そちらを変更してください。"
             )
@@ -132,9 +139,32 @@ def key(
                 "New key; restart the gateway to use it.\n新しいキーです。ゲートウェイを再起動すると有効になります。",
                 err=True,
             )
-    except (ConfigError, KeyFileError) as error:
+    except ConfigError as error:
         _fail(str(error))
+    except KeyFileError as error:
+        _fail(error.text(_language()))
+    except OSError as error:
+        _fail(f"{data / MAIN.file}: {error.strerror}")
     typer.echo(found)
+
+
+def _no_key(path: Path) -> str:
+    """Another folder is the usual reason, and a second key would be of no use there."""
+    if _language() == "ja":
+        return (
+            f"{path} にAPIキーがありません。キーはゲートウェイの初回起動時に作られます。"
+            f"ゲートウェイのデータフォルダーを HAYATE_DATA で指定するか、設定ファイルを --config で指定してください。"
+        )
+    return (
+        f"There is no API key at {path}. The gateway makes one at its first start; "
+        f"name its data folder with HAYATE_DATA, or its file with --config."
+    )
+
+
+def _language() -> str:
+    from hayate.embedded.refusals import language
+
+    return language(os.environ)
 
 
 @app.command()

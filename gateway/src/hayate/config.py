@@ -3,7 +3,11 @@
 No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment behind the alias `default`. With a file
 (`--config` or `HAYATE_CONFIG`), YAML with `${NAME}` and `${NAME:-fallback}` taken from the environment. Unknown keys are
 refused and every mistake is named with its path and, for a file, its line. Secrets come from the environment only by habit:
-`api_key: ${BACKEND_API_KEY}`.
+`api_key: ${BACKEND_API_KEY}`. Blanks and line breaks around a value are nobody's intention and are taken off. What is accepted
+here, starts.
+
+The data folder, when it is not an absolute path: of a file, beside that file; of `HAYATE_DATA` or of neither, in the folder the
+command runs in.
 """
 
 from __future__ import annotations
@@ -12,7 +16,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 import yaml
 from pydantic import (
@@ -26,46 +29,24 @@ from pydantic import (
     model_validator,
 )
 
+from hayate.addresses import base_url, listening_host
+from hayate.environment import DEFAULT_URLS, EMBEDDED, backend_name, from_env_alone, overlay, tidied, with_embedded
 from hayate.wire.image_hosts import host_mistake
-from hayate.yaml_file import ConfigError, line_of, read_yaml
+from hayate.yaml_file import ConfigError, read_yaml, told
 
-__all__ = ["EMBEDDED", "LOOPBACK", "Config", "ConfigError", "DeploymentConfig", "load_config"]
+__all__ = ["DEFAULT_URLS", "EMBEDDED", "LOOPBACK", "Config", "ConfigError", "DeploymentConfig", "load_config"]
 
 BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
-BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
-DEFAULT_URLS: Mapping[str, str] = {
-    "vllm": "http://127.0.0.1:8000",
-    "llamacpp": "http://127.0.0.1:8081",
-    "openai": "http://127.0.0.1:8000",
-    "sglang": "http://127.0.0.1:30000",
-    "trtllm": "http://127.0.0.1:8000",
-    "triton": "http://127.0.0.1:8000",
-    "ollama": "http://127.0.0.1:11434",
-}
-EMBEDDED = "embedded"
-"""The name of the deployment that `hayate up` adds."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
-def _backend_name(value: object) -> object:
-    return BACKEND_ALIASES.get(value, value) if isinstance(value, str) else value
 
 
 def _origin(value: object) -> object:
     """An engine's base URL without a trailing slash; `/v1` at the end is taken off, because paths carry it."""
-    if not isinstance(value, str):
-        return value
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{value!r} is not an http:// or https:// URL")
-    if parts.username or parts.password:
-        raise ValueError("no credentials in URLs: use api_key")
-    if parts.query or parts.fragment:
-        raise ValueError(f"{value!r} has a query or a fragment: give the engine's base URL")
-    return value.rstrip("/").removesuffix("/v1")
+    return base_url(value).removesuffix("/v1") if isinstance(value, str) else value
 
 
 Origin = Annotated[str, BeforeValidator(_origin)]
+Host = Annotated[str, AfterValidator(listening_host)]
 
 
 def _image_host(entry: str) -> str:
@@ -77,13 +58,13 @@ def _image_host(entry: str) -> str:
 class Section(BaseModel):
     """Every part of the configuration: frozen, and unknown keys are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class ServerConfig(Section):
     """Where the gateway listens and what it takes from a client's connection."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
     workers: int = Field(default=1, ge=1)
     max_connections: int = Field(default=8192, ge=1)
@@ -140,7 +121,7 @@ class HealthConfig(Section):
 class DeploymentConfig(Section):
     """Interchangeable replicas of one model on one kind of engine."""
 
-    backend: Annotated[BackendName, BeforeValidator(_backend_name)]
+    backend: Annotated[BackendName, BeforeValidator(backend_name)]
     model: str | None = None
     replicas: tuple[Origin, ...] = Field(min_length=1)
     api_key: SecretStr | None = None
@@ -216,13 +197,7 @@ def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
         named, colon, rest = text.partition(": ")
         if not where and colon and " " not in named:  # a check over several sections says itself where
             where, text = tuple(named.split(".")), rest
-        yield _told(root, where, text)
-
-
-def _told(root: yaml.Node | None, where: tuple[int | str, ...], text: str) -> str:
-    line = line_of(root, where)
-    path = ".".join(str(part) for part in where)
-    return f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
+        yield told(root, where, text)
 
 
 Check = Callable[["Config"], Iterable[tuple[tuple[int | str, ...], str]]]
@@ -240,69 +215,22 @@ def load_config(
 
     `embedded` is the deployment of `hayate up`: it stands beside what a file names, and instead of what the environment does.
     """
-    env = os.environ if env is None else env
+    env = tidied(os.environ if env is None else env)
     path = path or env.get("HAYATE_CONFIG") or None
     source, root = "environment", None
     if path is None:
-        values: Any = _from_env_alone(env) if embedded is None else {}
+        values: Any = from_env_alone(env) if embedded is None else {}
     else:
         source = str(path)
         values, root = read_yaml(Path(path), env)
+        if isinstance(values.get("data", "data"), str):
+            values["data"] = Path(path).parent / values.get("data", "data")
     if embedded is not None:
-        values = _with_embedded(values, embedded)
+        values = with_embedded(values, embedded)
     try:
-        config = Config.model_validate(_overlay(values, env))
+        config = Config.model_validate(overlay(values, env))
     except ValidationError as error:
         raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in _mistakes(error, root))) from None
-    if check is not None and (found := [_told(root, where, text) for where, text in check(config)]):
+    if check is not None and (found := [told(root, where, text) for where, text in check(config)]):
         raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in found))
     return config
-
-
-def _from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
-    backend = _backend_name(env.get("LLM_BACKEND") or "vllm")
-    model = env.get("MODEL") or None
-    url = env.get("BACKEND_URL") or DEFAULT_URLS.get(str(backend), "http://127.0.0.1:8000")
-    deployment: dict[str, Any] = {
-        "backend": backend,
-        "model": model,
-        "replicas": [part.strip() for part in url.split(",")],
-    }
-    if env.get("BACKEND_API_KEY"):
-        deployment["api_key"] = env["BACKEND_API_KEY"]
-    if backend == "ollama" and env.get("OLLAMA_CONTEXT_LENGTH"):
-        # Every call names a context (num_ctx), which wins over Ollama's own variable: so it has to be the same.
-        deployment["context_tokens"] = env["OLLAMA_CONTEXT_LENGTH"]
-    name = model or str(backend)
-    return {"deployments": {name: deployment}, "aliases": {"default": name}}
-
-
-def _with_embedded(values: dict[str, Any], embedded: Mapping[str, Any]) -> dict[str, Any]:
-    """The deployment `embedded`, which is also the default unless the file says otherwise."""
-    deployments, aliases = values.get("deployments") or {}, values.get("aliases") or {}
-    if not isinstance(deployments, dict) or not isinstance(aliases, dict):
-        return values
-    return values | {"deployments": {**deployments, EMBEDDED: embedded}, "aliases": {"default": EMBEDDED, **aliases}}
-
-
-def _overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
-    """The settings that mean the same with and without a file."""
-    server = values.get("server")
-    if server is None or isinstance(server, dict):
-        named = {"host": "HAYATE_HOST", "port": "HAYATE_PORT", "workers": "HAYATE_WORKERS"}
-        values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
-    if env.get("HAYATE_DATA"):
-        values["data"] = env["HAYATE_DATA"]
-    if env.get("HAYATE_TOKENIZER") and isinstance(values.get("deployments"), dict):
-        values["deployments"] = {
-            name: _with_tokenizer(each, env["HAYATE_TOKENIZER"]) for name, each in values["deployments"].items()
-        }
-    return values
-
-
-def _with_tokenizer(deployment: Any, source: str) -> Any:
-    """A deployment on Triton that names no tokenizer takes HAYATE_TOKENIZER."""
-    options = deployment.get("options") or {} if isinstance(deployment, dict) else None
-    if not isinstance(options, dict) or _backend_name(deployment.get("backend")) != "triton":
-        return deployment
-    return {**deployment, "options": {"tokenizer": source, **options}}

@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 import uvloop
 
+from hayate.api.auth import MAIN, KeyFileError, ensure_keys
 from hayate.app import Hayate, create_app
 from hayate.config import Config, load_config
 from hayate.edge import EdgeProtocol
@@ -170,7 +171,10 @@ def quiet_libraries() -> None:
 
 
 def run(config: Config, load: Callable[[], Config] = load_config) -> None:
-    """`hayate serve`. `load` reads the configuration again."""
+    """`hayate serve`. `load` reads the configuration again. Raises KeyFileError.
+
+    The port is held before a key is made: a gateway that can't start leaves nothing behind.
+    """
     quiet_libraries()
     try:
         listener = bind(config.server.host, config.server.port)
@@ -180,4 +184,11 @@ def run(config: Config, load: Callable[[], Config] = load_config) -> None:
             f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n"
         )
         raise SystemExit(1) from None
+    try:
+        _, newly_made = ensure_keys(config.data)
+    except KeyFileError:
+        listener.close()
+        raise
+    if newly_made:
+        notice("key_made", file=str((config.data / MAIN.file).resolve()))
     uvloop.run(serve(config, sockets=[listener], load=load))

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from hayate.config import BACKEND_ALIASES, DEFAULT_URLS, ServerConfig, load_config
+from hayate.config import DEFAULT_URLS, ServerConfig, load_config
+from hayate.environment import BACKEND_ALIASES
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINES = {

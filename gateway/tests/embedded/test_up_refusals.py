@@ -57,7 +57,7 @@ async def test_a_taken_port_is_one_line_before_anything_else_happens(tmp_path: P
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 async def test_an_address_that_is_not_ours_is_one_line(tmp_path: Path, host: str) -> None:
     assert "can't be listened on" in one_sentence(await asyncio.to_thread(run_up, tmp_path, HAYATE_HOST=host))
 
