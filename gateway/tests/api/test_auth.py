@@ -43,10 +43,53 @@ def refused(auth: Authenticator, found: list[tuple[bytes, bytes]]) -> bool:
         headers(x_api_key=KEY),
         headers(api_key=KEY),
         headers(authorization="Bearer wrong", x_api_key=KEY),
+        headers(authorization="Bearer ", x_api_key=KEY),
+        headers(authorization="Bearer", api_key=KEY),
     ],
 )
 def test_the_key_is_accepted_wherever_it_comes(found: list[tuple[bytes, bytes]]) -> None:
     assert Authenticator(KEY).check(found) == "main"
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key"])
+def test_a_field_that_comes_twice_must_say_the_same_twice(name: str) -> None:
+    auth, start = Authenticator(KEY), "Bearer " if name == "authorization" else ""
+
+    def twice(first: str, second: str) -> list[tuple[bytes, bytes]]:
+        return [(name.encode(), f"{start}{value}".encode()) for value in (first, second)]
+
+    assert auth.check(twice(KEY, KEY)) == "main"
+    assert auth.check(twice(KEY, f" {KEY} ")) == "main"
+    for other in ("wrong", "", KEY + "x"):
+        assert refused(auth, twice(KEY, other))
+        assert refused(auth, twice(other, KEY))
+        assert refused(auth, [*twice(KEY, other), (b"cookie", f"{COOKIE}={auth.new_session()}".encode())])
+        assert (
+            auth.check([*twice(KEY, KEY), (b"authorization" if start == "" else b"api-key", other.encode())]) == "main"
+        )
+
+
+def test_two_schemes_disagree() -> None:
+    found = headers(authorization=f"Bearer {KEY}") + headers(authorization="Basic aGVsbG86aGVsbG8=")
+    assert refused(Authenticator(KEY), found)
+    assert refused(Authenticator(KEY), found[::-1])
+    assert not refused(Authenticator(KEY), found[:1] + headers(authorization=f"bearer  {KEY}"))
+
+
+def test_the_words_are_the_same_for_every_key_that_is_not_ours() -> None:
+    auth, words = Authenticator(KEY), set()
+    for found in (
+        [],
+        headers(authorization="Bearer wrong"),
+        headers(x_api_key="wrong"),
+        headers(authorization="Basic x"),
+    ):
+        with pytest.raises(NotAuthenticated) as told:
+            auth.check(found)
+        words.add((told.value.english, told.value.japanese))
+    ((english, japanese),) = words
+    assert "Incorrect API key provided" in english
+    assert "APIキーが正しくありません" in japanese
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,31 @@ async def test_a_wrong_key_in_one_header_does_not_spoil_the_right_one_in_another
     assert (await fetch(stage.url, CHAT_PATH, PLAIN, headers=headers)).status == 200
 
 
+@pytest.mark.parametrize("path", [CHAT_PATH, "/v1/messages", "/v1/models", "/generate_stream"])
+async def test_two_keys_that_disagree_are_refused_wherever_the_right_one_stands(stage: Stage, path: str) -> None:
+    method = "GET" if path == "/v1/models" else "POST"
+    for first, second, status in ((stage.key, WRONG, 401), (WRONG, stage.key, 401), (stage.key, stage.key, 200)):
+        request = stage.request(None if method == "GET" else PLAIN, path, method=method)
+        keys = f"authorization: Bearer {first}\r\nauthorization: Bearer {second}\r\n".encode()
+        async with stage.connect() as client:
+            await client.send(request.replace(b"authorization: Bearer " + stage.key.encode() + b"\r\n", keys))
+            reply = await client.read_reply()
+        if status == 401:
+            assert reply.status == 401
+            assert "Incorrect API key provided" in reply.text
+        else:
+            assert reply.status != 401
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_wrong_key_is_told_in_the_words_that_clients_sort_errors_by(stage: Stage, way: str) -> None:
+    for path in (CHAT_PATH, "/v1/messages", "/v1/responses", "/generate_stream"):
+        reply = await fetch(stage.url, path, PLAIN, headers=WAYS[way])
+        assert "Incorrect API key provided. " in reply.json["error"]["message"]
+        japanese = await fetch(stage.url, path, PLAIN, headers={**WAYS[way], "accept-language": "ja"})
+        assert "APIキーが正しくありません" in japanese.json["error"]["message"]
+
+
 async def test_the_callers_key_is_not_the_operators(stage: Stage) -> None:
     assert (await stage.get("/admin/deployments")).status == 401
 

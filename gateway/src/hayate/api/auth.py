@@ -1,7 +1,8 @@
 """Who may call. One rule for every way a key can come: `Authorization: Bearer`, `x-api-key`, `api-key`, or a browser's session
 cookie that was bought with the key once.
 
-Keys are compared as digests in constant time; a wrong key and a missing key are the same 401. The session cookie is
+Keys are compared as digests in constant time; a wrong key and a missing key are the same 401. A field that comes twice must say
+the same twice. The session cookie is
 HttpOnly and SameSite=Strict, signed with a secret derived from the key, and holds nothing but its expiry: rotating the key
 ends every session.
 """
@@ -25,6 +26,9 @@ from hayate.wire.http1 import Headers
 COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
 MIN_KEY_CHARS = 16
+INCORRECT = "Incorrect API key provided"
+"""OpenAI's words, by which clients sort errors: for a wrong key, an unknown one, and none at all."""
+_KEY_FIELDS = frozenset((b"authorization", b"x-api-key", b"api-key"))
 
 
 class KeyFileError(Exception):
@@ -141,21 +145,23 @@ class Authenticator:
     def check(self, headers: Headers) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated; NotAllowed for a cookie sent by another site."""
         cookie: bytes | None = None
+        presented: dict[bytes, bytes] = {}
         for name, value in headers:
-            if name == b"authorization":
-                if value[:7].lower() == b"bearer " and self.is_key(value[7:].strip()):
-                    return "main"
-            elif name in (b"x-api-key", b"api-key"):
-                if self.is_key(value.strip()):
-                    return "main"
+            if name in _KEY_FIELDS:
+                key = _key_in(name, value)
+                if presented.setdefault(name, key) != key:
+                    raise _disagree(name.decode())
             elif name == b"cookie":
                 cookie = value
+        for key in presented.values():
+            if self.is_key(key):
+                return "main"
         if cookie is not None and self._session(cookie):
             _same_origin(headers)
             return "session"
         raise NotAuthenticated(
-            "A valid API key is needed: 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
-            "有効なAPIキーが必要です。'Authorization: Bearer <キー>' または 'x-api-key: <キー>' を付けてください。",
+            f"{INCORRECT}. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
+            "APIキーが正しくありません。'Authorization: Bearer <キー>' または 'x-api-key: <キー>' で送ってください。",
         )
 
     def is_key(self, presented: bytes) -> bool:
@@ -181,6 +187,21 @@ class Authenticator:
 
     def _sign(self, expires: str) -> str:
         return hmac.new(self._secret, expires.encode("latin-1", "replace"), "sha256").hexdigest()
+
+
+def _key_in(name: bytes, value: bytes) -> bytes:
+    """The key that a field presents; b"", which is no key, when it presents none."""
+    if name != b"authorization":
+        return value.strip()
+    return value[7:].strip() if value[:7].lower() == b"bearer " else b""
+
+
+def _disagree(name: str) -> NotAuthenticated:
+    """A field that comes twice with different values means one thing to us and may mean another to whoever is in front of us."""
+    return NotAuthenticated(
+        f"{INCORRECT}: '{name}' comes twice, with different values. Send one.",
+        f"'{name}' が異なる値で2回送られています。1つだけ送ってください。",
+    )
 
 
 def _digest(key: bytes) -> bytes:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hayate.api.asgi_line import AsgiLine
-from hayate.api.auth import COOKIE, SESSION_S
+from hayate.api.auth import COOKIE, INCORRECT, SESSION_S
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client, ClientGone
 from hayate.errors import CLIENT_CLOSED, NotAllowed, NotAuthenticated
@@ -26,7 +26,7 @@ async def sign_in(request: Request) -> Response:
         return Response(status_code=CLIENT_CLOSED)
     if not isinstance(key, str) or not gateway.auth.is_key(key.strip().encode("utf-8", "replace")):
         raise NotAuthenticated(
-            "This is not the key. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
+            f"{INCORRECT}. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
         )
     response = Response(status_code=204)
     response.set_cookie(
