@@ -72,7 +72,7 @@ class ServerConfig(Section):
     max_url_bytes: int = Field(default=262144, ge=1024)
     unfinished_heads_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)
-    max_json_weight_per_mib: int = Field(default=200_000, ge=10_000)
+    max_json_weight_per_mib: int = Field(default=180_000, ge=10_000)
     header_timeout_s: float = Field(default=10.0, gt=0)
     body_timeout_s: float = Field(default=20.0, gt=0)
     body_min_bytes_per_s: int = Field(default=16384, ge=1)

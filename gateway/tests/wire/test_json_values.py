@@ -22,9 +22,9 @@ def weight(value: Any) -> int:
     """What `too_many_values` weighs, from the value itself."""
     if isinstance(value, dict):
         fields = sum(4 + 4 + weight(each) for each in value.values())
-        return 10 + fields + max(0, len(value) - 1)
+        return 12 + fields + max(0, len(value) - 1)
     if isinstance(value, list):
-        return 10 + sum(map(weight, value)) + max(0, len(value) - 1)
+        return 12 + sum(map(weight, value)) + max(0, len(value) - 1)
     return 4 if isinstance(value, str) else 0
 
 
@@ -33,7 +33,7 @@ def test_the_weight_is_exact_whatever_is_in_strings(value: Any, escaped: bool) -
     raw = json.dumps(value, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     truth = weight(value)
     assert not too_many_values(raw, truth + 1)
-    if truth > 1 and len(raw) * 10 > truth:
+    if truth > 1 and len(raw) * 12 > truth:
         assert too_many_values(raw, truth - 1)
 
 
@@ -54,11 +54,11 @@ def test_a_dense_text_is_refused_as_json_that_cannot_be_read(unit: str) -> None:
 
 
 def test_a_longer_text_may_hold_more() -> None:
-    unit = b"[" + b",".join([b"1"] * 150_000) + b"]"
+    unit = b"[" + b",".join([b"1"] * 120_000) + b"]"
     assert not too_many_values(unit)
     both = b"[" + unit + b"," + unit + b"]"
     assert too_many_values(both)
-    assert not too_many_values(both + b" " * (1 << 20))
+    assert not too_many_values(both + b" " * (2 << 20))
 
 
 def test_tokens_of_many_prompts_pass() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.caps import Caps
 from hayate.wire.image_hosts import ImageHosts
 from hayate.wire.media import check_risky, check_sources, check_tools, media_fault
+from hayate.wire.request_body import MAX_DEPTH
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 
@@ -140,3 +142,14 @@ def test_a_fault_is_found_and_named_wherever_it_stands(path: list[str | int], be
 @given(json_values)
 def test_what_names_no_medium_passes(value: Any) -> None:
     check_sources("input", value, Caps())
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_nesting_has_a_limit_here_too(opening: str) -> None:
+    def nested(levels: int) -> Any:
+        closing = "]" if opening == "[" else "}"
+        return orjson.loads(opening * levels + "1" + closing * levels)
+
+    check_sources("input", nested(MAX_DEPTH - 1), Caps())
+    with pytest.raises(InvalidRequest, match="deeper"):
+        check_sources("input", nested(MAX_DEPTH), Caps())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 
 import pytest
 from hypothesis import given
@@ -88,12 +87,12 @@ def test_too_many_values_are_refused_with_the_setting_named(unit: str) -> None:
     with pytest.raises(InvalidRequest, match="max_json_weight_per_mib") as refused:
         parse_object(body)
     assert "max_json_weight_per_mib" in refused.value.japanese
-    assert parse_object(body, 5_000_000)["x"]
+    assert parse_object(body, 15_000_000)["x"]
 
 
 def test_a_models_name_is_a_text() -> None:
     assert [model_of(each) for each in ({}, {"model": None}, {"model": "fast"})] == [None, None, "fast"]
-    for wrong in itertools.chain([7, ["fast"], {}, True]):
+    for wrong in [7, ["fast"], {}, True]:
         with pytest.raises(InvalidRequest) as refused:
             model_of({"model": wrong})
         assert refused.value.param == "model"

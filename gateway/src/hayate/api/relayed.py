@@ -70,7 +70,7 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer) -> None:
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> Call:
-    fields = parse_object(body, gateway.caps.max_weight_per_mib)
+    fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
     model = model_of(fields)
     gateway.relay.fleet.route(
         model

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import orjson
 
-MAX_WEIGHT_PER_MIB: Final = 200_000
+MAX_WEIGHT_PER_MIB: Final = 180_000
 """How much a text may weigh for every MiB of its length, and a shorter one in all: about what is read in 10 ms."""
 
 _MIB: Final = 1 << 20
-_NESTED: Final = 10
+_NESTED: Final = 12
 _FIELD: Final = 4
 _TEXT: Final = 2
 """An object or list, a field's colon, a quote: in commas, each of which is about one number."""

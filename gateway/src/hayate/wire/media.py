@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from hayate.errors import InvalidRequest
 from hayate.wire.caps import RISKY_FIELDS, Caps
-from hayate.wire.request_body import NESTING, inside
+from hayate.wire.request_body import MAX_DEPTH, NESTING, inside, too_deep
 
 MEDIA: Final = (
     "image_url",
@@ -61,6 +61,8 @@ def check_sources(name: str, value: Any, caps: Caps) -> None:
     """Every object inside the field `name` that names a medium: it must bring it along. Raises InvalidRequest."""
     levels = [[value] if type(value) in NESTING else []]
     while levels[-1]:
+        if len(levels) >= MAX_DEPTH:
+            raise too_deep()
         for item in levels[-1]:
             if type(item) is dict and not _SOURCE.isdisjoint(item):
                 fault = media_fault(item, caps) or _source_fault(item, caps)

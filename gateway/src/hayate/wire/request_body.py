@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, Final
 
 import orjson
@@ -19,8 +20,13 @@ _LONG_LIST: Final = 64
 """From here on it pays to ask first whether anything in it is nested."""
 
 
-def parse_object(body: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB) -> dict[str, Any]:
-    """The body as a JSON object. Raises InvalidRequest; never anything else, whatever the bytes."""
+def parse_object(
+    body: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB, *, walked: Container[str] = ()
+) -> dict[str, Any]:
+    """The body as a JSON object. Raises InvalidRequest; never anything else, whatever the bytes.
+
+    How deep the fields named in `walked` go is left to who walks through them anyway.
+    """
     if too_many_values(body, max_weight_per_mib):
         raise InvalidRequest(
             "The request body holds too many values for its size: send fewer objects, lists and numbers in one request, or "
@@ -44,11 +50,8 @@ def parse_object(body: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB) -> d
             f"The request body is {named(value)}; send a JSON object.",
             "リクエスト本文がJSONオブジェクトではありません。オブジェクト（{ … }）を送ってください。",
         )
-    if (len(body) > _LONG_BYTES or body.count(b"[") + body.count(b"{") > MAX_DEPTH) and _deeper(value):
-        raise InvalidRequest(
-            f"The request body is nested deeper than {MAX_DEPTH} levels.",
-            f"リクエスト本文の入れ子が{MAX_DEPTH}段を超えています。",
-        )
+    if len(body) > _LONG_BYTES or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+        _check_depth([each for name, each in value.items() if type(each) in NESTING and name not in walked])
     return value
 
 
@@ -71,10 +74,18 @@ def inside(level: list[Any]) -> list[Any]:
     ]
 
 
-def _deeper(value: dict[str, Any]) -> bool:
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
+def too_deep() -> InvalidRequest:
+    """Engines and templates read what is nested by calling themselves."""
+    return InvalidRequest(
+        f"The request body is nested deeper than {MAX_DEPTH} levels.",
+        f"リクエスト本文の入れ子が{MAX_DEPTH}段を超えています。",
+    )
+
+
+def _check_depth(level: list[Any]) -> None:
+    depth = 1
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise too_deep()
         level = inside(level)
-        if not level:
-            return False
-    return True
