@@ -3,7 +3,9 @@
 from hayate.api.auth import KeyFileError, ensure_keys
 from hayate.app import create_app
 from hayate.config import ConfigError, load_config
+from hayate.log_writer import take_standard_streams
 
+take_standard_streams()
 try:
     config = load_config()
     ensure_keys(config.data)

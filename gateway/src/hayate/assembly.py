@@ -15,6 +15,7 @@ from hayate.adapters import make_backend
 from hayate.api.endpoint import Gateway
 from hayate.config import Config, ConfigError, DeploymentConfig
 from hayate.errors import RefusedConfig
+from hayate.log_writer import set_queue_bytes
 from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
 from hayate.telemetry import notice
 from hayate.ticker import MIN_TICK_S, TICK_S
@@ -63,6 +64,7 @@ def configure(gateway: Gateway, config: Config) -> None:
         gateway.limits.clear()
     gateway.requests_per_minute, gateway.burst = limits.requests_per_minute, limits.burst
     gateway.ticker.tick_s = tick_s(config)
+    set_queue_bytes(server.log_queue_bytes)
 
 
 def tick_s(config: Config) -> float:

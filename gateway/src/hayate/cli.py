@@ -11,6 +11,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from hayate.log_writer import fill_closed_descriptors
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -41,8 +43,9 @@ def serve(config: ConfigOption = None) -> None:
     from hayate.adapters import option_mistakes
     from hayate.api.auth import KeyFileError
     from hayate.config import ConfigError, load_config
-    from hayate.server import run
+    from hayate.server import quiet_libraries, run
 
+    quiet_libraries()
     load = partial(load_config, config, check=option_mistakes)
     try:
         run(load(), load)
@@ -287,6 +290,7 @@ def _fail(text: str) -> NoReturn:
 
 def main() -> None:
     """The entry point of the `hayate` command."""
+    fill_closed_descriptors()
     # As the first process of a container, only signals with a handler are heard; the gateway sets its own once it runs.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     app(prog_name="hayate", args=sys.argv[1:])

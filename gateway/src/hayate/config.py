@@ -31,6 +31,7 @@ from pydantic import (
 
 from hayate.addresses import base_url, listening_host
 from hayate.environment import DEFAULT_URLS, EMBEDDED, backend_name, from_env_alone, overlay, tidied, with_embedded
+from hayate.log_writer import QUEUE_BYTES
 from hayate.wire.image_hosts import host_mistake
 from hayate.yaml_file import ConfigError, read_yaml, told
 
@@ -81,6 +82,7 @@ class ServerConfig(Section):
     client_stall_s: float = Field(default=120.0, gt=0)
     half_close: Literal["cancel", "serve"] = "cancel"
     drain_s: float = Field(default=60.0, ge=0)
+    log_queue_bytes: int = Field(default=QUEUE_BYTES, ge=65536)
 
 
 class LimitsConfig(Section):

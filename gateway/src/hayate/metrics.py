@@ -14,6 +14,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hayate.log_writer import dropped_lines
 from hayate.pool import Fleet
 from hayate.wire.usage import Usage
 
@@ -158,3 +159,18 @@ class FleetMetrics(Collector):
                 healthy.add_metric(labels, replica.available(now))
                 connections.add_metric(labels, replica.pool.open_connections)
         return [in_flight, healthy, connections, queued]
+
+
+class LogMetrics(Collector):
+    """Lines of the log that nobody will read."""
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus asks for."""
+        dropped = CounterMetricFamily(
+            "hayate_log_lines_dropped",
+            "Lines that did not fit while a stream could not be written to.",
+            labels=["stream"],
+        )
+        for stream, lines in dropped_lines().items():
+            dropped.add_metric([stream], lines)
+        return [dropped]

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from types import FrameType
 
@@ -22,6 +21,7 @@ from hayate.config import Config, load_config
 from hayate.edge import EdgeProtocol
 from hayate.edge_head import Crowd
 from hayate.errors import RefusedConfig
+from hayate.log_writer import take_standard_streams, write_error
 from hayate.telemetry import notice
 
 
@@ -164,8 +164,9 @@ class _NotTheEndOfADrain(logging.Filter):
 
 
 def quiet_libraries() -> None:
-    """Libraries speak on standard error, and only of faults: a stranger's broken request is not one."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    """Libraries speak on standard error, and only of faults: a stranger's broken request is not one. Nobody waits for a reader."""
+    take_standard_streams()
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_NotTheEndOfADrain())
 
@@ -175,14 +176,11 @@ def run(config: Config, load: Callable[[], Config] = load_config) -> None:
 
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
     """
-    quiet_libraries()
     try:
         listener = bind(config.server.host, config.server.port)
     except OSError as error:
         where = f"{config.server.host}:{config.server.port}"
-        sys.stderr.write(
-            f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n"
-        )
+        write_error(f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n")
         raise SystemExit(1) from None
     try:
         _, newly_made = ensure_keys(config.data)

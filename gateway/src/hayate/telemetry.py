@@ -1,21 +1,22 @@
 """What is known of a call afterwards: one log line, a few metrics. Nothing here runs per chunk.
 
 No key, no prompt and no text of a caller's is ever a label (`metrics`). The call log is one JSON object per line on standard
-output, so control characters arrive escaped.
+output, so control characters arrive escaped. Nothing here waits for who reads it, or fails because nobody does (`log_writer`).
 """
 
 from __future__ import annotations
 
-import sys
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 from prometheus_client import CollectorRegistry, generate_latest
 
-from hayate.metrics import CallMetrics, FleetMetrics
+from hayate.log_writer import write_error, write_output
+from hayate.metrics import CallMetrics, FleetMetrics, LogMetrics
 from hayate.pool import Fleet
 from hayate.wire.usage import Usage
 
@@ -65,11 +66,11 @@ class Telemetry:
         self,
         fleet: Fleet,
         *,
-        log: BinaryIO | None = None,
+        log: Callable[[bytes], object] = write_output,
         wall_clock: Callable[[], float] = time.time,
         later: Callable[[float, Callable[[], None]], object] | None = None,
     ) -> None:
-        self._log = log if log is not None else sys.stdout.buffer
+        self._log = log
         self._wall_clock = wall_clock
         self._later = later
         self._waits = False
@@ -78,6 +79,7 @@ class Telemetry:
         self._registry = CollectorRegistry()
         self._registry.register(self._calls)
         self._registry.register(FleetMetrics(fleet))
+        self._registry.register(LogMetrics())
 
     def finish(self, record: CallRecord, now: float) -> None:
         """The call has ended."""
@@ -96,11 +98,7 @@ class Telemetry:
         ended, self._ended = self._ended, []
         for record in ended:
             self._count(record)
-        try:
-            self._log.write(b"".join([_line(record) for record in ended]))
-            self._log.flush()
-        except (BrokenPipeError, BlockingIOError):
-            return  # whoever read the log has gone, or is far behind: calls go on
+        self._log(b"".join([_line(record) for record in ended]))
 
     def expose(self) -> bytes:
         """The Prometheus text."""
@@ -141,7 +139,7 @@ def _line(record: CallRecord) -> bytes:
         "stream": record.stream,
         "status": record.status,
         "error": record.error,
-        "finish_reason": record.finish_reason,
+        "finish_reason": None if record.finish_reason is None else _shown(record.finish_reason),
         "attempts": record.attempts,
         "queued_ms": _ms(record.queued_s),
         "ttft_ms": None if record.ttft_s is None else _ms(record.ttft_s),
@@ -151,7 +149,15 @@ def _line(record: CallRecord) -> bytes:
         "cached_tokens": usage.cached_tokens,
         "tokens_exact": usage.exact,
     }
-    return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    return _rendered(line)
+
+
+def _rendered(line: dict[str, Any]) -> bytes:
+    """One line of JSON, whatever is in it: a name of bytes that are no text (a path, say) is escaped."""
+    try:
+        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        return json.dumps(line, default=str).encode() + b"\n"
 
 
 def _ms(seconds: float) -> float:
@@ -167,7 +173,5 @@ def _shown(name: str) -> str:
 
 
 def notice(event: str, **facts: Any) -> None:
-    """An operator's line on standard error: a replica lost or back, a reload, a start."""
-    line = {"time": round(time.time(), 3), "event": event, **facts}
-    sys.stderr.buffer.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
-    sys.stderr.buffer.flush()
+    """An operator's line on standard error: a replica lost or back, a reload, a start. Never waits, never raises."""
+    write_error(_rendered({"time": round(time.time(), 3), "event": event, **facts}))

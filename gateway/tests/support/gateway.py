@@ -17,10 +17,11 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tests.support.http import fetch
@@ -108,8 +109,13 @@ async def running_gateway(
     key: str = KEY,
     verb: str = "serve",
     wait_s: float = 30.0,
+    through: Sequence[str] = (),
+    streams: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncIterator[RunningGateway]:
-    """A gateway that listens for the length of the block; `config` is the text of its YAML file."""
+    """A gateway that listens for the length of the block; `config` is the text of its YAML file.
+
+    `through` is a command that starts it, `streams` are descriptors in place of the files that it writes to.
+    """
     with tempfile.TemporaryDirectory(prefix="hayate-test-") as folder:
         home = Path(folder)
         port = free_port()
@@ -122,7 +128,13 @@ async def running_gateway(
         with files[0].open("wb") as stdout, files[1].open("wb") as stderr:
             hayate = Path(sys.executable).with_name("hayate")
             process = await asyncio.create_subprocess_exec(
-                hayate, verb, env=settings, cwd=home, stdout=stdout, stderr=stderr
+                *through,
+                hayate,
+                *verb.split(),
+                env=settings,
+                cwd=home,
+                stdout=streams.get("stdout", stdout),
+                stderr=streams.get("stderr", stderr),
             )
         gateway = RunningGateway(f"http://127.0.0.1:{port}", port, key, home / "data", process, *files)
         try:

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from hayate.embedded.settings import EngineSettings
+from hayate.log_writer import write_error
 
 MODEL_REFUSED = 3
 PORT_TAKEN = 4
@@ -73,8 +74,7 @@ def _serve(settings: EngineSettings) -> int:
 
 
 def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    write_error(line + "\n")  # a full disk under the log is no reason not to serve
 
 
 def _die_with(parent_pid: int) -> None:

@@ -19,8 +19,10 @@ from hayate.embedded.backoff import Backoff
 from hayate.embedded.child import PORT_TAKEN
 from hayate.embedded.refusals import EngineFailed
 from hayate.embedded.settings import EngineSettings
+from hayate.log_writer import write_error
 
 Say = Callable[[str, str], None]
+MAX_LINE_BYTES = 65536
 COMMAND = (sys.executable, "-m", "hayate.embedded.child")
 
 
@@ -37,7 +39,9 @@ class Patience:
 
 
 class Supervisor:
-    """One child engine. `log` is the file its output goes to; None means our own standard error."""
+    """One child engine. `log` is the file its output goes to; None means our own standard error, to which we pass it on: an
+    engine must not wait for whoever reads there, nor end when nobody does.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Supervisor:
         self._command = command
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._relays: set[asyncio.Task[None]] = set()
 
     @property
     def pid(self) -> int | None:
@@ -81,6 +86,11 @@ class Supervisor:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
             self._watch = None
+        await self._end()
+        if self._relays:  # its last words: why it did not start, say
+            await asyncio.wait(self._relays, timeout=self._patience.stop_s)
+
+    async def _end(self) -> None:
         process = self._process
         if process is None or process.returncode is not None:
             return
@@ -138,14 +148,18 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=asyncio.subprocess.PIPE,
-                stdout=output if output is not None else sys.stderr,
-                stderr=output if output is not None else sys.stderr,
+                stdout=output if output is not None else asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
         finally:
             if output is not None:
                 output.close()
         self._process = process
+        if process.stdout is not None:
+            relay = asyncio.create_task(_pass_on(process.stdout), name="engine-output")
+            self._relays.add(relay)
+            relay.add_done_callback(self._relays.discard)
         if process.stdin is not None:
             process.stdin.write(self._settings.render())  # and kept open: its end tells the child that we are gone
         return process
@@ -190,6 +204,19 @@ class Supervisor:
         errors = [parts[2] for line in lines if len(parts := line.split(maxsplit=2)) == 3 and parts[1] == "E"]
         reason = next((line for line in errors if "error loading model" in line), errors[0] if errors else "")
         return reason.rpartition("error loading model: ")[2].strip()
+
+
+async def _pass_on(output: asyncio.StreamReader) -> None:
+    """The engine's lines to our own standard error, whole ones, so that no other line ends up inside them."""
+    rest = b""
+    while piece := await output.read(MAX_LINE_BYTES):
+        lines, end, rest = (rest + piece).rpartition(b"\n")
+        if len(rest) > MAX_LINE_BYTES:
+            lines, rest = lines + end + rest, b""
+        if lines:
+            write_error(lines + end)
+    if rest:
+        write_error(rest + b"\n")
 
 
 def _ending(status: int) -> str:

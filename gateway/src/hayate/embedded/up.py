@@ -11,7 +11,6 @@ import errno
 import os
 import secrets
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +29,7 @@ from hayate.embedded.refusals import AddressRefused, CannotStart, DataRefused, E
 from hayate.embedded.settings import EngineSettings
 from hayate.embedded.supervisor import Supervisor
 from hayate.embedded.weights import Weights, find_weights
+from hayate.log_writer import write_error
 
 LOG_FILE = "engine.log"
 CHILD_PORTS = range(20_000, 32_000)
@@ -87,8 +87,7 @@ class Speaker:
 
     def write(self, text: str) -> None:
         """As it is."""
-        sys.stderr.write(text)
-        sys.stderr.flush()
+        write_error(text)
 
 
 def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int:
