@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.engine_script import answer, error
@@ -19,13 +21,76 @@ async def test_a_gateway_that_answers_lives(stage: Stage, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health/readiness", "/readyz"])
-async def test_readiness_tells_of_every_deployment_and_of_no_address(stage: Stage, path: str) -> None:
-    reply = await fetch(stage.url, path)
+@pytest.mark.parametrize("header", [None, "x-api-key", "authorization"])
+@pytest.mark.parametrize("key", ["", "sk-hayate-not-the-key-0123456789"])
+async def test_readiness_tells_a_stranger_yes_or_no_and_nothing_else(
+    stage: Stage, path: str, header: str | None, key: str
+) -> None:
+    reply = await fetch(stage.url, path, headers={header: key} if header else None)
+    assert (reply.status, reply.json) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("path", ["/health/readiness", "/readyz"])
+@pytest.mark.parametrize("whose", ["caller", "operator", "session"])
+async def test_readiness_tells_who_has_a_key_of_every_deployment_and_of_no_address(
+    stage: Stage, path: str, whose: str
+) -> None:
+    key = operators_key(stage) if whose == "operator" else stage.key
+    headers = None
+    if whose == "session":
+        signed_in = await fetch(stage.url, "/session", {"key": key})
+        key, headers = "", {"cookie": signed_in.headers["set-cookie"].partition(";")[0]}
+    reply = await fetch(stage.url, path, key=key or None, headers=headers)
     assert reply.status == 200
     assert reply.json["status"] == "ready"
     assert set(reply.json["deployments"]) == {"scripted", "llama", "smaller"}
     assert reply.json["deployments"]["scripted"]["replicas"] == [{"healthy": True, "in_flight": 0}]
     assert str(stage.engine.port) not in reply.text
+
+
+def operators_key(stage: Stage) -> str:
+    return (stage.gateway.data / "admin_key").read_text(encoding="ascii").strip()
+
+
+CALLERS_PATHS: dict[str, Any] = {
+    "/v1/models": None,
+    "/v1/models/default": None,
+    "/metrics": None,
+    "/generate_stream?prompt=x": None,
+}
+CALLERS_PATHS |= dict.fromkeys(("/v1/chat/completions", "/v1/messages", "/v1/embeddings"), PLAIN)
+
+
+@pytest.mark.parametrize("path", CALLERS_PATHS)
+@pytest.mark.parametrize(("language", "says"), [("en", "this is the operator's key"), ("ja", "これは管理者用")])
+async def test_the_operators_key_on_a_callers_path_is_told_apart(
+    stage: Stage, path: str, language: str, says: str
+) -> None:
+    headers = {"accept-language": language}
+    reply = await fetch(stage.url, path, CALLERS_PATHS[path], key=operators_key(stage), headers=headers)
+    assert reply.status == 401
+    assert says in reply.text
+    assert "HAYATE_API_KEY" in reply.text
+    assert stage.key not in reply.text
+    unknown = await fetch(stage.url, path, CALLERS_PATHS[path], key="sk-hayate-unknown-0123456789", headers=headers)
+    assert (unknown.status, says in unknown.text) == (401, False)
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/admin/deployments"), ("POST", "/admin/reload")])
+@pytest.mark.parametrize(("language", "says"), [("en", "this is the callers' key"), ("ja", "これは呼び出し用")])
+async def test_a_callers_key_at_the_operators_paths_is_told_which_key_it_takes(
+    stage: Stage, method: str, path: str, language: str, says: str
+) -> None:
+    headers = {"accept-language": language}
+    reply = await fetch(stage.url, path, method=method, key=stage.key, headers=headers)
+    assert reply.status == 401
+    assert says in reply.text
+    for key in (None, "sk-hayate-unknown-0123456789"):
+        unknown = await fetch(stage.url, path, method=method, key=key, headers=headers)
+        assert (unknown.status, says in unknown.text) == (401, False)
+        assert "HAYATE_ADMIN_KEY" in unknown.text
+    assert all("HAYATE_ADMIN_KEY" in text and "admin_key" in text for text in (reply.text, unknown.text))
+    assert operators_key(stage) not in reply.text + unknown.text
 
 
 async def test_readiness_follows_the_engine() -> None:

@@ -14,7 +14,7 @@ from hayate.errors import RefusedConfig
 def _operator(request: Request) -> Gateway:
     """The gateway, for whoever brings the admin key. Raises NotAuthenticated."""
     gateway: Gateway = request.scope["state"]["gateway"]
-    gateway.admin.check(request.scope["headers"])
+    gateway.operator(request.scope["headers"])
     return gateway
 
 

@@ -16,11 +16,11 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from hayate.api.asgi_line import AsgiLine
-from hayate.api.auth import Authenticator
+from hayate.api.auth import INCORRECT, Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
 from hayate.api.relay_response import Client, ClientGone, Line
 from hayate.api.request_id import given_id
-from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, ShuttingDown
+from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
@@ -67,6 +67,42 @@ class Gateway:
         """The call has ended."""
         self._given_ids.discard(upstream_id)
 
+    def caller(self, headers: Headers) -> str:
+        """The name of the caller's key, for logs. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
+        try:
+            return self.auth.check(headers)
+        except NotAuthenticated:
+            if not _holds_key(self.admin, headers):
+                raise
+            raise NotAuthenticated(
+                f"{INCORRECT}: this is the operator's key, for /admin only. Calls take the callers' key: "
+                "HAYATE_API_KEY, or what `hayate key` shows.",
+                "これは管理者用（/admin専用）のキーです。呼び出しには HAYATE_API_KEY の値、"
+                "または `hayate key` で表示されるAPIキーを使ってください。",
+            ) from None
+
+    def operator(self, headers: Headers) -> None:
+        """Raises NotAuthenticated, which says what key is needed."""
+        try:
+            self.admin.check(headers)
+        except NotAuthenticated as error:
+            if not _holds_key(self.auth, headers):
+                raise NotAuthenticated(
+                    f"{error.english} /admin takes the operator's key: HAYATE_ADMIN_KEY, or admin_key in the data folder.",
+                    f"{error.japanese}/admin には管理者用のキー（HAYATE_ADMIN_KEY の値、"
+                    f"またはデータフォルダーの admin_key）を使ってください。",
+                ) from None
+            raise NotAuthenticated(
+                f"{INCORRECT}: this is the callers' key. /admin takes the operator's: HAYATE_ADMIN_KEY, "
+                "or admin_key in the data folder.",
+                "これは呼び出し用のAPIキーです。/admin には管理者用のキー（HAYATE_ADMIN_KEY の値、"
+                "またはデータフォルダーの admin_key）を使ってください。",
+            ) from None
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether the request carries either key."""
+        return _holds_key(self.auth, headers) or _holds_key(self.admin, headers)
+
     def allowance(self, key: str, now: float) -> Allowance | None:
         """Counts a request against its key's limit; None when there is none."""
         if self.requests_per_minute is None:
@@ -75,6 +111,14 @@ class Gateway:
         if limit is None:
             limit = self.limits[key] = RateLimit(self.requests_per_minute, self.burst)
         return limit.take(now)
+
+
+def _holds_key(auth: Authenticator, headers: Headers) -> bool:
+    try:
+        auth.check(headers)
+    except (NotAuthenticated, NotAllowed):
+        return False
+    return True
 
 
 Handle = Callable[[Gateway, Client, CallRecord], Awaitable[None]]
@@ -105,7 +149,7 @@ class RelayEndpoint:
         )
         client.answer_headers.append((b"x-request-id", line.answer_id))
         try:
-            record.key = gateway.auth.check(client.headers)
+            record.key = gateway.caller(client.headers)
             _count_request(gateway, client, record.key, now())
             await self._handle(gateway, client, record)
             record.status = record.status or 200

@@ -13,7 +13,7 @@ from hayate.api.dialects import OPENAI, error_headers, language_of
 from hayate.api.endpoint import Gateway
 from hayate.errors import UnknownModel
 from hayate.policy.routing import resolve
-from hayate.pool import Deployment
+from hayate.pool import Deployment, Fleet
 
 _STARTED = int(time.time())
 
@@ -24,42 +24,49 @@ async def live(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503."""
-    relay = _gateway(request).relay
+    """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is behind it
+    is told to those who bring a key, the callers' or the operator's.
+    """
+    gateway = _gateway(request)
+    relay = gateway.relay
     now = relay.now()
-    deployments = {
+    good = relay.fleet.ready(now)
+    answer: dict[str, Any] = {"status": "ready" if good else "not_ready"}
+    if gateway.knows(request.scope["headers"]):
+        answer["deployments"] = _deployments(relay.fleet, now)
+    return JSONResponse(answer, status_code=200 if good else 503)
+
+
+def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
+    return {
         each.name: {
             "ready": each.ready(now),
             "replicas": [
                 {"healthy": replica.health.ready(now), "in_flight": replica.in_flight} for replica in each.replicas
             ],
         }
-        for each in relay.fleet.deployments.values()
+        for each in fleet.deployments.values()
     }
-    good = relay.fleet.ready(now)
-    return JSONResponse(
-        {"status": "ready" if good else "not_ready", "deployments": deployments}, status_code=200 if good else 503
-    )
 
 
 async def metrics(request: Request) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
     gateway = _gateway(request)
-    gateway.auth.check(request.scope["headers"])
+    gateway.caller(request.scope["headers"])
     return Response(gateway.telemetry.expose(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def list_models(request: Request) -> Response:
     """GET /v1/models: aliases first, then deployments."""
     gateway = _gateway(request)
-    gateway.auth.check(request.scope["headers"])
+    gateway.caller(request.scope["headers"])
     return JSONResponse({"object": "list", "data": _models(gateway)})
 
 
 async def show_model(request: Request) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own."""
     gateway = _gateway(request)
-    gateway.auth.check(request.scope["headers"])
+    gateway.caller(request.scope["headers"])
     wanted = request.path_params["model"]
     for model in _models(gateway):
         if model["id"] == wanted:

@@ -9,14 +9,14 @@ from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import COOKIE, INCORRECT, SESSION_S
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client, ClientGone
-from hayate.errors import CLIENT_CLOSED, NotAllowed, NotAuthenticated
+from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated
 from hayate.wire.request_body import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
 
 
 async def sign_in(request: Request) -> Response:
-    """POST /session {"key": …}: 204 and the cookie, or 401."""
+    """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
     gateway: Gateway = request.scope["state"]["gateway"]
     line = AsgiLine(request.scope, request.receive, request._send)
     client = Client(line, gateway.ticker, gateway.heartbeat_s)
@@ -24,16 +24,15 @@ async def sign_in(request: Request) -> Response:
         key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     except ClientGone:
         return Response(status_code=CLIENT_CLOSED)
-    if not isinstance(key, str) or not gateway.auth.is_key(key.strip().encode("utf-8", "replace")):
-        raise NotAuthenticated(
-            f"{INCORRECT}. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
-        )
+    presented = key.strip().encode("utf-8", "replace") if isinstance(key, str) else b""
+    if not gateway.auth.is_key(presented):
+        raise _not_the_key(operators=gateway.admin.is_key(presented))
     response = Response(status_code=204)
     response.set_cookie(
         COOKIE,
         gateway.auth.new_session(),
         max_age=SESSION_S,
-        path="/",
+        path=None,  # the folder that the browser asked in: behind a proxy that is not the whole host
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
@@ -54,5 +53,17 @@ async def show_session(request: Request) -> Response:
 async def sign_out(_: Request) -> Response:
     """DELETE /session: takes the cookie back."""
     response = Response(status_code=204)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.set_cookie(COOKIE, max_age=0, expires=0, path=None, httponly=True, samesite="strict")
     return response
+
+
+def _not_the_key(*, operators: bool) -> GatewayError:
+    if operators:
+        return NotAllowed(
+            "This is the operator's key, for /admin only. `hayate key` shows the one to sign in with.",
+            "これは管理者用（/admin専用）のキーです。サインインに使うAPIキーは `hayate key` で確認できます。",
+            param="key",
+        )
+    return NotAuthenticated(
+        f"{INCORRECT}. `hayate key` shows it.", "キーが違います。`hayate key` で確認できます。", param="key"
+    )
