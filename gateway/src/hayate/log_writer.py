@@ -35,7 +35,7 @@ PIECE_BYTES = 64
 WRITE_BYTES = 65536
 """About what is written at once."""
 GATHER_S = 0.05
-"""After a write the thread sleeps this long: however much is said, it wakes no more than 20 times a second."""
+"""When all is written the thread sleeps this long, so that one write takes many lines and it wakes 20 times a second at most."""
 RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
 LAST_WORDS_S = 1.0
@@ -142,8 +142,9 @@ class QueuedOutput(io.RawIOBase):
                     self._put(self._note())
             for each in waiting:
                 each.set()
-            self._hurry.wait(GATHER_S)
-            self._hurry.clear()
+            if self._queue.empty():
+                self._hurry.wait(GATHER_S)
+                self._hurry.clear()
 
     def _next(self) -> tuple[list[bytes], list[threading.Event], bool]:
         """What waits, up to about one write; who wants to know that it is written; and whether that was the last."""
