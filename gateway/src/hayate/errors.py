@@ -26,6 +26,7 @@ another replica may be tried.
         ├── StaleConnection     502   a pooled connection died before it answered: safe to repeat
         ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
         ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
+        ├── AnswerTooLarge      502   more than may be collected here: nobody's fault
         ├── UpstreamTimeout     504   connecting, first byte, silence or total
         └── EngineError         4xx   the engine's own verdict on the request
 
@@ -228,6 +229,13 @@ class UpstreamRefused(UpstreamError):
 
 class UpstreamBroke(UpstreamError):
     """The engine closed early, reset the connection, or sent what is not an answer."""
+
+
+class AnswerTooLarge(UpstreamError):
+    """A whole answer is larger than the gateway collects."""
+
+    code = "answer_too_large"
+    counts_against_replica = False
 
 
 class UpstreamTimeout(UpstreamError):

@@ -150,7 +150,7 @@ class Pump:
             self._finish(error)
             return
         except (ValueError, TypeError, AttributeError, LookupError):  # an engine may answer anything
-            self._finish(_garbage())
+            self._finish(unreadable())
             return
         if not self.first_delta_at and decoder.spoke:
             self.first_delta_at = monotonic()
@@ -168,7 +168,7 @@ class Pump:
             if out:
                 self._write(out)
         except (ValueError, TypeError, AttributeError, LookupError):
-            self._finish(_garbage())
+            self._finish(unreadable())
         else:
             self._finish(self._decoder.failure)
 
@@ -229,7 +229,8 @@ def _silent(name: str, limit_s: float) -> UpstreamTimeout:
     )
 
 
-def _garbage() -> UpstreamBroke:
+def unreadable() -> UpstreamBroke:
+    """For an engine whose events make no sense."""
     return UpstreamBroke("The engine sent an event that can't be read.", "エンジンが読み取れないイベントを送りました。")
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal
 
-import orjson
-
+from hayate.api.assembled import respond_assembled
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
-from hayate.pump import Pump
 from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
-from hayate.wire import checks, sse
+from hayate.wire import checks
 from hayate.wire.assemble import Assembler
 from hayate.wire.numbers import output_limit
 from hayate.wire.request_body import model_of, parse_object
@@ -42,7 +39,9 @@ def create_completion(kind: Kind) -> Handle:
                     del fields  # a long prompt must not stay in memory for as long as its answer takes
                     await stream_completion(gateway, client, answer, decoder)
                 elif answer.backend.always_streams:
-                    await _assemble(gateway, client, answer, fields, kind)
+                    asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
+                    decoder = _decoder(answer.backend, asked, kind)
+                    await respond_assembled(gateway, client, answer, decoder, Assembler(chat=kind == "chat"))
                 else:
                     whole = await answer.whole()
                     await client.respond(200, JSON, whole.body)
@@ -70,45 +69,5 @@ async def stream_completion(gateway: Gateway, client: Client, answer: Answer, de
     await client.end_stream()
 
 
-async def _assemble(gateway: Gateway, client: Client, answer: Answer, fields: Fields, kind: Kind) -> None:
-    """The whole answer, from the engine's stream."""
-    asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
-    parts = _Parts(chat=kind == "chat")
-    await answer.pump(_decoder(answer.backend, asked, kind), parts, client_stall_s=gateway.client_stall_s)
-    await client.respond(200, JSON, orjson.dumps(parts.assembler.answer()))
-
-
 def _decoder(backend: Backend, fields: Fields, kind: Kind) -> StreamDecoder:
     return backend.chat_decoder(fields) if kind == "chat" else backend.completion_decoder(fields)
-
-
-class _Parts:
-    """A sink that assembles."""
-
-    def __init__(self, *, chat: bool) -> None:
-        self.assembler = Assembler(chat=chat)
-
-    def writer(self) -> Callable[[bytes], None]:
-        """Takes whole events."""
-        return self._take
-
-    def _take(self, data: bytes) -> None:
-        for frame in sse.frames(data):
-            event = sse.data_of(frame)
-            if event is not None and event.strip() != b"[DONE]":
-                self.assembler.add(orjson.loads(event))
-
-    def raw_writer(self) -> None:
-        """Framing is of no use here."""
-
-    def hold(self) -> None:
-        """Nothing is sent."""
-
-    def flush(self) -> None:
-        """Nothing is held back."""
-
-    def attach(self, pump: Pump | None) -> None:
-        """Memory is never full: the answer is bounded by the model's context."""
-
-    def give_up(self) -> None:
-        """Never asked to."""

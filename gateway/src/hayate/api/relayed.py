@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from hayate.api.assembled import respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.backends.base import Backend, UpstreamRequest
@@ -22,7 +23,7 @@ from hayate.wire.forms import Form
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
-from hayate.wire.relay_stream import RawStream, RelayedStream
+from hayate.wire.relay_stream import RawStream
 from hayate.wire.request_body import model_of, parse_object
 
 _HOLD_MEDIA = ("messages", "input", "documents", "query")
@@ -37,27 +38,36 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
         body = await client.body(gateway.max_body_bytes)
         content_type = client.header(b"content-type") or b"application/json"
         if content_type.lower().startswith(b"multipart/form-data"):
+            fields: dict[str, Any] = {}
             call = _form_call(record, path, content_type, body)
         else:
-            call = _json_call(gateway, record, path, body)
+            fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
+            call = _json_call(gateway, record, path, fields)
         with client:
             if record.stream and path in ("/v1/responses", "/v1/messages"):
                 client.expect_stream()
             answer = await gateway.relay.open(call)
             try:
-                await _relay(gateway, client, answer)
+                await _relay(gateway, client, answer, path, fields)
             finally:
                 answer.close()
 
     return handle
 
 
-async def _relay(gateway: Gateway, client: Client, answer: Answer) -> None:
+async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fields: dict[str, Any]) -> None:
     headers: Headers = [pair for pair in answer.exchange.headers if pair[0] in _PASSED_ON]
     content_type = (answer.exchange.header(b"content-type") or b"").lower()
     if content_type.startswith(b"text/event-stream"):
+        backend, model = answer.backend, answer.deployment.served_model or answer.record.model
+        decoder = backend.relayed_decoder(path, fields, model)
+        assembler = None if answer.record.stream else backend.assembler(path)
+        if assembler is not None:
+            count = backend.count_prompt(path, fields)
+            await respond_assembled(gateway, client, answer, decoder, assembler, count=count)
+            return
         await client.start_stream()
-        await answer.pump(RelayedStream(), client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
         await client.end_stream()
     elif content_type.startswith(b"application/json"):
         raw = await answer.read()
@@ -69,12 +79,9 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer) -> None:
         await client.end_stream()
 
 
-def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> Call:
-    fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
+def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
-    gateway.relay.fleet.route(
-        model
-    )  # who asks for a model that isn't here is told so before anything is looked through
+    gateway.relay.fleet.route(model)  # an unknown model is told so before anything is looked through
     checks.check_passed(fields, gateway.caps)
     if path == "/v1/responses":
         checks.check_background(fields)
@@ -84,7 +91,9 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, body: bytes) -> 
     record.stream = bool(fields.get("stream"))
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        sent = fields if served_model is None else {**fields, "model": served_model}
+        sent = backend.relayed_fields(path, fields)
+        if served_model is not None:
+            sent = {**sent, "model": served_model}
         return UpstreamRequest(
             _path_of(backend, path), orjson.dumps(sent), headers=[(b"content-type", b"application/json")]
         )

@@ -36,6 +36,16 @@ class Served:
     slots: int | None = None
 
 
+class Assembling(Protocol):
+    """Joins the events of one stream into the whole answer. One per call."""
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Takes one parsed event. Raises GatewayError when it tells the engine's error."""
+
+    def answer(self) -> dict[str, Any]:
+        """The whole answer."""
+
+
 class Backend(Protocol):
     """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what `read_served` heard."""
 
@@ -60,6 +70,20 @@ class Backend(Protocol):
 
     def endpoint(self, path: str) -> str | None:
         """The engine's path for one of our relayed endpoints, or None when it has no such thing."""
+
+    def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a relayed endpoint's request as this engine takes them. They may ask for a stream where the client wants a
+        whole answer: `assembler` joins it.
+        """
+
+    def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
+        """Reads the stream that answers it; `fields` are the client's, `model` is the engine's name for the model."""
+
+    def assembler(self, path: str) -> Assembling | None:
+        """What joins that stream where a stream is always asked for, else None."""
+
+    def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
+        """What asks the engine for the prompt's tokens, where that stream may end without having told them."""
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """The engine's error answer as one of ours."""

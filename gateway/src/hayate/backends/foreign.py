@@ -9,13 +9,14 @@ from typing import Any
 
 from hayate.backends.base import WholeAnswer
 from hayate.backends.openai_compat import wants_usage
+from hayate.backends.passing import PassedThrough
 from hayate.errors import UpstreamBroke
 from hayate.wire.chunks import ChunkWriter
 
 Clock = Callable[[], float]
 
 
-class ForeignDialect:
+class ForeignDialect(PassedThrough):
     """A base for such adapters; `clock` gives seconds since 1970, for the answers' `created`."""
 
     always_streams = True

@@ -1,20 +1,23 @@
 """llama.cpp's own server.
 
-What is special: it notices a caller that leaves only when it writes to it, so chat is always asked for as a stream, with
-progress events while it reads the prompt, and no more calls are sent than it has slots; when the first token is part of a
-character no role is sent; with n > 1 it sends one usage event per choice, each counting one choice.
+What is special: it notices a caller that leaves only when it writes to it, so whatever generates is always asked for as a stream,
+with progress events while it reads the prompt, and no more calls are sent than it has slots; when the first token is part of a
+character no role is sent, nor the start of a message; with n > 1 it sends one usage event per choice, each counting one choice.
 """
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import orjson
 
-from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Assembling, Served, StreamDecoder, UpstreamRequest
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
 from hayate.wire import sse
+from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.responses import QuietResponses, ResponseAssembler
 
 
 class LlamaCppClient(OpenAICompatible):
@@ -45,6 +48,30 @@ class LlamaCppClient(OpenAICompatible):
         props = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
         n_ctx = _count((props.get("default_generation_settings") or {}).get("n_ctx"))
         return Served(served.models, n_ctx, slots=_count(props.get("total_slots")))
+
+    def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """What generates is always asked for as a stream, as chat is; Messages have no progress."""
+        if path == "/v1/responses":
+            return {"return_progress": True, **fields, "stream": True}
+        return {**fields, "stream": True} if path == "/v1/messages" else fields
+
+    def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
+        """Takes out the progress that only we asked for; adds the start that Messages lack as chat lacks its role."""
+        if path == "/v1/messages":
+            return StartingMessages(message_id=f"msg_{secrets.token_hex(12)}", model=model)
+        if path == "/v1/responses" and not fields.get("return_progress"):
+            return QuietResponses()
+        return super().relayed_decoder(path, fields, model)
+
+    def assembler(self, path: str) -> Assembling | None:
+        """For both endpoints that generate."""
+        if path == "/v1/messages":
+            return MessageAssembler()
+        return ResponseAssembler() if path == "/v1/responses" else None
+
+    def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
+        """The start that Messages lack would have had it."""
+        return UpstreamRequest("/v1/messages/count_tokens", orjson.dumps(fields)) if path == "/v1/messages" else None
 
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
+from hayate.backends.passing import PassedThrough
 from hayate.errors import GatewayError, UpstreamBroke
 from hayate.wire.errors_in import engine_error, parse_error
 from hayate.wire.openai_stream import OpenAIStream
@@ -28,7 +29,7 @@ RELAYED = frozenset(
 )
 
 
-class OpenAICompatible:
+class OpenAICompatible(PassedThrough):
     """OpenAI's API as it is. Engines with manners of their own override what differs."""
 
     name = "openai"

@@ -1,0 +1,105 @@
+"""A whole answer from a stream that only the gateway asked for: the sink that joins it, within a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import orjson
+
+from hayate.api.dialects import JSON
+from hayate.api.endpoint import Gateway
+from hayate.api.relay_response import Client
+from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
+from hayate.backends.exchange import MAX_BODY_BYTES
+from hayate.errors import AnswerTooLarge, GatewayError
+from hayate.pump import Pump, unreadable
+from hayate.relay import Answer
+from hayate.wire import sse
+
+COUNT_S = 2.0
+"""How long the engine may take to count a prompt."""
+
+
+async def respond_assembled(
+    gateway: Gateway,
+    client: Client,
+    answer: Answer,
+    decoder: StreamDecoder,
+    assembler: Assembling,
+    *,
+    count: UpstreamRequest | None = None,
+) -> None:
+    """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke.
+
+    `count` asks the engine how long the prompt is, should the stream not have said it.
+    """
+    parts = AssemblingSink(assembler)
+    await answer.pump(decoder, parts, client_stall_s=gateway.client_stall_s)
+    if count is not None and not answer.record.usage.prompt_tokens:
+        await _count_prompt(answer, assembler, count)
+    try:
+        whole = orjson.dumps(assembler.answer())
+    except (ValueError, TypeError, AttributeError, LookupError):  # an engine may answer anything
+        raise unreadable() from None
+    await client.respond(200, JSON, whole)
+
+
+async def _count_prompt(answer: Answer, assembler: Assembling, count: UpstreamRequest) -> None:
+    """Adds the prompt's tokens to the answer and to the call's record; without them the answer is still an answer."""
+    try:
+        async with asyncio.timeout(COUNT_S):
+            exchange = await answer.replica.pool.send(count, first_byte_s=COUNT_S, fresh=True, keep=False)
+            try:
+                counted = orjson.loads(await exchange.read())
+            finally:
+                exchange.close()
+        usage = {"cache_read_input_tokens": 0, "input_tokens": counted["input_tokens"]}
+    except (TimeoutError, GatewayError, ValueError, TypeError, LookupError):  # an engine may answer anything
+        return
+    answer.record.usage.take(usage)
+    assembler.add({"type": "message_delta", "usage": usage})
+
+
+class AssemblingSink:
+    """A sink that keeps what an answer says instead of sending it. One per call."""
+
+    __slots__ = ("_assembler", "_limit", "_size")
+
+    def __init__(self, assembler: Assembling, *, limit: int = MAX_BODY_BYTES) -> None:
+        self._assembler = assembler
+        self._limit = limit
+        self._size = 0
+
+    def writer(self) -> Callable[[bytes], None]:
+        """Takes whole events."""
+        return self._take
+
+    def _take(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size > self._limit:
+            raise AnswerTooLarge(
+                f"The engine's answer is over {self._limit} bytes: ask for it as a stream.",
+                f"エンジンの回答が{self._limit}バイトを超えました。ストリーム（stream: true）でお試しください。",
+            )
+        for frame in sse.frames(data):
+            said = (sse.data_of(frame) or b"").strip()
+            if said and said != b"[DONE]":
+                event = orjson.loads(said)
+                if isinstance(event, dict):  # null, a list: some engines keep a line warm with them
+                    self._assembler.add(event)
+
+    def raw_writer(self) -> None:
+        """Framing is of no use here."""
+
+    def hold(self) -> None:
+        """Nothing is sent."""
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def attach(self, pump: Pump | None) -> None:
+        """Never full: too much is an error."""
+
+    def give_up(self) -> None:
+        """Never asked to."""

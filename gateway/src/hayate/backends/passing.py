@@ -1,0 +1,28 @@
+"""How a relayed endpoint is passed on: as it is, unless an adapter says otherwise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
+from hayate.wire.relay_stream import RelayedStream
+
+
+class PassedThrough:
+    """A base for adapters: nothing is added to a request, nothing taken from its answer."""
+
+    def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields as they came."""
+        return fields
+
+    def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
+        """Passes events through."""
+        return RelayedStream()
+
+    def assembler(self, path: str) -> Assembling | None:
+        """None: the engine is asked for what the client wants."""
+        return None
+
+    def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
+        """None: the engine tells."""
+        return None
