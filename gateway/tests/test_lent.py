@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from hayate.api.relay_response import ClientGone
+from hayate.api.line import ClientGone
 from hayate.errors import GatewayError
 from hayate.lent import LentLine
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from hayate.api.relay_response import BODILESS, ClientGone, LineCall, is_bodiless
+from hayate.api.line import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.errors import GatewayError
 from hayate.wire.http1 import Headers
 
@@ -134,7 +134,7 @@ class LentLine:
             if not self.response_complete and not self.disconnected:
                 self._protocol.close()
 
-    # The line (`api.relay_response.Line`).
+    # The line (`api.line.Line`).
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already."""

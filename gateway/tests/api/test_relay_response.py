@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from hayate.api.asgi_line import AsgiLine
-from hayate.api.relay_response import Client, ClientGone
+from hayate.api.line import ClientGone
+from hayate.api.relay_response import Client
 from hayate.errors import BodyTooLarge
 from hayate.pump import Pump
 from hayate.ticker import Ticker

@@ -112,6 +112,14 @@ class Stage:
 
         await eventually(is_healthy, within_s, every_s=0.03)
 
+    async def written(self, within_s: float = 5.0) -> None:
+        """Until the log has a line for every call that was counted: lines are written by a thread, a little later."""
+
+        async def is_written() -> bool:
+            return (await self.metrics()).get("hayate_calls_total", 0) <= len(self.gateway.calls())
+
+        await eventually(is_written, within_s, every_s=0.03)
+
     @asynccontextmanager
     async def between_tests(self) -> AsyncIterator[Stage]:
         """This stage for one test more: a well-behaved engine before it, no call left over after it."""
@@ -124,6 +132,7 @@ class Stage:
         engine.abandoned_at_s.clear()
         engine.max_open = 0
         await self.healthy()
+        await self.written()
         self.seen_calls = len(self.gateway.calls())
         yield self
         await self.quiet()

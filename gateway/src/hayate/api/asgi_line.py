@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from hayate.api.relay_response import BODILESS, ClientGone, LineCall, is_bodiless
+from hayate.api.line import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.wire.http1 import Headers
 
 

@@ -9,6 +9,7 @@ import orjson
 
 from hayate.errors import GatewayError, Overloaded
 from hayate.wire import sse
+from hayate.wire.content_coding import CODINGS
 from hayate.wire.http1 import Headers, header
 
 JSON: Headers = [(b"content-type", b"application/json")]
@@ -113,6 +114,8 @@ def error_headers(error: GatewayError) -> Headers:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if error.status == 415:
+        headers.append((b"accept-encoding", ", ".join(CODINGS).encode()))
     if error.status in (408, 413, 431):
         headers.append((b"connection", b"close"))
     return headers

@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import INCORRECT, Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
-from hayate.api.relay_response import Client, ClientGone, Line
+from hayate.api.line import ClientGone, Line
+from hayate.api.relay_response import Client
 from hayate.api.request_id import given_id
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, ShuttingDown
 from hayate.policy.limits import Allowance, RateLimit

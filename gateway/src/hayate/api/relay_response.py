@@ -1,7 +1,6 @@
 """The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
 
-How bytes come and go is the line's affair (`Line`): the server lends the client's own connection (`lent`), or, on another
-server, everything passes through ASGI (`asgi_line`). A client that leaves cancels the task that serves it, whatever that task
+How bytes come and go is the line's affair (`line`). A client that leaves cancels the task that serves it, whatever that task
 awaits: queue, connect, prefill or stream.
 """
 
@@ -10,9 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any
 
-from hayate.errors import BodyTooLarge
+from hayate.api.line import Line
+from hayate.api.request_body import read_body
 from hayate.pump import Pump
 from hayate.telemetry import CallRecord
 from hayate.ticker import Ticker
@@ -24,93 +24,6 @@ SSE_HEADERS: Headers = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
-
-
-BODILESS = (204, 304)
-"""Statuses whose answers are a head and nothing else."""
-
-
-def is_bodiless(method: str, status: int) -> bool:
-    """Whether an answer has no body, and so no framing of one, whatever it says (RFC 9112, 6.3)."""
-    return status in BODILESS or method == "HEAD"
-
-
-class ClientGone(Exception):
-    """The client left before its request was whole."""
-
-
-class LineCall(Protocol):
-    """Whom a line tells."""
-
-    def client_gone(self) -> None:
-        """The client has left: nothing can be written any more."""
-
-    def client_ended_sending(self) -> bool:
-        """The client sends nothing more: it waits for the rest of its answer, or it has left. Whether it is still served."""
-
-    def client_full(self) -> None:
-        """The client does not read as fast as we write."""
-
-    def client_drained(self) -> None:
-        """It has caught up."""
-
-
-class Line(Protocol):
-    """A request, and the way back to whoever sent it. One per call."""
-
-    headers: Headers
-    """The request's, names in lower case."""
-    method: str
-    query: bytes
-    answer_id: bytes
-    """What the answer's `x-request-id` is, for an answer that the server has to give itself."""
-
-    @property
-    def chunks(self) -> int:
-        """How many pieces of a streamed answer have been written."""
-
-    @property
-    def half_closed(self) -> bool:
-        """Whether the client has ended its sending."""
-
-    def arrived(self) -> bytes | None:
-        """The request's whole body, if it has come already and nothing of it was read: the common case, without a wait."""
-
-    async def read(self) -> tuple[bytes, bool]:
-        """What has come of the request's body since the last read, and whether there is more. Raises ClientGone."""
-
-    def watch(self, call: LineCall) -> None:
-        """From now on `call` is told of the client. The request's body must have been read. May raise ClientGone."""
-
-    def unwatch(self) -> None:
-        """No more."""
-
-    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer; its length is added."""
-
-    async def start(self, status: int, headers: Headers) -> None:
-        """The head of a streamed answer; it may wait for the first piece, or for `flush`."""
-
-    def end(self) -> Awaitable[None]:
-        """The proper end of a streamed answer, to be awaited."""
-
-    def hold(self) -> None:
-        """What is written from now on may wait until `flush` or `end`."""
-
-    def flush(self) -> None:
-        """Sends what was held."""
-
-    def writer(self) -> Callable[[bytes], None]:
-        """What sends pieces of a streamed answer that has started."""
-
-    def raw_writer(self) -> Callable[[bytes], None] | None:
-        """What sends pieces that are framed as chunks already, if there is such a thing. Not for a client that has gone."""
-
-    def abort(self) -> None:
-        """An improper end."""
-
-    def give_up(self) -> None:
-        """The client has not read for too long."""
 
 
 class Client:
@@ -181,26 +94,9 @@ class Client:
         """The request's header `name` (lower case); the first, if it came more than once."""
         return header(self.headers, name)
 
-    async def body(self, limit: int) -> bytes:
-        """The whole request body. Raises BodyTooLarge, before reading when its length is declared; ClientGone."""
-        whole = self._line.arrived()
-        if whole is not None:
-            if len(whole) > limit:
-                raise _too_large(limit)
-            return whole
-        declared = self.header(b"content-length")
-        if declared is not None and declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
-        parts: list[bytes] = []
-        size = 0
-        while True:
-            part, more = await self._line.read()
-            size += len(part)
-            if size > limit:
-                raise _too_large(limit)
-            if not more:
-                return b"".join((*parts, part)) if parts else part
-            parts.append(part)
+    def body(self, limit: int) -> Awaitable[bytes]:
+        """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnknownCoding, InvalidRequest, ClientGone."""
+        return read_body(self._line, limit)
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request's body must have been read. Raises ClientGone."""
@@ -339,10 +235,3 @@ class Client:
         await self._line.start(200, SSE_HEADERS + self.answer_headers)
         self.write(sse.PING)
         self.flush()
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(
-        f"The request body is over {limit} bytes (server.max_body_bytes).",
-        f"リクエスト本文が上限（{limit}バイト）を超えています。",
-    )

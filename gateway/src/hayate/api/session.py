@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse, Response
 from hayate.api.asgi_line import AsgiLine
 from hayate.api.auth import COOKIE, INCORRECT, SESSION_S
 from hayate.api.endpoint import Gateway
-from hayate.api.relay_response import Client, ClientGone
+from hayate.api.line import ClientGone
+from hayate.api.relay_response import Client
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated
 from hayate.wire.request_body import parse_object
 
