@@ -52,6 +52,7 @@ class Connection:
     def __init__(self, version: str = "1.1", *, keep_alive: bool = True, expects: bool = False) -> None:
         self.parser = Parser(version, keep_alive=keep_alive)
         self.expect_100_continue = expects
+        self.half_closed = False
         self.loop = asyncio.get_running_loop()
         self.raw, self.flow, self.tasks = Raw(), Flow(), set[Any]()
         self.server_state = type("S", (), {"default_headers": [(b"date", b"today")]})()
@@ -111,6 +112,45 @@ async def test_a_client_of_http10_gets_no_chunks_and_a_closed_connection() -> No
     assert connection.ended == ["close", "complete"]
 
 
+@pytest.mark.parametrize("version", ["1.1", "1.0"])
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_has_no_body_has_no_framing_of_one(status: int, version: str) -> None:
+    for whole in (True, False):
+        connection = Connection(version)
+        call = line(connection)
+        if whole:
+            await call.respond(status, [(b"etag", b"1")], b"an engine's mistake")
+        else:
+            await call.start(status, [(b"etag", b"1")])
+            assert call.raw_writer() is None
+            call.writer()(b"an engine's mistake")
+            call.flush()
+            call.writer()(b"another")
+            await call.end()
+        (sent,) = connection.raw.writes
+        assert sent.startswith(b"HTTP/1.1 %d " % status)
+        assert b"etag: 1" in sent
+        assert b"content-length" not in sent
+        assert b"transfer-encoding" not in sent
+        assert sent.endswith(b"\r\n\r\n")
+        assert connection.ended[-1] == "complete"
+
+
+async def test_the_answer_to_a_head_has_no_body() -> None:
+    for whole in (True, False):
+        connection = Connection()
+        call = LentLine(cast("Any", connection), cast("Any", None), "HEAD", b"", [(b"host", b"here")])
+        if whole:
+            await call.respond(200, [], b"{}")
+            assert b"content-length: 2" in connection.raw.writes[0]
+        else:
+            await call.start(200, [])
+            call.writer()(b"one")
+            await call.end()
+        assert b"".join(connection.raw.writes).endswith(b"\r\n\r\n")
+        assert b"".join(connection.raw.writes).count(b"\r\n\r\n") == 1
+
+
 @pytest.mark.parametrize("asked", ["by the client", "by the answer"])
 async def test_a_connection_that_is_not_kept_says_so_once(asked: str) -> None:
     connection = Connection(keep_alive=asked == "by the answer")
@@ -153,6 +193,40 @@ async def test_to_continue_is_said_once_and_only_when_the_body_is_wanted() -> No
     refused = Connection(expects=True)
     await line(refused).respond(413, [], b"")
     assert b"100 Continue" not in refused.raw.writes[0]
+
+
+class Call:
+    """What a line tells a call."""
+
+    def __init__(self, *, stays: bool) -> None:
+        self.stays = stays
+        self.told = 0
+
+    def client_ended_sending(self) -> bool:
+        self.told += 1
+        return self.stays
+
+    def client_gone(self) -> None: ...
+    def client_full(self) -> None: ...
+    def client_drained(self) -> None: ...
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_call_says_whether_a_client_that_ended_its_sending_is_still_served(stays: bool) -> None:
+    connection, late, early = Connection(), Call(stays=stays), Call(stays=stays)
+    call = line(connection)
+    assert call.ended_sending(), "nobody knows yet what is asked"
+    call.watch(late)
+    assert (call.ended_sending(), late.told) == (stays, 1)
+
+    connection.half_closed = True
+    call = line(connection)
+    if stays:
+        call.watch(early)
+    else:
+        with pytest.raises(ClientGone):
+            call.watch(early)
+    assert early.told == 1
 
 
 async def test_once_the_client_has_gone_nothing_is_written() -> None:

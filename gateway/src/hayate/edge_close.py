@@ -84,10 +84,6 @@ class ClosingProtocol(HttpToolsProtocol):
         self._lingering = self._stall = None
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:
-        """What is not HTTP gets an answer in OpenAI's shape. uvicorn calls it too; the text is ours."""
-        raise NotImplementedError
-
     def pause_writing(self) -> None:
         """The client is behind."""
         super().pause_writing()

@@ -127,9 +127,9 @@ class LimitedProtocol(ClosingProtocol):
         """The request target, or a piece of it."""
         if not self.url:
             self.url = url
+        elif self._more_url is None:
+            self._more_url = bytearray(url)
         else:
-            if self._more_url is None:
-                self._more_url = bytearray()
             self._more_url += url
         if self._url_bytes() > self.limits.max_url_bytes:
             self.turn_away(url_too_long(self.limits.max_url_bytes, self.url))

@@ -15,7 +15,7 @@ another replica may be tried.
     │   ├── ReadTimeout         408   the request arrived too slowly
     │   ├── BodyTooLarge        413
     │   ├── UrlTooLong          414
-    │   ├── UnknownCoding       415   names the content encoding that can't be read
+    │   ├── UnreadableCoding    415   names the content encoding that can't be read
     │   ├── HeadersTooLarge     431
     │   ├── RateLimited         429   says when to come back
     │   └── NotSupported        501   this engine has no such thing
@@ -149,8 +149,8 @@ class UrlTooLong(RequestError):
     code = "url_too_long"
 
 
-class UnknownCoding(RequestError):
-    """The body comes in a content encoding that the gateway does not read."""
+class UnreadableCoding(RequestError):
+    """The body's content encoding is none that the gateway reads, or the body is not in it (RFC 9110, 15.5.16)."""
 
     status = 415
     code = "unsupported_content_encoding"

@@ -144,6 +144,20 @@ async def test_a_stream_that_flows_gets_no_pings(channel: Make) -> None:
     assert b"ping" not in server.text
 
 
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_without_a_body_has_none_whatever_is_written(channel: Make, status: int) -> None:
+    server = channel()
+    await server.client.start_stream(status, [])
+    server.client.write(b"an engine's mistake")
+    await server.client.end_stream()
+    assert server.text == b""
+    assert server.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
+    server = channel()
+    await server.client.respond(status, [], b"an engine's mistake")
+    assert server.text == b""
+    assert server.sent[0]["headers"] == []
+
+
 async def test_a_client_that_leaves_cancels_whatever_is_awaited(channel: Make) -> None:
     server = channel()
 

@@ -52,6 +52,21 @@ async def test_a_sound_passes_as_it_is(stage: Stage) -> None:
     assert (reply.headers["content-type"], reply.body) == ("audio/mpeg", sound)
 
 
+@pytest.mark.parametrize("status", [204, 304])
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses", "/v1/audio/speech"])
+async def test_an_answer_without_a_body_leaves_the_connection_in_order(stage: Stage, path: str, status: int) -> None:
+    engines = [f"HTTP/1.1 {status} Scripted\r\ncontent-type: text/plain\r\n\r\n".encode()]
+    async with stage.connect() as client:
+        for _ in range(3):
+            stage.engine.then(engines, answer(ANSWER))
+            await client.send(stage.request({"input": "x"}, path) * 2)
+            head_ = await client.read_head()
+            assert head_.status == status
+            assert not {"transfer-encoding", "content-length"} & head_.headers.keys()
+            reply = await client.read_reply()
+            assert (reply.status, reply.json) == (200, ANSWER)
+
+
 def form(*parts: tuple[str, bytes]) -> bytes:
     written = b"".join(
         b"--edge\r\ncontent-disposition: form-data; %b\r\n\r\n%b\r\n" % (n.encode(), v) for n, v in parts

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import InvalidRequest, UnknownCoding
+from hayate.errors import UnreadableCoding
 from hayate.wire.content_coding import CODINGS, SLICE_BYTES, coding_of, decoded
 from tests.support.compress import ENCODERS, flushed_zstd
 
@@ -75,7 +75,7 @@ def test_a_bomb_ends_a_slice_after_the_limit(name: str, times: int) -> None:
 def test_a_body_that_is_cut_is_refused(name: str) -> None:
     whole = ENCODERS[name][1](b"a body of some length " * 50)
     for keep in range(1, len(whole) - 1):
-        with pytest.raises(InvalidRequest, match=r"end is missing|not valid"):
+        with pytest.raises(UnreadableCoding, match=r"end is missing|not valid"):
             take(coding(name), whole[:keep])
 
 
@@ -83,7 +83,7 @@ def test_a_body_that_is_cut_is_refused(name: str) -> None:
 @pytest.mark.parametrize("behind", [b"x", b"\x00" * 8, "itself"])
 def test_what_follows_the_end_is_refused(name: str, behind: bytes | str) -> None:
     whole = ENCODERS[name][1](b"hello")
-    with pytest.raises(InvalidRequest, match=r"follows its end|not valid"):
+    with pytest.raises(UnreadableCoding, match=r"follows its end|not valid"):
         take(coding(name), whole + (whole if isinstance(behind, str) else behind))
 
 
@@ -91,7 +91,7 @@ def test_what_follows_the_end_is_refused(name: str, behind: bytes | str) -> None
 def test_any_bytes_are_read_or_refused(name: str, body: bytes) -> None:
     try:
         take(name, body)
-    except InvalidRequest:
+    except UnreadableCoding:
         pass
 
 
@@ -101,7 +101,7 @@ def test_a_body_with_one_byte_changed_is_read_or_refused(name: str, data: st.Dat
     whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
     try:
         take(coding(name), bytes(whole))
-    except InvalidRequest:
+    except UnreadableCoding:
         pass
 
 
@@ -141,7 +141,7 @@ def test_time_is_linear_whatever_the_bytes(name: str) -> None:
             began = time.process_time()
             try:
                 take(used, body, 1 << 24)
-            except InvalidRequest:
+            except UnreadableCoding:
                 pass
             costs.append(time.process_time() - began)
         return min(costs)
@@ -153,7 +153,7 @@ def test_a_window_of_more_than_a_body_is_refused() -> None:
     options = {int(zstd.CompressionParameter.window_log): 27}
     made = zstd.ZstdCompressor(options=options)
     body = made.compress(b"x" * 1000, mode=zstd.ZstdCompressor.FLUSH_BLOCK) + made.flush()
-    with pytest.raises(InvalidRequest, match="not valid"):
+    with pytest.raises(UnreadableCoding, match="not valid"):
         take("zstd", body)
     assert take("zstd", body, 1 << 27) == b"x" * 1000
 
@@ -170,7 +170,7 @@ def test_a_window_of_more_than_a_body_is_refused() -> None:
     ],
 )
 def test_other_codings_are_refused_by_name(values: list[str], shown: str) -> None:
-    with pytest.raises(UnknownCoding) as refused:
+    with pytest.raises(UnreadableCoding) as refused:
         coding_of([(b"content-encoding", value.encode("latin-1")) for value in values])
     assert f"'{shown}'" in refused.value.english
     assert f"'{shown}'" in refused.value.japanese

@@ -167,7 +167,8 @@ class RelayEndpoint:
         finally:
             if not record.status:
                 record.status, record.error = 500, "server_error"
-            gateway.release_id(record.upstream_id)
+            if given is not None:
+                gateway.release_id(record.upstream_id)
             gateway.telemetry.finish(record, now())
 
     def _break_off(self, client: Client, record: CallRecord) -> None:

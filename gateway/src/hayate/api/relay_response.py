@@ -95,7 +95,7 @@ class Client:
         return header(self.headers, name)
 
     def body(self, limit: int) -> Awaitable[bytes]:
-        """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnknownCoding, InvalidRequest, ClientGone."""
+        """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnreadableCoding, ClientGone."""
         return read_body(self._line, limit)
 
     def __enter__(self) -> None:

@@ -12,7 +12,7 @@ from hayate.wire.http1 import header
 
 async def read_body(line: Line, limit: int) -> bytes:
     """The whole body; `limit` holds for what came and for what it becomes. Raises BodyTooLarge, before reading when its length is
-    declared; UnknownCoding, before reading; InvalidRequest for a body that can't be decoded; ClientGone.
+    declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
     coding = coding_of(line.headers)
     raw = await _read(line, limit)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 import brotli
 
-from hayate.errors import GatewayError, InvalidRequest, UnknownCoding
+from hayate.errors import GatewayError, UnreadableCoding
 from hayate.wire.http1 import Headers
 
 if sys.version_info >= (3, 14):
@@ -132,7 +132,7 @@ CODINGS = tuple(_DECODERS)
 
 
 def coding_of(headers: Headers) -> str | None:
-    """The coding of a request's body, one of `CODINGS`, or None when it comes as it is. Raises UnknownCoding."""
+    """The coding of a request's body, one of `CODINGS`, or None when it comes as it is. Raises UnreadableCoding."""
     if b"content-encoding" not in map(_NAME, headers):
         return None
     listed = b",".join(value for name, value in headers if name == b"content-encoding").decode("latin-1").lower()
@@ -142,14 +142,14 @@ def coding_of(headers: Headers) -> str | None:
     if len(names) == 1 and names[0] in _DECODERS:
         return names[0]
     shown = ", ".join(names)[:60].encode("unicode_escape").decode("ascii")
-    raise UnknownCoding(
+    raise UnreadableCoding(
         f"Content-Encoding '{shown}' can't be read. Send the body as it is, or with one of {', '.join(CODINGS)}.",
         f"Content-Encoding '{shown}' には対応していません。圧縮せずに送るか、{'、'.join(CODINGS)} のいずれか1つを使ってください。",
     )
 
 
 def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
-    """The body's content in slices, which may be empty. Raises InvalidRequest when it is not what it says it is; goes a slice
+    """The body's content in slices, which may be empty. Raises UnreadableCoding when it is not what it says it is; goes a slice
     beyond `limit_bytes` at most, where whoever takes the slices must have stopped.
     """
     decoder = _DECODERS[coding](limit_bytes)
@@ -175,7 +175,7 @@ def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
 
 
 def _invalid(coding: str, english: str, japanese: str) -> GatewayError:
-    return InvalidRequest(
+    return UnreadableCoding(
         f"The request body can't be decoded as {coding}: {english}.",
         f"リクエスト本文を {coding} として展開できません。{japanese}。",
     )
