@@ -14,7 +14,7 @@ const source = new EventSource(`${gateway}/generate_stream?${question}`, {
 
 source.addEventListener("message", ({ data }) => process.stdout.write(JSON.parse(data).delta));
 
-// An EventSource connects again by itself, which would run the question again: close it when the answer is there…
+// An EventSource connects again by itself, only to be turned away: close it when the answer is there…
 source.addEventListener("done", ({ data }) => {
   source.close();
   const { usage, finish_reason: reason } = JSON.parse(data);

@@ -12,6 +12,7 @@ another replica may be tried.
     │   ├── UnknownModel        404   names what there is
     │   ├── UnknownPath         404
     │   ├── WrongMethod         405
+    │   ├── StreamGone          410   a stream that was lost can't be gone on with
     │   ├── ReadTimeout         408   the request arrived too slowly
     │   ├── BodyTooLarge        413
     │   ├── UrlTooLong          414
@@ -57,6 +58,8 @@ class GatewayError(Exception):
         self.japanese = japanese or english
         self.param = param
         self.retry_after_s = retry_after_s
+        self.event_id: str | None = None
+        """Of the event that tells it, in a dialect whose events have ids."""
 
     def text(self, language: str = "en") -> str:
         """The sentence in `language`, "en" or "ja"."""
@@ -126,6 +129,13 @@ class WrongMethod(RequestError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class StreamGone(RequestError):
+    """A stream that was lost can't be gone on with; the prompt is not run again."""
+
+    status = 410
+    code = "stream_gone"
 
 
 class ReadTimeout(RequestError):

@@ -54,7 +54,7 @@ class GenerateDialect(OpenAIDialect):
 
     def frame(self, error: GatewayError, language: str) -> bytes:
         """A named event, because EventSource has listeners by name."""
-        return sse.render(self.body(error, language), event="error")
+        return sse.render(self.body(error, language), event="error", event_id=error.event_id)
 
 
 class ResponsesDialect(OpenAIDialect):

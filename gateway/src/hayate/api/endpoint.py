@@ -22,6 +22,7 @@ from hayate.api.line import ClientGone, Line
 from hayate.api.relay_response import Client
 from hayate.api.request_id import given_id
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, ShuttingDown
+from hayate.policy.ended_streams import EndedStreams
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
@@ -48,6 +49,7 @@ class Gateway:
     reload: Callable[[], Awaitable[Any]] | None = None
     limits: dict[str, RateLimit] = field(default_factory=dict)
     serves_half_closed: bool = False
+    ended_streams: EndedStreams = field(default_factory=EndedStreams)
     _prefix: str = field(default_factory=lambda: os.urandom(6).hex())
     _count: int = 0
     _given_ids: set[str] = field(default_factory=set)

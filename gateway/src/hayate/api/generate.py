@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl
 
 from hayate.api.endpoint import Gateway
 from hayate.api.openai import completion_call
 from hayate.api.relay_response import Client
-from hayate.errors import InvalidRequest
+from hayate.errors import GatewayError, InvalidRequest, StreamGone
+from hayate.policy.ended_streams import MAX_COUNT, split_id
+from hayate.relay import Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
-from hayate.wire.generate import RETRY, GenerateStream, from_query, to_chat
+from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
 from hayate.wire.request_body import parse_object
 
 
 async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
     """GET or POST /generate_stream"""
     body = await client.body(gateway.max_body_bytes)
-    if client.method == "GET":
-        try:
-            pairs = parse_qsl(client.query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64)
-        except ValueError:
-            raise InvalidRequest(
-                "The query string is not valid UTF-8.", "クエリ文字列が正しいUTF-8ではありません。"
-            ) from None
-        asked = from_query(pairs)
-    else:
-        asked = parse_object(body, gateway.caps.max_weight_per_mib)
+    last_event_id = client.header(b"last-event-id")
+    if last_event_id:
+        await _not_again(gateway, client, record, last_event_id)
+        return
+    asked = _asked(gateway, client, body)
     fields = to_chat(asked)
     gateway.relay.fleet.route(asked.get("model"))
     checks.check_chat(fields, gateway.caps)
@@ -34,15 +32,67 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     if asked.get("model"):
         fields["model"] = asked["model"]
     call = completion_call(record, fields, "chat")
+    await _stream(gateway, client, call, fields)
+
+
+async def _not_again(gateway: Gateway, client: Client, record: CallRecord, last_event_id: bytes) -> None:
+    """An EventSource that lost its stream asks for the rest of it. There is no rest to be had yet, and the prompt is not run
+    again: 204, at which a browser stops, if the caller knows that the stream is over; else an event that tells it, and 204 the
+    next time.
+    """
+    now = gateway.relay.now()
+    event_id = last_event_id.decode("latin-1")
+    if gateway.ended_streams.knows(record.key, event_id, now):
+        record.status = 204
+        await client.respond(204, [], b"")
+        return
+    stream, count = split_id(event_id) or (record.request_id, 0)
+    gateway.ended_streams.add(record.key, stream, now)
+    error = StreamGone(
+        "The connection was lost, and this stream can't be resumed. The prompt was not run again; ask anew if you want that.",
+        "接続が切れました。このストリームは再開できません。プロンプトは再実行していません。必要ならもう一度送信してください。",
+    )
+    error.event_id = f"{stream}-{min(count + 1, MAX_COUNT)}"
+    record.stream = True
+    with client:
+        await client.start_stream()
+        raise error
+
+
+def _asked(gateway: Gateway, client: Client, body: bytes) -> dict[str, Any]:
+    if client.method == "GET":
+        try:
+            pairs = parse_qsl(client.query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=64)
+        except ValueError:
+            raise InvalidRequest(
+                "The query string is not valid UTF-8.", "クエリ文字列が正しいUTF-8ではありません。"
+            ) from None
+        return from_query(pairs)
+    return parse_object(body, gateway.caps.max_weight_per_mib)
+
+
+async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str, Any]) -> None:
+    """The answer's events; whatever ends them is remembered, for a browser that connects again."""
+    record = call.record
+    client.opening = opening(record.request_id)
+    decoder: GenerateStream | None = None
     with client:
         client.expect_stream()
-        answer = await gateway.relay.open(call)
         try:
-            model = answer.deployment.served_model or answer.deployment.name
-            decoder = GenerateStream(answer.backend.chat_decoder(fields), stream_id=record.request_id, model=model)
-            await client.start_stream()
-            client.write(RETRY)
-            await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
-            await client.end_stream()
+            answer = await gateway.relay.open(call)
+            try:
+                model = answer.deployment.served_model or answer.deployment.name
+                decoder = GenerateStream(answer.backend.chat_decoder(fields), stream_id=record.request_id, model=model)
+                await client.start_stream()
+                await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+                await client.end_stream()
+            finally:
+                answer.close()
+        except GatewayError as error:
+            last = 1 + (0 if decoder is None else decoder.sent)
+            error.event_id = f"{record.request_id}-{last}"
+            gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now(), last=last)
+            raise
         finally:
-            answer.close()
+            if decoder is not None and decoder.told:
+                gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now())

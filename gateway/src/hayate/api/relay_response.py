@@ -49,6 +49,7 @@ class Client:
         "full",
         "gone",
         "headers",
+        "opening",
         "started",
     )
 
@@ -71,6 +72,8 @@ class Client:
         self.events = False
         self.gone = False
         self.answered = False
+        self.opening = b""
+        """What a stream begins with, pings included."""
         self.full = False
         self._task: asyncio.Task[Any] | None = None
         self._pump: Pump | None = None
@@ -132,6 +135,8 @@ class Client:
         self.started = True
         self.events = headers is None
         await self._line.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
+        if self.opening:
+            self.write(self.opening)
 
     async def settled(self) -> None:
         """Waits for a heartbeat that is just starting the response: from then on it has begun."""
@@ -233,5 +238,5 @@ class Client:
     async def _start_early(self) -> None:
         self.started = self.events = True
         await self._line.start(200, SSE_HEADERS + self.answer_headers)
-        self.write(sse.PING)
+        self.write(self.opening + sse.PING)
         self.flush()

@@ -12,11 +12,16 @@ from hayate.wire.decoder import StreamDecoder
 from hayate.wire.numbers import from_text
 from hayate.wire.usage import Usage
 
-RETRY: Final = b"retry: 3000\n\n"
+_RETRY_MS: Final = 3000
 _NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
 """The numbers, and whether they are whole."""
 _TEXTS = ("prompt", "model", "system")
 FIELDS = (*_TEXTS, *_NUMBERS, "stop")
+
+
+def opening(stream_id: str) -> bytes:
+    """What a stream begins with: a browser that loses it from here on says so when it connects again."""
+    return f"id: {stream_id}-0\nretry: {_RETRY_MS}\n\n".encode()
 
 
 class GenerateStream:
@@ -56,6 +61,16 @@ class GenerateStream:
         """As the engine's stream says."""
         return self._inner.failure
 
+    @property
+    def told(self) -> bool:
+        """Whether `event: done` has been made."""
+        return self._told
+
+    @property
+    def sent(self) -> int:
+        """How many events with an id there were; the last one's number."""
+        return self._count
+
     def feed(self, data: bytes) -> bytes:
         """The engine's bytes as our events."""
         return self._render(self._inner.feed(data))
@@ -88,8 +103,7 @@ class GenerateStream:
             said["reasoning"] = reasoning
         if not said:
             return b""
-        self._count += 1
-        return sse.render(orjson.dumps(said), event_id=f"{self._stream_id}-{self._count}")
+        return sse.render(orjson.dumps(said), event_id=self._next_id())
 
     def _done(self) -> bytes:
         usage = self._inner.usage
@@ -99,7 +113,11 @@ class GenerateStream:
             "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         }
         done = {"finish_reason": self._inner.finish_reason, "usage": counted, "model": self._model}
-        return sse.render(orjson.dumps(done), event="done")
+        return sse.render(orjson.dumps(done), event="done", event_id=self._next_id())
+
+    def _next_id(self) -> str:
+        self._count += 1
+        return f"{self._stream_id}-{self._count}"
 
 
 def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
