@@ -1,6 +1,6 @@
 """`make bench`: run the rounds, print the table, keep the results.
 
-`--quick` is for before and after touching the hot path.
+`--quick` is for a look while touching the hot path, `--against REV` for knowing what a change to it costs.
 """
 
 from __future__ import annotations
@@ -15,15 +15,21 @@ import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
-from bench import machine, report
+from bench import against, machine, report
+from bench.against import AT_MOST, MOST, PAIRS, SHAPES, Against
 from bench.awake import awake
+from bench.environments import Unavailable
+from bench.pairs import WIDE
 from bench.peers import Contender, all_contenders
 from bench.plot import draw
-from bench.rounds import ROOT, Rounds
+from bench.rounds import Rounds
 from bench.scenarios import QUICK, Plan
+from bench.standing import ROOT
+from bench.trees import committed, working
 from bench.verdicts import verdicts
 
 ALONE = ("direct", "nginx", "hayate")
@@ -55,7 +61,43 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--let-sleep", action="store_true", help="let idle cores sleep: every figure is higher, and spreads further"
     )
+    change = parser.add_argument_group("a change", "the working tree in terms of a commit before it, nobody else")
+    change.add_argument("--against", metavar="REV", help="the commit; results go to .bench/against-COMMIT.*")
+    change.add_argument("--pairs", type=int, metavar="N", default=PAIRS, help=f"at least so many (default: {PAIRS})")
+    change.add_argument(
+        "--most",
+        type=int,
+        metavar="N",
+        default=MOST,
+        help=f"and no more than so many while the interval is wider than ± {WIDE * 100:g} %% (default: {MOST})",
+    )
+    change.add_argument("--shapes", metavar="NAME,NAME", default=",".join(SHAPES), help="default: %(default)s")
+    change.add_argument(
+        "--at-most", type=float, metavar="RATIO", default=AT_MOST, help="exit status 1 above it (default: %(default)s)"
+    )
     return parser.parse_args()
+
+
+def _compare(arguments: argparse.Namespace, home: Path, about: dict[str, Any]) -> int:
+    """`--against`: the exit status."""
+    shapes = [name.strip() for name in arguments.shapes.split(",")]
+    if unknown := set(shapes) - set(SHAPES):
+        sys.exit(f"no shape named {', '.join(sorted(unknown))}; there are {', '.join(SHAPES)}")
+    try:
+        before, after = committed(ROOT, arguments.against, home), working(ROOT, home)
+        comparison = Against(
+            before, after, home, pairs=max(1, arguments.pairs), most=max(1, arguments.most), shapes=shapes
+        )
+        found = uvloop.run(comparison.run())
+    except Unavailable as reason:
+        sys.exit(str(reason))
+    stem = home / f"against-{before.label}"
+    text = against.report(found, before, after, about, arguments.at_most)
+    stem.with_suffix(".md").write_text(text, encoding="utf-8")
+    stem.with_suffix(".json").write_text(against.record(found, before, after, about), encoding="utf-8")
+    print(f"\n{text}\nwritten: {stem}.md, .json")
+    kept = all(each.median <= arguments.at_most for each in found.ratios().values())
+    return 0 if kept and not found.errors else 1
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Contender]:
@@ -111,6 +153,8 @@ def main() -> None:
         print(f"note: the machine is busy (load average {os.getloadavg()[0]:.1f}): trust the ratios", flush=True)
     with _alone(home), contextlib.nullcontext(False) if arguments.let_sleep else awake() as about["awake"]:
         try:
+            if arguments.against:
+                sys.exit(_compare(arguments, home, about))
             results = uvloop.run(Rounds(plan, contenders, home).run())
         except KeyboardInterrupt:
             sys.exit("\ninterrupted; everything that was started has been stopped")

@@ -6,12 +6,9 @@ measured within seconds; a round begins with fresh processes.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import secrets
-import socket
 import statistics
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -19,15 +16,12 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 
-from bench.dialogue import Asked
 from bench.environments import Unavailable
-from bench.load import Load, Target
-from bench.peers import Contender, Site
-from bench.processes import Started, free_port
+from bench.peers import Contender
 from bench.proofs import Proof, prove
-from bench.scenarios import REPEATED, Bench, Figures, Plan, measure
+from bench.scenarios import REPEATED, Figures, Plan, measure
+from bench.standing import Standing, Stub, start, start_stub
 
-ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ("held", "paced", "burst", "plain", "latency", "crowd")
 
 
@@ -78,20 +72,6 @@ def _median(values: list[float]) -> float:
     return statistics.median(known) if known else math.nan
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A contender that is up."""
-
-    contender: Contender
-    bench: Bench
-    started: Started | None
-
-    def stop(self) -> None:
-        """Take it down."""
-        if self.started is not None:
-            self.started.stop()
-
-
 class Rounds:
     """One run of the benchmark."""
 
@@ -101,22 +81,17 @@ class Rounds:
         self.results = Results()
         self.key = f"sk-bench-{secrets.token_hex(24)}"
         self._contenders = contenders
-        self._stub: Started | None = None
-        self._stub_port = 0
         self._began = time.perf_counter()
 
     async def run(self) -> Results:
         """All rounds. What was started is stopped however this ends."""
         self._prepare()
-        self._stub = Started(
-            [sys.executable, "-m", "bench.stub"], home=self.home / "run" / "stub", env={"PYTHONPATH": str(ROOT)}
-        )
+        stub = await start_stub(self.home)
         try:
-            self._stub_port = await self._port_of_stub(self._stub)
             for number in range(self.plan.rounds):
-                await self._round(number)
+                await self._round(number, stub)
         finally:
-            self._stub.stop()
+            stub.stop()
         return self.results
 
     def _prepare(self) -> None:
@@ -133,13 +108,13 @@ class Rounds:
         self.results.skipped[contender.name] = reason
         self._contenders.remove(contender)
 
-    async def _round(self, number: int) -> None:
+    async def _round(self, number: int, stub: Stub) -> None:
         turned = self._contenders[number % len(self._contenders) :] + self._contenders[: number % len(self._contenders)]
         standing: list[Standing] = []
         try:
             for contender in turned:
                 try:
-                    standing.append(await self._start(contender))
+                    standing.append(await self._start(contender, stub))
                 except Unavailable as reason:
                     self._skip(contender, str(reason))
             for scenario in SCENARIOS:
@@ -174,32 +149,11 @@ class Rounds:
     def _say(self, text: str) -> None:
         print(f"{time.perf_counter() - self._began:6.0f} s  {text}", flush=True)
 
-    async def _port_of_stub(self, stub: Started) -> int:
-        for _ in range(500):
-            words = stub.stdout.read_text().split()
-            if len(words) == 2:
-                return int(words[1])
-            await asyncio.sleep(0.02)
-        raise RuntimeError(f"the stub engine did not start: {stub.last_words()}")
-
-    async def _start(self, contender: Contender) -> Standing:
-        site = Site(self.home / "run" / contender.name, free_port(), self._stub_port, self.key)
-        command = contender.command(site)
-        stub_pid = self._stub.pid if self._stub else 0
-        if command is None:
-            return Standing(contender, Bench(Target(self._stub_port, self.key), None, stub_pid), None)
-        started = Started(command.argv, home=site.home, env=command.env)
-        bench = Bench(Target(site.port, self.key), started.pid, stub_pid, contender.heavy)
-        try:
-            listen_s = await _until_listening(started, site.port, contender.start_s)
-            ready_s = await _until_answering(started, bench.target, contender.start_s)
-            await asyncio.sleep(0.5)
-        except BaseException:
-            started.stop()
-            raise
-        values = {"listen_s": listen_s, "ready_s": ready_s, "idle_mb": bench.rss_bytes() / 1e6}
-        self.results.add(contender.name, "start", Figures(values))
-        return Standing(contender, bench, started)
+    async def _start(self, contender: Contender, stub: Stub) -> Standing:
+        standing, figures = await start(contender, self.home, stub, self.key)
+        if figures is not None:
+            self.results.add(contender.name, "start", figures)
+        return standing
 
 
 def _sits_out(scenario: str, standing: Standing, plan: Plan, time_: int) -> bool:
@@ -208,30 +162,3 @@ def _sits_out(scenario: str, standing: Standing, plan: Plan, time_: int) -> bool
     if scenario == "crowd":
         return not plan.crowd or standing.contender.heavy
     return scenario == "held" and standing.started is None
-
-
-async def _until_listening(started: Started, port: int, timeout_s: float) -> float:
-    """Seconds from the start of the process to the first connection it takes."""
-    while (waited := time.perf_counter() - started.began) < timeout_s:
-        if started.exited:
-            raise Unavailable(f"it ended at its start: {started.last_words()}")
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return time.perf_counter() - started.began
-        await asyncio.sleep(0.005)
-    raise Unavailable(f"not listening after {waited:.0f} s: {started.last_words()}")
-
-
-async def _until_answering(started: Started, target: Target, timeout_s: float) -> float:
-    """Seconds from the start of the process to the first whole answer through it."""
-    trouble: Counter[str] = Counter()
-    while time.perf_counter() - started.began < timeout_s:
-        load = Load(target, Asked(stream=False), 1)
-        await load.open()
-        await asyncio.sleep(0.02)
-        await load.drain(5)
-        if load.tally.answers:
-            return time.perf_counter() - started.began
-        trouble = load.tally.errors
-        await asyncio.sleep(0.1)
-    raise Unavailable(f"no whole answer after {timeout_s:.0f} s: {dict(trouble)}; {started.last_words()}")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.processes import Started
-from bench.rounds import ROOT
+from bench.standing import ROOT
 
 
 @contextmanager

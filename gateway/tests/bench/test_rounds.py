@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from bench.environments import Unavailable
 from bench.peers import Command, Contender, Direct, Site
-from bench.rounds import ROOT, Rounds
+from bench.rounds import Rounds
 from bench.scenarios import Plan
+from bench.standing import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 PLAN = Plan(rounds=2, times=2, warm_s=0.05, paced_s=0.2, burst_s=0.1, latency_s=0.1, held=10, crowd=0)
