@@ -44,7 +44,7 @@ test-slow: $(VENV)/.dev ## the slower tests: real vLLM on CPU, tritonserver, the
 check: $(VENV)/.dev ## ruff, mypy --strict, import contracts
 	@gateway/scripts/check
 
-bench: $(VENV)/.dev ## the side-by-side benchmark of bench/README.md (ARGS=--quick: a minute)
+bench: $(VENV)/.dev ## the side-by-side benchmark of bench/README.md (ARGS=--quick: a minute; ARGS="--against REV": a change)
 	@gateway/scripts/bench $(ARGS)
 
 lock: ## resolve and hash the dependencies again (needs uv)
