@@ -128,6 +128,7 @@ class EdgeProtocol(LimitedProtocol):
                 super().serve()
                 return
         line = LentLine(self, endpoint, method.decode(), query, self.headers)
+        self.url = b""  # it may be long, and the line has what is needed of it
         waiting = self.cycle is not None and not self.cycle.response_complete
         self.cycle = cast("RequestResponseCycle", line)
         if waiting:

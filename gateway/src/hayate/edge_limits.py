@@ -285,6 +285,8 @@ class LimitedProtocol(ClosingProtocol):
         if self._phase == "body":
             limit_s = limits.body_timeout_s + self._phase_bytes / limits.body_min_bytes_per_s
         left_s = self._phase_began + limit_s - self.loop.time()
+        if self._sends_ahead():
+            left_s = limit_s  # it must not cost the answer that is under way
         if left_s > 0:
             self._deadline = self.loop.call_later(left_s, self._check_phase)
         elif self._phase == "head" and self._phase_bytes == 0:
@@ -293,6 +295,12 @@ class LimitedProtocol(ClosingProtocol):
             self.turn_away(
                 ReadTimeout(f"The request's {self._phase} arrived too slowly.", "リクエストの到着が遅すぎます。")
             )
+
+    def _sends_ahead(self) -> bool:
+        """Whether what arrives is behind a request that is still being answered."""
+        serving = self._serving
+        under_way = serving is not None and not serving.response_complete
+        return under_way and (self._phase == "head" or self.cycle is not serving)
 
     def _check_idle(self) -> None:
         """The timer: has nothing been asked for long enough? It is set when an answer ends, and once for many of them."""

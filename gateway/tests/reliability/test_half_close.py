@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine_faults import NO_ANSWER
-from tests.support.engine_script import Chat, Script, error, silence
+from tests.support.engine_script import Chat, Script, error, frame, silence, sse
 from tests.support.http import PING, Client
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage, scene
 from tests.support.stages import FORGIVING
@@ -209,8 +209,8 @@ async def test_a_client_that_leaves_upon_the_last_event_has_finished(stage: Stag
     async with stage.connect() as client:
         await client.send(stage.request(STREAMS[path], path))
         await client.read_head()
-        async for frame in client.frames():
-            if frame.data == "[DONE]" or frame.event == "done":
+        async for each in client.frames():
+            if each.data == "[DONE]" or each.event == "done":
                 break
         if how == "rst":
             client.reset()
@@ -218,6 +218,33 @@ async def test_a_client_that_leaves_upon_the_last_event_has_finished(stage: Stag
             client.leave()
     call = await stage.call()
     assert (call["status"], call["error"], call["finish_reason"]) == (200, None, "stop")
+
+
+LAST_EVENTS = {
+    "/v1/messages": frame({"type": "message_stop"}, "message_stop"),
+    "/v1/responses": frame({"type": "response.completed", "response": {"id": "r"}}, "response.completed"),
+}
+
+
+@pytest.mark.parametrize("path", LAST_EVENTS)
+async def test_other_dialects_have_last_events_too(stage: Stage, path: str) -> None:
+    stage.engine.script = sse([LAST_EVENTS[path]], last=[silence])
+    async with stage.connect() as client:
+        await client.send(stage.request({**WHOLE[path], "stream": True}, path))
+        await client.read_head()
+        assert LAST_EVENTS[path] in await client.read_chunk()
+        client.reset()
+    assert (await stage.call())["status"] == 200
+
+
+@pytest.mark.parametrize("asked", [PLAIN, STREAM], ids=["whole", "stream"])
+async def test_a_client_that_leaves_upon_the_last_byte_has_finished(stage: Stage, asked: dict[str, Any]) -> None:
+    for _ in range(30):
+        async with stage.connect() as client:
+            await client.send(stage.request(asked))
+            await client.read_reply()
+            client.reset()
+    assert {call["status"] for call in await stage.calls(30)} == {200}
 
 
 async def test_a_client_that_leaves_before_the_last_event_has_not(stage: Stage) -> None:

@@ -122,3 +122,18 @@ async def test_after_an_early_answer_a_body_that_stops_is_cut_without_a_second_o
             said = await client.read_to_end()
     assert said.startswith(b"HTTP/1.1 401 ")
     assert said.count(b"HTTP/1.1") == 1
+
+
+@pytest.mark.parametrize("ahead", ["a single byte", "half a head", "half a body"])
+async def test_what_is_slow_behind_a_stream_does_not_cost_the_stream(strict_stage: Stage, ahead: str) -> None:
+    """It is cut when the stream has ended."""
+    strict_stage.engine.script = Chat(["。"] * 30, gap_s=0.05)
+    second = strict_stage.request(PLAIN)
+    async with strict_stage.connect() as client:
+        await client.send(strict_stage.request(STREAM))
+        await client.read_head()
+        await client.send({"a single byte": second[:1], "half a head": second[:50], "half a body": second[:-5]}[ahead])
+        frames = [frame async for frame in client.frames()]
+        assert frames[-1].data == "[DONE]"
+        assert (await client.read_to_end()).startswith((b"HTTP/1.1 408 ", b"HTTP/1.1 400 "))
+    assert (await strict_stage.call())["status"] == 200

@@ -102,7 +102,8 @@ class Client:
         return read_body(self._line, limit)
 
     def __enter__(self) -> None:
-        """Within, a client that leaves cancels this task. The request's body must have been read. Raises ClientGone."""
+        """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
+        self._line.query = b""  # a long prompt must not stay in memory for as long as its answer takes
         self._task = asyncio.current_task(self._ticker.loop)
         self._line.watch(self)
 
