@@ -205,3 +205,12 @@ def test_none_of_them_fails_or_waits_whatever_has_become_of_the_stream(stream: s
     other = "stderr" if stream == "stdout" else "stdout"
     with unread(stream, state) as pipe:
         assert run("quietly", through=pipe.through, **{stream: pipe.fd, other: subprocess.DEVNULL}) == 7
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("verb", ["models", "check-config"])
+def test_commands_run_with_standard_streams_closed(verb: str, closed: str) -> None:
+    hayate = Path(sys.executable).with_name("hayate")
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", hayate, verb]
+    environment = {"PATH": os.environ["PATH"], "LLM_BACKEND": "vllm"}
+    assert subprocess.run(command, check=False, timeout=60, env=environment).returncode == 0

@@ -206,6 +206,14 @@ def fill_closed_descriptors() -> None:
             os.fstat(fd)
         except OSError:
             os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = _into_nothing(1)
+    if sys.stderr is None:
+        sys.stderr = _into_nothing(2)
+
+
+def _into_nothing(fd: int) -> TextIO:
+    return open(fd, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def set_queue_bytes(max_bytes: int) -> None:
@@ -243,13 +251,11 @@ def _queues() -> dict[str, QueuedOutput]:
     return {name: each for name, each in buffers.items() if isinstance(each, QueuedOutput)}
 
 
-def _queued(stream: TextIO | None, fd: int, name: str) -> TextIO:
-    encoding = "utf-8" if stream is None else stream.encoding
-    if stream is not None:
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
+def _queued(stream: TextIO, fd: int, name: str) -> TextIO:
+    with contextlib.suppress(OSError, ValueError):
+        stream.flush()
     queue = cast("BinaryIO", QueuedOutput(fd, name))
-    return io.TextIOWrapper(queue, encoding=encoding, errors="backslashreplace", line_buffering=True)
+    return io.TextIOWrapper(queue, encoding=stream.encoding, errors="backslashreplace", line_buffering=True)
 
 
 def _last_words() -> None:
