@@ -211,6 +211,6 @@ def test_none_of_them_fails_or_waits_whatever_has_become_of_the_stream(stream: s
 @pytest.mark.parametrize("verb", ["models", "check-config"])
 def test_commands_run_with_standard_streams_closed(verb: str, closed: str) -> None:
     hayate = Path(sys.executable).with_name("hayate")
-    command = ["sh", "-c", f'exec "$@" {closed}', "sh", hayate, verb]
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", str(hayate), verb]
     environment = {"PATH": os.environ["PATH"], "LLM_BACKEND": "vllm"}
     assert subprocess.run(command, check=False, timeout=60, env=environment).returncode == 0
