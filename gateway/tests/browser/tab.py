@@ -11,15 +11,6 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 from tests.support.fake_engine import FakeEngine
 from tests.support.gateway import RunningGateway, running_gateway
 
-# Keeps each EventSource within reach, so that a test can ask whether it was closed.
-KEEP_SOURCES = """
-window.sources = [];
-window.EventSource = class extends EventSource {
-  constructor(...given) { super(...given); window.sources.push(this); }
-};
-"""
-CLOSED = 2
-
 
 class Tab:
     """One tab on the gateway's page. `allowed` holds parts of console messages that the test expects."""
@@ -40,7 +31,6 @@ class Tab:
             self.complaints.append(message.text)
 
     async def open(self) -> None:
-        await self.context.add_init_script(KEEP_SOURCES)
         await self.page.goto(self.url)
 
     async def sign_in(self, key: str) -> None:
@@ -64,9 +54,10 @@ class Tab:
         await expect(turn).not_to_have_attribute("aria-busy", "true", timeout=within_s * 1000)
         return await turn.locator(".answer").text_content() or ""
 
-    async def all_sources_closed(self) -> bool:
-        states: list[int] = await self.page.evaluate("sources.map((source) => source.readyState)")
-        return bool(states) and all(state == CLOSED for state in states)
+    @property
+    def questions(self) -> list[str]:
+        """The URLs of every question that left the browser, however often it was the same."""
+        return [url for url in self.requests if "generate_stream" in url]
 
     async def set(self, name: str, value: str) -> None:
         """Fills in one of the settings."""

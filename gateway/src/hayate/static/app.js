@@ -1,10 +1,9 @@
 // The debug page: sign in, choose a model, ask, watch the answer arrive, stop it.
 
-import { ask, isSignedIn, listModels, questionUrl, signIn, signOut } from "./gateway.js";
+import { ask, isSignedIn, listModels, signIn, signOut } from "./gateway.js";
 import { preferredLanguage, setLanguage, texts } from "./texts.js";
 import { Turn } from "./turn.js";
 
-const LONGEST_URL = 60_000; // the gateway takes 64 KiB of headers, the request line included
 const MODELS_EVERY_MS = 10_000;
 
 const byId = (id) => document.getElementById(id);
@@ -125,18 +124,13 @@ log.addEventListener("scroll", () => {
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   if (running || !prompt.value.trim()) return;
-  const question = questionFromForm();
-  const tooLong = questionUrl(question).length > LONGEST_URL;
-  prompt.setCustomValidity(tooLong ? texts.tooLong : "");
-  if (tooLong) return prompt.reportValidity();
-  start(question);
+  start(questionFromForm());
   prompt.value = "";
   prompt.focus();
 });
 
 // A browser can't point at a field inside closed settings: open them first.
-byId("ask").addEventListener("invalid", ({ target }) => { if (target !== prompt) byId("settings").open = true; }, true);
-prompt.addEventListener("input", () => prompt.setCustomValidity(""));
+byId("ask").addEventListener("invalid", () => { byId("settings").open = true; }, true);
 prompt.addEventListener("keydown", (event) => {
   // While an IME composes, Enter accepts its conversion. Safari says so by keyCode 229 only.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;

@@ -1,4 +1,5 @@
-// What the page says to the gateway: the session, the models, and one question at a time over EventSource.
+// What the page says to the gateway: the session, the models, and one question at a time.
+// Every path is relative: behind a proxy the gateway may be served in a folder of its host.
 
 const askFor = (path, options = {}) =>
   fetch(path, { ...options, headers: { "Accept-Language": document.documentElement.lang, ...options.headers } });
@@ -10,75 +11,88 @@ async function errorOf(response) {
 }
 
 export async function isSignedIn() {
-  const response = await askFor("/session");
+  const response = await askFor("session");
   return response.ok && (await response.json()).signed_in;
 }
 
 // Null when the key was taken, else what was wrong.
 export async function signIn(key) {
-  const response = await askFor("/session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ key }) });
+  const response = await askFor("session", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ key }) });
   return response.ok ? null : errorOf(response);
 }
 
-export const signOut = () => askFor("/session", { method: "DELETE" });
+export const signOut = () => askFor("session", { method: "DELETE" });
 
 // Aliases first, each part in the gateway's order.
 export async function listModels() {
-  const response = await askFor("/v1/models");
+  const response = await askFor("v1/models");
   if (!response.ok) throw Object.assign(new Error(), await errorOf(response));
   const models = (await response.json()).data;
   return ["alias", "deployment"].map((kind) => models.filter((model) => model.hayate.kind === kind));
 }
 
-export const questionUrl = (question) => `/generate_stream?${new URLSearchParams(question)}`;
+// Some proxies take no longer URL; a longer question is POSTed.
+const LONGEST_URL = 4000;
 
-// Asks `question` and reports to `on`: event (each one, as received), delta, done, failed, dropped.
-// An EventSource that loses its stream connects again, which would run the question again: so it is closed at the
-// first `done` and at the first error of any kind. Returns what stops it; nothing is reported after that.
+// Asks `question` once, and reports to `on`: event (each one, as received), delta, done, failed, dropped. Returns what stops
+// it; nothing is reported after that. Not over EventSource, which hides why a question was refused and, when it loses its
+// stream, connects again by itself.
 export function ask(question, on) {
-  const source = new EventSource(questionUrl(question));
-  let opened = false;
-  let live = true;
-  const end = () => { live = false; source.close(); };
-  source.onopen = () => (opened = true);
-  source.onmessage = (event) => {
-    on.event(event);
-    on.delta(JSON.parse(event.data).delta ?? "");
-  };
-  source.addEventListener("done", (event) => {
-    end();
-    on.event(event);
-    on.done(JSON.parse(event.data));
-  });
-  source.addEventListener("error", async (event) => {
-    const refused = source.readyState === EventSource.CLOSED;
-    source.close();
-    if (event.data !== undefined) {
-      on.event(event);
-      on.failed(JSON.parse(event.data).error);
-    } else if (opened) {
-      on.dropped();
-    } else {
-      const error = refused ? await whyRefused(question) : { code: "unreachable" };
-      if (live) on.failed(error);
-    }
-  });
-  return end;
+  const stopper = new AbortController();
+  const reporting = (name) => (...said) => { if (!stopper.signal.aborted) on[name](...said); };
+  const names = ["event", "delta", "done", "failed", "dropped"];
+  follow(question, Object.fromEntries(names.map((name) => [name, reporting(name)])), stopper.signal);
+  return () => stopper.abort();
 }
 
-// EventSource hides the status and body of a refusal; a fetch of the same URL shows them. Should the gateway take the
-// question this time, the fetch is aborted at its first header, and the person decides whether to ask again.
-async function whyRefused(question) {
-  const probe = new AbortController();
-  const timer = setTimeout(() => probe.abort(), 10_000);
+async function follow(question, on, signal) {
+  let response;
   try {
-    const response = await askFor(questionUrl(question), { signal: probe.signal });
-    return response.ok ? { code: "refused" } : await errorOf(response);
-  } catch (error) {
-    return { code: error.name === "AbortError" ? "refused" : "unreachable" };
-  } finally {
-    clearTimeout(timer);
-    probe.abort();
+    response = await send(question, signal);
+    if (!response.ok) return on.failed(await errorOf(response));
+  } catch {
+    return on.failed({ code: "unreachable" });
+  }
+  let ended = false;
+  try {
+    for await (const event of eventsOf(response.body)) {
+      on.event(event);
+      const said = JSON.parse(event.data);
+      ended ||= event.type !== "message";
+      if (event.type === "done") on.done(said);
+      else if (event.type === "error") on.failed(said.error);
+      else on.delta(said.delta ?? "");
+    }
+  } catch { /* the connection was lost */ }
+  if (!ended) on.dropped();
+}
+
+function send(question, signal) {
+  const url = `generate_stream?${new URLSearchParams(question)}`;
+  if (url.length <= LONGEST_URL) return askFor(url, { signal });
+  return askFor("generate_stream", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(question), signal });
+}
+
+// The events of a body, as EventSource would tell them.
+async function* eventsOf(body) {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let [rest, type, data, lastEventId] = ["", "", [], ""];
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+    rest = lines.pop();
+    for (const line of lines) {
+      const [, name, text] = /^([^:]*):? ?(.*)$/s.exec(line);
+      if (name === "data") data.push(text);
+      else if (name === "event") type = text;
+      else if (name === "id") lastEventId = text;
+      else if (line === "") {
+        if (data.length) yield { type: type || "message", data: data.join("\n"), lastEventId };
+        [type, data] = ["", []];
+      }
+    }
   }
 }
 
@@ -86,5 +100,5 @@ async function whyRefused(question) {
 export function asCurl(question) {
   const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const headers = `-H "Authorization: Bearer $HAYATE_API_KEY" -H 'Content-Type: application/json'`;
-  return `curl -N ${location.origin}/generate_stream ${headers} -d ${quoted(JSON.stringify(question))}`;
+  return `curl -N ${new URL("generate_stream", document.baseURI)} ${headers} -d ${quoted(JSON.stringify(question))}`;
 }

@@ -16,11 +16,9 @@ const en = {
   firstToken: "first token", tokens: "tokens", perSecond: "tokens/s",
   dropped: "The connection was lost, so this answer is incomplete.",
   length: "Cut off at the token limit. Raise “Max tokens” for a longer answer.",
-  tooLong: "This page sends the question in the URL, and this one is too long for that. Shorten it, or use POST /v1/chat/completions.",
   unknownError: "The gateway could not answer.",
   hints: {
     unreachable: "The gateway can't be reached. See whether it is still running, then ask again.",
-    refused: "The gateway refused the question, without saying why. Ask again.",
     invalid_api_key: "Sign in again.",
     model_not_found: "This model is no longer there. Choose another one above.",
     context_length_exceeded: "The question is too long for this model. Shorten it or the system prompt, or choose a model with a longer context.",
@@ -48,11 +46,9 @@ const ja = {
   firstToken: "最初のトークンまで", tokens: "トークン", perSecond: "トークン/秒",
   dropped: "接続が切れたため、回答は途中までです。",
   length: "トークン数の上限に達したため、途中で終わっています。続きが必要なときは「最大トークン数」を増やしてください。",
-  tooLong: "このページは質問をURLに載せて送るため、この長さでは送れません。短くするか、POST /v1/chat/completions を使ってください。",
   unknownError: "回答を得られませんでした。",
   hints: {
     unreachable: "ゲートウェイに接続できません。起動しているか確かめてから、もう一度質問してください。",
-    refused: "ゲートウェイが質問を受け付けませんでした（理由は不明です）。もう一度質問してください。",
     invalid_api_key: "もう一度サインインしてください。",
     model_not_found: "このモデルは現在ありません。上の一覧から別のモデルを選んでください。",
     context_length_exceeded: "質問がこのモデルには長すぎます。質問やシステムプロンプトを短くするか、より長い文脈を扱えるモデルを選んでください。",
