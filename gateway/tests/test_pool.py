@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.errors import ConnectFailed, Overloaded, UnknownModel, UpstreamBroke, UpstreamRefused
-from hayate.pool import Deployment, DeploymentSpec, Fleet, Prober, Probing, Replica, blame
-from tests.support.engine_script import answer, error
-from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.waiting import eventually
+from hayate.errors import (
+    AnswerTooLarge,
+    ConnectFailed,
+    EngineError,
+    Overloaded,
+    StaleConnection,
+    UnknownModel,
+    UpstreamBroke,
+    UpstreamRefused,
+)
+from hayate.pool import Deployment, Fleet
+from hayate.replica import DeploymentSpec, Probing
 
 pytestmark = pytest.mark.anyio
 
@@ -124,6 +129,26 @@ async def test_what_is_configured_comes_before_what_the_engine_says() -> None:
     assert (named.served_model, named.models, named.context_tokens) == ("mine", {"qwen-7b", "lora", "mine"}, 100)
 
 
+async def test_more_models_change_nothing_and_a_model_that_is_gone_is_followed() -> None:
+    def said(*names: str) -> list[object]:
+        return [{"data": [{"id": name} for name in names]}]
+
+    fleet = Fleet([spec("a")], {})
+    qwen = fleet.deployments["a"]
+    for told, served in (
+        (said("base"), "base"),
+        (said("adapter", "base"), "base"),
+        (list[object]([None]), "base"),  # no answer this time
+        (said("other", "another"), "other"),
+    ):
+        qwen.listen(qwen.replicas[0], told)
+        fleet.learned(qwen)
+        assert qwen.served_model == served
+    assert fleet.route("another") == [qwen]
+    with pytest.raises(UnknownModel):
+        fleet.route("adapter")
+
+
 @pytest.mark.parametrize("said", [[None], [[]], [7], ["x"], [{"data": 7}], [{"data": [None, 7, {"id": 3}]}]])
 async def test_an_engine_may_say_anything_of_itself(said: list[Any]) -> None:
     qwen = Deployment(spec(), QUICK)
@@ -132,30 +157,47 @@ async def test_an_engine_may_say_anything_of_itself(said: list[Any]) -> None:
     assert (qwen.served_model, qwen.models, qwen.context_tokens) == (None, set(), None)
 
 
-async def test_a_failure_counts_only_when_it_is_the_replicas() -> None:
-    replica = Deployment(spec(), QUICK).replicas[0]
-    assert not any(blame(replica, UpstreamRefused("busy"), 0.0) for _ in range(10))
-    assert [blame(replica, UpstreamBroke("cut"), 0.0) for _ in range(3)] == [False, False, True]
-    assert not replica.available(9.9)
-    assert replica.available(10.0)
-
-
-async def test_a_replica_that_refused_connections_is_back_with_its_first_probe() -> None:
-    replica = Deployment(spec(), QUICK).replicas[0]
-    for _ in range(3):
-        blame(replica, ConnectFailed("refused"), 0.0)
-    replica.health.probe_succeeded(1.0)
-    assert replica.available(1.0)
-
-
-async def test_when_all_are_out_the_caller_is_told_for_how_long() -> None:
+async def test_what_an_engine_says_of_being_busy_or_of_the_request_counts_against_nobody() -> None:
     qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
-    for at, replica in zip((0.0, 4.0), qwen.replicas, strict=True):
+    replica = qwen.replicas[0]
+    for error in (
+        UpstreamRefused("busy"),
+        EngineError("no such field", status=400),
+        AnswerTooLarge("82 MB"),
+        StaleConnection("gone"),
+    ):
+        assert not any(qwen.blame(replica, error, 0.0) for _ in range(10))
+    assert replica.available(0.0)
+    assert not replica.doubt.is_set()
+    assert [qwen.blame(replica, UpstreamBroke("cut"), 0.0) for _ in range(3)] == [False, False, True]
+    assert replica.doubt.is_set()
+    assert replica.last_error is not None
+    assert replica.last_error.text == "cut"
+
+
+async def test_answers_set_aside_one_replica_but_never_the_last() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
+    first, second = qwen.replicas
+    for _ in range(100):
+        qwen.blame(first, UpstreamBroke("500"), 0.0)
+        qwen.blame(second, UpstreamBroke("500"), 0.0)
+    assert [each.available(0.0) for each in qwen.replicas] == [False, True]
+    assert qwen.choose([], 0.0) is second
+    assert qwen.choose([second], 0.0) is first  # nothing better is left
+    assert qwen.ready(0.0) is False  # nobody has seen either answer
+    for _ in range(3):
+        qwen.blame(second, ConnectFailed("refused"), 0.0)
+    assert qwen.choose([], 0.0) is first
+
+
+async def test_when_all_are_out_the_caller_is_told_to_come_back() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
+    for replica in qwen.replicas:
         for _ in range(3):
-            blame(replica, UpstreamBroke("cut"), at)
+            qwen.blame(replica, ConnectFailed("refused"), 0.0)
     with pytest.raises(Overloaded) as refused:
         qwen.choose([], 5.0)
-    assert refused.value.retry_after_s == pytest.approx(5.0)
+    assert refused.value.retry_after_s == 1.0  # it is probed four times a second
 
 
 async def test_when_none_is_left_the_caller_is_told_what_the_last_one_said() -> None:
@@ -226,88 +268,3 @@ async def test_more_places_let_in_who_waits() -> None:
     (second,) = await waiting(a)
     fleet.apply([spec("a", max_in_flight=2)], {})
     await asyncio.wait_for(second, 1)
-
-
-# The probes.
-
-
-class Watched:
-    """A fleet on one engine, watched; what was told of changes."""
-
-    def __init__(self, engine: FakeEngine, backend: Any, **more: Any) -> None:
-        self.fleet = Fleet([spec("a", engine.url, backend=backend, **more)], {}, QUICK)
-        self.told: list[bool] = []
-        self.task = asyncio.create_task(Prober(self.fleet, on_change=self._tell).run())
-
-    def _tell(self, replica: Replica, is_ready: bool) -> None:
-        self.told.append(is_ready)
-
-    async def until(self, condition: Callable[[], object]) -> None:
-        await eventually(condition, within_s=10)
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        await asyncio.gather(self.task, return_exceptions=True)
-        self.fleet.close()
-
-
-@pytest.fixture
-async def engine() -> Any:
-    async with running_engine() as running:
-        yield running
-
-
-async def test_an_engine_is_ready_when_it_answers_and_its_model_is_learned(engine: FakeEngine) -> None:
-    watched = Watched(engine, LlamaCppClient())
-    assert not watched.fleet.ready(0.0)
-    await watched.until(lambda: watched.told == [True])
-    await watched.until(lambda: watched.fleet.deployments["a"].served_model == "scripted")
-    assert watched.fleet.deployments["a"].context_tokens == 4096
-    await watched.stop()
-
-
-async def test_an_engine_that_stops_answering_is_told_of_and_so_is_its_return(engine: FakeEngine) -> None:
-    watched = Watched(engine, LlamaCppClient())
-    await watched.until(lambda: watched.told == [True])
-    engine.routes["/health"] = error(503)
-    await watched.until(lambda: watched.told == [True, False])
-    replica = watched.fleet.deployments["a"].replicas[0]
-    await watched.until(lambda: not replica.available(0.0))
-    engine.routes["/health"] = answer({"status": "ok"})
-    await watched.until(lambda: watched.told == [True, False, True])
-    assert replica.available(0.0)
-    await watched.stop()
-
-
-async def test_an_engine_that_is_restarted_with_another_model_is_asked_again(engine: FakeEngine) -> None:
-    watched = Watched(engine, LlamaCppClient())
-    await watched.until(lambda: watched.fleet.deployments["a"].served_model == "scripted")
-    await engine.refuse()
-    await watched.until(lambda: watched.told[-1:] == [False])
-    engine.routes["/v1/models"] = answer({"data": [{"id": "another"}]})
-    await engine.listen()
-    await watched.until(lambda: watched.fleet.deployments["a"].served_model == "another")
-    await watched.stop()
-
-
-async def test_an_engine_that_hangs_does_not_hold_up_the_watch_over_the_others(engine: FakeEngine) -> None:
-    async with running_engine() as hanging:
-        hanging.routes["/health"] = [30.0]
-        probing = Probing(interval_s=0.05, timeout_s=0.3)
-        fleet = Fleet([spec("a", hanging.url, engine.url, backend=LlamaCppClient())], {}, probing)
-        task = asyncio.create_task(Prober(fleet, on_change=lambda *_: None).run())
-        slow, fine = fleet.deployments["a"].replicas
-        await eventually(lambda: fine.health.probed and slow.health.probe_failures >= 2, within_s=10)
-        assert fine.available(0.0)
-        assert not slow.available(0.0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        fleet.close()
-
-
-async def test_probes_leave_no_connections_behind(engine: FakeEngine) -> None:
-    watched = Watched(engine, LlamaCppClient())
-    await watched.until(lambda: len(engine.probes) > 20)
-    assert watched.fleet.deployments["a"].replicas[0].pool.open_connections < 30
-    await watched.stop()
-    await eventually(lambda: engine.connections == 0)

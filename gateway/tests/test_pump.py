@@ -13,8 +13,9 @@ import pytest
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import ConnectionPool, UpstreamRequest
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
-from hayate.pool import Timeouts
+from hayate.policy.progress import Progress
 from hayate.pump import Pump, Watch
+from hayate.replica import Timeouts
 from hayate.ticker import Ticker
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.relay_stream import RawStream
@@ -80,7 +81,10 @@ async def pumping(
         asked = UpstreamRequest("/v1/chat/completions", b'{"stream":true}')
         exchange = await pool.send(asked, first_byte_s=10)
         pump = Pump(
-            exchange, decoder or OpenAIStream(keep_usage=False), sink, Watch(ticker, timeouts, stall_s, monotonic())
+            exchange,
+            decoder or OpenAIStream(keep_usage=False),
+            sink,
+            Watch(ticker, timeouts, stall_s, monotonic(), Progress()),
         )
         task = asyncio.create_task(pump.run())
         try:

@@ -25,12 +25,14 @@ from hayate.errors import (
     UpstreamBroke,
     UpstreamTimeout,
 )
-from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
+from hayate.pool import Fleet
 from hayate.relay import Answer, Call, Relay
+from hayate.replica import DeploymentSpec, Probing, Timeouts
 from hayate.telemetry import CallRecord
 from hayate.ticker import Ticker
 from hayate.wire.numbers import OutputLimit
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
+from tests.support.engine_script import Answer as Answers
 from tests.support.engine_script import Chat, answer, error, head, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import eventually
@@ -167,7 +169,7 @@ async def test_an_alias_whose_first_is_full_or_out_goes_on(one: FakeEngine, two:
         assert (await served(relay, call("smart"))).record.deployment == "b"
         held.close()
         for _ in range(5):
-            held.replica.health.failed(relay.now())
+            held.replica.health.failed(relay.now(), connecting=True)
         assert (await served(relay, call("smart"))).record.deployment == "b"
 
 
@@ -190,24 +192,46 @@ async def test_an_engine_may_say_anything_about_when_to_come_back(one: FakeEngin
     assert wait_s is None or 0 <= wait_s <= 86_400
 
 
-async def test_all_replicas_out_is_overload_that_says_for_how_long(one: FakeEngine) -> None:
-    one.script = error(500)
-    async with relaying(spec("a", one), probing=Probing(eject_after=2, eject_s=50)) as relay:
-        for _ in range(2):
-            with pytest.raises(UpstreamBroke):
-                await relay.open(call())
-        with pytest.raises(Overloaded) as out:
-            await relay.open(call())
-    assert out.value.retry_after_s == pytest.approx(50, abs=2)
-    assert len(one.requests) == 2
-
-
-async def test_an_engine_that_answers_nonsense_is_thrown_out_too(one: FakeEngine) -> None:
-    one.script = answer({"hello": "world"})
-    async with relaying(spec("a", one), probing=Probing(eject_after=3, eject_s=50)) as relay:
-        for _ in range(3):
+@pytest.mark.parametrize("said", [error(500), answer({"hello": "world"}), CLOSE_BEFORE_HEADERS])
+async def test_whatever_the_only_replica_answers_the_next_call_is_tried(one: FakeEngine, said: Answers) -> None:
+    one.script = said
+    async with relaying(spec("a", one), probing=Probing(eject_after=2)) as relay:
+        for _ in range(20):
             with pytest.raises(UpstreamBroke):
                 await served(relay)
+        one.script = Chat()
+        await served(relay)
+
+
+async def test_of_two_the_one_whose_answers_fail_is_set_aside_until_the_other_is_gone(
+    one: FakeEngine, two: FakeEngine
+) -> None:
+    one.script = error(500)
+    async with relaying(spec("a", one, two), probing=Probing(eject_after=2, eject_s=50)) as relay:
+        failed = 0
+        for _ in range(10):
+            try:
+                await served(relay)
+            except UpstreamBroke:
+                failed += 1
+        assert failed == 2
+        first, second = relay.fleet.deployments["a"].replicas
+        assert first.last_error is not None
+        assert "engine failed" in first.last_error.text
+        assert abs(first.last_error.at - time.time()) < 60
+        for _ in range(2):
+            second.health.probe_failed(relay.now())
+        one.script = Chat()
+        assert (await served(relay)).replica is first  # the last one is called, whatever it said before
+        assert first.available(relay.now())
+
+
+async def test_a_deployment_whose_engine_is_gone_is_overloaded_until_it_may_be_back(one: FakeEngine) -> None:
+    await one.refuse()
+    async with relaying(spec("a", one), probing=Probing(eject_after=2, eject_s=50)) as relay:
+        for _ in range(2):
+            with pytest.raises(ConnectFailed):
+                await relay.open(call())
         with pytest.raises(Overloaded):
             await relay.open(call())
 

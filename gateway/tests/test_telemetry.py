@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.pool import DeploymentSpec, Fleet
+from hayate.pool import Fleet
+from hayate.replica import DeploymentSpec
 from hayate.telemetry import LATE_S, MAX_TOGETHER, CallRecord, Telemetry, notice
 from hayate.wire.usage import Usage
 
@@ -116,7 +117,7 @@ async def test_live_counters_are_read_when_asked_for() -> None:
     deployment = tables.deployments["qwen"]
     deployment.replicas[1].in_flight = 5
     for _ in range(2):
-        deployment.replicas[0].health.probe_failed()
+        deployment.replicas[0].health.probe_failed(0.0)
     metrics = telemetry.expose().decode()
     for line in (
         'hayate_in_flight{deployment="qwen",replica="qwen/1"} 5.0',

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
+from time import monotonic
 from types import MappingProxyType
 from typing import Any
 
@@ -28,10 +29,13 @@ from hayate.api.relayed import relayed
 from hayate.api.request_id import answer_id
 from hayate.assembly import Reloader, configure, probing, specs
 from hayate.backends.openai_compat import RELAYED
+from hayate.canary import Canaries
 from hayate.config import Config, load_config
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
-from hayate.pool import Fleet, Prober, Replica
+from hayate.pool import Fleet
+from hayate.probing import Prober
 from hayate.relay import Relay
+from hayate.replica import Replica
 from hayate.telemetry import Telemetry, notice
 from hayate.ticker import Ticker
 from hayate.wire.http1 import header
@@ -85,12 +89,18 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         configure(gateway, config)
         reloader = Reloader(fleet, gateway, config, load)
         app.state.reload = gateway.reload = reloader.reload
-        prober = asyncio.create_task(Prober(fleet, on_change=_tell_change).run())
+        prober = Prober(fleet, on_change=_tell_change)
+        gateway.relay.refresh = prober.refresh
+        watches = [
+            asyncio.create_task(prober.run()),
+            asyncio.create_task(Canaries(fleet, on_change=_tell_change).run()),
+        ]
         try:
             yield {"gateway": gateway}
         finally:
-            prober.cancel()
-            await asyncio.gather(prober, return_exceptions=True)
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
             ticker.close()
             fleet.close()
             telemetry.flush()
@@ -119,7 +129,16 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
 
 
 def _tell_change(replica: Replica, is_ready: bool) -> None:
-    notice("replica_ready" if is_ready else "replica_not_ready", replica=replica.label)
+    if is_ready:
+        notice("replica_ready", replica=replica.label)
+    else:
+        last = replica.last_error
+        notice(
+            "replica_not_ready",
+            replica=replica.label,
+            state=replica.health.state(monotonic()),
+            reason=last.text if last else None,
+        )
 
 
 def _routes() -> list[Route]:

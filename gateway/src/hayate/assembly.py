@@ -16,7 +16,8 @@ from hayate.api.endpoint import Gateway
 from hayate.config import Config, ConfigError, DeploymentConfig
 from hayate.errors import RefusedConfig
 from hayate.log_writer import set_queue_bytes
-from hayate.pool import DeploymentSpec, Fleet, Probing, Timeouts
+from hayate.pool import Fleet
+from hayate.replica import DeploymentSpec, Probing, Timeouts
 from hayate.telemetry import notice
 from hayate.ticker import MIN_TICK_S, TICK_S
 from hayate.wire.caps import Caps
@@ -42,7 +43,14 @@ RESTART_ONLY = (
 def probing(config: Config) -> Probing:
     """How replicas are watched."""
     health = config.health
-    return Probing(health.probe_interval_s, health.probe_timeout_s, health.eject_after, health.eject_s)
+    return Probing(
+        health.probe_interval_s,
+        health.probe_timeout_s,
+        health.eject_after,
+        health.eject_s,
+        health.quiet_s,
+        health.canary_s,
+    )
 
 
 def configure(gateway: Gateway, config: Config) -> None:
@@ -69,7 +77,8 @@ def configure(gateway: Gateway, config: Config) -> None:
 
 def tick_s(config: Config) -> float:
     """How often streams are looked at, in seconds: no limit's end is noticed later than an eighth of the shortest one."""
-    limits_s = [config.server.heartbeat_s, config.server.client_stall_s]
+    # A probe that times out asks whether streams went on meanwhile: eight looks a second are not needed for that, two are.
+    limits_s = [config.server.heartbeat_s, config.server.client_stall_s, config.health.probe_timeout_s * 4]
     for each in config.deployments.values():
         limits_s += [each.timeouts.first_byte_s, each.timeouts.silence_s, each.timeouts.total_s or math.inf]
     return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
@@ -93,6 +102,8 @@ def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
         max_queued=each.max_queued,
         queue_timeout_s=each.queue_timeout_s,
         context_tokens=each.context_tokens,
+        probe=each.probe,
+        canary=each.canary,
         timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s),
     )
 

@@ -56,6 +56,13 @@ def _image_host(entry: str) -> str:
     return entry
 
 
+def _probe_path(value: str) -> str:
+    """A path of the engine's, or `none`."""
+    if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
+        raise ValueError(f"{value!r} is neither a path of the engine's, such as /health, nor none")
+    return value
+
+
 class Section(BaseModel):
     """Every part of the configuration: frozen, and unknown keys are refused."""
 
@@ -118,6 +125,8 @@ class HealthConfig(Section):
     probe_timeout_s: float = Field(default=2.0, gt=0)
     eject_after: int = Field(default=5, ge=1)
     eject_s: float = Field(default=30.0, gt=0)
+    quiet_s: float = Field(default=30.0, gt=0)
+    canary_s: float = Field(default=10.0, gt=0)
 
 
 class DeploymentConfig(Section):
@@ -131,6 +140,8 @@ class DeploymentConfig(Section):
     max_queued: int = Field(default=512, ge=0)
     queue_timeout_s: float = Field(default=60.0, gt=0)
     context_tokens: int | None = Field(default=None, ge=1)
+    probe: Annotated[str, AfterValidator(_probe_path)] | None = None
+    canary: bool | None = None
     timeouts: TimeoutConfig = TimeoutConfig()
     options: Mapping[str, Any] = {}
 

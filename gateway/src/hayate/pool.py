@@ -1,4 +1,4 @@
-"""What stands behind the names: deployments, their replicas, live counters, and the probes that watch them.
+"""What stands behind the names: deployments, their replicas and live counters. What watches them is in `probing` and `canary`.
 
 Rule: counters change here and in `relay` only, always in pairs (in, out), and a call that is under way keeps the objects it
 was started with, whatever a reload does to the tables.
@@ -8,73 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from time import monotonic
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-import orjson
-
-from hayate.backends.base import Backend, Served
-from hayate.backends.transport import ConnectionPool, UpstreamRequest
-from hayate.errors import ConnectFailed, GatewayError, Overloaded, UpstreamError
+from hayate.backends.transport import UpstreamRequest
+from hayate.errors import Overloaded, UpstreamError
 from hayate.policy.admission import Gate, Verdict
-from hayate.policy.health import Health
 from hayate.policy.routing import least_in_flight, resolve
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Limits of one attempt, in seconds; `total_s` None means none."""
-
-    connect_s: float = 5.0
-    first_byte_s: float = 300.0
-    silence_s: float = 60.0
-    total_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """How replicas are watched, in seconds."""
-
-    interval_s: float = 5.0
-    timeout_s: float = 2.0
-    eject_after: int = 5
-    eject_s: float = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentSpec:
-    """One deployment as configured, with its adapter already made."""
-
-    name: str
-    backend: Backend
-    model: str | None
-    replicas: tuple[str, ...]
-    credentials: tuple[tuple[bytes, bytes], ...] = ()
-    max_in_flight: int = 4096
-    max_queued: int = 512
-    queue_timeout_s: float = 60.0
-    context_tokens: int | None = None
-    timeouts: Timeouts = Timeouts()
-
-
-class Replica:
-    """One running engine at one URL."""
-
-    def __init__(self, spec: DeploymentSpec, url: str, number: int, probing: Probing) -> None:
-        self.url = url
-        self.label = f"{spec.name}/{number}"
-        self.credentials = spec.credentials
-        self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
-        self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s)
-        self.served = Served(())
-        self.told: list[object] | None = None
-        """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
-        self.in_flight = 0
-
-    def available(self, now: float) -> bool:
-        """Whether calls may go there."""
-        return self.health.available(now)
+from hayate.replica import NO_PROBE, DeploymentSpec, Probing, Replica
 
 
 class Deployment:
@@ -105,12 +45,24 @@ class Deployment:
         for replica in old.values():
             replica.pool.close()
         for replica in self.replicas:
+            replica.health.probing = spec.probe != NO_PROBE
             if replica.told is not None:
                 self.listen(replica, replica.told)
         self.learn()
 
+    def probe(self) -> UpstreamRequest | None:
+        """What asks a replica whether it lives; None when only calls may."""
+        path = self.spec.probe
+        if path == NO_PROBE:
+            return None
+        return self.backend.probe() if path is None else UpstreamRequest(path, method=b"GET")
+
     def listen(self, replica: Replica, told: list[object]) -> None:
-        """Reads what an engine said of itself; what is no answer to `describe` changes nothing."""
+        """Reads what an engine said of itself. What it did not answer this time is as it was; what is no answer to `describe`
+        changes nothing.
+        """
+        if replica.told is not None and len(replica.told) == len(told):
+            told = [was if now is None else now for was, now in zip(replica.told, told, strict=True)]
         with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # an engine may answer anything
             replica.served = self.backend.read_served(told)
             replica.told = told
@@ -121,7 +73,10 @@ class Deployment:
         """
         spec, served = self.spec, [replica.served for replica in self.replicas]
         found = [model for each in served for model in each.models]
-        self.served_model = spec.model if spec.model is not None else next(iter(found), None)
+        if spec.model is not None:
+            self.served_model = spec.model
+        elif self.served_model not in found:  # more models change nothing; one that is gone is followed by what came
+            self.served_model = next(iter(found), None)
         self.models = {*found, spec.model} if spec.model else set(found)
         self.context_tokens = spec.context_tokens or min(
             filter(None, (each.context_tokens for each in served)), default=None
@@ -134,7 +89,7 @@ class Deployment:
                 ticket.set_result(None)
 
     def ready(self, now: float) -> bool:
-        """Whether some replica has been seen to answer."""
+        """Whether some replica has been seen to answer and may be called."""
         return any(replica.health.ready(now) for replica in self.replicas)
 
     async def enter(self) -> None:
@@ -174,19 +129,29 @@ class Deployment:
             ticket.set_result(None)
 
     def choose(self, tried: Collection[Replica], now: float, last: UpstreamError | None = None) -> Replica:
-        """The next replica to try. When there is none, raises `last`, what the one before said, or Overloaded."""
+        """The next replica to try, the available ones first. When there is none, raises `last`, what the one before said, or
+        Overloaded.
+        """
         replica = least_in_flight(self.replicas, tried, now)
         if replica is None:
-            raise last or self._no_replica(now)
+            spare = [each for each in self.replicas if each.health.spare() and each not in tried]
+            replica = min(spare, key=lambda each: each.in_flight, default=None)
+        if replica is None:
+            raise last or self._no_replica()
+        replica.health.chosen(now)
         return replica
 
-    def _no_replica(self, now: float) -> Overloaded:
-        """What to say when `choose` found none."""
-        wait_s = min((replica.health.back_in_s(now) for replica in self.replicas), default=0.0)
+    def blame(self, replica: Replica, error: UpstreamError, now: float) -> bool:
+        """Holds a failed attempt against its replica, if it was the replica's fault. True when that threw it out."""
+        alone = not any(each is not replica and each.available(now) for each in self.replicas)
+        return replica.failed(error, now, alone=alone)
+
+    def _no_replica(self) -> Overloaded:
+        """What to say when `choose` found none. All are probed closely: each is back as soon as it answers."""
         return Overloaded(
             f"No replica of {self.name} is healthy right now. Try again shortly.",
             f"{self.name} のエンジンが現在応答していません。少し待ってからお試しください。",
-            retry_after_s=max(1.0, wait_s),
+            retry_after_s=1.0,
         )
 
     def _step_back(self, ticket: asyncio.Future[None]) -> None:
@@ -248,70 +213,3 @@ class Fleet:
         for deployment in self.deployments.values():
             for replica in deployment.replicas:
                 replica.pool.close()
-
-
-class Prober:
-    """Asks every replica's health endpoint, every `interval_s`, sooner while it does not answer; learns what it serves."""
-
-    def __init__(self, fleet: Fleet, *, on_change: Callable[[Replica, bool], None]) -> None:
-        self._fleet = fleet
-        self._on_change = on_change
-        self._due: dict[Replica, float] = {}
-
-    async def run(self) -> None:
-        """Until cancelled."""
-        tick_s = min(0.5, self._fleet.probing.interval_s / 4)
-        while True:
-            now = monotonic()
-            pairs = [(each, replica) for each in self._fleet.deployments.values() for replica in each.replicas]
-            self._due = {replica: self._due.get(replica, 0.0) for _, replica in pairs}
-            due = [pair for pair in pairs if self._due[pair[1]] <= now]
-            await asyncio.gather(*(self._probe(deployment, replica) for deployment, replica in due))
-            await asyncio.sleep(tick_s)
-
-    async def _probe(self, deployment: Deployment, replica: Replica) -> None:
-        was_ready = replica.health.ready(monotonic())
-        answer = await self._ask(replica, deployment.backend.probe())
-        now = monotonic()
-        if answer is None:
-            replica.health.probe_failed()
-            self._due[replica] = now + min(1.0, self._fleet.probing.interval_s)
-        else:
-            # What it serves comes first: who is ready can be asked at once, and some adapters must know the engine's inputs.
-            if not was_ready or not replica.served.models:
-                answers = [await self._ask(replica, each) for each in deployment.backend.describe()]
-                deployment.listen(replica, [_parsed(each) for each in answers])
-                self._fleet.learned(deployment)
-                now = monotonic()
-            replica.health.probe_succeeded(now)
-            self._due[replica] = now + self._fleet.probing.interval_s
-        if replica.health.ready(now) != was_ready:
-            self._on_change(replica, not was_ready)
-
-    async def _ask(self, replica: Replica, request: UpstreamRequest) -> bytes | None:
-        """The answer's body when its status is 200, else None."""
-        limit_s = self._fleet.probing.timeout_s
-        try:
-            async with asyncio.timeout(limit_s):
-                exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True, keep=False)
-                try:
-                    body = await exchange.read()
-                finally:
-                    exchange.close()
-        except (TimeoutError, GatewayError):
-            return None
-        return body if exchange.status == 200 else None
-
-
-def blame(replica: Replica, error: UpstreamError, now: float) -> bool:
-    """Holds a failed attempt against its replica, if it was the replica's fault. True when that threw it out."""
-    if not error.counts_against_replica:
-        return False
-    return replica.health.failed(now, connecting=isinstance(error, ConnectFailed))
-
-
-def _parsed(body: bytes | None) -> object:
-    try:
-        return orjson.loads(body) if body else None
-    except orjson.JSONDecodeError:
-        return None

@@ -16,7 +16,8 @@ from typing import Protocol, cast
 from hayate.backends.base import StreamDecoder
 from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
-from hayate.pool import Timeouts
+from hayate.policy.progress import Progress
+from hayate.replica import Timeouts
 from hayate.ticker import Ticker
 from hayate.wire.lane import Reader
 
@@ -50,12 +51,15 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Watch:
-    """What a pump's limits are, who looks at them, and since when the attempt runs (`time.monotonic()`)."""
+    """What a pump's limits are, who looks at them, since when the attempt runs (`time.monotonic()`), and who else wants to know
+    that something came.
+    """
 
     ticker: Ticker
     timeouts: Timeouts
     client_stall_s: float
     started: float
+    progress: Progress
 
 
 class Pump:
@@ -207,6 +211,7 @@ class Pump:
         if progress != self._progress_seen:
             self._progress_seen = progress
             self._last = now
+            watch.progress.moved(now)
         if self._finished_at:
             if now - self._finished_at > LINGER_S:
                 self._finish(None)

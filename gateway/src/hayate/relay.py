@@ -24,8 +24,9 @@ from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
 from hayate.errors import InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError, UpstreamTimeout
 from hayate.policy.retries import RetryBudget
-from hayate.pool import Deployment, Fleet, Replica, blame
+from hayate.pool import Deployment, Fleet
 from hayate.pump import Pump, Sink, Watch
+from hayate.replica import Replica
 from hayate.telemetry import CallRecord, notice
 from hayate.ticker import Ticker
 from hayate.wire.numbers import OutputLimit
@@ -73,7 +74,8 @@ class Answer:
         """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
         record = self.record
         limits = self.deployment.spec.timeouts
-        pump = Pump(self.exchange, decoder, sink, Watch(self._relay.ticker, limits, client_stall_s, self.sent_at))
+        watch = Watch(self._relay.ticker, limits, client_stall_s, self.sent_at, self.replica.progress)
+        pump = Pump(self.exchange, decoder, sink, watch)
         try:
             await pump.run()
         except UpstreamError as error:
@@ -128,14 +130,14 @@ class Answer:
         if not self._closed:
             self._closed = True
             self.exchange.close()
-            self.replica.in_flight -= 1
+            self.replica.leave()
             self.deployment.leave()
 
     def _succeeded(self) -> None:
-        self.replica.health.succeeded(self._relay.now())
+        self.replica.succeeded(self._relay.now())
 
     def _failed(self, error: UpstreamError) -> None:
-        self._relay.blame(self.replica, error)
+        self._relay.blame(self.deployment, self.replica, error)
 
 
 class Relay:
@@ -145,13 +147,36 @@ class Relay:
         self.fleet = fleet
         self.ticker = ticker
         self.now = time.monotonic
+        self.refresh: Callable[[], Awaitable[None]] = _nothing_new
+        """Asks the engines anew what they serve (`probing.Prober.refresh`)."""
         self._budget = RetryBudget()
 
     def open(self, call: Call) -> Awaitable[Answer]:
         """The first phase, to be awaited. Raises GatewayError; after it, the caller must close the answer."""
         self._budget.called(self.now())
-        route = self.fleet.route(call.model)
+        try:
+            route = self.fleet.route(call.model)
+        except UnknownModel:
+            return self._open_unknown(call)
         return self._open_at(route[0], call) if len(route) == 1 else self._open_first(route, call)
+
+    async def check_model(self, name: str | None) -> None:
+        """Raises UnknownModel when no engine serves `name`, which those that may have learned it since are asked first."""
+        try:
+            self.fleet.route(name)
+        except UnknownModel:
+            await self.refresh()
+            self.fleet.route(name)
+
+    async def _open_unknown(self, call: Call) -> Answer:
+        await self.check_model(call.model)
+        return await self._open_first(self.fleet.route(call.model), call)
+
+    async def _renamed(self, deployment: Deployment, call: Call, asked: str | None) -> bool:
+        """The engine knows no model `asked`, which was its own: whether it serves another one now, and the call may go to that."""
+        await self.refresh()
+        gone = asked not in deployment.models and deployment.served_model is not None
+        return gone and asked != call.model and call.record.attempts == 1
 
     async def _open_first(self, route: Sequence[Deployment], call: Call) -> Answer:
         """At the first deployment of the route that takes the call."""
@@ -164,9 +189,9 @@ class Relay:
                     raise
         raise UnknownModel("No deployment is configured.", "デプロイメントが設定されていません。")
 
-    def blame(self, replica: Replica, error: UpstreamError) -> None:
+    def blame(self, deployment: Deployment, replica: Replica, error: UpstreamError) -> None:
         """Counts a failure against a replica, and says so when that throws it out."""
-        if blame(replica, error, self.now()):
+        if deployment.blame(replica, error, self.now()):
             notice(
                 "replica_ejected",
                 replica=replica.label,
@@ -180,8 +205,7 @@ class Relay:
         check_length(call.limit, deployment)
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
-        request = call.render(deployment.backend, served_model)
-        request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
+        request = self._render(call, deployment, served_model)
         if not deployment.gate.try_enter():
             waited_from = self.now()
             try:
@@ -198,7 +222,11 @@ class Relay:
                 try:
                     return await self._attempt(deployment, replica, request, record)
                 except UpstreamError as error:
-                    self.blame(replica, error)
+                    self.blame(deployment, replica, error)
+                    if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
+                        served_model = deployment.served_model
+                        request = self._render(call, deployment, served_model)
+                        continue
                     if not error.safe_to_retry or not self._budget.allow(self.now()):
                         raise
                     tried.append(replica)
@@ -207,13 +235,19 @@ class Relay:
             deployment.leave()
             raise
 
+    def _render(self, call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
+        request = call.render(deployment.backend, served_model)
+        record = call.record
+        request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
+        return request
+
     async def _attempt(
         self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord
     ) -> Answer:
         limits = deployment.spec.timeouts
         first_byte_s = min(limits.first_byte_s, limits.total_s or limits.first_byte_s)
         sent_at = self.now()
-        replica.in_flight += 1
+        replica.enter(sent_at)
         try:
             try:
                 exchange = await replica.pool.send(request, first_byte_s=first_byte_s)
@@ -222,7 +256,7 @@ class Relay:
             if exchange.status >= 400:
                 await self._refused(deployment, exchange)
         except BaseException:
-            replica.in_flight -= 1
+            replica.leave()
             raise
         return Answer(self, deployment, replica, exchange, record, sent_at)
 
@@ -237,6 +271,10 @@ class Relay:
         finally:
             exchange.close()
         raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=retry_after_s)
+
+
+async def _nothing_new() -> None:
+    """What a relay that nobody watches for hears."""
 
 
 def check_length(limit: OutputLimit | None, deployment: Deployment) -> None:

@@ -44,7 +44,7 @@ async def test_readiness_tells_who_has_a_key_of_every_deployment_and_of_no_addre
     assert reply.status == 200
     assert reply.json["status"] == "ready"
     assert set(reply.json["deployments"]) == {"scripted", "llama", "smaller"}
-    assert reply.json["deployments"]["scripted"]["replicas"] == [{"healthy": True, "in_flight": 0}]
+    assert reply.json["deployments"]["scripted"]["replicas"] == [{"healthy": True, "state": "ok", "in_flight": 0}]
     assert str(stage.engine.port) not in reply.text
 
 

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from hayate.backends.exchange import Connection
 from hayate.backends.transport import ConnectionPool
-from hayate.pool import Timeouts
+from hayate.policy.progress import Progress
 from hayate.pump import Pump, Watch
+from hayate.replica import Timeouts
 from hayate.ticker import Ticker
 from hayate.wire.http1 import chunk_size
 from hayate.wire.openai_stream import OpenAIStream
@@ -95,7 +96,7 @@ async def relayed(reads: list[bytes], head_reads: Sequence[bytes] = (HEAD,)) -> 
         connection.data_received(read)
     await head
     decoder = OpenAIStream(keep_usage=False)
-    pump = Pump(exchange, decoder, client, Watch(Ticker(), Timeouts(), 60, 0.0))
+    pump = Pump(exchange, decoder, client, Watch(Ticker(), Timeouts(), 60, 0.0, Progress()))
     running = asyncio.create_task(pump.run())
     await asyncio.sleep(0)
     for read in reads:

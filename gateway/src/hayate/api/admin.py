@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from hayate.api.endpoint import Gateway
 from hayate.errors import RefusedConfig
+from hayate.replica import LastError
 
 
 def _operator(request: Request) -> Gateway:
@@ -30,12 +31,21 @@ class ReloadAnswer(BaseModel):
     restart_needed: list[str]
 
 
+class LastErrorAnswer(BaseModel):
+    """What a replica last did wrong; `at` is in seconds since 1970."""
+
+    text: str
+    at: float
+
+
 class ReplicaAnswer(BaseModel):
     """One running engine."""
 
     url: str
     healthy: bool
     available: bool
+    state: str
+    last_error: LastErrorAnswer | None
     in_flight: int
     connections: int
     models: list[str]
@@ -51,6 +61,10 @@ class DeploymentAnswer(BaseModel):
     in_flight: int
     queued: int
     replicas: list[ReplicaAnswer]
+
+
+def _last_error(error: LastError | None) -> LastErrorAnswer | None:
+    return None if error is None else LastErrorAnswer(text=error.text, at=error.at)
 
 
 @router.post("/reload")
@@ -83,6 +97,8 @@ async def list_deployments(gateway: Operator) -> list[DeploymentAnswer]:
                     url=replica.url,
                     healthy=replica.health.ready(now),
                     available=replica.available(now),
+                    state=replica.health.state(now),
+                    last_error=_last_error(replica.last_error),
                     in_flight=replica.in_flight,
                     connections=replica.pool.open_connections,
                     models=list(replica.served.models),

@@ -26,7 +26,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
         return
     asked = _asked(gateway, client, body)
     fields = to_chat(asked)
-    gateway.relay.fleet.route(asked.get("model"))
+    await gateway.relay.check_model(asked.get("model"))
     checks.check_chat(fields, gateway.caps)
     record.stream = True
     if asked.get("model"):

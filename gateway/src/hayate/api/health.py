@@ -12,7 +12,6 @@ from starlette.responses import JSONResponse, Response
 from hayate.api.dialects import OPENAI, error_headers, language_of
 from hayate.api.endpoint import Gateway
 from hayate.errors import UnknownModel
-from hayate.policy.routing import resolve
 from hayate.pool import Deployment, Fleet
 
 _STARTED = int(time.time())
@@ -42,7 +41,12 @@ def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
         each.name: {
             "ready": each.ready(now),
             "replicas": [
-                {"healthy": replica.health.ready(now), "in_flight": replica.in_flight} for replica in each.replicas
+                {
+                    "healthy": replica.health.ready(now),
+                    "state": replica.health.state(now),
+                    "in_flight": replica.in_flight,
+                }
+                for replica in each.replicas
             ],
         }
         for each in fleet.deployments.values()
@@ -57,7 +61,7 @@ async def metrics(request: Request) -> Response:
 
 
 async def list_models(request: Request) -> Response:
-    """GET /v1/models: aliases first, then deployments."""
+    """GET /v1/models: aliases first, then deployments, then what else their engines serve (adapters loaded at run time, say)."""
     gateway = _gateway(request)
     gateway.caller(request.scope["headers"])
     return JSONResponse({"object": "list", "data": _models(gateway)})
@@ -73,14 +77,14 @@ async def show_model(request: Request) -> Response:
             return JSONResponse(model)
     fleet = gateway.relay.fleet
     try:
-        target = resolve(wanted, fleet.aliases, {each.name: each.models for each in fleet.deployments.values()})[0]
+        await gateway.relay.check_model(wanted)
     except UnknownModel as error:
         return Response(
             OPENAI.body(error, language_of(request.scope["headers"])),
             error.status,
             headers={key.decode(): value.decode() for key, value in error_headers(error)},
         )
-    return JSONResponse(_model(wanted, "served_model", [fleet.deployments[target]], gateway.relay.now()))
+    return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now()))
 
 
 def _models(gateway: Gateway) -> list[dict[str, Any]]:
@@ -89,7 +93,17 @@ def _models(gateway: Gateway) -> list[dict[str, Any]]:
         _model(alias, "alias", [fleet.deployments[target] for target in targets], now)
         for alias, targets in fleet.aliases.items()
     ]
-    return aliases + [_model(each.name, "deployment", [each], now) for each in fleet.deployments.values()]
+    deployments = [_model(each.name, "deployment", [each], now) for each in fleet.deployments.values()]
+    named = {*fleet.aliases, *fleet.deployments}
+    served: dict[str, Deployment] = {}
+    for each in fleet.deployments.values():
+        for model in sorted(each.models - named - {each.served_model}):
+            served.setdefault(model, each)
+    return [
+        *aliases,
+        *deployments,
+        *(_model(model, "served_model", [each], now) for model, each in served.items()),
+    ]
 
 
 def _model(name: str, kind: str, targets: list[Deployment], now: float) -> dict[str, Any]:

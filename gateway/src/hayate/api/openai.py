@@ -26,7 +26,7 @@ def create_completion(kind: Kind) -> Handle:
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
         fields = parse_object(await client.body(gateway.max_body_bytes), gateway.caps.max_weight_per_mib)
-        gateway.relay.fleet.route(model_of(fields))  # an unknown model's body is not looked through
+        await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
         check(fields, gateway.caps)
         record.stream = bool(fields.get("stream"))
         with client:

@@ -42,6 +42,7 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
             call = _form_call(record, path, content_type, body)
         else:
             fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
+            await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
         with client:
             if record.stream and path in ("/v1/responses", "/v1/messages"):
@@ -81,7 +82,6 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
-    gateway.relay.fleet.route(model)  # an unknown model is told so before anything is looked through
     checks.check_passed(fields, gateway.caps)
     if path == "/v1/responses":
         checks.check_background(fields)

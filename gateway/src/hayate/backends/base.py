@@ -91,6 +91,17 @@ class Backend(Protocol):
     def probe(self) -> UpstreamRequest:
         """Answers 200 when the engine can take calls."""
 
+    canary: bool
+    """Whether an engine that is silent is asked for one token, unless told otherwise: it works on several calls at a time, and its
+    tokens cost nothing.
+    """
+
+    def asleep(self) -> UpstreamRequest | None:
+        """Asks whether the model sleeps or is not loaded; None where there is no such thing."""
+
+    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
+        """Whether the parsed answer to `asleep` says so. Anything else means that it is awake."""
+
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """Requests whose answers `read_served` understands: what the engine serves."""
 

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
+from hayate.errors import AnswerTooLarge, GatewayError, StaleConnection, UpstreamBroke
 from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
 from hayate.wire.lane import Lane, Reader
 
@@ -161,7 +161,7 @@ class _WholeBody:
         self._size += len(data)
         if self._size > MAX_BODY_BYTES and not self.future.done():
             self.future.set_exception(
-                UpstreamBroke("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
+                AnswerTooLarge("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
             )
 
     def body_ended(self) -> None:
@@ -254,7 +254,7 @@ class Connection(Lane, asyncio.Protocol):
         try:
             body = reader.feed(data)
         except UpstreamBroke as error:
-            self._fail(error)
+            self.fail(error)
             return
         # Where a read ends with a chunk, or with the head of a chunked answer, the next one begins a chunk.
         if self._head is None:
@@ -296,9 +296,9 @@ class Connection(Lane, asyncio.Protocol):
             exchange, self._exchange = self._exchange, None
             exchange._ended()
         elif not self._reader.started and self._reused:
-            self._fail(gone_stale())
+            self.fail(gone_stale())
         else:
-            self._fail(broken_off())
+            self.fail(broken_off())
 
     def _complete(self) -> None:
         self.close_lane()
@@ -311,7 +311,8 @@ class Connection(Lane, asyncio.Protocol):
             else:
                 self.abort()
 
-    def _fail(self, error: GatewayError) -> None:
+    def fail(self, error: GatewayError) -> None:
+        """Ends the exchange with `error` and cuts the connection."""
         self.close_lane()
         exchange, self._exchange = self._exchange, None
         head, self._head = self._head, None

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hayate.backends.base import WholeAnswer
+from hayate.backends.base import UpstreamRequest, WholeAnswer
 from hayate.backends.openai_compat import wants_usage
 from hayate.backends.passing import PassedThrough
 from hayate.errors import UpstreamBroke
@@ -23,6 +23,14 @@ class ForeignDialect(PassedThrough):
 
     def __init__(self, clock: Clock = time.time) -> None:
         self._clock = clock
+
+    def asleep(self) -> UpstreamRequest | None:
+        """Most have no such question."""
+        return None
+
+    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
+        """Nor an answer."""
+        return False
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """Never expected: a stream was asked for."""

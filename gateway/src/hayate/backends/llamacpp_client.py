@@ -25,6 +25,7 @@ class LlamaCppClient(OpenAICompatible):
 
     name = "llamacpp"
     always_streams = True
+    canary = True
 
     def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
         """Adds the missing role, joins the usage events, takes out the progress that only we asked for."""
@@ -37,6 +38,10 @@ class LlamaCppClient(OpenAICompatible):
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""
         return UpstreamRequest("/health", method=b"GET")
+
+    def asleep(self) -> UpstreamRequest:
+        """A server may put an idle model to sleep."""
+        return UpstreamRequest("/props", method=b"GET")
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """The model list, and /props for the slots and the context of one slot."""

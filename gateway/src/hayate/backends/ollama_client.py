@@ -42,6 +42,7 @@ class OllamaClient(ForeignDialect):
     """Ollama."""
 
     name = "ollama"
+    canary = False  # it works on one call at a time unless told otherwise: a canary would wait behind a long prompt
 
     def __init__(
         self,
@@ -92,6 +93,18 @@ class OllamaClient(ForeignDialect):
         if self._model is None:
             return UpstreamRequest("/api/version", method=b"GET")
         return self._request("/api/show", {"model": self._model})
+
+    def asleep(self) -> UpstreamRequest:
+        """The models that are loaded."""
+        return UpstreamRequest("/api/ps", method=b"GET")
+
+    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
+        """A model that is not loaded is not loaded for a canary."""
+        listed = answer.get("models") if isinstance(answer, dict) else None
+        if not isinstance(listed, list):
+            return False
+        names = {each.get("name") for each in listed if isinstance(each, dict)}
+        return not names & {served_model, f"{served_model}:latest"}
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """The models that have been pulled."""

@@ -34,6 +34,7 @@ class OpenAICompatible(PassedThrough):
 
     name = "openai"
     always_streams = False
+    canary = False  # what lies behind may be a remote API, whose tokens cost money
     relayed = RELAYED
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
@@ -86,6 +87,14 @@ class OpenAICompatible(PassedThrough):
     def probe(self) -> UpstreamRequest:
         """OpenAI's API has no health endpoint; the model list is the cheapest question it answers."""
         return UpstreamRequest("/v1/models", method=b"GET")
+
+    def asleep(self) -> UpstreamRequest | None:
+        """OpenAI's API has no such question."""
+        return None
+
+    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
+        """`is_sleeping`, as vLLM and llama.cpp have it."""
+        return isinstance(answer, dict) and answer.get("is_sleeping") is True
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """The model list."""

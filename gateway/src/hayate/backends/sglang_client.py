@@ -28,6 +28,7 @@ class SGLangClient(OpenAICompatible):
     """SGLang."""
 
     name = "sglang"
+    canary = True
     relayed = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:

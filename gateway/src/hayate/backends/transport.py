@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from hayate.backends.deadlines import Deadlines
 from hayate.backends.exchange import Connection, Exchange
-from hayate.errors import ConnectFailed, UpstreamTimeout
+from hayate.errors import ConnectFailed, GatewayError, UpstreamTimeout
 from hayate.wire.http1 import Headers, header, render_request
 
 IDLE_S = 4.0
@@ -102,6 +102,11 @@ class ConnectionPool:
         self._busy.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+
+    def fail_busy(self, error: GatewayError) -> None:
+        """Every exchange under way ends with `error`; their connections are cut, so that the engine stops."""
+        for connection in list(self._busy):
+            connection.fail(error)
 
     def close(self) -> None:
         """Closes the idle connections; busy ones go when their exchange ends."""

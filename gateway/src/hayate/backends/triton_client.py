@@ -48,6 +48,7 @@ class TritonClient(ForeignDialect):
     """tritonserver."""
 
     name = triton.ENGINE
+    canary = True
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class TrtLLMClient(OpenAICompatible):
     """trtllm-serve."""
 
     name = "trtllm"
+    canary = True
     relayed = frozenset({"/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"})
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:

@@ -18,10 +18,15 @@ class VLLMClient(OpenAICompatible):
     """vLLM."""
 
     name = "vllm"
+    canary = True
 
     def probe(self) -> UpstreamRequest:
         """200 while the engine core lives."""
         return UpstreamRequest("/health", method=b"GET")
+
+    def asleep(self) -> UpstreamRequest:
+        """Sleep mode; 404 where it is not enabled."""
+        return UpstreamRequest("/is_sleeping", method=b"GET")
 
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         return super()._sent(with_some_top_p(fields))

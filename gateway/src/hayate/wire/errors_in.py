@@ -41,7 +41,7 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
     code = found.get("code")
     if isinstance(code, int) and status == 500 and 400 <= code < 600:
         status = code
-    if _TURNED_AWAY.search(message) or status in (429, 503):
+    if _TURNED_AWAY.search(message) or status in (429, 503, 529):
         refused = UpstreamRefused(
             f"The engine takes no calls now: {message}",
             f"エンジンが今は呼び出しを受け付けていません: {message}",

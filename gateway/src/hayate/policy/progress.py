@@ -1,0 +1,51 @@
+"""How long a replica with calls in flight may give nothing before that is odd: learned from the replica itself.
+
+Time is an argument, in seconds. What counts is the replica as a whole: from the moment the first call came, or any call last
+got something, to the moment any call gets the next thing. That covers first tokens, gaps and whole answers alike.
+
+(1) The longest such silence that ended well is remembered, and fades by half every HALF_LIFE_S.
+(2) FACTOR times that is odd, and never less than LEAST_S nor more than `most_s`; `most_s` until SAMPLES were seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FACTOR = 3.0
+HALF_LIFE_S = 600.0
+LEAST_S = 5.0
+SAMPLES = 3
+
+
+@dataclass(slots=True)
+class Progress:
+    """What the calls at one replica got, and when."""
+
+    most_s: float = 30.0
+    last: float = 0.0
+    """When something last came, or the first of the calls in flight went."""
+    longest_s: float = 0.0
+    samples: int = 0
+
+    def began(self, now: float) -> None:
+        """A call went where there was none."""
+        self.last = now
+
+    def moved(self, now: float) -> None:
+        """Some call got something."""
+        silence_s = now - self.last
+        if silence_s <= 0:  # many streams are looked at in the same moment
+            return
+        self.longest_s = max(silence_s, self.longest_s * 0.5 ** (silence_s / HALF_LIFE_S))
+        self.samples += 1
+        self.last = now
+
+    def limit_s(self) -> float:
+        """A longer silence than this is odd."""
+        if self.samples < SAMPLES:
+            return self.most_s
+        return min(self.most_s, max(LEAST_S, FACTOR * self.longest_s))
+
+    def odd(self, now: float) -> bool:
+        """Whether there has been nothing for so long, given that calls are in flight."""
+        return now - self.last > self.limit_s()
