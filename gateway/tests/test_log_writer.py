@@ -177,6 +177,7 @@ class Late:
 print("\\ud800", file=sys.stdout)
 Late()
 threading.Thread(target=lambda: 1 / 0).start()
+sys.stderr.write("said last, without an end")
 raise SystemExit(7) if len(sys.argv) > 1 else RuntimeError("the last word")
 """
 
@@ -205,6 +206,14 @@ def test_none_of_them_fails_or_waits_whatever_has_become_of_the_stream(stream: s
     other = "stderr" if stream == "stdout" else "stdout"
     with unread(stream, state) as pipe:
         assert run("quietly", through=pipe.through, **{stream: pipe.fd, other: subprocess.DEVNULL}) == 7
+
+
+def test_a_stream_that_sleeps_does_not_take_the_others_last_words(tmp_path: Path) -> None:
+    with unread("stdout", "asleep") as pipe, (tmp_path / "err").open("wb") as err:
+        assert run(stdout=pipe.fd, stderr=err.fileno()) == 1
+    complained = (tmp_path / "err").read_text()
+    assert "RuntimeError: the last word" in complained
+    assert "ZeroDivisionError" in complained
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])

@@ -32,6 +32,7 @@ from hayate.backends.openai_compat import RELAYED
 from hayate.canary import Canaries
 from hayate.config import Config, load_config
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
+from hayate.log_writer import last_words
 from hayate.pool import Fleet
 from hayate.probing import Prober
 from hayate.relay import Relay
@@ -104,6 +105,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
             ticker.close()
             fleet.close()
             telemetry.flush()
+            await asyncio.to_thread(last_words)
 
     app = Hayate(
         title="Hayate",

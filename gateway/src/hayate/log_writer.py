@@ -19,7 +19,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
@@ -38,8 +38,8 @@ GATHER_S = 0.05
 """When all is written the thread sleeps this long, so that one write takes many lines and it wakes 20 times a second at most."""
 RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
-LAST_WORDS_S = 1.0
-"""How long the end of the program waits for what is still in the queues."""
+LAST_WORDS_S = 0.5
+"""How long the end of the server, and then the end of the program, wait for what is still in the queues."""
 
 
 class QueuedOutput(io.RawIOBase):
@@ -59,7 +59,8 @@ class QueuedOutput(io.RawIOBase):
         self._taken_bytes = 0
         self._thread: threading.Thread | None = None
         self._hurry = threading.Event()
-        self._failing = False
+        self.failing = False
+        """The last attempt to write has failed."""
         self._told = 0
 
     # What a file has.
@@ -93,15 +94,17 @@ class QueuedOutput(io.RawIOBase):
 
     def drain(self, within_s: float) -> bool:
         """Waits until everything said so far is written; no longer than that, and not at all for a stream that fails."""
+        return _drain([self], within_s)
+
+    def mark(self) -> threading.Event:
+        """It is set when everything said so far is written."""
+        written = threading.Event()
         if self._thread is None:
-            return True
-        written, deadline = threading.Event(), time.monotonic() + within_s
-        self._queue.put(written)
-        self._hurry.set()
-        while not written.wait(0.01):
-            if self._failing or time.monotonic() > deadline:
-                return False
-        return True
+            written.set()
+        else:
+            self._queue.put(written)
+            self._hurry.set()
+        return written
 
     def close(self) -> None:
         """Ends the thread once it has tried what is queued. The descriptor stays open."""
@@ -167,14 +170,14 @@ class QueuedOutput(io.RawIOBase):
     def _write_all(self, data: bytes) -> None:
         """Returns when all of it is written, however long that takes; or it can't be, and nobody wants it any more."""
         left = memoryview(data)
-        while left and not (self._failing and self.closed):
+        while left and not (self.failing and self.closed):
             try:
                 left = left[os.write(self._fd, left) :]
-                self._failing = False
+                self.failing = False
             except BlockingIOError:
                 self._until_writable()
             except OSError:  # the reader has gone, the disk is full: neither need be for ever
-                self._failing = True
+                self.failing = True
                 self._hurry.wait(RETRY_S)
                 self._hurry.clear()
 
@@ -193,7 +196,7 @@ def take_standard_streams() -> None:
     fill_closed_descriptors()
     if not _queues():
         sys.stdout, sys.stderr = _queued(sys.stdout, 1, "stdout"), _queued(sys.stderr, 2, "stderr")
-        atexit.register(_last_words)
+        atexit.register(last_words)
 
 
 def fill_closed_descriptors() -> None:
@@ -258,7 +261,18 @@ def _queued(stream: TextIO, fd: int, name: str) -> TextIO:
     return io.TextIOWrapper(queue, encoding=stream.encoding, errors="backslashreplace", line_buffering=True)
 
 
-def _last_words() -> None:
-    deadline = time.monotonic() + LAST_WORDS_S
-    for each in _queues().values():
-        each.drain(max(0.0, deadline - time.monotonic()))
+def last_words() -> None:
+    """Waits for what is still queued, no longer than `LAST_WORDS_S`. Some servers end by a signal: nothing runs after them."""
+    _drain(list(_queues().values()), LAST_WORDS_S)
+
+
+def _drain(queues: Sequence[QueuedOutput], within_s: float) -> bool:
+    deadline = time.monotonic() + within_s
+    waiting = [(each, each.mark()) for each in queues]  # all at once: one that sleeps must not use up the others' time
+    done = True
+    for each, written in waiting:
+        while not written.wait(0.01):
+            if each.failing or time.monotonic() > deadline:
+                done = False
+                break
+    return done

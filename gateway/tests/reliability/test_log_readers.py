@@ -9,15 +9,18 @@ import asyncio
 import contextlib
 import json
 import os
+import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from tests.support.fake_engine import running_engine
-from tests.support.gateway import running_gateway
+from tests.support.gateway import KEY, free_port, running_gateway
 from tests.support.http import fetch
 from tests.support.outputs import STATES, Unread, unread
 from tests.support.scene import CHAT_PATH, PLAIN, Stage, settings
@@ -27,6 +30,7 @@ pytestmark = pytest.mark.anyio
 
 CALLS = int(os.environ.get("HAYATE_TEST_LOG_CALLS", "400"))
 TOGETHER = 8
+SOURCE = Path(__file__).parents[2] / "src"
 END_S = 6.0
 """The last words are given a second; the rest is what a busy machine may add."""
 
@@ -116,3 +120,42 @@ async def test_a_gateway_told_to_stop_writes_the_last_lines() -> None:
         await serve(Stage(engine, gateway), 8 * TOGETHER)
         await gateway.stop()
         assert len(gateway.calls()) == 8 * TOGETHER
+
+
+@pytest.mark.parametrize("state", [None, "asleep", "full"])
+async def test_it_is_the_same_under_another_server(state: str | None) -> None:
+    """`uvicorn main:app` ends by the signal itself, so that nothing runs after the application's own end."""
+    port, server = free_port(), str(Path(sys.executable).with_name("uvicorn"))
+    async with running_engine() as engine:
+        with TemporaryDirectory() as home, (Path(home) / "stdout").open("wb") as file, ExitStack() as held:
+            pipe = held.enter_context(unread("stdout", state)) if state else None
+            env = {
+                **os.environ,
+                "LLM_BACKEND": "vllm",
+                "BACKEND_URL": engine.url,
+                "HAYATE_DATA": home,
+                "HAYATE_API_KEY": KEY,
+            }
+            process = await asyncio.create_subprocess_exec(
+                *(server, "main:app", "--port", str(port), "--no-access-log", "--app-dir", str(SOURCE)),
+                env=env,
+                stdout=pipe.fd if pipe else file,
+                stderr=asyncio.subprocess.DEVNULL,
+            )
+            url = f"http://127.0.0.1:{port}"
+
+            async def is_served() -> bool:
+                try:
+                    return (await fetch(url, CHAT_PATH, PLAIN, key=KEY)).status == 200
+                except ConnectionError:
+                    return False
+
+            try:
+                await eventually(is_served, 30, every_s=0.05)
+                for _ in range(200):
+                    assert await is_served()
+            finally:
+                process.terminate()
+                await asyncio.wait_for(process.wait(), END_S)
+            if pipe is None:
+                assert (Path(home) / "stdout").read_bytes().count(b'"status":200') == 201
