@@ -87,7 +87,7 @@ BODIES: dict[str, Make] = {
     "a long whole number": lambda size: b'{"seed":' + b"1" * size + b"}",
     "a long decimal": lambda size: b'{"seed":0.' + b"1" * size + b"}",
     "a long exponent": lambda size: b'{"seed":1e-' + b"1" * size + b"}",
-    "many keys": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 10)) + b"}",
+    "many keys": lambda size: b"{" + b",".join(b'"%d":1' % n for n in range(size // 12)) + b"}",
     "one key many times": lambda size: b"{" + b",".join([b'"a":1'] * (size // 6)) + b"}",
     "a long key": lambda size: b'{"' + b"k" * size + b'":1}',
     "long keys around a URL": lambda size: (

@@ -25,6 +25,8 @@ def weight(value: Any) -> int:
         return 12 + fields + max(0, len(value) - 1)
     if isinstance(value, list):
         return 12 + sum(map(weight, value)) + max(0, len(value) - 1)
+    if isinstance(value, bool):
+        return 1  # its e
     return 4 if isinstance(value, str) else 0
 
 

@@ -8,6 +8,7 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
+from hayate.api.turns import others_first
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
 from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
@@ -25,9 +26,13 @@ def create_completion(kind: Kind) -> Handle:
     check = checks.check_chat if kind == "chat" else checks.check_completion
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
-        fields = parse_object(await client.body(gateway.max_body_bytes), gateway.caps.max_weight_per_mib)
+        body = await client.body(gateway.max_body_bytes)
+        fields, size = parse_object(body, gateway.caps.max_weight_per_mib), len(body)
+        del body  # a long prompt must not stay in memory for as long as its answer takes
+        await others_first(size)
         await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
         check(fields, gateway.caps)
+        await others_first(size)
         record.stream = bool(fields.get("stream"))
         with client:
             if record.stream:
@@ -36,7 +41,7 @@ def create_completion(kind: Kind) -> Handle:
             try:
                 if record.stream:
                     decoder = _decoder(answer.backend, fields, kind)
-                    del fields  # a long prompt must not stay in memory for as long as its answer takes
+                    del fields
                     await stream_completion(gateway, client, answer, decoder)
                 elif answer.backend.always_streams:
                     asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}

@@ -14,6 +14,7 @@ import orjson
 from hayate.api.assembled import respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
+from hayate.api.turns import others_first
 from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import NotSupported
 from hayate.relay import Answer, Call
@@ -42,8 +43,11 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
             call = _form_call(record, path, content_type, body)
         else:
             fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
+            await others_first(len(body))
             await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
+        await others_first(len(body))
+        del body  # nothing of a long request must stay in memory for as long as its answer takes
         with client:
             if record.stream and path in ("/v1/responses", "/v1/messages"):
                 client.expect_stream()

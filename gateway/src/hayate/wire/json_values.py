@@ -20,6 +20,7 @@ _NESTED: Final = 12
 _FIELD: Final = 4
 _TEXT: Final = 2
 """An object or list, a field's colon, a quote: in commas, each of which is about one number."""
+_UNWEIGHED: Final = bytes(set(range(256)) - set(b'[{:,.eE"'))
 
 
 class TooManyValues(orjson.JSONDecodeError):
@@ -45,15 +46,19 @@ def too_many_values(raw: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB) ->
     if size * _NESTED <= max_weight_per_mib:
         return False
     allowed = max_weight_per_mib * size // _MIB if size > _MIB else max_weight_per_mib
-    if _TEXT * raw.count(b'"') + _weight(raw) <= allowed:
+    marks = raw.translate(None, _UNWEIGHED)
+    if _NESTED * len(marks) <= allowed or _TEXT * marks.count(b'"') + _weight(marks) <= allowed:
         return False  # even if all of it stood outside strings
-    # A backslash escapes the next character, itself first of all: without both, every quote left begins or ends a string.
-    plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
+    plain = raw
+    if b"\\" in raw:
+        # A backslash escapes the next character, itself first of all: without both, every quote left begins or ends a string.
+        plain = raw.replace(b"\\\\", b"").replace(b'\\"', b"")
     quotes = _TEXT * plain.count(b'"')
     return quotes > allowed or quotes + _weight(b"".join(plain.split(b'"')[::2])) > allowed
 
 
 def _weight(text: bytes) -> int:
-    """Of what is not quoted; a decimal point makes a number dearer."""
+    """Of what is not quoted; a decimal point or an exponent makes a number dearer."""
     nested = text.count(b"[") + text.count(b"{")
-    return _NESTED * nested + _FIELD * text.count(b":") + text.count(b",") + text.count(b".")
+    dearer = text.count(b".") + text.count(b"e") + text.count(b"E")
+    return _NESTED * nested + _FIELD * text.count(b":") + text.count(b",") + dearer
