@@ -15,11 +15,12 @@ from typing import Protocol, cast
 
 from hayate.backends.base import StreamDecoder
 from hayate.backends.exchange import Exchange
-from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
+from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.policy.progress import Progress
 from hayate.replica import Timeouts
 from hayate.ticker import Ticker
-from hayate.wire.lane import Reader
+from hayate.wire.faults import UNREADABLE, unreadable
+from hayate.wire.lane import Reader, Shape
 
 LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
@@ -99,7 +100,7 @@ class Pump:
         self._sink.attach(self)
         self._watch.ticker.add(self)
         raw_write = self._sink.raw_writer()
-        if raw_write is not None and hasattr(self._decoder, "is_plain"):
+        if raw_write is not None and hasattr(self._decoder, "plain_shape"):
             self._exchange.open_lane(self, raw_write)
         try:
             self._exchange.stream_to(self)
@@ -129,13 +130,17 @@ class Pump:
 
     # What the exchange calls.
 
-    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
+    @property
+    def between_events(self) -> bool:
+        """What the decoder says."""
+        return cast("Reader", self._decoder).between_events
+
+    def plain_shape(self, event: bytes) -> Shape | None:
         """What the decoder says; the lane asks where an event differs from the one before, and takes the first text too."""
-        if not cast("Reader", self._decoder).is_plain(event, has_text=has_text):
-            return False
-        if not self.first_delta_at:
+        shape = cast("Reader", self._decoder).plain_shape(event)
+        if shape is not None and not self.first_delta_at:
             self.first_delta_at = monotonic()
-        return True
+        return shape
 
     def body_received(self, data: bytes) -> None:
         """Bytes of the engine's answer."""
@@ -153,7 +158,7 @@ class Pump:
         except GatewayError as error:
             self._finish(error)
             return
-        except (ValueError, TypeError, AttributeError, LookupError):  # an engine may answer anything
+        except UNREADABLE:  # an engine may answer anything
             self._finish(unreadable())
             return
         if not self.first_delta_at and decoder.spoke:
@@ -162,6 +167,8 @@ class Pump:
             self._finish(decoder.failure)
         elif decoder.finished:
             self._finished_at = monotonic()
+        if decoder.finish_reason is not None or decoder.finished:
+            self._exchange.close_lane()  # what comes after the end is no plain text any more
 
     def body_ended(self) -> None:
         """The engine's answer is over."""
@@ -171,7 +178,7 @@ class Pump:
             out = self._decoder.end()
             if out:
                 self._write(out)
-        except (ValueError, TypeError, AttributeError, LookupError):
+        except UNREADABLE:
             self._finish(unreadable())
         else:
             self._finish(self._decoder.failure)
@@ -200,7 +207,14 @@ class Pump:
         if error is None:
             self._done.set_result(None)
         else:
+            self._release()
             self._done.set_exception(error)
+
+    def _release(self) -> None:
+        """What the decoder holds back goes out: nothing will come that it could be joined with."""
+        out = self._decoder.release()
+        if out:
+            self._write(out)
 
     # What the ticker calls.
 
@@ -212,6 +226,8 @@ class Pump:
             self._progress_seen = progress
             self._last = now
             watch.progress.moved(now)
+        else:
+            self._release()
         if self._finished_at:
             if now - self._finished_at > LINGER_S:
                 self._finish(None)
@@ -232,11 +248,6 @@ def _silent(name: str, limit_s: float) -> UpstreamTimeout:
         f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
         f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
     )
-
-
-def unreadable() -> UpstreamBroke:
-    """For an engine whose events make no sense."""
-    return UpstreamBroke("The engine sent an event that can't be read.", "エンジンが読み取れないイベントを送りました。")
 
 
 def _over(limit_s: float) -> UpstreamTimeout:

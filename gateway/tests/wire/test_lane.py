@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hayate.wire.lane import Lane, Reader, shape_of
+from hayate.wire.lane import Lane, Reader, Shape, is_lasting, shape_of
 from hayate.wire.openai_stream import OpenAIStream
 
 BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
@@ -22,14 +22,18 @@ def chunk(body: bytes) -> bytes:
 class Nothing:
     """A decoder to which no event is plain."""
 
-    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
+    between_events = True
+
+    def plain_shape(self, event: bytes) -> Shape | None:
         assert b"\r\n" not in event
-        return False
+        return None
 
 
 class Everything:
-    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
-        return True
+    between_events = True
+
+    def plain_shape(self, event: bytes) -> Shape | None:
+        return shape_of(event)
 
 
 class Taking(Lane):
@@ -70,7 +74,7 @@ def lane() -> Taking:
 def test_a_chunk_of_the_shape_passes_unless_its_text_holds_a_quote_or_is_long(text: bytes) -> None:
     taker = lane()
     whole = chunk(BEFORE + text + AFTER)
-    passes = b'"' not in text and len(whole) < 2048
+    passes = b'"' not in text and text != b"" and len(whole) < 2048
     assert taker.takes(whole) is passes
     assert taker.written == ([whole] if passes else [])
     assert taker.passed == len(taker.written)
@@ -147,7 +151,7 @@ def test_nothing_passes_that_the_decoder_does_not_find_plain() -> None:
     assert not taker.written
 
 
-@pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content"])
+@pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content", "arguments"])
 def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     shape = shape_of(b'data: {"a":{"%b":"hi"},"b":"c"}\n\n' % key.encode())
     assert shape is not None
@@ -158,10 +162,14 @@ def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     "event",
     [
         b'data: {"delta":{"content":""}}\n\n',
-        b'data: {"delta":{"content":"say \\"hi\\""}}\n\n',
         b'data: {"delta":{"content":null}}\n\n',
         b'data: {"delta":{"content":"never ends',
         b": ping\n\n",
+        b'id: 1\ndata: {"delta":{"content":"a"}}\n\n',
+        b'data: {"delta":{"content":"a"}}\r\n\r\n',
+        b'data: {"delta":{"content":"a"}}\n',
+        b'data: {"delta":{"content":"a\n"}}\n\n',
+        b'data: [{"delta":{"content":"a"}}]\n\n',
     ],
 )
 def test_a_text_that_can_not_be_told_apart_has_no_shape(event: bytes) -> None:
@@ -174,27 +182,61 @@ def test_an_empty_text_beside_the_real_one_is_not_taken_for_it() -> None:
     assert shape[0].endswith(b'"reasoning":"')
 
 
+@pytest.mark.parametrize(
+    ("text", "lasting"),
+    [("hi", True), ('say "hi"', False), ("\\n", True), ("a\n", True), ("\\", False), ("\\ a", True)],
+)
+def test_a_shape_that_holds_a_part_of_the_text_is_not_kept(text: str, lasting: bool) -> None:
+    whole = event(text)
+    shape = shape_of(whole)
+    assert shape is not None
+    assert is_lasting(whole, shape) is lasting
+    taker = Taking(Everything())
+    assert taker.takes(chunk(whole))
+    assert (taker._before == shape[0]) is lasting
+
+
+def test_nothing_passes_while_the_decoder_waits_for_the_end_of_an_event() -> None:
+    taker, whole = lane(), chunk(BEFORE + b"a" + AFTER)
+    waiting = Everything()
+    waiting.between_events = False
+    taker._decoder = waiting
+    taker._begins_chunk(at_chunk=True)
+    assert not taker.takes(whole)
+    waiting.between_events = True
+    taker._begins_chunk(at_chunk=True)
+    assert taker.takes(whole)
+
+
 def event(text: str, reason: str | None = None) -> bytes:
     fields = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": reason}]}
     return b"data: " + json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode() + b"\n\n"
 
 
+def event_of(text: str) -> bytes:
+    """With escapes for what is not ASCII."""
+    return b'data: {"choices":[{"delta":{"content":%b},"finish_reason":null}]}\n\n' % json.dumps(text).encode()
+
+
 def finds_plain(stream: OpenAIStream, event: bytes) -> bool:
-    return stream.is_plain(event, has_text=shape_of(event) is not None)
+    return stream.plain_shape(event) is not None
 
 
 def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
     stream = OpenAIStream(keep_usage=False)
     plain = event("text")
-    for unready in (event(""), event('a "quote"'), plain.replace(b'"delta"', b'"error":{},"delta"')):
-        assert not finds_plain(stream, unready), "until the first text has come, only that may pass"
+    assert not finds_plain(stream, event(""))
+    assert not finds_plain(stream, plain.replace(b'"delta"', b'"error":{},"delta"'))
     assert not stream.spoke
     assert finds_plain(stream, plain)
     assert stream.spoke
-    assert finds_plain(stream, event(""))
+    for text in ("usage", "error", "finish_reason", "\\", "data: [DONE]\n\n", "\ud800"):
+        assert finds_plain(stream, event_of(text)), text
     assert finds_plain(stream, event('a "quote" and "finish_reason":null'))
     for other in (
+        event(""),
         event("", "stop"),
+        event("text", "stop"),
         plain + plain,
         plain[:-1],
         b"",

@@ -116,7 +116,7 @@ def test_a_last_line_without_its_line_break_counts() -> None:
 
 
 def test_what_is_not_json_is_a_failure() -> None:
-    for junk in (b"<html>\n", b"[1]\n"):
+    for junk in (b"<html>\n", b"{\n"):
         decoder = stream()
         decoder.feed(junk)
         assert decoder.failure is not None

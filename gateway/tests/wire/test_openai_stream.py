@@ -24,6 +24,8 @@ from tests.wire.engine_chunks import (
     USAGE_EVENT,
     WORDS,
     event,
+    llamacpp,
+    llamacpp_choice,
     vllm,
     vllm_choice,
 )
@@ -92,19 +94,74 @@ def test_usage_that_only_the_gateway_asked_for_is_taken_out() -> None:
 
     sent = relay(stream, WHOLE)
 
-    assert sent == WHOLE.replace(USAGE_EVENT, b"")
+    assert sent.startswith(ROLE + b"".join(WORDS))
+    assert sent.endswith(DONE)
+    assert sent.count(b"data:") == len(ANSWER) - 1
+    assert b'"usage"' not in sent
     assert stream.usage.completion_tokens == USAGE["completion_tokens"]
 
 
-def test_usage_that_rides_on_text_stays() -> None:
+@pytest.mark.parametrize("keep_usage", [True, False])
+def test_usage_that_rides_on_text_is_only_for_who_asked(keep_usage: bool) -> None:
     """vLLM's continuous usage: every chunk has text and counts."""
-    words = [
-        event(vllm([vllm_choice({"reasoning": text})], usage={"prompt_tokens": 51, "completion_tokens": n}))
-        for n, text in enumerate(TEXTS, 1)
-    ]
-    stream = OpenAIStream(keep_usage=False)
-    assert relay(stream, ROLE, *words, STOP, DONE) == b"".join((ROLE, *words, STOP, DONE))
+
+    def word(n: int, text: str) -> dict[str, Any]:
+        return vllm([vllm_choice({"reasoning": text})], usage={"prompt_tokens": 51, "completion_tokens": n})
+
+    words = [word(n, text) for n, text in enumerate(TEXTS, 1)]
+    without = [{key: value for key, value in each.items() if key != "usage"} for each in words]
+    stream = OpenAIStream(keep_usage=keep_usage)
+    sent = relay(stream, ROLE, *map(event, words), STOP, DONE)
+    assert sent == b"".join((ROLE, *map(event, words if keep_usage else without), STOP, DONE))
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (51, 4)
+
+
+@pytest.mark.parametrize("usage", ["null", "{}", "[]", "0"])
+def test_usage_that_says_nothing_changes_nothing(usage: str) -> None:
+    words = [each.replace(b'"choices"', b'"usage":%b,"choices"' % usage.encode()) for each in (*WORDS, STOP)]
+    stream = OpenAIStream(keep_usage=False)
+    assert relay(stream, *words, DONE) == b"".join((*words, DONE))
+    assert stream.usage.completion_tokens == 4
+
+
+@pytest.mark.parametrize(
+    ("finish", "after", "moved"),
+    [
+        (STOP, USAGE_EVENT, {"system_fingerprint": "vllm-0.32.0"}),
+        (
+            event(llamacpp([llamacpp_choice({}, "stop")])),
+            event(llamacpp([], usage=USAGE, timings={"predicted_n": 4})),
+            {"timings": {"predicted_n": 4}},
+        ),
+        (STOP, event(vllm([], usage=USAGE, service_tier=None)), {}),
+    ],
+    ids=["vllm", "llama.cpp", "nothing"],
+)
+def test_what_the_engine_said_beside_usage_goes_where_it_says_it_unasked(
+    finish: bytes, after: bytes, moved: dict[str, Any]
+) -> None:
+    stream = OpenAIStream(keep_usage=False)
+    sent = relay(stream, ROLE, *WORDS, finish, after, DONE)
+    *head, last, done = sent.split(b"\n\n")[:-1]
+    assert b"\n\n".join(head) + b"\n\n" == b"".join((ROLE, *WORDS))
+    assert json.loads(last[6:]) == {**json.loads(finish[6:]), **moved}
+    assert done + b"\n\n" == DONE
+
+
+@pytest.mark.parametrize("rest", [b"", DONE, b": ping\n\n", CORE_DIED, event({"choices": [{"delta": {}}]})])
+def test_a_finish_that_was_held_back_goes_out_before_whatever_follows(rest: bytes) -> None:
+    stream = OpenAIStream(keep_usage=False)
+    assert stream.feed(ROLE + WORDS[0] + STOP) == ROLE + WORDS[0]
+    sent = stream.feed(rest) + stream.end()
+    assert sent.startswith((STOP, rest + STOP))
+
+
+def test_a_finish_that_nothing_follows_is_released() -> None:
+    stream = OpenAIStream(keep_usage=False)
+    stream.feed(ROLE + WORDS[0] + STOP)
+    assert stream.release() == STOP
+    assert stream.release() == b""
+    assert stream.feed(USAGE_EVENT + DONE) == DONE
 
 
 def test_tokens_are_counted_as_they_pass_when_the_engine_never_says() -> None:
@@ -162,24 +219,150 @@ def test_nothing_passes_after_done() -> None:
     assert stream.end() == b""
 
 
-def test_an_event_that_is_not_json_is_a_failure() -> None:
-    for junk in (b"data: {oops\n\n", b"data: 7\n\n", b"data: null\n\n", b"data: \xff\n\n"):
+@pytest.mark.parametrize("junk", [b"data: {oops\n\n", b"data: \xff\n\n", b"data: " + b"[" * 5000 + b"\n\n"])
+def test_an_event_that_is_not_json_is_a_failure(junk: bytes) -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, ROLE + junk) == ROLE
+    assert isinstance(stream.failure, UpstreamBroke)
+
+
+NOTHINGS = [
+    b"data: null\n\n",
+    b"data: \n\n",
+    b"data:\n\n",
+    b"data: []\n\n",
+    b'data: "ping"\n\n',
+    b"data: 7\n\n",
+    b"data: {}\n\n",
+    b"event: keepalive\ndata: \n\n",
+    b"event: ping\ndata: {}\n\n",
+    b"event: ping\ndata: null\n\n",
+    event({"choices": None}),
+    event({"choices": [None]}),
+    event({"choices": [None, None]}),
+    event({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "m"}),
+    event({"choices": [None]}, spaced=True),
+    event({"choices": [None]}, eol="\r\n"),
+]
+
+
+@pytest.mark.parametrize("keep_usage", [True, False])
+@pytest.mark.parametrize("at", range(len(ANSWER)))
+@pytest.mark.parametrize("nothing", NOTHINGS)
+def test_events_that_carry_nothing_are_left_out(nothing: bytes, at: int, keep_usage: bool) -> None:
+    stream = OpenAIStream(keep_usage=keep_usage)
+    without = relay(OpenAIStream(keep_usage=keep_usage), *ANSWER)
+    assert relay(stream, *ANSWER[:at], nothing, *ANSWER[at:]) == without
+    assert (stream.failure, stream.usage.completion_tokens) == (None, 4)
+
+
+def test_a_choice_that_is_null_does_not_reach_a_client_beside_one_that_is_not() -> None:
+    said = llamacpp_choice({"content": "a"})
+    stream = OpenAIStream(keep_usage=True)
+    assert stream.feed(event({"choices": [None, said]})) == event({"choices": [said]})
+
+
+@pytest.mark.parametrize("choices", ["text", 7, ["text"], [{}, 7], {"index": 0}])
+def test_choices_of_an_unknown_shape_are_a_failure_and_what_came_before_is_sent(choices: Any) -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, ROLE + event({"choices": choices}) + DONE) == ROLE
+    assert isinstance(stream.failure, UpstreamBroke)
+
+
+@pytest.mark.parametrize("spaced", [True, False])
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize(
+    "odd", ['"\\ud83e"', '"\\udd8a"', '"\\u0000"', '"a","logprob":NaN', '"a","x":[-Infinity,1e999]']
+)
+def test_json_that_clients_take_passes_as_it_is(odd: str, first: bool, spaced: bool) -> None:
+    said = b'data: {"choices":[{"index":0,"delta":{"content":%b},"finish_reason":null}]}\n\n' % odd.encode()
+    if spaced:
+        said = said.replace(b'":', b'": ').replace(b",", b", ")
+    answer = [ROLE, *([] if first else [WORDS[0]]), said, said, STOP, DONE]
+    stream = OpenAIStream(keep_usage=False)
+    assert relay(stream, *answer) == b"".join(answer)
+    assert stream.usage.completion_tokens == (2 if first else 3)
+
+
+def test_bytes_that_are_no_characters_pass_as_they_are() -> None:
+    cut = [each.replace("こん".encode(), half) for half in (b"\xe6\x97", b"\xa5") for each in (WORDS[0],)]
+    spaced = [each.replace(b'":', b'": ') for each in cut]
+    stream = OpenAIStream(keep_usage=False)
+    assert relay(stream, *cut, *spaced, STOP, DONE) == b"".join((*cut, *spaced, STOP, DONE))
+
+
+@pytest.mark.parametrize("index", [None, "x", 3, -1, {}])
+def test_one_answer_needs_no_index(index: Any) -> None:
+    words = [event(vllm([{**vllm_choice({"content": text}), "index": index}])) for text in TEXTS]
+    last = event(vllm([{**vllm_choice({}, "stop"), "index": index}]))
+    for finish in (STOP, last):
+        stream = OpenAIStream(keep_usage=False)
+        assert relay(stream, *words, finish) == b"".join((*words, finish, DONE))
+        assert stream.failure is None
+
+
+@pytest.mark.parametrize("eol", ["\n", "\r\n"])
+@pytest.mark.parametrize("lacks", [1, 2, 3, 4])
+@pytest.mark.parametrize("last", range(2, len(ANSWER)))
+def test_the_bodys_end_ends_an_event_whatever_line_end_it_lacks(last: int, lacks: int, eol: str) -> None:
+    answer = [each.replace(b"\n", eol.encode()) for each in ANSWER[: last + 1]]
+    ended = answer[-1].rstrip(b"\r\n")
+    answer[-1] = answer[-1][: max(len(ended), len(answer[-1]) - lacks)]
+    stream = OpenAIStream(keep_usage=True)
+    sent = relay(stream, b"".join(answer))
+    finished = last > len(WORDS)
+    assert (stream.failure is None) is finished
+    whole = [*ANSWER[: last + 1], *([DONE] if finished and last < len(ANSWER) - 1 else [])]
+    assert sent.replace(b"\r", b"") == b"".join(whole)
+    assert stream.finished is finished
+
+
+@pytest.mark.parametrize("eol", ["\n", "\r"])
+def test_an_engine_that_ends_events_with_one_line_end_is_read_when_it_has_ended(eol: str) -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, *(each[:-2] + eol.encode() for each in ANSWER)) == WHOLE
+
+
+def test_an_engine_that_ends_lines_with_cr_is_read_when_it_has_ended() -> None:
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, *(each.replace(b"\n", b"\r") for each in ANSWER)) == WHOLE
+
+
+ERRORS = {
+    "an event of that name": b'event: error\ndata: {"message":"CUDA out of memory","code":500}\n\n',
+    "a bare text": b'event: error\ndata: "CUDA out of memory"\n\n',
+    "openai's": event({"error": {"message": "CUDA out of memory", "type": "server_error", "code": 500}}),
+    "spaced": event({"error": {"message": "CUDA out of memory"}}, spaced=True),
+    "flat": event({"error": "CUDA out of memory"}),
+    "in a chunk": event(vllm([vllm_choice({"content": ""}, "error")], error={"message": "CUDA out of memory"})),
+    "in a chunk of text": event(vllm([vllm_choice({"content": "a"})], error={"message": "CUDA out of memory"})),
+    "a bare line": b'{"error":{"message":"CUDA out of memory","code":500}}\n\n',
+}
+
+
+@pytest.mark.parametrize("before", range(len(ANSWER) - 1))
+@pytest.mark.parametrize("kind", ERRORS)
+@pytest.mark.parametrize("done", [DONE, b""])
+def test_an_error_inside_a_stream_is_a_failure_with_the_engines_words(kind: str, before: int, done: bytes) -> None:
+    for lacks in (0, 1, 2) if not done else (0,):
         stream = OpenAIStream(keep_usage=True)
-        assert relay(stream, ROLE + junk) == ROLE
-        assert isinstance(stream.failure, UpstreamBroke)
+        told = ERRORS[kind][: len(ERRORS[kind]) - lacks]
+        assert relay(stream, *ANSWER[:before], told + done) == b"".join(ANSWER[:before])
+        assert stream.failure is not None
+        assert "CUDA out of memory" in stream.failure.english
 
 
 def test_spaced_json_means_the_same() -> None:
     answer = [event(json.loads(each[6:]), spaced=True) for each in ANSWER[:-1]]
-    stream = OpenAIStream(keep_usage=False)
-    assert relay(stream, *answer, DONE) == b"".join((*answer[:-1], DONE))
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, *answer, DONE) == b"".join((*answer, DONE))
     assert stream.usage.completion_tokens == 4
 
 
 def test_line_ends_of_crlf_pass_as_they_are() -> None:
     answer = [each.replace(b"\n", b"\r\n") for each in ANSWER]
-    stream = OpenAIStream(keep_usage=False)
-    assert relay(stream, *answer) == b"".join((*answer[:-2], answer[-1]))
+    stream = OpenAIStream(keep_usage=True)
+    assert relay(stream, *answer) == b"".join(answer)
     assert (stream.usage.completion_tokens, stream.finished) == (4, True)
 
 
@@ -240,13 +423,6 @@ def test_every_one_of_several_choices_is_counted_and_must_finish() -> None:
     assert whole.usage.completion_tokens == 4
     relay(cut, *answer)
     assert isinstance(cut.failure, UpstreamBroke)
-
-
-@pytest.mark.parametrize("choices", ["text", 7, ["text"], [None], {"index": 0}])
-def test_choices_of_an_unknown_shape_are_a_failure_and_what_came_before_is_sent(choices: Any) -> None:
-    stream = OpenAIStream(keep_usage=True)
-    assert relay(stream, ROLE + event({"choices": choices}) + DONE) == ROLE
-    assert isinstance(stream.failure, UpstreamBroke)
 
 
 @pytest.mark.parametrize("choice", [{"delta": "text"}, {"finish_reason": 7}, {"delta": None, "index": "x"}, {}])

@@ -35,11 +35,16 @@ RESPONSES = [
 ]
 
 
-@pytest.mark.parametrize("events", [MESSAGES, RESPONSES], ids=["messages", "responses"])
+BOTH = pytest.mark.parametrize(
+    ("path", "events"), [("/v1/messages", MESSAGES), ("/v1/responses", RESPONSES)], ids=["messages", "responses"]
+)
+
+
+@BOTH
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
-def test_every_event_passes_byte_for_byte(events: list[bytes], size: int) -> None:
+def test_every_event_passes_byte_for_byte(path: str, events: list[bytes], size: int) -> None:
     whole = b"".join(events)
-    stream = RelayedStream()
+    stream = RelayedStream(path)
     sent = b"".join(stream.feed(whole[n : n + size]) for n in range(0, len(whole), size)) + stream.end()
     assert sent == whole
     assert (stream.finished, stream.failure, stream.spoke) == (True, None, True)
@@ -47,52 +52,98 @@ def test_every_event_passes_byte_for_byte(events: list[bytes], size: int) -> Non
 
 
 def test_counts_and_reasons_are_read() -> None:
-    stream = RelayedStream()
+    stream = RelayedStream("/v1/messages")
     stream.feed(b"".join(MESSAGES))
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (53, 4)
     assert stream.finish_reason == "end_turn"
-    stream = RelayedStream()
+    stream = RelayedStream("/v1/responses")
     stream.feed(b"".join(RESPONSES))
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 2)
     assert stream.finish_reason == "response.completed"
 
 
-@pytest.mark.parametrize("events", [MESSAGES, RESPONSES], ids=["messages", "responses"])
-def test_a_stream_without_its_last_event_is_broken(events: list[bytes]) -> None:
+@BOTH
+def test_a_stream_without_its_last_event_is_broken(path: str, events: list[bytes]) -> None:
     for kept in range(len(events)):
-        stream = RelayedStream()
+        stream = RelayedStream(path)
         for each in events[:kept]:
             stream.feed(each)
         assert stream.end() == b""
         assert isinstance(stream.failure, UpstreamBroke)
 
 
-@pytest.mark.parametrize(
-    "last",
-    [
+ENDS = {
+    "/v1/responses": [
         b"data: [DONE]\n\n",
+        named("response.completed", response={}),
         named("response.failed", response={"error": {"code": "server_error"}}),
         named("response.incomplete", response={}),
-        named("error", error={"type": "overloaded_error", "message": "busy"}),
+        named("response.cancelled", response={}),
+        named("error", code="server_error", message="busy"),
+    ],
+    "/v1/messages": [named("message_stop"), named("error", error={"type": "overloaded_error", "message": "busy"})],
+}
+
+
+@pytest.mark.parametrize("lacks", [b"", b"\n", b"\n\n", b"\r\n"])
+@pytest.mark.parametrize(("path", "last"), [(path, last) for path, each in ENDS.items() for last in each])
+def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
+    path: str, last: bytes, lacks: bytes
+) -> None:
+    stream = RelayedStream(path)
+    first = b": begins\n\n"
+    last = last.replace(b"\n", b"\r\n") if b"\r" in lacks else last
+    sent = stream.feed(first + last.removesuffix(lacks)) + stream.end()
+    assert (stream.finished, stream.failure) == (True, None)
+    assert sent.replace(b"\r", b"") == first + last.replace(b"\r", b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/speech", "/v1/embeddings"])
+@pytest.mark.parametrize(
+    "last", [b"", b"data: [DONE]\n\n", named("transcript.text.done", text="a"), named("speech.audio.done"), b"data: x"]
+)
+def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, last: bytes) -> None:
+    stream = RelayedStream(path)
+    first = named("transcript.text.delta", delta="a")
+    sent = stream.feed(first + last) + stream.end()
+    assert sent.startswith(first + last)
+    assert (stream.finished, stream.failure) == (True, None)
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'data: {"error":{"message":"CUDA out of memory","code":500}}\n\n',
+        b'event: error\ndata: {"message":"CUDA out of memory","code":500}\n\n',
     ],
 )
-def test_the_dialects_own_ways_to_end_are_ends(last: bytes) -> None:
-    stream = RelayedStream()
-    assert stream.feed(RESPONSES[0] + last) == RESPONSES[0] + last
-    stream.end()
+def test_an_error_in_another_dialect_is_a_failure_with_the_engines_words(path: str, told: bytes) -> None:
+    stream = RelayedStream(path)
+    assert stream.feed(b": a\n\n" + told + b"data: [DONE]\n\n") == b": a\n\n"
+    assert stream.failure is not None
+    assert "CUDA" in stream.failure.english
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nothing_follows_the_dialects_own_error(at_once: bool) -> None:
+    error = named("error", error={"type": "overloaded_error", "message": "busy"})
+    stream = RelayedStream("/v1/messages")
+    reads = [error + MESSAGES[-1]] if at_once else [error, MESSAGES[-1]]
+    assert b"".join(map(stream.feed, reads)) + stream.end() == error
     assert stream.failure is None
 
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_events_raise_nothing(junk: bytes) -> None:
-    stream = RelayedStream()
+    stream = RelayedStream("/v1/responses")
     sent = stream.feed(b'data: "usage" ' + junk + b"\n\n")
     assert sent.startswith(b'data: "usage" ')
 
 
 @pytest.mark.parametrize("value", ["7", "null", '["usage"]', '{"usage":3,"delta":"x","type":4,"message":[1]}'])
 def test_events_of_an_unknown_shape_raise_nothing(value: str) -> None:
-    stream = RelayedStream()
+    stream = RelayedStream("/v1/messages")
     event = f'data: {value}\n: "usage"\n\n'.encode()
     assert stream.feed(event) == event
 

@@ -117,7 +117,7 @@ def test_an_end_without_an_answer_is_too_early(raw: bytes) -> None:
 
 def test_odd_events() -> None:
     assert heard(stream(), event(["a", "b"]) + event([]) + event(None)) == ("a", "stop")
-    for junk in (b"data: [1]\n\n", b"data: <html>\n\n"):
+    for junk in (b"data: {\n\n", b"data: <html>\n\n"):
         decoder = stream()
         decoder.feed(junk)
         assert decoder.failure is not None

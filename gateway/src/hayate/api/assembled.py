@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-import orjson
-
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
 from hayate.backends.exchange import MAX_BODY_BYTES
 from hayate.errors import AnswerTooLarge, GatewayError
-from hayate.pump import Pump, unreadable
+from hayate.pump import Pump
 from hayate.relay import Answer
-from hayate.wire import sse
+from hayate.wire import engine_json, sse
+from hayate.wire.faults import UNREADABLE, unreadable
 
 COUNT_S = 2.0
 """How long the engine may take to count a prompt."""
@@ -39,8 +38,8 @@ async def respond_assembled(
     if count is not None and not answer.record.usage.prompt_tokens:
         await _count_prompt(answer, assembler, count)
     try:
-        whole = orjson.dumps(assembler.answer())
-    except (ValueError, TypeError, AttributeError, LookupError):  # an engine may answer anything
+        whole = engine_json.write(assembler.answer())
+    except UNREADABLE:  # an engine may answer anything
         raise unreadable() from None
     await client.respond(200, JSON, whole)
 
@@ -51,7 +50,7 @@ async def _count_prompt(answer: Answer, assembler: Assembling, count: UpstreamRe
         async with asyncio.timeout(COUNT_S):
             exchange = await answer.replica.pool.send(count, first_byte_s=COUNT_S, fresh=True, keep=False)
             try:
-                counted = orjson.loads(await exchange.read())
+                counted = engine_json.read(await exchange.read())
             finally:
                 exchange.close()
         usage = {"cache_read_input_tokens": 0, "input_tokens": counted["input_tokens"]}
@@ -85,7 +84,7 @@ class AssemblingSink:
         for frame in sse.frames(data):
             said = (sse.data_of(frame) or b"").strip()
             if said and said != b"[DONE]":
-                event = orjson.loads(said)
+                event = engine_json.read(said)
                 if isinstance(event, dict):  # null, a list: some engines keep a line warm with them
                     self._assembler.add(event)
 

@@ -46,7 +46,8 @@ def create_completion(kind: Kind) -> Handle:
                 elif answer.backend.always_streams:
                     asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
                     decoder = _decoder(answer.backend, asked, kind)
-                    await respond_assembled(gateway, client, answer, decoder, Assembler(chat=kind == "chat"))
+                    assembler = Assembler(chat=kind == "chat", prefix=answer.backend.repeats(fields))
+                    await respond_assembled(gateway, client, answer, decoder, assembler)
                 else:
                     whole = await answer.whole()
                     await client.respond(200, JSON, whole.body)

@@ -19,7 +19,7 @@ from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import NotSupported
 from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
-from hayate.wire import checks
+from hayate.wire import checks, engine_json
 from hayate.wire.forms import Form
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
@@ -130,8 +130,8 @@ def _path_of(backend: Backend, path: str) -> str:
 def _read_usage(record: CallRecord, raw: bytes) -> None:
     if b'"usage"' in raw:
         try:
-            answer = orjson.loads(raw)
-        except orjson.JSONDecodeError:
+            answer = engine_json.read(raw)
+        except engine_json.Unreadable:  # the client may know better
             return
         if isinstance(answer, dict):
             record.usage.take(answer.get("usage"))

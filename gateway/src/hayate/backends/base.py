@@ -68,6 +68,9 @@ class Backend(Protocol):
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """Reads a non-streaming answer. Raises UpstreamError."""
 
+    def repeats(self, fields: dict[str, Any]) -> str:
+        """What the engine repeats at the beginning of a whole answer and not in a stream, which matters if `always_streams`."""
+
     def endpoint(self, path: str) -> str | None:
         """The engine's path for one of our relayed endpoints, or None when it has no such thing."""
 

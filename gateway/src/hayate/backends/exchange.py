@@ -268,7 +268,6 @@ class Connection(Lane, asyncio.Protocol):
                 if not head.done():
                     head.set_result(None)
             at_chunk = chunk_size(first) == len(body) if body else reader.chunked and not first
-        self._begins_chunk(at_chunk=at_chunk and not reader.complete)
         if reader.complete:
             exchange.whole = True
         if body:
@@ -281,6 +280,8 @@ class Connection(Lane, asyncio.Protocol):
                     self.pause()
         if reader.complete:
             self._complete()
+        else:
+            self._begins_chunk(at_chunk=at_chunk)
 
     def eof_received(self) -> bool:
         """The engine has no more to say: close."""

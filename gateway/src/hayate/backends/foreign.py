@@ -39,6 +39,10 @@ class ForeignDialect(PassedThrough):
             "エンジンがストリームではない回答を送りました。",
         )
 
+    def repeats(self, fields: dict[str, Any]) -> str:
+        """Nothing: answers are written here."""
+        return ""
+
     def _writer(self, fields: dict[str, Any], model: str, *, chat: bool) -> ChunkWriter:
         kind = "chatcmpl" if chat else "cmpl"
         return ChunkWriter(

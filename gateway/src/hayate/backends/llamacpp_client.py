@@ -10,14 +10,15 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-import orjson
-
 from hayate.backends.base import Assembling, Served, StreamDecoder, UpstreamRequest
-from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
+from hayate.backends.openai_compat import OpenAICompatible, choices_of, prompts_of, wants_usage
 from hayate.wire import sse
+from hayate.wire.chunks import counted
+from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.responses import QuietResponses, ResponseAssembler
+from hayate.wire.usage import Usage
 
 
 class LlamaCppClient(OpenAICompatible):
@@ -34,6 +35,18 @@ class LlamaCppClient(OpenAICompatible):
     def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
         """Text has no role to miss."""
         return LlamaCppStream(fields, roles=False)
+
+    def repeats(self, fields: dict[str, Any]) -> str:
+        """The text of a last message of the assistant's, which the answer continues; text parts become paragraphs."""
+        messages = fields.get("messages")
+        last = messages[-1] if isinstance(messages, list) and messages else None
+        if not isinstance(last, dict) or last.get("role") != "assistant":
+            return ""
+        content = last.get("content")
+        if isinstance(content, list):
+            texts = [part.get("text") for part in content if isinstance(part, dict)]
+            return "\n\n".join(text for text in texts if isinstance(text, str))
+        return content if isinstance(content, str) else ""
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""
@@ -76,7 +89,7 @@ class LlamaCppClient(OpenAICompatible):
 
     def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
         """The start that Messages lack would have had it."""
-        return UpstreamRequest("/v1/messages/count_tokens", orjson.dumps(fields)) if path == "/v1/messages" else None
+        return UpstreamRequest("/v1/messages/count_tokens", write(fields)) if path == "/v1/messages" else None
 
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""
@@ -87,8 +100,9 @@ class LlamaCppStream(OpenAIStream):
     """OpenAI's stream with llama.cpp's gaps filled."""
 
     _mends_first = True
+    _read_if = (*OpenAIStream._read_if, b'"prompt_progress":')
 
-    __slots__ = ("_ends_left", "_keep_progress", "_roles_missing")
+    __slots__ = ("_ends_left", "_keep_progress", "_prompts", "_roles_missing", "_used")
 
     def __init__(self, fields: dict[str, Any], *, roles: bool = True) -> None:
         choices = choices_of(fields)
@@ -96,40 +110,52 @@ class LlamaCppStream(OpenAIStream):
         self._keep_progress = bool(fields.get("return_progress"))
         self._roles_missing = set(range(choices)) if roles else set()
         self._ends_left = choices
+        self._prompts = prompts_of(fields)
+        self._used = Usage()
 
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
         if event.get("prompt_progress") and not self._keep_progress:
             return b""
-        if self._choices > 1 and not event.get("choices") and event.get("usage"):
-            return self._joined_usage(event)
-        return super()._event(event, frame)
+        usage = event.get("usage")
+        if self._choices == 1 or not isinstance(usage, dict):
+            return super()._event(event, frame)
+        if not event.get("choices"):
+            return self._joined_usage(event, usage)
+        passed = super()._event(event, frame)
+        self._add(usage)
+        return passed
 
-    def _joined_usage(self, event: dict[str, Any]) -> bytes:
+    def _joined_usage(self, event: dict[str, Any], usage: dict[str, Any]) -> bytes:
         """The usage events of n choices as one: prompts are counted once, completions added up."""
-        so_far = self.usage.completion_tokens if self.usage.exact else 0
-        self.usage.take(event["usage"])
-        self.usage.completion_tokens += so_far
+        total = self._add(usage)
         self._ends_left -= 1
-        if self._ends_left or not self._keep_usage:
+        if self._ends_left > 0:
             return b""
-        total = {
-            "completion_tokens": self.usage.completion_tokens,
-            "total_tokens": self.usage.prompt_tokens + self.usage.completion_tokens,
-        }
-        return sse.render(orjson.dumps({**event, "usage": {**event["usage"], **total}}))
+        event = {**event, "usage": {**usage, **total}}
+        return sse.render(write(event)) if self._keep_usage else self._finish.with_rest_of(event)
+
+    def _add(self, usage: dict[str, Any]) -> dict[str, int]:
+        """Counts one choice's usage with those before it. Returns the counts of all."""
+        one, total = Usage(), self._used
+        one.take(usage)
+        total.prompt_tokens = one.prompt_tokens + (total.prompt_tokens if self._prompts > 1 else 0)
+        total.completion_tokens += one.completion_tokens
+        counts = counted(total)
+        self.usage.take(counts)
+        return {name: counts[name] for name in ("completion_tokens", "total_tokens")}
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
         if not self._roles_missing:
             return frame
         added = False
         for choice in event["choices"]:
-            index, delta = choice.get("index", 0), choice.get("delta")
+            index, delta = self._index(choice), choice.get("delta")
             if isinstance(delta, dict) and index in self._roles_missing:
                 self._roles_missing.discard(index)
                 if "role" not in delta:
                     choice["delta"] = {"role": "assistant", **delta}
                     added = True
-        return sse.render(orjson.dumps(event)) if added else frame
+        return sse.render(write(event)) if added else frame
 
 
 def _count(value: object) -> int | None:

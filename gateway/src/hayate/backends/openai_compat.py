@@ -9,7 +9,9 @@ import orjson
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
 from hayate.backends.passing import PassedThrough
 from hayate.errors import GatewayError, UpstreamBroke
+from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.errors_in import engine_error, parse_error
+from hayate.wire.faults import given_up
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.usage import Usage
 
@@ -56,8 +58,8 @@ class OpenAICompatible(PassedThrough):
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """Usage and finish reason are read; the bytes stay as they came."""
         try:
-            answer = orjson.loads(raw)
-        except orjson.JSONDecodeError:
+            answer = read(raw)
+        except Unreadable:
             raise _no_answer() from None
         if not isinstance(answer, dict):
             raise _no_answer()
@@ -70,11 +72,12 @@ class OpenAICompatible(PassedThrough):
         usage.take(answer.get("usage"))
         reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
         if "abort" in reasons:
-            raise UpstreamBroke(
-                "The engine stopped in the middle of its answer (it is shutting down). Ask again.",
-                "エンジンが停止したため、回答が途中で終わりました。もう一度お試しください。",
-            )
-        return WholeAnswer(raw, usage, reasons[0] if reasons else None)
+            raise given_up("abort")
+        return WholeAnswer(raw, usage, reasons[0] if reasons and isinstance(reasons[0], str) else None)
+
+    def repeats(self, fields: dict[str, Any]) -> str:
+        """Nothing."""
+        return ""
 
     def endpoint(self, path: str) -> str | None:
         """Relayed paths are the engine's own."""
@@ -134,9 +137,15 @@ def wants_usage(fields: dict[str, Any]) -> bool:
 
 
 def choices_of(fields: dict[str, Any]) -> int:
-    """How many answers the client asked for."""
+    """How many answers the client asked for: so many to each of its prompts."""
     n = fields.get("n")
-    return n if isinstance(n, int) else 1
+    return (n if isinstance(n, int) and n > 0 else 1) * prompts_of(fields)
+
+
+def prompts_of(fields: dict[str, Any]) -> int:
+    """How many prompts there are: a text completion may have a list of texts, or of lists of tokens."""
+    prompt = fields.get("prompt")
+    return len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
 
 
 def _no_answer() -> UpstreamBroke:

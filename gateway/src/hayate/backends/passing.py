@@ -17,7 +17,7 @@ class PassedThrough:
 
     def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
         """Passes events through."""
-        return RelayedStream()
+        return RelayedStream(path)
 
     def assembler(self, path: str) -> Assembling | None:
         """None: the engine is asked for what the client wants."""

@@ -15,8 +15,10 @@ import orjson
 
 from hayate.backends.base import StreamDecoder, UpstreamRequest, WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
-from hayate.errors import EngineError, GatewayError, UpstreamBroke
+from hayate.errors import EngineError, GatewayError
 from hayate.wire import sse
+from hayate.wire.engine_json import write
+from hayate.wire.faults import given_up
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.trtllm import chat_body, text_body
 
@@ -50,7 +52,7 @@ class TrtLLMClient(OpenAICompatible):
         """As OpenAI's, unless the engine gave up in the middle."""
         answer = super().whole_answer(raw)
         if answer.finish_reason in _GIVEN_UP:
-            raise _gave_up(answer.finish_reason)
+            raise given_up(answer.finish_reason)
         return answer
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
@@ -82,19 +84,23 @@ class TrtLLMStream(OpenAIStream):
         for choice in event["choices"]:
             reason = choice.setdefault("finish_reason", None)
             if reason in _GIVEN_UP:
-                self.failure = _gave_up(reason)
+                self.finish_reason, self.failure = None, given_up(reason)
                 return b""
             delta = choice.get("delta")
             if isinstance(delta, dict):
                 if not delta.get("reasoning_content", True):
                     del delta["reasoning_content"]
-                self._name_calls(choice.get("index", 0), delta, str(event.get("id")))
-        return sse.render(orjson.dumps(event))
+                self._name_calls(self._index(choice), delta, str(event.get("id")))
+        return sse.render(write(event))
 
     def _name_calls(self, index: int, delta: dict[str, Any], answer_id: str) -> None:
         """A call that the client demanded by name comes without an id."""
-        for call in delta.get("tool_calls") or ():
-            key = (index, call.get("index", 0))
+        calls = delta.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if not isinstance(call, dict):
+                continue
+            at = call.get("index")
+            key = (index, at if isinstance(at, int) else 0)
             if key not in self._named_calls:
                 self._named_calls.add(key)
                 if not call.get("id"):
@@ -102,13 +108,6 @@ class TrtLLMStream(OpenAIStream):
 
 
 _GIVEN_UP = ("timeout", "cancelled")
-
-
-def _gave_up(reason: str | None) -> UpstreamBroke:
-    return UpstreamBroke(
-        f"The engine gave up on the answer ({reason}). Ask again.",
-        f"エンジンが回答を打ち切りました（{reason}）。もう一度お試しください。",
-    )
 
 
 def _request(path: str, body: dict[str, Any], served_model: str | None) -> UpstreamRequest:

@@ -57,7 +57,7 @@ class AnswerReader:
     def end(self) -> None:
         """The answer says that it is over, or its body has ended cleanly: is it whole?"""
         if self._splitter.tail.strip():
-            self._frame(self._splitter.tail)
+            self._frame(bytes(self._splitter.tail))
         if self.failure is None:
             self._judge()
 

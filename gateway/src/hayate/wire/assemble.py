@@ -3,6 +3,7 @@
 Needed where an engine must be asked for a stream although the client was not (llama.cpp notices a client that leaves only
 in streams). Deltas are joined by rules, not by names, so that fields nobody knew of survive: strings are joined, lists whose
 items carry an `index` are joined item by item, other lists are appended, objects are merged, and the rest is replaced.
+However long the answer and however small its pieces, the work grows with the bytes: pieces are kept, and joined once at the end.
 """
 
 from __future__ import annotations
@@ -13,36 +14,60 @@ _REPLACED = frozenset({"role", "id", "type", "index", "finish_reason", "stop_rea
 _LAST_WORD = frozenset({"usage", "choices", "object"})
 
 
+class _Text(list[str]):
+    """A text in pieces."""
+
+
+class _Items(list[Any]):
+    """A list, and where in it the items with an `index` are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at: dict[int, dict[str, Any]] = {}
+
+
 class Assembler:
-    """One per call. `add` every chunk, then `answer`. Text completions have `text` where chats have `delta`."""
+    """One per call. `add` every chunk, then `answer`. Text completions have `text` where chats have `delta`.
 
-    __slots__ = ("_chat", "_choices", "_top")
+    `prefix` is what every answer begins with and no chunk repeats.
+    """
 
-    def __init__(self, *, chat: bool = True) -> None:
+    __slots__ = ("_chat", "_choices", "_prefix", "_top")
+
+    def __init__(self, *, chat: bool = True, prefix: str = "") -> None:
         self._chat = chat
+        self._prefix = prefix
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
-    def add(self, chunk: dict[str, Any]) -> None:
-        """Takes one parsed chunk."""
+    def add(self, chunk: Any) -> None:
+        """Takes one parsed chunk; what has another shape carries nothing."""
+        if not isinstance(chunk, dict):
+            return
         for key, value in chunk.items():
             if key not in _LAST_WORD and value is not None:
                 self._top[key] = value
         if chunk.get("usage"):
             self._top["usage"] = chunk["usage"]
-        for part in chunk.get("choices") or ():
-            choice = self._choices.setdefault(part.get("index", 0), self._blank())
-            if self._chat:
-                merge(choice["message"], part.get("delta") or {})
+        parts = chunk.get("choices")
+        for part in parts if isinstance(parts, list) else ():
+            if not isinstance(part, dict):
+                continue
+            index = part.get("index")
+            choice = self._choices.setdefault(index if isinstance(index, int) else 0, self._blank())
+            delta = part.get("delta")
+            if self._chat and isinstance(delta, dict):
+                merge(choice["message"], delta)
             merge(choice, {key: value for key, value in part.items() if key not in ("delta", "index")})
 
     def answer(self) -> dict[str, Any]:
         """The whole chat.completion or text_completion."""
         choices = []
         for index in sorted(self._choices):
-            choice = self._choices[index]
+            choice = plain(self._choices[index])
             for call in (choice.get("message") or {}).get("tool_calls") or ():
-                call.pop("index", None)
+                if isinstance(call, dict):
+                    call.pop("index", None)
             choices.append({"index": index, **choice})
         usage = {"usage": self._top.pop("usage")} if "usage" in self._top else {}
         return {
@@ -54,40 +79,52 @@ class Assembler:
 
     def _blank(self) -> dict[str, Any]:
         if self._chat:
-            return {"finish_reason": None, "message": {"role": "assistant", "content": None}}
-        return {"finish_reason": None, "text": ""}
+            return {"finish_reason": None, "message": {"role": "assistant", "content": self._prefix or None}}
+        return {"finish_reason": None, "text": self._prefix}
 
 
 def merge(into: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Joins one delta onto what came before."""
+    """Joins one delta onto what came before; `plain` makes an ordinary value of the result."""
     for key, value in delta.items():
         old = into.get(key)
         if value is None:
             into.setdefault(key, None)
         elif old is None or key in _REPLACED:
             into[key] = _fresh(value)
-        elif isinstance(old, str) and isinstance(value, str):
-            into[key] = old + value
+        elif isinstance(value, str) and isinstance(old, str):
+            into[key] = _Text((old, value))
+        elif isinstance(value, str) and isinstance(old, _Text):
+            old.append(value)
         elif isinstance(old, dict) and isinstance(value, dict):
             merge(old, value)
-        elif isinstance(old, list) and isinstance(value, list):
+        elif isinstance(old, _Items) and isinstance(value, list):
             _extend(old, value)
         else:
-            into[key] = value
+            into[key] = _fresh(value)
 
 
-def _extend(old: list[Any], new: list[Any]) -> None:
+def plain(value: Any) -> Any:
+    """What was merged, its texts joined."""
+    if isinstance(value, _Text):
+        return "".join(value)
+    if isinstance(value, dict):
+        return {key: plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    return value
+
+
+def _extend(old: _Items, new: list[Any]) -> None:
     for item in new:
         index = item.get("index") if isinstance(item, dict) else None
-        same = (
-            next((each for each in old if isinstance(each, dict) and each.get("index") == index), None)
-            if isinstance(index, int)
-            else None
-        )
-        if same is None:
-            old.append(_fresh(item))
-        else:
+        same = old.at.get(index) if isinstance(index, int) else None
+        if same is not None:
             merge(same, item)
+            continue
+        fresh = _fresh(item)
+        old.append(fresh)
+        if isinstance(index, int):
+            old.at[index] = fresh
 
 
 def _fresh(value: Any) -> Any:
@@ -97,7 +134,7 @@ def _fresh(value: Any) -> Any:
         merge(own, value)
         return own
     if isinstance(value, list):
-        items: list[Any] = []
+        items = _Items()
         _extend(items, value)
         return items
     return value

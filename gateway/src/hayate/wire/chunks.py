@@ -6,12 +6,13 @@ What comes out is what vLLM or llama.cpp would have sent: a role first, then del
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import orjson
-
-from hayate.errors import GatewayError, UpstreamBroke
+from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.engine_json import write
+from hayate.wire.faults import UNREADABLE, too_early, unreadable
 from hayate.wire.usage import Usage
 
 _PLAIN_END: Final = b'},"logprobs":null,"finish_reason":null}]}\n\n'
@@ -29,7 +30,7 @@ class ChunkWriter:
         self._include_usage = include_usage
         self._told_role = not chat
         kind = "chat.completion.chunk" if chat else "text_completion"
-        head = orjson.dumps({"id": answer_id, "object": kind, "created": created, "model": model})
+        head = write({"id": answer_id, "object": kind, "created": created, "model": model})
         self._head = b"data: " + head[:-1]
         part = b'"delta":{"content":' if chat else b'"text":'
         self._plain_head = self._head + b',"choices":[{"index":0,' + part
@@ -37,7 +38,7 @@ class ChunkWriter:
     def text(self, text: str) -> bytes:
         """A delta that holds text alone: the common case, written without a dict."""
         end = _PLAIN_END if self._chat else _PLAIN_TEXT_END
-        return self._role() + self._plain_head + orjson.dumps(text) + end
+        return self._role() + self._plain_head + write(text) + end
 
     def delta(self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None) -> bytes:
         """Any other delta; a text completion takes its `content`."""
@@ -47,7 +48,7 @@ class ChunkWriter:
         """The end: why, what was used if the caller wants to know, and `[DONE]`."""
         out = self._role() + self._choice({}, None, reason)
         if self._include_usage:
-            out += self._head + b',"choices":[],"usage":' + orjson.dumps(counted(usage)) + b"}\n\n"
+            out += self._head + b',"choices":[],"usage":' + write(counted(usage)) + b"}\n\n"
         return out + sse.DONE
 
     def _role(self) -> bytes:
@@ -59,7 +60,7 @@ class ChunkWriter:
     def _choice(self, delta: dict[str, Any], logprobs: dict[str, Any] | None, reason: str | None) -> bytes:
         part: dict[str, Any] = {"delta": delta} if self._chat else {"text": delta.get("content", "")}
         choice = {"index": 0, **part, "logprobs": logprobs, "finish_reason": reason}
-        return self._head + b',"choices":[' + orjson.dumps(choice) + b"]}\n\n"
+        return self._head + b',"choices":[' + write(choice) + b"]}\n\n"
 
 
 class TranslatedStream:
@@ -85,17 +86,26 @@ class TranslatedStream:
         self.finished = True
         return self._writer.finish(reason, self.usage)
 
-    def _no_json(self) -> bytes:
-        self.failure = UpstreamBroke(
-            "The engine sent an event that is not JSON.", "エンジンがJSONではないイベントを送りました。"
-        )
+    def release(self) -> bytes:
+        """Nothing is held back."""
         return b""
 
+    def _each(self, given: Iterable[bytes], read: Callable[[bytes], bytes]) -> bytes:
+        """What `read` makes of each event, until the answer has ended or failed."""
+        kept: list[bytes] = []
+        for each in given:
+            if self.failure or self.finished:
+                break
+            try:
+                kept.append(read(each))
+            except GatewayError as error:
+                self.failure = error
+            except UNREADABLE:  # an engine may write anything
+                self.failure = unreadable()
+        return b"".join(kept)
+
     def _too_early(self) -> bytes:
-        self.failure = UpstreamBroke(
-            "The engine ended its answer before it was complete. Ask again.",
-            "エンジンが回答の途中で終了しました。もう一度お試しください。",
-        )
+        self.failure = self.failure or too_early()
         return b""
 
 

@@ -36,3 +36,6 @@ class StreamDecoder(Protocol):
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; may set `failure`."""
+
+    def release(self) -> bytes:
+        """What was held back in case that something comes with it; it goes to the client when nothing does."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import orjson
-
 from hayate.errors import GatewayError, InvalidRequest
 from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.numbers import from_text
 from hayate.wire.usage import Usage
 
@@ -79,6 +78,10 @@ class GenerateStream:
         """The engine's body has ended."""
         return self._render(self._inner.end())
 
+    def release(self) -> bytes:
+        """What the engine's stream held back."""
+        return self._render(self._inner.release())
+
     def _render(self, chunks: bytes) -> bytes:
         out = [self._delta(frame) for frame in sse.frames(chunks)] if chunks else []
         if self._inner.finished and not self._told and self._inner.failure is None:
@@ -92,8 +95,11 @@ class GenerateStream:
             return frame
         if data.strip() == b"[DONE]":
             return b""
-        choices = orjson.loads(data).get("choices")
-        delta = choices[0].get("delta") if choices else None
+        try:
+            choice = read(data)["choices"][0]
+        except (Unreadable, TypeError, LookupError):  # no text
+            return b""
+        delta = choice.get("delta") if isinstance(choice, dict) else None
         if not isinstance(delta, dict):
             return b""
         said: dict[str, Any] = {}
@@ -103,7 +109,7 @@ class GenerateStream:
             said["reasoning"] = reasoning
         if not said:
             return b""
-        return sse.render(orjson.dumps(said), event_id=self._next_id())
+        return sse.render(write(said), event_id=self._next_id())
 
     def _done(self) -> bytes:
         usage = self._inner.usage
@@ -113,7 +119,7 @@ class GenerateStream:
             "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         }
         done = {"finish_reason": self._inner.finish_reason, "usage": counted, "model": self._model}
-        return sse.render(orjson.dumps(done), event="done", event_id=self._next_id())
+        return sse.render(write(done), event="done", event_id=self._next_id())
 
     def _next_id(self) -> str:
         self._count += 1

@@ -3,6 +3,9 @@
 Most of a stream is such events. What stands before and after the text, the shape, is remembered, so the next chunk is known by
 two comparisons and a search through the text alone, and goes to the client as it is, framing and all, unparsed. Whatever does
 not fit, down to a single quote in the text, is looked at longer, and read by the decoder if it is not plain.
+
+Which way an event goes depends on how it was cut into packets; what becomes of it must not. So whether an event is plain is told
+from its shape alone, never from its text, and the decoder treats an event of a plain shape alike wherever it meets one.
 """
 
 from __future__ import annotations
@@ -11,9 +14,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
-_TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"')
+Shape = tuple[bytes, bytes]
+"""What stands before and after an event's text, its line ends included."""
+
+_TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"', b'"arguments":"')
 _MAX_CHUNK_BYTES: Final = 2048
+_BACKSLASH: Final = 0x5C
 _NO_CHUNK: Final = b"no chunk is this long"
+_LINE_ENDS: Final = len(b"\n\n\r\n")
 _NOWHERE: Final = -1
 """So many bytes after the text put the text's end behind the chunk's."""
 
@@ -34,28 +42,40 @@ def _nowhere(_: bytes) -> None:
     raise RuntimeError("a lane that nobody has opened")
 
 
-def shape_of(event: bytes) -> tuple[bytes, bytes] | None:
-    """What stands before and after the text of one plain event, or None when the text can't be told apart.
+def shape_of(event: bytes) -> Shape | None:
+    """The shape of an event that is one line and holds text, or None when there is no text or it can't be told apart.
 
     A key with its colon and opening quote can't stand inside a JSON string, where quotes are escaped: what follows it is
-    text, up to the next quote that is not escaped.
+    text. Of a text with an escaped quote, what comes after the quote is taken for a part of the shape: no harm, as it can't
+    look like anything but text there.
     """
+    if not event.startswith(b"data: {") or event.find(b"\n") != len(event) - 2:
+        return None
     for key in _TEXT_KEYS:
         at = event.find(key)
         if at < 0:
             continue
         start = at + len(key)
         end = event.find(b'"', start)
-        if end > start and event[end - 1] != 0x5C:  # a backslash: the quote belongs to the text
+        if end > start:
             return event[:start], event[end:]
     return None
+
+
+def is_lasting(event: bytes, shape: Shape) -> bool:
+    """Whether the next events may be of the shape of this one: not where it ends with a part of the text."""
+    return event[-len(shape[1]) - 1] != _BACKSLASH
 
 
 class Reader(Protocol):
     """A decoder that can tell a plain event from others."""
 
-    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
-        """Whether `event` is one whole event and may pass unread. `has_text`: its text can be told apart, and is not empty."""
+    @property
+    def between_events(self) -> bool:
+        """Whether all that came has been taken: nothing waits for the end of its event."""
+
+    def plain_shape(self, event: bytes) -> Shape | None:
+        """The shape of `event` if it is one whole event and may pass unread, as may any event of that shape."""
 
 
 class Lane(ABC):
@@ -104,7 +124,8 @@ class Lane(ABC):
         size_line = _SIZE_LINES[length] if length < _MAX_CHUNK_BYTES else _NO_CHUNK
         head_bytes = len(size_line)
         if (
-            data.find(b'"', head_bytes + self._before_bytes) == length - self._after_bytes
+            (start := head_bytes + self._before_bytes) < data.find(b'"', start) == length - self._after_bytes
+            and data.find(b"\n", start) == length - _LINE_ENDS
             and data.endswith(self._after)
             and data.startswith(self._before, head_bytes)
             and data.startswith(size_line)
@@ -125,18 +146,21 @@ class Lane(ABC):
         """Takes what does not pass: how the connection reads without a lane."""
 
     def _begins_chunk(self, *, at_chunk: bool) -> None:
-        """Whether the next bytes begin a chunk: to be told after each read that did not pass."""
+        """Whether the next bytes begin a chunk: to be told after each read that did not pass, when it has been taken."""
+        # An event may end in another chunk than it began in: until then no chunk is an event.
+        at_chunk = at_chunk and (self._decoder is None or self._decoder.between_events)
         self._at_chunk = at_chunk
         self._after_bytes = len(self._after) if at_chunk and self._after else _NOWHERE
 
     def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
-        shape = shape_of(event)
-        if self._decoder is None or not self._decoder.is_plain(event, has_text=shape is not None):
+        shape = None if self._decoder is None else self._decoder.plain_shape(event)
+        if shape is None:
             return False
-        if shape is not None:
-            self._before, after = shape
-            self._before_bytes = len(self._before)
-            self._after = after + b"\r\n"
-            self._after_bytes = len(self._after)
+        if not is_lasting(event, shape):
+            return True
+        self._before, after = shape
+        self._before_bytes = len(self._before)
+        self._after = after + b"\r\n"
+        self._after_bytes = len(self._after)
         return True

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from hayate.wire import sse
+from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.errors_in import engine_error
 from hayate.wire.relay_stream import RelayedStream
 
@@ -111,8 +110,8 @@ class _Block:
 def _input(text: str) -> Any:
     """A tool's input; nothing when the answer was cut before it was whole, as engines say it too."""
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return read(text.encode("utf-8", "surrogatepass"))
+    except Unreadable:
         return None
 
 
@@ -124,7 +123,7 @@ class StartingMessages(RelayedStream):
     __slots__ = ("_start", "started_late")
 
     def __init__(self, *, message_id: str, model: str) -> None:
-        super().__init__()
+        super().__init__("/v1/messages")
         message: dict[str, Any] = {
             "id": message_id,
             "type": "message",
@@ -135,13 +134,19 @@ class StartingMessages(RelayedStream):
             "stop_sequence": None,
             "usage": {"input_tokens": 0, "output_tokens": 0},
         }
-        start = orjson.dumps({"type": "message_start", "message": message})
+        start = write({"type": "message_start", "message": message})
         self._start: bytes | None = sse.render(start, event="message_start")
         self.started_late = False
 
     def feed(self, data: bytes) -> bytes:
         """The engine's events, after a start."""
-        whole = super().feed(data)
+        return self._started(super().feed(data))
+
+    def end(self) -> bytes:
+        """The engine's body has ended."""
+        return self._started(super().end())
+
+    def _started(self, whole: bytes) -> bytes:
         if self._start is None or not whole:
             return whole
         first = next(filter(None, map(sse.data_of, sse.frames(whole))), None)

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import orjson
-
 from hayate.errors import UpstreamBroke
 from hayate.wire.chunks import ChunkWriter, TranslatedStream
+from hayate.wire.engine_json import read, write
 from hayate.wire.errors_in import engine_error
 from hayate.wire.ndjson import LineSplitter
 
@@ -32,23 +31,17 @@ class OllamaStream(TranslatedStream):
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
-        return b"".join([self._line(line) for line in self._lines.feed(data)])
+        return self._each(self._lines.feed(data), self._line)
 
     def end(self) -> bytes:
         """The body has ended; too early, unless a line said `done`."""
-        last = self._lines.tail.strip()
-        out = self._line(last) if last else b""
+        out = self._each(self._lines.rest(), self._line)
         return out if self.finished or self.failure else out + self._too_early()
 
     def _line(self, line: bytes) -> bytes:
-        if self.failure or self.finished:
+        event = read(line)
+        if not isinstance(event, dict):  # it carries nothing
             return b""
-        try:
-            event = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            event = None
-        if not isinstance(event, dict):
-            return self._no_json()
         if event.get("error"):
             self.failure = engine_error(500, event)
             return b""
@@ -88,7 +81,7 @@ class OllamaStream(TranslatedStream):
                 "name": function.get("name", ""),
                 "arguments": arguments
                 if isinstance(arguments, str)
-                else orjson.dumps(arguments if arguments is not None else {}).decode(),
+                else write(arguments if arguments is not None else {}).decode(),
             },
         }
 
@@ -130,4 +123,8 @@ def _chat_logprob(given: dict[str, Any]) -> dict[str, Any]:
 
 def _token(given: dict[str, Any]) -> dict[str, Any]:
     token = given.get("token", "")
-    return {"token": token, "logprob": given.get("logprob"), "bytes": given.get("bytes") or list(token.encode())}
+    return {
+        "token": token,
+        "logprob": given.get("logprob"),
+        "bytes": given.get("bytes") or list(token.encode("utf-8", "replace")),
+    }

@@ -1,45 +1,60 @@
 """OpenAI-shaped streams, engine to client: chat.completion.chunk and text_completion events.
 
-The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without
-parsing: such an event has `"finish_reason":null` and no `"usage"`; inside a JSON string both would have escaped quotes.
-Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
+The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without parsing:
+such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`lane.shape_of`). Everything
+else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
+
+What becomes of an event depends on the events before it and on nothing else: not on the packets in which it came, nor on which
+of the ways here it took.
 
 What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure, `finish_reason:"abort"`
-becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out.
+becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out, and events
+that carry nothing (`data: null`, an empty `data:`), which some clients stumble over, are left out.
 """
 
 from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-import orjson
-
-from hayate.errors import GatewayError, UpstreamBroke
+from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.errors_in import engine_error
-from hayate.wire.lane import shape_of
+from hayate.wire.faults import UNREADABLE, given_up, too_early, unreadable
+from hayate.wire.finish import Finish
+from hayate.wire.lane import Shape, is_lasting, shape_of
 from hayate.wire.usage import Usage
 
+_FINISH: Final = b'"finish_reason":'
 _PLAIN: Final = b'"finish_reason":null'
-_USAGE: Final = b'"usage"'
-_ERROR: Final = b'"error"'
+_CHOICE: Final = b'"choices":[{'
+_USAGE: Final = b'"usage":'
+_NO_USAGE: Final = b'"usage":null'
 _LONGEST_DONE_BYTES: Final = 16
+_BROKEN_OFF: Final = ("abort", "error")
+_WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
 
 class OpenAIStream:
     """Engine bytes in, client events out. One per call; holds that call's state.
 
-    `keep_usage`: the client asked for usage itself, so the usage event stays in the stream.
+    `keep_usage`: the client asked for usage itself, so usage stays in the stream.
     After each `feed`, `failure` may be set: what `feed` returned still goes out, then the failure, then nothing.
     """
 
     _mends_first: ClassVar[bool] = False
     """The first events must be read, because something may be missing in them."""
+    _read_if: ClassVar[tuple[bytes, ...]] = (b'"error":',)
+    """What an event that passes unread has nowhere but in its text."""
 
     __slots__ = (
-        "_attentive",
+        "_after",
+        "_before",
         "_choices",
+        "_finish",
+        "_joint",
         "_keep_usage",
+        "_quotes",
         "_splitter",
         "_unfinished",
         "failure",
@@ -53,8 +68,10 @@ class OpenAIStream:
         self._splitter = sse.FrameSplitter()
         self._keep_usage = keep_usage
         self._choices = choices
-        self._attentive = True
         self._unfinished: set[int] = set()
+        self._finish = Finish()
+        self._before = self._after = self._joint = b""
+        self._quotes = 0
         self.usage = Usage()
         self.finish_reason: str | None = None
         self.finished = False
@@ -64,141 +81,176 @@ class OpenAIStream:
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only."""
         splitter = self._splitter
-        # The common read is one whole event: known here, without a call.
+        # The common read is whole events: known here, without a call.
         whole = data if data.endswith(b"\n\n") and not splitter.tail else splitter.feed(data)
         if not whole:
             return whole
-        if self._attentive:
-            if not self.is_plain(whole, has_text=shape_of(whole) is not None):
-                return self._read(whole)
-            self.usage.seen(1)
+        plain = self._plain_events(whole)
+        if plain:
+            self.usage.seen(plain)
             return whole
-        events = whole.count(b"\n\n")
-        if events and whole.count(_PLAIN) == events and _USAGE not in whole:
-            self.usage.completion_tokens += events
-            return whole
-        return self._read_last(whole)
+        return self._read_each(sse.frames(whole))
 
-    def is_plain(self, event: bytes, *, has_text: bool) -> bool:
-        """Whether these bytes are one event with nothing but text, before which nothing was missing: it may pass unread.
+    @property
+    def between_events(self) -> bool:
+        """Whether all that came has been taken."""
+        return not self._splitter.tail
+
+    def plain_shape(self, event: bytes) -> Shape | None:
+        """The shape of `event` if these bytes are one event with nothing but text, before which nothing was missing: it may pass.
 
         Who passes it on counts it.
         """
-        return (
-            not self._splitter.tail
-            and event.find(b"\n\n") == len(event) - 2
-            and event.count(_PLAIN) == 1
-            and _USAGE not in event
-            and (not self._attentive or (has_text and self._is_first_text(event)))
-        )
+        return None if self._splitter.tail else self._shape(event)
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
         if self.finished or self.failure:
             return b""
-        if self._splitter.tail.strip() or self.finish_reason is None or self._unfinished:
-            self.failure = UpstreamBroke(
-                "The engine ended its answer before it was complete. Ask again.",
-                "エンジンが回答の途中で終了しました。もう一度お試しください。",
-            )
-            return b""
+        rest = [each for each in self._splitter.rest() if sse.data_of(each) is not None or each.startswith(b"{")]
+        out = self._read_each(rest, last=True) + self.release()
+        if self.finished or self.failure:
+            return out
+        if self.finish_reason is None or self._unfinished:
+            self.failure = too_early()
+            return out
         self.finished = True
-        return sse.DONE
+        return out + sse.DONE
 
-    def _is_first_text(self, event: bytes) -> bool:
-        """Whether this event, plain otherwise, is the first text and has nothing else in it; from then on only text is expected."""
-        if self._mends_first or self._choices > 1 or _ERROR in event:
-            return False
-        self._attentive = False
-        self._unfinished.add(0)
+    def release(self) -> bytes:
+        """The finish, where it is still held back for what may come with the usage."""
+        return self._finish.release()
+
+    def _shape(self, event: bytes) -> Shape | None:
+        if self._choices > 1 or self.finish_reason is not None or (self._mends_first and not self.spoke):
+            return None
+        shape = shape_of(event)
+        if shape is None:
+            return None
+        if shape != (self._before, self._after):
+            if not self._is_plain(*shape):
+                return None
+            if is_lasting(event, shape):
+                self._before, self._after = shape
+                self._joint = self._after + self._before
+                self._quotes = self._joint.count(b'"')
         self.spoke = True
-        return True
+        return shape
 
-    def _read(self, whole: bytes) -> bytes:
-        """Reads event by event, until the first text has come and only text is expected."""
+    def _is_plain(self, before: bytes, after: bytes) -> bool:
+        """Whether nothing but text is in events of this shape."""
+        around = before + after
+        return (
+            around.count(_FINISH) == around.count(_PLAIN) == around.count(_CHOICE) == 1
+            and around.count(_USAGE) == around.count(_NO_USAGE)
+            and not any(mark in around for mark in self._read_if)
+        )
+
+    def _plain_events(self, whole: bytes) -> int:
+        """How many events these are if each has the known shape and a text without quotes; else 0."""
+        before, after = self._before, self._after
+        if not before or not whole.startswith(before) or not whole.endswith(after):
+            return 0
+        inner = whole[len(before) : -len(after)]
+        joints = inner.count(self._joint)
+        if (
+            len(before) + len(after) < len(whole)
+            and inner.count(b"\n") == 2 * joints
+            and inner.count(b'"') == self._quotes * joints
+            and not (joints and before[-9:] + after[:2] in whole)  # a text that is empty
+        ):
+            return joints + 1
+        return 0
+
+    def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
+        """Reads event by event. `last`: these are what the body's end cut off or ended."""
         kept: list[bytes] = []
-        position = 0
-        for frame in sse.frames(whole):
+        for each in frames:
             if self.failure or self.finished:
                 break
-            position += len(frame)
-            passed = self._frame(frame)
-            if passed:
-                kept.append(passed)
-            if self.spoke and self._choices == 1 and self._attentive:
-                self._attentive = False
-                kept.append(self._read_last(whole[position:]))
-                break
-        return b"".join(kept)
-
-    def _read_last(self, whole: bytes) -> bytes:
-        """Passes what is plain up to the last plain event, reads what follows: finish, usage, the end."""
-        last = whole.rfind(_PLAIN)
-        if last < 0:
-            return self._read_each(whole)
-        split = whole.find(b"\n\n", last) + 2
-        plain = whole[:split]
-        events = plain.count(b"\n\n")  # none when lines end with CRLF: then every event is read
-        if not events or plain.count(_PLAIN) != events or _USAGE in plain:
-            plain, events, split = b"", 0, 0
-        self.usage.seen(events)
-        return plain + self._read_each(whole[split:])
-
-    def _read_each(self, whole: bytes) -> bytes:
-        kept: list[bytes] = []
-        for frame in sse.frames(whole):
-            if self.failure or self.finished:
-                break
-            passed = self._frame(frame)
-            if passed:
-                kept.append(passed)
+            frame = each.lstrip(b"\r\n")  # empty lines more end nothing
+            if not frame:
+                continue
+            try:
+                if self._shape(frame) is not None:
+                    self.usage.seen(1)
+                    kept.append(frame)
+                else:
+                    kept.append(self._frame(frame))
+            except GatewayError as error:
+                self.failure = error
+            except UNREADABLE:  # an engine may write anything
+                self.failure = too_early() if last else unreadable()
         return b"".join(kept)
 
     def _frame(self, frame: bytes) -> bytes:
         data = b"[DONE]" if frame == sse.DONE else sse.data_of(frame)
         if data is None:
-            return frame
-        if len(data) < _LONGEST_DONE_BYTES and data.strip() == b"[DONE]":
-            self.finished = True
-            return frame
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            event = None
-        if not isinstance(event, dict):
-            self.failure = _unreadable()
-            return b""
-        if event.get("error"):
+            data = frame.strip()
+            if not data.startswith(b"{"):  # a comment; but an error may come without its `data:`
+                return frame
+        if len(data) < _LONGEST_DONE_BYTES:
+            data = data.strip()
+            if data == b"[DONE]":
+                self.finished = True
+                self._before = b""
+                return self.release() + frame
+            if not data:
+                return b""
+        event = read(data)
+        if sse.event_of(frame) == b"error" or (isinstance(event, dict) and event.get("error")):
             self.failure = engine_error(500, event)
-            return b""
-        return self._event(event, frame)
+            return self.release()
+        return self._event(event, frame) if isinstance(event, dict) else b""  # anything else carries nothing
 
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
-        if event.get("usage"):
-            self.usage.take(event["usage"])
-        choices = event.get("choices")
+        usage, given = event.get("usage"), event.get("choices")
+        self.usage.take(usage)
+        listed = given if given is not None else []
+        choices = [each for each in listed if each is not None]
+        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in choices):
+            raise Unreadable("choices that are none")
         if not choices:
-            return frame if self._keep_usage or not event.get("usage") else b""
-        for choice in choices if isinstance(choices, list) else (None,):
-            if not isinstance(choice, dict):
-                self.failure = _unreadable()
-                return b""
-            reason = choice.get("finish_reason")
-            if reason == "abort":
-                self.failure = UpstreamBroke(
-                    "The engine stopped in the middle of its answer (it is shutting down). Ask again.",
-                    "エンジンが停止したため、回答が途中で終わりました。もう一度お試しください。",
-                )
-                return b""
-            if reason:
-                self.finish_reason = reason
-                self._unfinished.discard(choice.get("index", 0))
-            else:
-                self._unfinished.add(choice.get("index", 0))
-            if _says_something(choice):
-                self.spoke = True
-                self.usage.seen(1)
-        return self._chunk(event, frame)
+            if usage:
+                return frame if self._keep_usage else self._finish.with_rest_of(event)
+            empty = given != [] and _WITHOUT_CONTENT.issuperset(event)
+            return b"" if empty else self.release() + frame
+        held = self.release()
+        for choice in choices:
+            self._choice(choice)
+            if self.failure:
+                return held
+        if len(choices) != len(listed):
+            event["choices"] = choices
+            frame = sse.render(write(event))
+        if usage and not self._keep_usage:
+            del event["usage"]
+            frame = sse.render(write(event))
+        frame = self._chunk(event, frame)
+        if self.finish_reason is not None and not self._unfinished and not self._keep_usage:
+            self._finish.hold(event, frame)
+            return held
+        return held + frame
+
+    def _choice(self, choice: dict[str, Any]) -> None:
+        reason, index = choice.get("finish_reason"), self._index(choice)
+        if reason in _BROKEN_OFF:
+            self.failure = given_up(reason)
+            return
+        if reason:
+            self.finish_reason = reason if isinstance(reason, str) else str(reason)
+            self._unfinished.discard(index)
+            self._before = b""
+        elif self._choices > 1:
+            self._unfinished.add(index)
+        if _says_something(choice):
+            self.spoke = True
+            self.usage.seen(1)
+
+    def _index(self, choice: dict[str, Any]) -> int:
+        """Which of the answers a choice belongs to. Where there is one, engines may leave that unsaid."""
+        index = choice.get("index")
+        return index if self._choices > 1 and isinstance(index, int) else 0
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
         """A hook for engines whose chunks need mending; returns the event's bytes."""
@@ -214,7 +266,3 @@ def _says_something(choice: dict[str, Any]) -> bool:
     return bool(
         delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls")
     )
-
-
-def _unreadable() -> UpstreamBroke:
-    return UpstreamBroke("The engine sent an event that can't be read.", "エンジンが読み取れないイベントを送りました。")

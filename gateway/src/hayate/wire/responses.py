@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
-
 from hayate.wire import sse
+from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.errors_in import engine_error
 from hayate.wire.relay_stream import RelayedStream
 
@@ -51,12 +50,18 @@ class QuietResponses(RelayedStream):
     __slots__ = ("_in_progress",)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__("/v1/responses")
         self._in_progress = False
 
     def feed(self, data: bytes) -> bytes:
         """The engine's events, as they would have been."""
-        whole = super().feed(data)
+        return self._quiet(super().feed(data))
+
+    def end(self) -> bytes:
+        """The engine's body has ended."""
+        return self._quiet(super().end())
+
+    def _quiet(self, whole: bytes) -> bytes:
         if _PROGRESS not in whole:  # inside a string its quotes are escaped
             return whole
         return b"".join(map(self._without, sse.frames(whole)))
@@ -65,11 +70,14 @@ class QuietResponses(RelayedStream):
         """The first of the events that tell progress also tells that work has begun, and stays; the others are only ours."""
         if _PROGRESS not in frame:
             return frame
-        event = orjson.loads(sse.data_of(frame) or b"null")
+        try:
+            event = read(sse.data_of(frame) or b"null")
+        except Unreadable:
+            return frame
         if not isinstance(event, dict) or event.pop("prompt_progress", None) is None:
             return frame
         if event.get("type") == "response.in_progress":
             if self._in_progress:
                 return b""
             self._in_progress = True
-        return sse.render(orjson.dumps(event), event=sse.event_of(frame).decode())
+        return sse.render(write(event), event=sse.event_of(frame).decode())

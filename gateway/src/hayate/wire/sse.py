@@ -1,9 +1,11 @@
 """Server-sent events as bytes.
 
 Operations: split a byte stream into whole events, take the data out of one, write one.
-Goals: no event and no character is ever cut; a read that ends at an event's end is passed on as it is, uncopied.
-Plan: an event ends with an empty line. Only the last end in what has arrived matters: all before it is whole, the rest waits.
-Line ends are LF or CRLF; a lone CR, which no engine sends, is not an end.
+Goals: no event and no character is ever cut; a read that ends at an event's end is passed on as it is, uncopied; no byte is copied
+or looked at more than a fixed number of times, however small the pieces in which it came.
+Plan: an event ends with an empty line. Only the last end in what has arrived matters: all before it is whole, the rest waits. The
+end of the body ends an event too, whatever line end that lacks.
+Line ends are LF or CRLF. A stream with no other than CR, which no engine sends, is read when it has ended.
 """
 
 from __future__ import annotations
@@ -16,9 +18,14 @@ PING = b": ping\n"
 """One line: an empty line after it ends an event that has no data, which widely used clients take for an answer's event."""
 DONE = b"data: [DONE]\n\n"
 MAX_FRAME_BYTES = 8 * 1024 * 1024
-"""An event that has not ended by then is not an answer: the engine is cut off."""
+"""An event that is longer is not an answer: the engine is cut off."""
+MAX_DATA_LINES = 10_000
+"""So many lines may an event's data have; engines write one."""
 
 _END = re.compile(rb"\n\r?\n")
+_LONGEST_END_BYTES = 3
+_BOM = b"\xef\xbb\xbf"
+_WHOLE_LINE = re.compile(rb"data: ?(?:\{[^\n]*\}|\[DONE\])[ \t\r]*")
 
 
 class FrameSplitter:
@@ -27,24 +34,65 @@ class FrameSplitter:
     __slots__ = ("tail",)
 
     def __init__(self) -> None:
-        self.tail = b""
+        self.tail = bytearray()
         """What has arrived of an event that has not ended."""
 
     def feed(self, data: bytes) -> bytes:
         """The whole events that `data` completes, joined; b"" when there is none yet. Raises UpstreamBroke."""
-        if self.tail:
-            data = self.tail + data
-        if data.endswith((b"\n\n", b"\n\r\n")):
-            self.tail = b""
-            return data
-        lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\n\r\n")
-        end = max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
-        self.tail = data[end:]
-        if len(self.tail) > MAX_FRAME_BYTES:
-            raise UpstreamBroke(
-                "The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。"
-            )
-        return data[:end]
+        tail = self.tail
+        if not tail:
+            if data.endswith((b"\n\n", b"\n\r\n")):
+                return data
+            end = _last_end(data)
+        else:
+            seam = bytes(tail[1 - _LONGEST_END_BYTES :])
+            end = _last_end(seam + data) - len(seam)
+        if end <= 0:
+            tail += data
+            if len(tail) > MAX_FRAME_BYTES:
+                raise _too_long()
+            return b""
+        whole = data[:end]
+        if tail:
+            whole = bytes(tail) + whole
+            first = _END.search(whole, max(0, len(tail) - _LONGEST_END_BYTES + 1))
+            if first is not None and first.end() > MAX_FRAME_BYTES:
+                raise _too_long()
+        if len(data) - end > MAX_FRAME_BYTES:
+            raise _too_long()
+        self.tail = bytearray(data[end:])
+        return whole
+
+    def rest(self) -> list[bytes]:
+        """The body has ended, and with it the event that waits: that one, with the line ends it lacks. Empty lines are none.
+
+        More than one comes out where the engine ends events with a single line end, or ends lines with CR.
+        """
+        rest, self.tail = bytes(self.tail), bytearray()
+        if b"\n" not in rest:
+            rest = rest.replace(b"\r", b"\n")
+        return [each for frame in frames(ended(rest)) if frame.strip() for each in _apart(frame)]
+
+
+def _last_end(data: bytes) -> int:
+    """Where the last end of an event in `data` is over, 0 without one."""
+    lf, crlf = data.rfind(b"\n\n"), data.rfind(b"\n\r\n")
+    return max(lf + 2 if lf >= 0 else 0, crlf + 3 if crlf >= 0 else 0)
+
+
+def ended(frame: bytes) -> bytes:
+    """An event with the line ends that it lacks."""
+    if frame.endswith((b"\n\n", b"\n\r\n")):
+        return frame
+    return frame.removesuffix(b"\r") + b"\n" if frame.endswith((b"\n", b"\n\r")) else frame + b"\n\n"
+
+
+def _apart(frame: bytes) -> list[bytes]:
+    """The events of an engine that ends each with one line end: every line holds a whole one."""
+    lines = [line for line in frame.split(b"\n") if line]
+    if len(lines) > 1 and all(map(_WHOLE_LINE.fullmatch, lines)):
+        return [line + b"\n\n" for line in lines]
+    return [frame]
 
 
 def frames(whole: bytes) -> list[bytes]:
@@ -63,26 +111,26 @@ def frames(whole: bytes) -> list[bytes]:
 
 
 def data_of(frame: bytes) -> bytes | None:
-    """The event's data, or None when it has none (a comment, a bare `event:` or `id:`)."""
-    if frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2 and b"\r" not in frame:  # the common case
+    """The event's data, or None when it has none (a comment, a bare `event:` or `id:`). Raises UpstreamBroke."""
+    if frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2:  # the common case
         return frame[6:-2]
-    found: list[bytes] | None = None
-    for line in frame.splitlines():
-        if line.startswith(b"data:"):
-            value = line[6:] if line[5:6] == b" " else line[5:]
-            if found is None:
-                found = [value]
-            else:
-                found.append(value)
-    return None if found is None else b"\n".join(found)
+    parts = (b"\n" + frame.removeprefix(_BOM)).split(b"\ndata:", MAX_DATA_LINES + 1)
+    if len(parts) == 1:
+        return None
+    if len(parts) > MAX_DATA_LINES + 1:
+        raise UpstreamBroke(
+            "The engine sent an event of too many lines.", "エンジンが行数の多すぎるイベントを送りました。"
+        )
+    lines = [part.partition(b"\n")[0].removesuffix(b"\r").removeprefix(b" ") for part in parts[1:]]
+    return lines[0] if len(lines) == 1 else b"\n".join(lines)
 
 
 def event_of(frame: bytes) -> bytes:
     """The event's name, b"message" when it names none."""
-    for line in frame.splitlines():
-        if line.startswith(b"event:"):
-            return line[6:].strip()
-    return b"message"
+    if frame.startswith(b"data:") and frame.find(b"\n") == len(frame) - 2:
+        return b"message"
+    _, named, rest = (b"\n" + frame.removeprefix(_BOM)).partition(b"\nevent:")
+    return rest.partition(b"\n")[0].strip() if named else b"message"
 
 
 def render(data: bytes, *, event: str | None = None, event_id: str | None = None) -> bytes:
@@ -91,3 +139,7 @@ def render(data: bytes, *, event: str | None = None, event_id: str | None = None
     if event:
         head += f"event: {event}\n"
     return head.encode() + b"data: " + data + b"\n\n"
+
+
+def _too_long() -> UpstreamBroke:
+    return UpstreamBroke("The engine sent an event without an end.", "エンジンが終わりのないイベントを送りました。")

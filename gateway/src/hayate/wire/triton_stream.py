@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import orjson
-
 from hayate.errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter, TranslatedStream
+from hayate.wire.engine_json import read
 from hayate.wire.errors_in import engine_error
 from hayate.wire.stops import StopWatch
 
@@ -33,6 +32,7 @@ class TritonStream(TranslatedStream):
         "_max_tokens",
         "_prompt",
         "_said",
+        "_said_chars",
         "_splitter",
         "_stops",
     )
@@ -55,35 +55,36 @@ class TritonStream(TranslatedStream):
         self._max_tokens = max_tokens
         self._count = count
         self._events = 0
-        self._said = ""  # all text passed on to the stop watch
+        self._said: list[str] = []  # all text passed on to the stop watch, in pieces
+        self._said_chars = 0
         self._latest = ""  # the whole text of the latest event, where events repeat it
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
-        return b"".join([self._frame(frame) for frame in sse.frames(self._splitter.feed(data))])
+        return self._each(sse.frames(self._splitter.feed(data)), self._frame)
 
     def end(self) -> bytes:
         """The body has ended, and so has the answer, if there was one."""
         if self.finished or self.failure:
             return b""
-        if self._splitter.tail.strip() or not self._events:
-            return self._too_early()
-        return self._complete(None)
+        out = self._each(self._splitter.rest(), self._frame)
+        if self.finished or self.failure:
+            return out
+        return out + (self._complete(None) if self._events else self._too_early())
 
     def _frame(self, frame: bytes) -> bytes:
         data = sse.data_of(frame)
-        if data is None or self.failure or self.finished:
+        if data is None:
+            data = frame.strip()
+            if not data.startswith(b"{"):  # a comment; but an error may come without its `data:`
+                return b""
+        if not data.strip():
             return b""
-        try:
-            event = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            event = None
-        if not isinstance(event, dict):
-            return self._no_json()
-        if event.get("error"):
+        event = read(data)
+        if sse.event_of(frame) == b"error" or (isinstance(event, dict) and event.get("error")):
             self.failure = engine_error(500, event)
             return b""
-        return self._event(event)
+        return self._event(event) if isinstance(event, dict) else b""  # anything else carries nothing
 
     def _event(self, event: dict[str, Any]) -> bytes:
         self._events += 1
@@ -106,20 +107,22 @@ class TritonStream(TranslatedStream):
         self._latest = text
         # A character whose bytes are not all there yet shows as U+FFFD; the next event has it whole.
         whole = text.rstrip(_UNFINISHED_CHARACTER)
-        return whole[len(self._said) :]
+        return whole[self._said_chars :]
 
     def _show(self, news: str) -> bytes:
-        self._said += news
+        if news:
+            self._said.append(news)
+            self._said_chars += len(news)
         shown = self._stops.feed(news)
         return self._say(shown) if shown else b""
 
     def _complete(self, reason: str | None) -> bytes:
         out = b""
         if not self._stops.hit:
-            out = self._show(self._latest[len(self._said) :])
+            out = self._show(self._latest[self._said_chars :])
             if rest := self._stops.rest():
                 out += self._say(rest)
-        completion = self._count(self._said)
+        completion = self._count("".join(self._said))
         self.usage.take({"prompt_tokens": self._count(self._prompt), "completion_tokens": completion})
         if reason is None:
             reason = "stop" if self._stops.hit or max(completion, self._events) < self._max_tokens else "length"

@@ -1,0 +1,43 @@
+"""The last chunk of an answer, held back for what comes after it.
+
+Asked for usage, vLLM moves `system_fingerprint`, and llama.cpp `timings`, from the chunk with the finish reason to the event with
+the usage. Where only we asked, that event is taken out, and what it held besides goes back to where the engine had put it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hayate.wire import sse
+from hayate.wire.engine_json import write
+
+
+class Finish:
+    """One per stream."""
+
+    __slots__ = ("_event", "_frame")
+
+    def __init__(self) -> None:
+        self._event: dict[str, Any] = {}
+        self._frame = b""
+
+    def hold(self, event: dict[str, Any], frame: bytes) -> None:
+        """Keeps the chunk."""
+        self._event, self._frame = event, frame
+
+    def release(self) -> bytes:
+        """The chunk, b"" when there is none."""
+        frame, self._frame = self._frame, b""
+        return frame
+
+    def with_rest_of(self, event: dict[str, Any]) -> bytes:
+        """The chunk, with what the event after it says besides usage; b"" when there is none."""
+        if not self._frame:
+            return b""
+        told = self._event
+        rest = {key: value for key, value in event.items() if key != "usage" and told.get(key) is None}
+        rest = {key: value for key, value in rest.items() if value is not None}
+        if not rest:
+            return self.release()
+        self._frame = b""
+        return sse.render(write({**told, **rest}))
