@@ -17,6 +17,7 @@ from hayate.api.auth import ensure_key
 from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 
+SOURCE = Path(__file__).parents[1] / "src"
 HAYATE = str(Path(sys.executable).with_name("hayate"))
 
 
@@ -143,6 +144,26 @@ def test_a_data_folder_that_can_not_be_used_is_one_line(
     assert len(refused.stderr.splitlines()) == 1
     assert str(data) in refused.stderr
     assert ("HAYATE_ADMIN_KEY" if given else "HAYATE_API_KEY" if verb != "key" else "HAYATE_DATA") in refused.stderr
+
+
+def test_another_asgi_server_gets_the_line_too(tmp_path: Path) -> None:
+    for env, said in (
+        ({"HAYATE_DATA": "/proc/none"}, "HAYATE_API_KEY"),
+        ({"BACKEND_URL": "http://gpu:0"}, "a port that is none"),
+    ):
+        loaded = subprocess.run(
+            [sys.executable, "-c", "import main"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), **env},
+            cwd=tmp_path,
+            capture_output=True,
+            timeout=30,
+            check=False,
+            text=True,
+        )
+        assert loaded.returncode == 1
+        assert len(loaded.stderr.splitlines()) == 1
+        assert said in loaded.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.anyio

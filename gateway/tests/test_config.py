@@ -228,6 +228,7 @@ def test_every_variable_that_is_missing_is_named_with_its_place(tmp_path: Path) 
         ("server:\n  heartbeat_s: 0\n" + ONE, "line 2: server.heartbeat_s: "),
         ("server: 7\n" + ONE, "line 1: server: "),
         ("server: {keep_alive_s: .inf}\n" + ONE, "line 1: server.keep_alive_s: "),
+        ("server: {keep_alive_s: '${S:-inf}'}\n" + ONE, "line 1: server.keep_alive_s: "),
         ("server: {drain_s: .nan}\n" + ONE, "line 1: server.drain_s: "),
         ("server: {host: ''}\n" + ONE, "line 1: server.host: "),
         (
@@ -254,6 +255,13 @@ def test_every_variable_that_is_missing_is_named_with_its_place(tmp_path: Path) 
 )
 def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, said: str) -> None:
     assert any(line.startswith(said) for line in mistakes(tmp_path, text)), mistakes(tmp_path, text)
+
+
+def test_one_mistake_is_told_once(tmp_path: Path) -> None:
+    text = "deployments:\n  q: {backend: vllm, replicas: ['http://gpu:0']}\n"
+    assert mistakes(tmp_path, text) == [
+        "line 2: deployments.q.replicas.0: 'http://gpu:0' has a port that is none: 1 to 65535"
+    ]
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

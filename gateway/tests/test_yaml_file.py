@@ -90,6 +90,11 @@ def test_what_yaml_can_not_read_is_told_in_one_line(tmp_path: Path, text: str, s
     assert refusal(tmp_path, text).startswith(said)
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 16, "1" + "0" * 400, "-1" + "0" * 16, "1.0e+300", ".inf", "-.inf"])
+def test_a_number_that_nobody_can_mean_is_refused_by_its_place(tmp_path: Path, number: str) -> None:
+    assert refusal(tmp_path, f"a:\n  b: {number}\n").startswith("line 2: a.b: is too large a number: at most 1e+15")
+
+
 # Variables and control characters.
 
 

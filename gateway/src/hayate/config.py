@@ -202,7 +202,10 @@ def _expanded(name: str, aliases: Mapping[str, Any], through: tuple[str, ...] = 
 
 
 def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
-    for each in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    for each in found:
+        if each["type"] == "too_short" and any(other["loc"][:-1] == each["loc"] for other in found):
+            continue  # its items were refused, each by itself: that none is left is no mistake of its own
         where = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.startswith("function-")))
         text = each["msg"].removeprefix("Value error, ")
         if each["type"] == "extra_forbidden":

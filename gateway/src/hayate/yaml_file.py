@@ -19,6 +19,8 @@ class ConfigError(Exception):
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MERGE = "tag:yaml.org,2002:merge"
+MAX_NUMBER = 10**15
+"""Of seconds, bytes, tokens or calls no more can be meant, and arithmetic with it stays exact."""
 _NO_SUCH_CHARACTER = "has a line break or another control character inside; remove it"
 
 
@@ -47,6 +49,8 @@ class _Expansion:
             return {self._key(key, path): self.of(item, (*path, key)) for key, item in value.items()}
         if isinstance(value, list):
             return [self.of(item, (*path, n)) for n, item in enumerate(value)]
+        if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
+            self.mistakes.append((path, f"is too large a number: at most {MAX_NUMBER:.0e}"))
         return value
 
     def _key(self, key: Any, path: tuple[int | str, ...]) -> Any:

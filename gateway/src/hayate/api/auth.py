@@ -219,6 +219,7 @@ def _same_origin(headers: Headers) -> None:
         elsewhere = elsewhere or origin.partition(b"://")[2] != found.get(b"host")
     if elsewhere or origin == b"null":
         raise NotAllowed(
-            "A session works for this gateway's own page only; other sites need a key.",
-            "セッションはこのゲートウェイのページからのみ使えます。他のサイトからはキーが必要です。",
+            "A session works for this gateway's own page only; other sites need a key. Behind a proxy, pass the Host header on.",
+            "セッションはこのゲートウェイのページからのみ使えます。他のサイトからはキーが必要です。"
+            "プロキシーの背後では、Hostヘッダーをそのまま渡してください。",
         )

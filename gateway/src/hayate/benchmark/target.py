@@ -96,7 +96,8 @@ def _kept_key(origin: str, env: Mapping[str, str]) -> str | None:
     parts = urlsplit(origin)
     if parts.hostname not in LOOPBACK or str(parts.port) != _default_port(env):
         return None
+    beside = Path(env["HAYATE_CONFIG"]).parent if env.get("HAYATE_CONFIG") else Path()
     try:
-        return (Path(env.get("HAYATE_DATA") or "data") / "api_key").read_text(encoding="ascii").strip() or None
+        return (Path(env.get("HAYATE_DATA") or beside / "data") / "api_key").read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None

@@ -114,7 +114,7 @@ def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> N
         news = KeyNews(
             key, newly_made, None if env.get("HAYATE_API_KEY", "").strip() else (config.data / "api_key").resolve()
         )
-        weights = find_weights(wish.model or None, say)
+        weights = find_weights((wish.model or "").strip() or None, say)
         context_tokens = context_of(weights, wish.context_tokens)
         if wish.memory_check:
             require_memory(weights, need_of(weights, context_tokens, wish.slots), available_memory_bytes())

@@ -45,7 +45,7 @@ def facts_from_hub(repo: str, env: Mapping[str, str] | None = None) -> ModelFact
         ) from None
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its signature says nothing
     disable_progress_bars()
-    api = HfApi(endpoint=env.get("HF_ENDPOINT") or None, token=env.get("HF_TOKEN") or None)
+    api = HfApi(endpoint=env.get("HF_ENDPOINT", "").strip() or None, token=env.get("HF_TOKEN", "").strip() or None)
     try:
         if env.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on"):
             return _from_cache(repo, _cache(env))
