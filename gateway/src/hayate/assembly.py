@@ -29,6 +29,7 @@ RESTART_ONLY = (
     "workers",
     "max_connections",
     "max_header_bytes",
+    "max_header_lines",
     "max_url_bytes",
     "unfinished_heads_bytes",
     "header_timeout_s",

@@ -77,6 +77,7 @@ class ServerConfig(Section):
     workers: int = Field(default=1, ge=1)
     max_connections: int = Field(default=8192, ge=1)
     max_header_bytes: int = Field(default=65536, ge=1024)
+    max_header_lines: int = Field(default=256, ge=16)
     max_url_bytes: int = Field(default=262144, ge=1024)
     unfinished_heads_bytes: int = Field(default=64 * 1024 * 1024, ge=0)
     max_body_bytes: int = Field(default=10 * 1024 * 1024, ge=1024)

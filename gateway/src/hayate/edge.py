@@ -20,14 +20,12 @@ import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from hayate.edge_limits import LimitedProtocol
+from hayate.edge_limits import MAX_READ_AHEAD, LimitedProtocol
 from hayate.lent import LentLine
 
 if TYPE_CHECKING:
     from hayate.api.endpoint import RelayEndpoint
 
-MAX_READ_AHEAD = 4
-"""How many requests of a client that does not wait for answers are read before the first is answered."""
 HALF_CLOSED_CHECK_S = 0.25
 """How often a client that has ended its sending is looked at: nothing tells that it has reset the connection."""
 
@@ -59,8 +57,8 @@ class LeanFlow:
             self._protocol.raw.pause_reading()
 
     def resume_reading(self) -> None:
-        """Reads on."""
-        if self.read_paused:
+        """Reads on, unless what has come is not all read."""
+        if self.read_paused and self._protocol.unread is None:
             self.read_paused = False
             self._protocol.raw.resume_reading()
 

@@ -80,6 +80,14 @@ def headers_too_large(limit_bytes: int, url: bytes) -> GatewayError:
     )
 
 
+def too_many_headers(limit: int) -> GatewayError:
+    """431."""
+    return HeadersTooLarge(
+        f"The request has over {limit} header lines (server.max_header_lines).",
+        f"リクエストヘッダーが{limit}行を超えています（server.max_header_lines）。",
+    )
+
+
 def url_too_long(limit_bytes: int, url: bytes) -> GatewayError:
     """414."""
     hint, hint_ja = _by_post(url)

@@ -1,29 +1,32 @@
 """What a client's connection may take of the gateway: uvicorn's httptools protocol with the limits that uvicorn lacks.
 
-The protocol measures what arrives, and cuts what is too slow or too large with an answer that says so (`edge_close`). Timers
-exist only while a request is incomplete or a connection idle; a request that arrives whole in a single read costs none.
+The protocol measures what arrives, and refuses what is too much with an answer that says so (`edge_close`); what is too slow is
+cut by `edge_times`. However much has come, a little is read at once, so that no client's requests hold up another's.
 """
 
 from __future__ import annotations
 
 import asyncio
 from operator import itemgetter
-from typing import ClassVar
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hayate.edge_close import ClosingProtocol
 from hayate.edge_head import (
     HEAD_FREE_BYTES,
     HEADER_LINE_BYTES,
-    Crowd,
     headers_too_large,
+    too_many_headers,
     url_too_long,
     without_offers,
 )
-from hayate.errors import InvalidRequest, Overloaded, ReadTimeout, WrongMethod
+from hayate.edge_times import TimedProtocol
+from hayate.errors import InvalidRequest, Overloaded, WrongMethod
 
+MAX_READ_AHEAD = 4
+"""How many requests of a client that does not wait for answers are read before the first is answered."""
+PIECE_BYTES = 8 * 1024
+"""What is read at once, however much has come: some hundred requests, or two thousand header lines, at most."""
 _NAME = itemgetter(0)
 
 
@@ -31,21 +34,16 @@ class _Refused(Exception):
     """Stops the parser: the connection has been answered, or is about to be."""
 
 
-class LimitedProtocol(ClosingProtocol):
-    """A connection whose requests are measured. The class attributes are set once, by `server`."""
+class LimitedProtocol(TimedProtocol):
+    """A connection whose requests are measured."""
 
-    __slots__ = ("_deadline", "_drawn_bytes", "_idle", "_idle_since", "_more_url", "_phase_began")
-
-    crowd: ClassVar[Crowd[LimitedProtocol]]
+    __slots__ = ("_drawn_bytes", "_more_url", "unread")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected; its first request must arrive in time. When there are too many, the longest idle one goes."""
-        self._phase_began = self.loop.time()
-        self._deadline: asyncio.TimerHandle | None = None
-        self._idle: asyncio.TimerHandle | None = None
-        self._idle_since = 0.0
         self._more_url: bytearray | None = None
         self._drawn_bytes = 0
+        self.unread: memoryview | None = None
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
             idle = self.crowd.longest_idle()
@@ -63,21 +61,38 @@ class LimitedProtocol(ClosingProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        for timer in (self._deadline, self._idle):
-            if timer is not None:
-                timer.cancel()
-        self._deadline = self._idle = None
-        self.crowd.wakes(self)
+        self.unread = None
         self._give_back()
         super().connection_lost(exc)
 
-    def data_received(self, data: bytes) -> None:
-        """Bytes of a request."""
+    def data_received(self, data: bytes | memoryview) -> None:
+        """Bytes of requests. Of very many that were sent ahead at once, most are left for later."""
+        if len(data) <= PIECE_BYTES:
+            self._take(data)
+            return
+        pieces = memoryview(data)
+        for start in range(0, len(data), PIECE_BYTES):
+            self._take(pieces[start : start + PIECE_BYTES])
+            if len(self.pipeline) >= MAX_READ_AHEAD and not self.closing and start + PIECE_BYTES < len(data):
+                self.unread = pieces[start + PIECE_BYTES :]
+                self.flow.pause_reading()
+                return
+
+    def _read_on(self) -> None:
+        """Most of what had been sent ahead is answered: on with what was left."""
+        data, self.unread = self.unread, None
+        if data is None or self.raw.is_closing():
+            return
+        self.data_received(data)
+        if self.unread is None:
+            self.flow.resume_reading()
+
+    def _take(self, data: bytes | memoryview) -> None:
         if self.closing:
             self.linger(len(data))
             return
         if self._phase == "idle":
-            if len(data) <= 4 and not data.strip(b"\r\n"):
+            if len(data) <= 4 and not bytes(data).strip(b"\r\n"):
                 return  # an empty line after a body, as some old clients send (RFC 9112, 2.2): no request begins
             self.crowd.wakes(self)
             self._phase = "head"
@@ -162,6 +177,9 @@ class LimitedProtocol(ClosingProtocol):
         if b"expect" in names:
             self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in self.headers]
         hosts = names.count(b"host")
+        if len(names) > self.limits.max_header_lines:
+            self.turn_away(too_many_headers(self.limits.max_header_lines))
+            raise _Refused
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
         if self._drawn_bytes:
@@ -204,18 +222,18 @@ class LimitedProtocol(ClosingProtocol):
         if self.closing or self.raw.is_closing():
             return
         self.flow.resume_reading()
+        if self.unread is not None and len(self.pipeline) < MAX_READ_AHEAD:
+            self.loop.call_soon(self._read_on)
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        self._idle_since = self.loop.time()
-        if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
-        if self._phase == "idle":
+        self._rests_from_now()
+        if self._phase == "idle" and self.unread is None:
             self._rest()
 
     # Heads.
 
-    def _pass_over(self, offer: httptools.HttpParserUpgrade, data: bytes) -> bool:
+    def _pass_over(self, offer: httptools.HttpParserUpgrade, data: bytes | memoryview) -> bool:
         """An upgrade was offered: the request is served as if it was not, and what follows its head is read on. False when
         that was the end of the connection.
         """
@@ -245,6 +263,9 @@ class LimitedProtocol(ClosingProtocol):
         if self._phase_bytes - self._url_bytes() > self.limits.max_header_bytes:
             self.turn_away(headers_too_large(self.limits.max_header_bytes, self.url))
             return
+        if len(self.headers or ()) > self.limits.max_header_lines:
+            self.turn_away(too_many_headers(self.limits.max_header_lines))
+            return
         beyond_bytes = self._phase_bytes + HEADER_LINE_BYTES * len(self.headers or ()) - HEAD_FREE_BYTES
         if beyond_bytes > self._drawn_bytes:
             if not self.crowd.draw(beyond_bytes - self._drawn_bytes):
@@ -258,57 +279,12 @@ class LimitedProtocol(ClosingProtocol):
                 return
             self._drawn_bytes = beyond_bytes
 
+    def _close(self, *, linger: bool) -> None:
+        super()._close(linger=linger)
+        if self.closing:  # nothing more is read; what has been must not stay for as long as the client goes on sending
+            self.url, self.headers, self._more_url, self.unread = b"", [], None, None
+            self._give_back()
+
     def _give_back(self) -> None:
         self.crowd.draw(-self._drawn_bytes)
         self._drawn_bytes = 0
-
-    # Time.
-
-    def _rest(self) -> None:
-        """Nothing is asked, nothing is owed: of the last request nothing is kept."""
-        if not self.closing and not self.raw.is_closing():
-            self.crowd.rests(self)
-        self.url, self.headers = b"", []
-        self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
-
-    def _watch_phase(self) -> None:
-        limit_s = self.limits.header_timeout_s if self._phase == "head" else self.limits.body_timeout_s
-        self._deadline = self.loop.call_later(limit_s, self._check_phase)
-
-    def _check_phase(self) -> None:
-        """The timer: is the request late? A body earns time by arriving, at the least rate allowed."""
-        self._deadline = None
-        if self._phase == "idle" or self.closing or self.raw.is_closing():
-            return
-        limits = self.limits
-        limit_s = limits.header_timeout_s
-        if self._phase == "body":
-            limit_s = limits.body_timeout_s + self._phase_bytes / limits.body_min_bytes_per_s
-        left_s = self._phase_began + limit_s - self.loop.time()
-        if self._sends_ahead():
-            left_s = limit_s  # it must not cost the answer that is under way
-        if left_s > 0:
-            self._deadline = self.loop.call_later(left_s, self._check_phase)
-        elif self._phase == "head" and self._phase_bytes == 0:
-            self.close()
-        else:
-            self.turn_away(
-                ReadTimeout(f"The request's {self._phase} arrived too slowly.", "リクエストの到着が遅すぎます。")
-            )
-
-    def _sends_ahead(self) -> bool:
-        """Whether what arrives is behind a request that is still being answered."""
-        serving = self._serving
-        under_way = serving is not None and not serving.response_complete
-        return under_way and (self._phase == "head" or self.cycle is not serving)
-
-    def _check_idle(self) -> None:
-        """The timer: has nothing been asked for long enough? It is set when an answer ends, and once for many of them."""
-        self._idle = None
-        if self._phase != "idle" or self.closing or not (self._serving is None or self._serving.response_complete):
-            return
-        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
-        if left_s > 0:
-            self._idle = self.loop.call_later(left_s, self._check_idle)
-        else:
-            self.close()

@@ -80,7 +80,7 @@ async def test_a_url_that_comes_in_small_pieces_costs_time_by_its_length(stage: 
 
 @pytest.fixture(scope="module")
 async def shared_narrow_stage() -> AsyncIterator[Stage]:
-    server = {"unfinished_heads_bytes": 300_000, "header_timeout_s": 30}
+    server = {"unfinished_heads_bytes": 200_000, "header_timeout_s": 30}
     async with scene(server=server, health=FORGIVING) as stage:
         yield stage
 
@@ -94,7 +94,10 @@ async def narrow_stage(shared_narrow_stage: Stage) -> AsyncIterator[Stage]:
 @pytest.mark.parametrize("shape", ["long URLs", "many short lines"])
 async def test_heads_that_are_still_arriving_share_one_amount_of_memory(narrow_stage: Stage, shape: str) -> None:
     """Ten slow clients want more than there is: the last ones are turned away, everybody else is served."""
-    long_url, many_lines = f"GET {url_of(160_000)}".encode(), b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 1500
+    long_url, many_lines = (
+        f"GET {url_of(160_000)}".encode(),
+        b"GET / HTTP/1.1\r\n" + b"a:\r\n" * 250 + b"b: " + b"b" * 60_000,
+    )
     started = long_url if shape == "long URLs" else many_lines  # a line costs more than its bytes
     async with AsyncExitStack() as held:
         clients = [await held.enter_async_context(narrow_stage.connect()) for _ in range(10)]

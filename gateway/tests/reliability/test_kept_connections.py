@@ -138,7 +138,7 @@ async def test_a_client_of_http10_gets_a_stream_without_chunks(stage: Stage, pat
         assert "transfer-encoding" not in reply.headers
         assert reply.headers["connection"] == "close"
         body = await client.read_to_end()
-    assert body.startswith((b"data: ", b"retry: "))
+    assert body.startswith((b"data: ", b"id: "))
     assert body.endswith(b"data: [DONE]\n\n" if path == CHAT_PATH else b"}\n\n")
     assert b"\r\n" not in body
 
@@ -150,3 +150,50 @@ async def test_a_client_of_http10_that_leaves_is_noticed(stage: Stage) -> None:
         await client.read_head()
         client.leave()
         await asyncio.wait_for(stage.engine.abandoned.wait(), 5)
+
+
+@pytest.mark.parametrize("kind", ["models", "calls", "nowhere", "mixed"])
+async def test_very_many_requests_sent_ahead_are_all_answered_in_order(stage: Stage, kind: str) -> None:
+    """They come in few reads, of which little is taken at once; each answer says whose it is."""
+    asked = []
+    for number in range(1500):
+        path = {"models": "/v1/models", "nowhere": "/nowhere"}.get(kind, "/v1/models" if number % 3 else "/nowhere")
+        if kind == "calls" or (kind == "mixed" and number % 10 == 0):
+            asked.append(stage.request({"messages": number}, headers={"x-request-id": f"n{number}"}))
+        else:
+            asked.append(stage.request(None, path, {"x-request-id": f"n{number}"}, "GET"))
+    async with stage.connect() as client:
+        sending = asyncio.create_task(client.send(b"".join(asked)))
+        for number in range(1500):
+            assert (await client.read_reply()).headers["x-request-id"] == f"n{number}"
+            client.reply.body = b""
+        await sending
+        await client.send(stage.request(PLAIN))  # and the connection is of use
+        assert (await client.read_reply()).status == 200
+
+
+async def test_a_long_body_behind_requests_sent_ahead_arrives_whole(stage: Stage) -> None:
+    long = {**PLAIN, "user": "u" * 700_000}
+    stage.engine.script = Chat(prefill_s=0.02)
+    async with stage.connect() as client:
+        sending = asyncio.create_task(
+            client.send(stage.request(PLAIN) * 10 + stage.request(long) + stage.request(PLAIN))
+        )
+        for _ in range(12):
+            assert (await client.read_reply()).status == 200
+            client.reply.body = b""
+        await sending
+    assert [len(request.json.get("user", "")) for request in stage.engine.requests] == [0] * 10 + [700_000, 0]
+
+
+async def test_requests_sent_ahead_by_one_hold_up_nobody_else(stage: Stage) -> None:
+    """A megabyte of them comes at once: others are answered between them, not behind them."""
+    async with stage.connect() as greedy:
+        sending = asyncio.create_task(greedy.send(b"GET /nowhere HTTP/1.1\r\nhost: gateway\r\n\r\n" * 25_000))
+        await greedy.read_head()
+        for _ in range(3):
+            assert (await stage.get("/health")).status == 200
+        greedy.reset()  # most of them are still unanswered
+        sending.cancel()
+    served = (await stage.get("/health")).status
+    assert served == 200

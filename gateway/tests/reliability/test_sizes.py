@@ -139,3 +139,17 @@ async def _send_for(client: Client, duration_s: float) -> None:
     while time.monotonic() < until:
         await client.send(b"x" * 1000)
         await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["whole", "without an end"])
+async def test_more_header_lines_than_allowed_get_431(stage: Stage, ended: bool) -> None:
+    """However short they are: reading a line costs time that its bytes do not show."""
+    head = b"GET /health HTTP/1.1\r\nhost: gateway\r\n" + b"a:\r\n" * 260 + (b"\r\n" if ended else b"")
+    async with stage.connect() as client:
+        await client.send(head)
+        reply = await client.read_reply()
+        assert (reply.status, reply.headers["connection"]) == (431, "close")
+        assert "server.max_header_lines" in reply.text
+    async with stage.connect() as client:
+        await client.send(head.replace(b"a:\r\n", b"", 5) + (b"" if ended else b"\r\n"))
+        assert (await client.read_reply()).status == 200
