@@ -26,6 +26,7 @@ from hayate.errors import (
     UpstreamTimeout,
 )
 from hayate.pool import Fleet
+from hayate.probing import MISS_S, Prober
 from hayate.relay import Answer, Call, Relay
 from hayate.replica import DeploymentSpec, Probing, Timeouts
 from hayate.telemetry import CallRecord
@@ -297,3 +298,79 @@ async def test_an_unknown_model_takes_no_place(one: FakeEngine) -> None:
     async with relaying(spec("a", one)) as relay:
         with pytest.raises(UnknownModel):
             await relay.open(call("nope"))
+
+
+# Names that engines learn later.
+
+
+def serving(*names: str) -> Answers:
+    """A model list."""
+    return answer({"data": [{"id": name} for name in names]})
+
+
+def only(*names: str) -> Answers:
+    """An engine that knows these models and no other."""
+    unknown = {
+        "error": {"message": "The model does not exist.", "type": "NotFoundError", "param": "model", "code": 404}
+    }
+    return lambda request: Chat()(request) if request.json["model"] in names else answer(unknown, 404)
+
+
+@asynccontextmanager
+async def refreshing(*specs: DeploymentSpec) -> AsyncIterator[Relay]:
+    """A relay that can ask its engines what they serve, and has."""
+    async with relaying(*specs) as relay:
+        relay.refresh = Prober(relay.fleet, on_change=lambda *_: None).refresh
+        await relay.refresh()
+        await asyncio.sleep(MISS_S)
+        yield relay
+
+
+async def test_an_adapter_loaded_at_run_time_is_called_by_its_name(one: FakeEngine) -> None:
+    one.routes["/v1/models"], one.script = serving("base"), only("base", "my-lora")
+    async with refreshing(spec("a", one, model=None)) as relay:
+        with pytest.raises(UnknownModel):
+            relay.fleet.route("my-lora")
+        one.routes["/v1/models"] = serving("base", "my-lora")
+        await served(relay, call("my-lora"))
+        assert one.requests[-1].json["model"] == "my-lora"
+
+
+async def test_a_name_that_nobody_serves_is_asked_for_once_and_refused(one: FakeEngine) -> None:
+    async with refreshing(spec("a", one, model=None)) as relay:
+        seen = len(one.probes)
+        refused = await asyncio.gather(
+            *(relay.check_model(f"nonsense-{number}") for number in range(1000)), return_exceptions=True
+        )
+        assert all(isinstance(each, UnknownModel) for each in refused)
+        assert len(one.probes) == seen + 1
+
+
+async def test_a_call_follows_the_engine_to_the_model_it_serves_now(one: FakeEngine) -> None:
+    one.routes["/v1/models"], one.script = serving("base"), only("base")
+    async with refreshing(spec("a", one, model=None)) as relay:
+        await served(relay, call(None))
+        one.routes["/v1/models"], one.script = serving("other"), only("other")
+        record = (await served(relay, call(None))).record
+        assert [each.json["model"] for each in one.requests] == ["base", "base", "other"]
+        assert record.attempts == 2
+
+
+async def test_who_names_a_model_that_is_gone_gets_no_other(one: FakeEngine) -> None:
+    one.routes["/v1/models"], one.script = serving("base"), only("base")
+    async with refreshing(spec("a", one, model=None)) as relay:
+        one.routes["/v1/models"], one.script = serving("other"), only("other")
+        with pytest.raises(EngineError) as refused:
+            await relay.open(call("base"))
+        assert refused.value.status == 404
+        assert len(one.requests) == 1
+        with pytest.raises(UnknownModel):  # and by now it is known to be gone
+            relay.fleet.route("base")
+
+
+async def test_a_configured_model_that_the_engine_denies_is_the_engines_error(one: FakeEngine) -> None:
+    one.script = only("other")
+    async with refreshing(spec("a", one, model="mine")) as relay:
+        with pytest.raises(EngineError):
+            await relay.open(call(None))
+        assert len(one.requests) == 1

@@ -79,7 +79,12 @@ def configure(gateway: Gateway, config: Config) -> None:
 def tick_s(config: Config) -> float:
     """How often streams are looked at, in seconds: no limit's end is noticed later than an eighth of the shortest one."""
     # A probe that times out asks whether streams went on meanwhile: eight looks a second are not needed for that, two are.
-    limits_s = [config.server.heartbeat_s, config.server.client_stall_s, config.health.probe_timeout_s * 4]
+    limits_s = [
+        config.server.heartbeat_s,
+        config.server.client_stall_s,
+        config.health.probe_timeout_s * 4,
+        config.health.quiet_s,
+    ]
     for each in config.deployments.values():
         limits_s += [each.timeouts.first_byte_s, each.timeouts.silence_s, each.timeouts.total_s or math.inf]
     return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))

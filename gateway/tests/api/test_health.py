@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -154,3 +155,44 @@ async def test_metrics_are_prometheus_text(stage: Stage) -> None:
     assert reply.headers["content-type"].startswith("text/plain; version=")
     assert "hayate_calls_total{" in reply.text
     assert "gen_ai_server_request_duration_seconds_bucket{" in reply.text
+
+
+async def test_adapters_loaded_at_run_time_are_listed_and_callable() -> None:
+    async with scene(model=None, health={"probe_interval_s": 0.1}) as stage:
+        stage.engine.routes["/v1/models"] = answer({"data": [{"id": "base"}, {"id": "my-lora"}, {"id": "lora-2"}]})
+
+        async def listed() -> bool:
+            return "my-lora" in [each["id"] for each in (await stage.get("/v1/models")).json["data"]]
+
+        await eventually(listed)
+        ids = [each["id"] for each in (await stage.get("/v1/models")).json["data"]]
+        assert ids == ["default", "scripted", "lora-2", "my-lora"]  # the engine's first model has the deployment's name
+        assert (await stage.get("/v1/models/my-lora")).json["hayate"]["kind"] == "served_model"
+        assert (await stage.post({**PLAIN, "model": "my-lora"})).status == 200
+        assert stage.engine.requests[-1].json["model"] == "my-lora"
+
+
+async def test_a_model_loaded_a_moment_ago_is_called_and_shown_at_once() -> None:
+    async with scene(model=None, health={"probe_interval_s": 600}) as stage:
+        for name in ("first", "second"):
+            stage.engine.routes["/v1/models"] = answer({"data": [{"id": "scripted"}, {"id": name}]})
+            path = f"/v1/models/{name}"
+
+            async def known(path: str = path) -> bool:
+                return (await stage.get(path)).status == 200
+
+            await eventually(known, within_s=5)  # at most one question a second
+        assert (await stage.post({**PLAIN, "model": "second"})).status == 200
+
+
+async def test_a_replicas_last_error_and_its_time_are_told_to_the_operator() -> None:
+    async with scene() as stage:
+        stage.engine.script = error(500, "out of memory")
+        before = time.time()
+        assert (await stage.post(PLAIN)).status == 502
+        admin = (stage.gateway.data / "admin_key").read_text().strip()
+        [deployment] = (await fetch(stage.url, "/admin/deployments", key=admin)).json
+        [replica] = deployment["replicas"]
+        assert replica["state"] == "ok"
+        assert "out of memory" in replica["last_error"]["text"]
+        assert before - 1 < replica["last_error"]["at"] < time.time() + 1

@@ -41,6 +41,7 @@ class FakeEngine:
             "/props": answer(
                 {"default_generation_settings": {"n_ctx": 4096}, "total_slots": 512, "model_alias": model}
             ),
+            "/is_sleeping": answer({"detail": "Not Found"}, 404),
             "/metrics": lambda _: answer(
                 self._gauges().encode(), headers={"content-type": "text/plain; version=0.0.4"}
             ),
