@@ -35,6 +35,8 @@ async def respond_assembled(
     """
     parts = AssemblingSink(assembler)
     await answer.pump(decoder, parts, client_stall_s=gateway.client_stall_s)
+    if parts.unreadable:
+        raise unreadable()
     if count is not None and not answer.record.usage.prompt_tokens:
         await _count_prompt(answer, assembler, count)
     try:
@@ -63,12 +65,14 @@ async def _count_prompt(answer: Answer, assembler: Assembling, count: UpstreamRe
 class AssemblingSink:
     """A sink that keeps what an answer says instead of sending it. One per call."""
 
-    __slots__ = ("_assembler", "_limit", "_size")
+    __slots__ = ("_assembler", "_limit", "_size", "unreadable")
 
     def __init__(self, assembler: Assembling, *, limit: int = MAX_BODY_BYTES) -> None:
         self._assembler = assembler
         self._limit = limit
         self._size = 0
+        self.unreadable = False
+        """Something of the answer can't be read: it can't be told as a whole."""
 
     def writer(self) -> Callable[[bytes], None]:
         """Takes whole events."""
@@ -84,7 +88,11 @@ class AssemblingSink:
         for frame in sse.frames(data):
             said = (sse.data_of(frame) or b"").strip()
             if said and said != b"[DONE]":
-                event = engine_json.read(said)
+                try:
+                    event = engine_json.read(said)
+                except engine_json.Unreadable:
+                    self.unreadable = True
+                    continue
                 if isinstance(event, dict):  # null, a list: some engines keep a line warm with them
                     self._assembler.add(event)
 

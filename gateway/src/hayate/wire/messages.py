@@ -149,11 +149,12 @@ class StartingMessages(RelayedStream):
     def _started(self, whole: bytes) -> bytes:
         if self._start is None or not whole:
             return whole
-        first = next(filter(None, map(sse.data_of, sse.frames(whole))), None)
-        if first is None:  # comments
+        frames = sse.frames(whole)
+        at = next((n for n, frame in enumerate(frames) if sse.data_of(frame)), None)
+        if at is None:  # comments
             return whole
         start, self._start = self._start, None
-        if b'"message_start"' in first or b'"error"' in first:
+        if b'"message_start"' in frames[at] or b'"error"' in frames[at]:
             return whole
         self.started_late = True
-        return start + whole
+        return b"".join((*frames[:at], start, *frames[at:]))
