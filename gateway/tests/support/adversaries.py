@@ -138,6 +138,40 @@ FORMS: dict[str, Make] = {
 """Forms, most of them broken, by what is dear about them."""
 
 
+_END = b'],"usage":{"prompt_tokens":5,"completion_tokens":7}}'
+_ENTRY = b'{"token":"a","logprob":-0.1,"bytes":[97],"top_logprobs":[{"token":"b","logprob":-1.5,"bytes":[98]}]}'
+_TEXT_EVENT = b'data: {"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":null}]}\n\n'
+ANSWERS: dict[str, Make] = {
+    "log probabilities": lambda size: (
+        b'{"choices":[{"finish_reason":"stop","logprobs":{"content":['
+        + b",".join([_ENTRY] * (size // len(_ENTRY)))
+        + b"]}}"
+        + _END
+    ),
+    "embeddings": lambda size: b'{"data":[' + b",".join([b"0.0123456"] * (size // 10)) + _END,
+    "choices": lambda size: b'{"choices":[' + b",".join([b"{}"] * (size // 3)) + _END,
+    "models": lambda size: b'{"data":[' + b",".join([b'{"id":"m"}'] * (size // 11)) + _END,
+    "usages": lambda size: b'{"usage":{' * (size // 10),
+    "reasons": lambda size: b'{"choices":[' + b'"finish_reason":"a",' * (size // 20),
+    "an error": lambda size: b'{"error":{"message":"' + b"a" * size + b'"}}',
+    "an error of many": lambda size: b'{"detail":[' + b",".join([b'{"loc":["body"]}'] * (size // 17)) + b"]}",
+    "a page": lambda size: b"<html>" + b"<a>" * (size // 3),
+    "not a number": lambda size: b'{"choices":[' + b",".join([b"NaN"] * (size // 4)) + b"]}",
+    "half characters": lambda size: b'{"choices":[{"text":"' + b"\\ud83e" * (size // 6) + b'"}]}',
+    "a long number": lambda size: b'{"choices":[' + b"1" * size + b"]}",
+    "nested": lambda size: b'{"choices":' + b"[" * (size // 2) + b"]" * (size // 2) + b"}",
+}
+"""Whole answers of an engine."""
+STREAMS: dict[str, Make] = {
+    "tokens": lambda size: _TEXT_EVENT * (size // len(_TEXT_EVENT)),
+    "an event without end": lambda size: b'data: {"choices":[{"delta":{"content":"' + b"a" * size,
+    "an event of many lines": lambda size: b"data: x\n" * (size // 8) + b"\n",
+    "a dense event": lambda size: b"data: " + filled(b"{}", size, b"choices") + b"\n\n",
+    "a long event": lambda size: _TEXT_EVENT.replace(b'"x"', b'"%b"' % (b"a" * size)),
+}
+"""Streams of an engine; what comes by the hundred thousand, tiny events, is held against a read's length in tests of its own."""
+
+
 def held_s(read: Callable[[], object], times: int = 3) -> float:
     """The least CPU time of this thread that `read` took, with what it leaves to be freed and collected."""
     best = float("inf")

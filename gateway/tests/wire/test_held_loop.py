@@ -15,14 +15,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import GatewayError
+from hayate.relay import MAX_ERROR_BYTES
 from hayate.wire import checks
 from hayate.wire.caps import Caps
+from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.forms import Form
+from hayate.wire.glance import usage_in
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
 from hayate.wire.request_body import parse_object
-from tests.support.adversaries import BODIES, FORM_TYPE, FORMS, MB, filled, held_s
+from tests.support.adversaries import ANSWERS, BODIES, FORM_TYPE, FORMS, MB, STREAMS, filled, held_s
 
 CAPS = Caps()
 HOLD_MEDIA = ("messages", "input", "documents", "query")
@@ -90,6 +94,41 @@ def test_a_json_body_is_read_in_linear_time(name: str) -> None:
 def test_a_form_is_read_in_linear_time(name: str) -> None:
     body = FORMS[name](8 * MB)
     within(lambda: read_form(body), 8)
+
+
+def read_answer(raw: bytes) -> None:
+    openai = OpenAICompatible()
+    with contextlib.suppress(GatewayError):
+        openai.whole_answer(raw)
+    for status in (400, 500):
+        openai.error(status, raw[:MAX_ERROR_BYTES])
+    with contextlib.suppress(Unreadable):
+        openai.read_served([read(raw)])
+    usage_in(raw)
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_is_read_in_linear_time(name: str) -> None:
+    raw = ANSWERS[name](4 * MB)
+    within(lambda: read_answer(raw), 4 * 3)  # it is looked at by four readers, of which a call meets one
+
+
+@pytest.mark.parametrize("adapter", ["chat", "relayed"])
+@pytest.mark.parametrize("piece_bytes", [1000, 65536])
+@pytest.mark.parametrize("name", STREAMS)
+def test_a_stream_is_read_in_linear_time(name: str, piece_bytes: int, adapter: str) -> None:
+    raw = STREAMS[name](4 * MB)
+    pieces = [raw[n : n + piece_bytes] for n in range(0, len(raw), piece_bytes)]
+
+    def feed() -> None:
+        backend = OpenAICompatible()
+        decoder = backend.chat_decoder({}) if adapter == "chat" else backend.relayed_decoder("/v1/responses", {}, "m")
+        with contextlib.suppress(GatewayError):
+            for piece in pieces:
+                decoder.feed(piece)
+            decoder.end()
+
+    within(feed, 4)
 
 
 SIGNS = [b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b'\\"', b"\\\\", b"-", b".", b" ", b"\n", b"\\ud800"]

@@ -21,6 +21,7 @@ from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks, engine_json
 from hayate.wire.forms import Form
+from hayate.wire.glance import usage_in
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
@@ -131,6 +132,8 @@ def _read_usage(record: CallRecord, raw: bytes) -> None:
     if b'"usage"' in raw:
         try:
             answer = engine_json.read(raw)
+        except engine_json.TooDense:  # embeddings by the thousand
+            answer = {"usage": usage_in(raw)}
         except engine_json.Unreadable:  # the client may know better
             return
         if isinstance(answer, dict):

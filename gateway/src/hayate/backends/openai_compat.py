@@ -9,9 +9,10 @@ import orjson
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
 from hayate.backends.passing import PassedThrough
 from hayate.errors import GatewayError, UpstreamBroke
-from hayate.wire.engine_json import Unreadable, read
+from hayate.wire.engine_json import TooDense, Unreadable, read
 from hayate.wire.errors_in import engine_error, parse_error
 from hayate.wire.faults import given_up
+from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.usage import Usage
 
@@ -59,6 +60,8 @@ class OpenAICompatible(PassedThrough):
         """Usage and finish reason are read; the bytes stay as they came."""
         try:
             answer = read(raw)
+        except TooDense:
+            return _glanced_at(raw)
         except Unreadable:
             raise _no_answer() from None
         if not isinstance(answer, dict):
@@ -146,6 +149,18 @@ def prompts_of(fields: dict[str, Any]) -> int:
     """How many prompts there are: a text completion may have a list of texts, or of lists of tokens."""
     prompt = fields.get("prompt")
     return len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
+
+
+def _glanced_at(raw: bytes) -> WholeAnswer:
+    """An answer full of log probabilities, as it came."""
+    reasons = reasons_in(raw)
+    if reasons is None:
+        raise _no_answer()
+    if "abort" in reasons:
+        raise given_up("abort")
+    usage = Usage()
+    usage.take(usage_in(raw))
+    return WholeAnswer(raw, usage, reasons[0] if reasons else None)
 
 
 def _no_answer() -> UpstreamBroke:

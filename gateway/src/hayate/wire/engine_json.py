@@ -26,6 +26,10 @@ class Unreadable(ValueError):
     """No parser could make sense of it."""
 
 
+class TooDense(Unreadable):
+    """There is too much in it to be read while everybody waits; it may well be JSON."""
+
+
 def _int(digits: str) -> int | float:
     return int(digits) if len(digits) <= _LONGEST_INT else float(digits)
 
@@ -36,13 +40,13 @@ _LENIENT: Final = json.JSONDecoder(strict=False, parse_int=_int)
 def read(raw: bytes) -> Any:
     """The value of a JSON text. Raises Unreadable."""
     if too_many_values(raw):
-        raise Unreadable("too many values")
+        raise TooDense("too many values")
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError:
         pass
     if too_many_values(raw, MAX_WEIGHT_PER_MIB // 2):  # this parser takes twice as long
-        raise Unreadable("too many values")
+        raise TooDense("too many values")
     try:
         return _LENIENT.decode(raw.removeprefix(_BOM).decode("utf-8", "replace"))
     except (ValueError, RecursionError):
