@@ -315,3 +315,15 @@ def test_a_configuration_is_frozen_and_shows_no_secret() -> None:
 def test_values_of_any_shape_are_refused_and_nothing_else(values: Any) -> None:
     with pytest.raises(ValidationError):
         Config.model_validate(values)
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models?limit=1", "none"])
+def test_a_probe_is_a_path_of_the_engine_or_none(path: str) -> None:
+    config = Config.model_validate({"deployments": {"a": {"backend": "vllm", "replicas": ["http://a"], "probe": path}}})
+    assert config.deployments["a"].probe == path
+
+
+@pytest.mark.parametrize("path", ["health", "", "http://a/health", "/he alth", "/he\nalth", "/健康", "None"])
+def test_what_is_neither_is_refused(path: str) -> None:
+    with pytest.raises(ValidationError, match=r"deployments\.a\.probe"):
+        Config.model_validate({"deployments": {"a": {"backend": "vllm", "replicas": ["http://a"], "probe": path}}})

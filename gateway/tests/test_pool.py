@@ -20,7 +20,7 @@ from hayate.errors import (
     UpstreamRefused,
 )
 from hayate.pool import Deployment, Fleet
-from hayate.replica import DeploymentSpec, Probing
+from hayate.replica import NO_PROBE, DeploymentSpec, Probing
 
 pytestmark = pytest.mark.anyio
 
@@ -259,6 +259,18 @@ async def test_another_key_for_an_engine_is_another_replica() -> None:
     old = fleet.deployments["a"].replicas[0]
     fleet.apply([spec("a", credentials=((b"authorization", b"Bearer 2"),))], {})
     assert fleet.deployments["a"].replicas[0] is not old
+
+
+async def test_a_reload_changes_how_a_replica_that_stays_is_probed() -> None:
+    fleet = Fleet([spec("a")], {})
+    replica = fleet.deployments["a"].replicas[0]
+    for probe, path in (("/alive", "/alive"), (NO_PROBE, None), (None, "/v1/models")):
+        fleet.apply([spec("a", probe=probe)], {})
+        deployment = fleet.deployments["a"]
+        asked = deployment.probe()
+        assert (asked.path if asked else None) == path
+        assert deployment.replicas[0] is replica
+        assert replica.health.probing is (path is not None)
 
 
 async def test_more_places_let_in_who_waits() -> None:

@@ -135,6 +135,14 @@ async def test_without_a_probe_only_calls_tell(engine: FakeEngine) -> None:
         assert len(engine.probes) == seen == 2  # what it serves, once
 
 
+async def test_without_a_probe_an_engine_that_comes_late_is_asked_what_it_serves(engine: FakeEngine) -> None:
+    await engine.refuse()
+    async with watching(engine, probe=NO_PROBE) as watched:
+        await asyncio.sleep(0.1)
+        await engine.listen()
+        await watched.until(lambda: watched.deployment.served_model == "scripted")
+
+
 async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(interval_s=600, timeout_s=1)) as watched:
         await watched.until(lambda: watched.told == [True])
@@ -178,8 +186,9 @@ async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: Fa
         await watched.until(lambda: asked(engine, "/health") > seen + 5)
         assert watched.told == [True]
         assert watched.replica.available(0.0)
+        assert watched.replica.last_error is None
         watched.replica.leave()
-        watched.replica.succeeded(1.0)
+        watched.replica.succeeded(1.0, 0.0)
         assert watched.replica.health.serial
 
 

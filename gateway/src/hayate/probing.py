@@ -164,22 +164,26 @@ class Prober:
                 now = monotonic()
             health.probe_succeeded(now, beside=calls > 0 and replica.ended == ended)
         else:
-            replica.note(f"probe: {heard.fault}")
+            before = health.probe_failures
             if heard.late:
                 moved = replica.progress.last > moved_before
                 health.probe_timed_out(now, calls=calls > 0, moved=moved)
             else:
                 health.probe_failed(now)
+            if health.probe_failures > before:
+                replica.note(f"probe: {heard.fault}")
         if health.ready(now) != was_ready:
             self._on_change(replica, not was_ready)
 
     async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
         """Learns what a replica serves; what was `known` already is not asked for again."""
-        answers = []
+        answers, answered = [], False
         for request in deployment.backend.describe():
             heard = (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.timeout_s)
             answers.append(heard.parsed())
-        self._listed_at[replica] = monotonic()
+            answered = answered or heard.status > 0
+        if answered:
+            self._listed_at[replica] = monotonic()
         before = replica.served
         deployment.listen(replica, answers)
         if replica.served != before:

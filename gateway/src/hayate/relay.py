@@ -134,7 +134,7 @@ class Answer:
             self.deployment.leave()
 
     def _succeeded(self) -> None:
-        self.replica.succeeded(self._relay.now())
+        self.replica.succeeded(self._relay.now(), self.sent_at)
 
     def _failed(self, error: UpstreamError) -> None:
         self._relay.blame(self.deployment, self.replica, error)

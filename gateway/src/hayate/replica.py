@@ -110,9 +110,9 @@ class Replica:
         self.in_flight -= 1
         self.ended += 1
 
-    def succeeded(self, now: float) -> None:
+    def succeeded(self, now: float, began: float) -> None:
         """It answered a call."""
-        self.health.succeeded(now)
+        self.health.succeeded(now, began=began)
         self.progress.moved(now)
 
     def failed(self, error: UpstreamError, now: float, *, alone: bool) -> bool:

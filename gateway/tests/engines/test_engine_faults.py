@@ -30,8 +30,8 @@ FROZEN_S = 1.5
 
 
 @asynccontextmanager
-async def gateway_to(engine: EngineProcess, limit_s: float = 60) -> AsyncIterator[RunningGateway]:
-    """A gateway that waits `limit_s` for a first byte and for the next one."""
+async def gateway_to(engine: EngineProcess, limit_s: float = 60, health: str = "") -> AsyncIterator[RunningGateway]:
+    """A gateway that waits `limit_s` for a first byte and for the next one; `health` is settings more."""
     config = f"""
     deployments:
       tiny:
@@ -40,7 +40,7 @@ async def gateway_to(engine: EngineProcess, limit_s: float = 60) -> AsyncIterato
         replicas: ["{engine.url}"]
         timeouts: {{connect_s: 1, first_byte_s: {limit_s}, silence_s: {limit_s}}}
     aliases: {{default: tiny}}
-    health: {{probe_interval_s: 0.5, probe_timeout_s: 0.5, eject_s: 1}}
+    health: {{probe_interval_s: 0.5, probe_timeout_s: 0.5, eject_s: 1{health}}}
     """
     async with running_gateway(config=config) as gateway:
         await gateway.ready()
@@ -162,6 +162,37 @@ async def test_vllms_core_killed_mid_stream(own_vllm: EngineProcess) -> None:
         assert (reply.status, reply.json["error"]["type"]) == (502, "upstream_error")
         await asyncio.sleep(1)
         await refused_at_once(gateway)
+
+
+@pytest.mark.slow
+@pytest.mark.vllm
+async def test_vllms_frozen_core_is_found_by_a_canary_and_so_is_its_return(own_vllm: EngineProcess) -> None:
+    """Its API server goes on saying 200 for as long as one likes."""
+
+    async def unready() -> bool:
+        return (await fetch(gateway.url, "/readyz")).status == 503
+
+    async with gateway_to(own_vllm, 300, ", quiet_s: 3, canary_s: 3") as gateway:
+        assert (await hello(gateway)).status == 200
+        own_vllm.send_to_core(signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            async with (
+                calling(gateway, endless(stream=True)) as client,
+                calling(gateway, endless(stream=False)) as whole,
+            ):
+                reply = await client.read_head()
+                error = failure(await rest(client)) if reply.status == 200 else (await _error(client))
+                assert "canary_s" in error["message"]
+                reply = await whole.read_reply()
+                assert (reply.status, reply.json["error"]["code"]) == (504, "timeout")
+            assert time.monotonic() - began < 15
+            await eventually(unready)
+            await refused_at_once(gateway)
+        finally:
+            own_vllm.send_to_core(signal.SIGCONT)
+        await serves_again(gateway)
+    await shows(own_vllm, 0, 0)
 
 
 @pytest.mark.slow

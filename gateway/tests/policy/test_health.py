@@ -112,6 +112,21 @@ def test_a_trial_call_that_is_answered_ends_the_ejection() -> None:
     assert health.out is None
 
 
+@pytest.mark.parametrize("accuse", ["answers", "connections", "probe"])
+def test_a_call_that_began_before_the_replica_was_accused_does_not_bring_it_back(accuse: str) -> None:
+    """An engine that is shutting down ends its calls well."""
+    health = well()
+    if accuse == "probe":
+        for _ in range(PROBES_TO_FAIL):
+            health.probe_failed(5.0)
+    else:
+        fail(health, 5.0, 5, connecting=accuse == "connections", alone=False)
+    health.succeeded(6.0, began=4.9)
+    assert not health.available(6.0)
+    health.succeeded(6.0, began=5.0)
+    assert health.available(6.0)
+
+
 def test_a_success_ends_the_row() -> None:
     health = well()
     fail(health, 0.0, 4, connecting=True)

@@ -10,8 +10,8 @@ What an engine says to one request is that request's affair, so answers alone ne
 (4) A probe that times out is no failure where the engine is busy rather than dead: calls are in flight there and bytes moved, or
     the engine is not known to answer beside a call, or is known not to (`serial`). Both are learned: from probes that were
     answered while a call went on, and from calls that ended well after a probe had timed out beside them.
-(5) A call that succeeds, and a probe that succeeds after failed connections or a failed probe (the engine was restarted),
-    end an ejection at once. When its time is over, or every TRIAL_S where nothing probes, one call tries.
+(5) A call that began since and succeeds ends an ejection at once, and so does a probe that succeeds after failed connections
+    or a failed probe (the engine was restarted). When its time is over, or every TRIAL_S where nothing probes, one call tries.
 (6) A replica that answers and makes nothing is `stuck` until it makes something, or was restarted.
 """
 
@@ -67,6 +67,8 @@ class Health:
     """A probe has failed since the row of failures began: one that succeeds then means a restart."""
     _missed_beside: bool = False
     """A probe timed out beside calls that have not ended yet."""
+    _accused_at: float = 0.0
+    """When a probe last failed, or the replica was ejected."""
     _unwell_since: float | None = 0.0
 
     def available(self, now: float) -> bool:
@@ -104,13 +106,18 @@ class Health:
         if self.out is not None:
             self.trial_until = now + TRIAL_S
 
-    def succeeded(self, now: float) -> None:
-        """An engine answered a call."""
-        self.failures = self.unreachable = self.probe_failures = 0
-        self.stuck = self._failed_since = False
+    def succeeded(self, now: float, *, began: float | None = None) -> None:
+        """An engine answered a call. One that `began` before the replica was accused says nothing of how it is since: an engine
+        that is shutting down ends its calls well.
+        """
+        self.failures = self.unreachable = 0
+        self.stuck = False
         if self._missed_beside:
             self._missed_beside = False
             self.serial, self.beside = True, 0
+        if began is not None and began < self._accused_at:
+            return
+        self.probe_failures, self._failed_since = 0, False
         if self.out is not None:
             self._back(now)
         elif self.ejections and now - self.ejected_until > self.eject_s:
@@ -148,6 +155,7 @@ class Health:
     def probe_failed(self, now: float) -> bool:
         """The engine could not be reached, or says that it can't take calls. True when that threw the replica out."""
         self.probe_failures += 1
+        self._accused_at = now
         self._failed_since = True
         return self.failures >= self.eject_after and self._eject(now, Out.GONE)
 
@@ -187,7 +195,7 @@ class Health:
         """True when it was not out already for as good a reason."""
         if self.out is not None and now < self.ejected_until and (self.out is why or self.out is Out.GONE):
             return False
-        self.out = why
+        self.out, self._accused_at = why, now
         self.ejections += 1
         # Where nothing probes, only calls can find that it is back: a failed connection costs them nothing.
         self.ejected_until = now + (
