@@ -322,7 +322,7 @@ async def refreshing(*specs: DeploymentSpec) -> AsyncIterator[Relay]:
     async with relaying(*specs) as relay:
         relay.refresh = Prober(relay.fleet, on_change=lambda *_: None).refresh
         await relay.refresh()
-        await asyncio.sleep(MISS_S)
+        await asyncio.sleep(MISS_S + 0.1)
         yield relay
 
 

@@ -11,7 +11,15 @@ import pytest
 
 from hayate.backends.exchange import MAX_BODY_BYTES, Exchange
 from hayate.backends.transport import ConnectionPool, UpstreamRequest
-from hayate.errors import ConnectFailed, GatewayError, StaleConnection, UpstreamBroke, UpstreamError, UpstreamTimeout
+from hayate.errors import (
+    AnswerTooLarge,
+    ConnectFailed,
+    GatewayError,
+    StaleConnection,
+    UpstreamBroke,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
 from tests.support.fake_engine import FakeEngine, running_engine, unanswered_port
@@ -218,7 +226,7 @@ async def test_an_answer_byte_by_byte_is_the_same_answer(engine: FakeEngine, poo
 async def test_an_answer_without_bounds_is_cut_off(engine: FakeEngine, pool: ConnectionPool) -> None:
     piece = body(b"x" * (1 << 20))
     engine.script = [head(), *[piece for _ in range(MAX_BODY_BYTES // (1 << 20) + 1)], end]
-    with pytest.raises(UpstreamBroke, match="too large"):
+    with pytest.raises(AnswerTooLarge, match="too large"):
         await fetched(pool)
 
 
