@@ -165,6 +165,12 @@ class EdgeProtocol(LimitedProtocol):
         watched = isinstance(self._serving, LentLine) and self._serving.call is not None
         return watched and len(self.pipeline) < MAX_READ_AHEAD and len(self.cycle.body) <= HIGH_WATER_LIMIT
 
+    def _close(self, *, linger: bool) -> None:
+        super()._close(linger=linger)
+        serving = self._serving
+        if self.closing and isinstance(serving, LentLine) and not serving.response_complete:
+            serving.lose()  # nothing can be written any more
+
     def _check_half_closed(self) -> None:
         """The timer: has the client reset the connection, as one does that is no longer there to read?"""
         self._half_closed_check = None

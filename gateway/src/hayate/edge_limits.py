@@ -61,7 +61,6 @@ class LimitedProtocol(TimedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone."""
-        self.unread = None
         self._give_back()
         super().connection_lost(exc)
 
@@ -74,15 +73,22 @@ class LimitedProtocol(TimedProtocol):
         for start in range(0, len(data), PIECE_BYTES):
             self._take(pieces[start : start + PIECE_BYTES])
             if len(self.pipeline) >= MAX_READ_AHEAD and not self.closing and start + PIECE_BYTES < len(data):
-                self.unread = pieces[start + PIECE_BYTES :]
-                self.flow.pause_reading()
+                self._leave(pieces[start + PIECE_BYTES :])
                 return
+
+    def _leave(self, rest: memoryview) -> None:
+        if not self.crowd.draw(len(rest)):
+            self.turn_away(_too_much_ahead())
+            return
+        self.unread = rest
+        self.flow.pause_reading()
 
     def _read_on(self) -> None:
         """Most of what had been sent ahead is answered: on with what was left."""
         data, self.unread = self.unread, None
         if data is None or self.raw.is_closing():
             return
+        self.crowd.draw(-len(data))
         self.data_received(data)
         if self.unread is None:
             self.flow.resume_reading()
@@ -183,7 +189,7 @@ class LimitedProtocol(TimedProtocol):
         if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
             raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
         if self._drawn_bytes:
-            self._give_back()
+            self._give_back_head()
         self._phase = "body"
         self._phase_bytes = 0
         self._phase_began = 0.0
@@ -269,22 +275,30 @@ class LimitedProtocol(TimedProtocol):
         beyond_bytes = self._phase_bytes + HEADER_LINE_BYTES * len(self.headers or ()) - HEAD_FREE_BYTES
         if beyond_bytes > self._drawn_bytes:
             if not self.crowd.draw(beyond_bytes - self._drawn_bytes):
-                self.turn_away(
-                    Overloaded(
-                        "Too many large request heads are arriving (server.unfinished_heads_bytes). Try again.",
-                        "受信中の大きなリクエストヘッダーが多すぎます（server.unfinished_heads_bytes）。もう一度お試しください。",
-                        retry_after_s=1,
-                    )
-                )
+                self.turn_away(_too_much_ahead())
                 return
             self._drawn_bytes = beyond_bytes
 
     def _close(self, *, linger: bool) -> None:
         super()._close(linger=linger)
         if self.closing:  # nothing more is read; what has been must not stay for as long as the client goes on sending
-            self.url, self.headers, self._more_url, self.unread = b"", [], None, None
+            self.url, self.headers, self._more_url = b"", [], None
             self._give_back()
 
     def _give_back(self) -> None:
+        self._give_back_head()
+        if self.unread is not None:
+            self.crowd.draw(-len(self.unread))
+            self.unread = None
+
+    def _give_back_head(self) -> None:
         self.crowd.draw(-self._drawn_bytes)
         self._drawn_bytes = 0
+
+
+def _too_much_ahead() -> Overloaded:
+    return Overloaded(
+        "Too many large requests are arriving at once (server.unfinished_heads_bytes). Try again.",
+        "受信中の大きなリクエストが多すぎます（server.unfinished_heads_bytes）。もう一度お試しください。",
+        retry_after_s=1,
+    )

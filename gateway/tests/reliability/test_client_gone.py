@@ -195,6 +195,26 @@ async def test_a_client_that_sends_its_next_request_early_is_still_seen_to_leave
         await released(stage, leave(client, "fin"))
 
 
+@pytest.mark.parametrize("model", ["scripted", "llama"])
+@pytest.mark.parametrize(
+    "garbage",
+    [b"\x00\x01", b"GET / HTTP/1.1\r\n\r\n", b"GET /" + b"x" * 300_000],
+    ids=["bytes", "no host", "a long URL"],
+)
+async def test_a_client_that_sends_garbage_behind_its_stream_has_left(stage: Stage, model: str, garbage: bytes) -> None:
+    """Nothing can be read of it any more; that is its own fault, never the replica's."""
+    stage.engine.script = SLOW
+    async with stage.connect() as client:
+        await client.send(stage.request({**STREAM, "model": model}))
+        await client.read_head()
+        for _ in range(3):
+            await client.read_chunk()
+        sent_at_s = asyncio.get_running_loop().time()
+        await client.send(garbage)
+        await client.read_to_end()
+        await released(stage, sent_at_s)
+
+
 async def test_a_hundred_clients_leave_at_once(stage: Stage) -> None:
     stage.engine.script = Chat(["。"] * 1000, gap_s=0.02, last=[silence])
 

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 import pytest
 
+from tests.support.engine_script import Chat
 from tests.support.http import fetch
-from tests.support.scene import PLAIN, Stage, scene
+from tests.support.scene import PLAIN, STREAM, Stage, scene
 from tests.support.stages import FORGIVING
 
 pytestmark = pytest.mark.anyio
@@ -137,3 +138,29 @@ async def test_an_empty_line_after_a_body_begins_no_request(strict_stage: Stage,
         await client.send(request)
         client.reply.body = b""
         assert (await client.read_reply()).status == 200
+
+
+async def test_requests_sent_ahead_share_that_memory_too(narrow_stage: Stage) -> None:
+    """What is read of them waits behind a stream; the connection that finds no room is closed, the others go on."""
+    narrow_stage.engine.script = Chat(["。"] * 10_000, gap_s=0.02)
+    ahead = narrow_stage.request(PLAIN, headers={"x-long": "x" * 3000}) * 20
+    async with AsyncExitStack() as held:
+        clients = [await held.enter_async_context(narrow_stage.connect()) for _ in range(12)]
+        for client in clients:
+            await client.send(narrow_stage.request(STREAM))
+            await client.read_head()
+            await client.send(ahead)
+        ended = [asyncio.create_task(client.read_to_end()) for client in clients]
+        done, going_on = await asyncio.wait(ended, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        assert done
+        assert going_on
+        for task in going_on:
+            task.cancel()
+        narrow_stage.engine.script = Chat()
+        assert (await narrow_stage.post(PLAIN)).status == 200
+    await narrow_stage.quiet()
+    async with narrow_stage.connect() as client:  # and it has come back
+        await client.send(narrow_stage.request(PLAIN, headers={"x-long": "x" * 3000}) * 20)
+        for _ in range(20):
+            assert (await client.read_reply()).status == 200
+            client.reply.body = b""
