@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from hayate.backends.base import Served
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.wire import sse
@@ -109,3 +111,38 @@ def test_it_is_asked_for_a_stream_always() -> None:
     assert ENGINE.always_streams
     assert ENGINE.probe().path == "/health"
     assert [each.path for each in ENGINE.describe()] == ["/v1/models", "/props"]
+
+
+def test_progress_in_the_middle_is_taken_out_too() -> None:
+    """Two prompts: one is still read when the other has begun to speak."""
+    asked = {"prompt": ["a", "b"]}
+    stream = ENGINE.completion_decoder(asked)
+
+    def chunk(text: str, index: int, finish: str | None = None, **more: Any) -> bytes:
+        return event(llamacpp([{"text": text, "index": index, "logprobs": None, "finish_reason": finish}], **more))
+
+    progress = chunk("", 0, prompt_progress={"total": 4})
+    ends = [chunk("", n, "length", usage={"prompt_tokens": 4 + n, "completion_tokens": 3}) for n in (0, 1)]
+    sent = b"".join(map(stream.feed, [progress, chunk("e", 1), progress, chunk("f", 0), progress, *ends, DONE]))
+    sent += stream.end()
+    assert b"prompt_progress" not in sent
+    assert b"usage" not in sent
+    assert (stream.failure, stream.finished) == (None, True)
+    assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 6)
+    kept = ENGINE.completion_decoder({**asked, "return_progress": True})
+    assert kept.feed(progress) == progress
+
+
+@pytest.mark.parametrize(
+    ("fields", "prefix"),
+    [
+        ({}, ""),
+        ({"prompt": "a"}, ""),
+        ({"messages": [{"role": "user", "content": "a"}]}, ""),
+        ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "吾が"}]}, "吾が"),
+        ({"messages": [{"role": "assistant", "content": None, "tool_calls": []}]}, ""),
+        ({"messages": [{"role": "assistant", "content": [{"type": "text", "text": "a"}, {"text": "b"}]}]}, "a\n\nb"),
+    ],
+)
+def test_a_whole_answer_repeats_what_it_continues(fields: dict[str, Any], prefix: str) -> None:
+    assert ENGINE.repeats(fields) == prefix

@@ -141,6 +141,26 @@ async def test_how_far_the_prompt_was_read_is_told_only_to_those_who_ask(
         assert (choice.role, choice.text) == ("assistant", HELLO)
 
 
+async def test_a_whole_answer_to_a_prompt_that_began_it_is_the_engines_own(
+    gateway: RunningGateway, engine: EngineProcess
+) -> None:
+    """llama.cpp repeats what it continues, in whole answers only; vLLM does not."""
+    for said in ("Hello! How", [{"type": "text", "text": "Hello!"}, {"type": "text", "text": "How"}]):
+        request = EN.request(add_generation_prompt=False, continue_final_message=True, max_tokens=8)
+        request["messages"] = [*request["messages"], {"role": "assistant", "content": said}]
+        direct = (await fetch(engine.url, CHAT, request)).json["choices"]
+        assert (await fetch(gateway.url, CHAT, request, key=gateway.key)).json["choices"] == direct
+
+
+async def test_no_whole_answer_tells_of_progress(gateway: RunningGateway) -> None:
+    for prompt in ("Hello", ["Hello", "Good morning everyone"]):
+        body = {"model": "tiny-qwen2", "prompt": prompt, "max_tokens": 3, "temperature": 0}
+        for stream in (True, False):
+            reply = await fetch(gateway.url, "/v1/completions", {**body, "stream": stream}, key=gateway.key)
+            assert reply.status == 200
+            assert "prompt_progress" not in reply.text
+
+
 async def test_two_choices_are_both_whole(gateway: RunningGateway) -> None:
     request = EN.request(n=2, temperature=0.01)
     reply = await fetch(gateway.url, CHAT, request, key=gateway.key)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hayate.wire.assemble import Assembler, merge
 from tests.wire.engine_chunks import USAGE, llamacpp, llamacpp_choice, vllm, vllm_choice
 
 
-def assembled(*chunks: dict[str, Any], chat: bool = True) -> dict[str, Any]:
+def assembled(*chunks: Any, chat: bool = True) -> dict[str, Any]:
     assembler = Assembler(chat=chat)
     for chunk in chunks:
         assembler.add(json.loads(json.dumps(chunk)))
@@ -186,3 +187,42 @@ def test_merging_leaves_the_deltas_alone() -> None:
 @pytest.mark.parametrize("chunk", [{}, {"choices": None}, {"choices": []}, {"usage": None}])
 def test_chunks_that_say_nothing_change_nothing(chunk: dict[str, Any]) -> None:
     assert assembled(chunk) == {"object": "chat.completion", "choices": []}
+
+
+def test_every_answer_begins_with_what_no_chunk_repeats() -> None:
+    assembler = Assembler(prefix="吾が")
+    for index in (0, 1):
+        assembler.add(vllm([vllm_choice({"role": "assistant", "content": None}, index=index)]))
+        assembler.add(vllm([vllm_choice({"content": "社"}, index=index)]))
+    assert [each["message"]["content"] for each in assembler.answer()["choices"]] == ["吾が社", "吾が社"]
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", 7, {"choices": 7}, {"choices": [None, 7]}, {"choices": [{"delta": 3}]}])
+def test_chunks_of_another_shape_are_no_exception(odd: Any) -> None:
+    said = vllm([vllm_choice({"content": "a"}, "stop")])
+    assert assembled(odd, said, odd)["choices"][0]["message"]["content"] == "a"
+
+
+@pytest.mark.parametrize("index", [None, "x", 0])
+def test_one_answer_needs_no_index(index: Any) -> None:
+    chunks = [vllm([{**vllm_choice({"content": text}), "index": index}]) for text in "ab"]
+    assert [each["message"]["content"] for each in assembled(*chunks)["choices"]] == ["ab"]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        lambda n: {"content": "word"},
+        lambda n: {"reasoning": "word", "trace": [n]},
+        lambda n: {"tool_calls": [{"index": n, "function": {"arguments": "{}"}}]},
+        lambda n: {"tool_calls": [{"index": 0, "function": {"arguments": "word"}}]},
+    ],
+)
+def test_a_long_answer_takes_time_by_its_length(delta: Any) -> None:
+    chunks = [vllm([vllm_choice(delta(n))]) for n in range(30_000)]
+    assembler = Assembler()
+    began = time.process_time()
+    for each in chunks:
+        assembler.add(each)
+    assembler.answer()
+    assert time.process_time() - began < 3.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from hayate.errors import UpstreamBroke
@@ -30,3 +32,19 @@ def test_a_line_without_an_end_is_no_answer() -> None:
     splitter = LineSplitter()
     with pytest.raises(UpstreamBroke, match="without an end"):
         splitter.feed(b"x" * (MAX_LINE_BYTES + 1))
+
+
+@pytest.mark.parametrize(("rest", "lines"), [(b"", []), (b" \r", []), (b'{"a":1}', [b'{"a":1}']), (b"7\r", [b"7\r"])])
+def test_the_bodys_end_ends_the_line_that_waits(rest: bytes, lines: list[bytes]) -> None:
+    splitter = LineSplitter()
+    assert splitter.feed(b"{}\n" + rest) == [b"{}"]
+    assert (splitter.rest(), splitter.rest()) == (lines, [])
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_a_line_of_megabytes_takes_time_by_its_length_however_it_comes(size: int) -> None:
+    whole = b"x" * 500_000 + b"\n"
+    splitter = LineSplitter()
+    began = time.process_time()
+    assert [line for at in range(0, len(whole), size) for line in splitter.feed(whole[at : at + size])] == [whole[:-1]]
+    assert time.process_time() - began < 5.0

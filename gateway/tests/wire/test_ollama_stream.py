@@ -142,3 +142,40 @@ def test_chat_log_probabilities_have_bytes() -> None:
     given = {"model": "m", "message": {"content": "あ"}, "logprobs": [{"token": "あ", "logprob": -0.1}], "done": False}
     told = events(decoder.feed(line(given)))[-1]["choices"][0]["logprobs"]["content"]
     assert told == [{"token": "あ", "logprob": -0.1, "bytes": list("あ".encode()), "top_logprobs": []}]
+
+
+@pytest.mark.parametrize("nothing", [b"null\n", b"[]\n", b'"x"\n', b"7\n", b"{}\n", b"\n", b" \r\n"])
+def test_lines_that_carry_nothing_change_nothing(nothing: bytes) -> None:
+    plain, between = stream(), stream()
+    expected = plain.feed(RAW) + plain.end()
+    lines = RAW.splitlines(keepends=True)
+    assert between.feed(nothing.join([*lines[:-1], lines[-1]])) + between.end() == expected
+    assert between.failure is None
+
+
+@pytest.mark.parametrize("lacks", [1, 2])
+def test_the_bodys_end_ends_the_last_line(lacks: int) -> None:
+    raw = RAW.replace(b"\n", b"\r\n") if lacks == 2 else RAW
+    decoder = stream()
+    assert (decoder.feed(raw[:-lacks]) + decoder.end()).endswith(sse.DONE)
+    assert (decoder.finished, decoder.failure) == (True, None)
+
+
+@pytest.mark.parametrize("counts", [-5, 1e30, "7", None, 2.0])
+def test_counts_that_are_none_break_nothing(counts: Any) -> None:
+    decoder = stream()
+    decoder.feed(said("a") + line({**DONE, "eval_count": counts, "prompt_eval_count": counts}))
+    assert decoder.usage.completion_tokens == (2 if counts == 2.0 else 1)
+
+
+def test_half_a_character_reaches_the_client_as_json() -> None:
+    decoder = stream()
+    raw = decoder.feed(b'{"message":{"content":"\\ud83e"}}\n{"message":{"content":"\\udd8a"}}\n' + line(DONE))
+    assert [each["content"] for each in deltas(raw) if each.get("content")] == ["\ud83e", "\udd8a"]
+
+
+def test_what_came_before_an_odd_line_is_sent() -> None:
+    decoder = stream()
+    raw = decoder.feed(said("a") + line({"message": {"tool_calls": 7}}) + said("b"))
+    assert deltas(raw)[-1] == {"content": "a"}
+    assert decoder.failure is not None

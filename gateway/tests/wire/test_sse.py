@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +30,7 @@ def test_events_do_not_depend_on_how_bytes_arrive(size: int) -> None:
 
     assert b"".join(fed) == STREAM
     assert [frame for whole in fed for frame in sse.frames(whole)] == EVENTS
-    assert splitter.tail == b""
+    assert not splitter.tail
 
 
 @pytest.mark.parametrize("size", range(1, len(STREAM) + 1, 3))
@@ -108,3 +110,49 @@ def test_an_event_is_written_as_eventsource_reads_it() -> None:
     assert written == b'id: call-2\nevent: done\ndata: {"a":1}\n\n'
     assert (sse.data_of(written), sse.event_of(written)) == (b'{"a":1}', b"done")
     assert sse.render(b"{}") == b"data: {}\n\n"
+
+
+@pytest.mark.parametrize(("rest", "frames"), [
+    (b"", []), (b"\n", []), (b"\r\n", []), (b" \n", []),
+    (b"data: a", [b"data: a\n\n"]), (b"data: a\n", [b"data: a\n\n"]), (b"data: a\r\n", [b"data: a\r\n\n"]),
+    (b"data: a\r\n\r", [b"data: a\r\n\n"]), (b"id: 1\ndata: a", [b"id: 1\ndata: a\n\n"]),
+    (b"data: a\r\rdata: b\r\r", [b"data: a\n\n", b"data: b\n\n"]),
+    (b"data: {}\ndata: [DONE]\n", [b"data: {}\n\n", b"data: [DONE]\n\n"]),
+    (b"data: {\ndata: }\n", [b"data: {\ndata: }\n\n"]),
+])  # fmt: skip
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_the_bodys_end_ends_what_waits_whatever_line_end_it_lacks(rest: bytes, frames: list[bytes], size: int) -> None:
+    splitter = FrameSplitter()
+    fed = b"".join(splitter.feed(piece) for piece in pieces(b": a\n\n" + rest, size))
+    assert (fed.rstrip(), splitter.rest(), splitter.rest()) == (b": a", frames, [])
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000, 1 << 18])
+@pytest.mark.parametrize("unit", [b"x", b"\n:", b"\r", b"data:\n", b'"\\"'])
+def test_an_event_of_megabytes_takes_time_by_its_length_however_it_comes(unit: bytes, size: int) -> None:
+    whole = b"data: " + unit * (500_000 // len(unit)) + b"x\n\n"
+    splitter = FrameSplitter()
+    began = time.process_time()
+    fed = b"".join(splitter.feed(piece) for piece in pieces(whole, size))
+    assert fed == whole
+    for frame in sse.frames(fed):
+        try:
+            sse.data_of(frame)
+        except UpstreamBroke:
+            pass
+    assert time.process_time() - began < 5.0
+
+
+@pytest.mark.parametrize("size", [1000, 1 << 16, 1 << 20])
+def test_an_event_is_too_long_by_its_bytes_not_by_how_they_came(size: int) -> None:
+    longest = b"data: " + b"x" * (sse.MAX_FRAME_BYTES - 8) + b"\n\n"
+    splitter = FrameSplitter()
+    assert b"".join(map(splitter.feed, pieces(longest, size))) == longest
+    splitter = FrameSplitter()
+    with pytest.raises(UpstreamBroke, match="without an end"):
+        b"".join(map(splitter.feed, pieces(b"d" + longest, size)))
+
+
+def test_an_event_of_too_many_lines_is_given_up() -> None:
+    with pytest.raises(UpstreamBroke, match="too many lines"):
+        sse.data_of(b"data: a\n" * (sse.MAX_DATA_LINES + 1) + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -121,3 +122,42 @@ def test_odd_events() -> None:
         decoder = stream()
         decoder.feed(junk)
         assert decoder.failure is not None
+
+
+@pytest.mark.parametrize(
+    "nothing", [b"data: null\n\n", b"data:\n\n", b"data: []\n\n", b": ping\n\n", b"\n", b"data: {}\n\n"]
+)
+def test_events_that_carry_nothing_change_no_text(nothing: bytes) -> None:
+    assert heard(stream(), nothing.join(map(event, TEXT)))[0] == TEXT
+
+
+@pytest.mark.parametrize("lacks", [1, 2])
+def test_the_bodys_end_ends_the_last_event(lacks: int) -> None:
+    assert heard(stream(), DELTAS[:-lacks]) == (TEXT, "stop")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'data: {"error":"boom"}',
+        b'{"error":"boom"}\n\n',
+        b'event: error\ndata: "boom"\n\n',
+        b'event: error\ndata: {"message":"boom"}',
+    ],
+)
+def test_an_error_of_any_shape_is_told_in_the_engines_words(told: bytes) -> None:
+    decoder = stream()
+    decoder.feed(event("a") + told)
+    assert b"[DONE]" not in decoder.end()
+    assert decoder.failure is not None
+    assert "boom" in decoder.failure.english
+
+
+def test_a_long_answer_takes_time_by_its_length() -> None:
+    decoder, one = stream(max_tokens=10**9), event("word")
+    began = time.process_time()
+    for _ in range(30_000):
+        decoder.feed(one)
+    decoder.end()
+    assert decoder.finished
+    assert time.process_time() - began < 5.0

@@ -42,3 +42,35 @@ def test_passing_deltas_count_until_the_engine_says() -> None:
     usage.take({"prompt_tokens": 9, "completion_tokens": 4})
     usage.seen(1)
     assert (usage.completion_tokens, usage.exact) == (4, True)
+
+
+ODD = [-1, -(10**9), 10**9 + 1, 10**30, 1e30, float("nan"), float("inf"), 7.5, "7", None, True, [7], {}]
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"])
+def test_what_no_engine_can_have_counted_lowers_and_breaks_nothing(name: str, odd: Any) -> None:
+    usage = Usage()
+    usage.seen(4)
+    usage.take({name: odd})
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.exact) == (0, 4, False)
+    usage.take({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}})
+    usage.take({name: odd, "prompt_tokens_details": {"cached_tokens": odd}, "cache_read_input_tokens": odd})
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (7, 3, 5)
+
+
+def test_a_whole_number_may_be_written_with_a_point() -> None:
+    usage = Usage()
+    usage.take({"prompt_tokens": 7.0, "completion_tokens": 3.0, "prompt_tokens_details": {"cached_tokens": 5.0}})
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == (7, 3, 5)
+    assert isinstance(usage.prompt_tokens, int)
+
+
+def test_the_order_of_deltas_and_reports_makes_no_difference() -> None:
+    first, last = Usage(), Usage()
+    first.seen(2)
+    first.take({"prompt_tokens": 1})
+    first.seen(3)
+    last.take({"prompt_tokens": 1})
+    last.seen(5)
+    assert first == last
