@@ -32,12 +32,12 @@ def test_the_drawing_shows_every_error_with_its_status(kind: type[GatewayError])
 
 def test_only_what_the_engine_has_not_seen_is_safe_to_retry() -> None:
     safe = {kind.__name__ for kind in tree(UpstreamError) if kind.safe_to_retry}  # type: ignore[attr-defined]
-    assert safe == {"ConnectFailed", "StaleConnection", "UpstreamRefused"}
+    assert safe == {"ConnectFailed", "ConnectTimedOut", "StaleConnection", "UpstreamRefused"}
 
 
 def test_what_is_not_the_replicas_fault_does_not_count_against_it() -> None:
     kinds = [kind for kind in tree(UpstreamError) if not kind.counts_against_replica]  # type: ignore[attr-defined]
-    assert {kind.__name__ for kind in kinds} == {"StaleConnection", "UpstreamRefused", "EngineError"}
+    assert {kind.__name__ for kind in kinds} == {"AnswerTooLarge", "StaleConnection", "UpstreamRefused", "EngineError"}
 
 
 def test_a_caller_can_mend_what_has_a_status_of_4xx() -> None:

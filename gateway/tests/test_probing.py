@@ -12,12 +12,13 @@ import pytest
 
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.errors import UnknownModel, UpstreamBroke
+from hayate.backends.transport import UpstreamRequest
+from hayate.errors import ConnectFailed, ConnectTimedOut, UnknownModel, UpstreamBroke
 from hayate.policy.health import CLOSE_S, KNOWN
 from hayate.pool import Fleet
 from hayate.probing import MISS_S, Prober
 from hayate.replica import NO_PROBE, DeploymentSpec, Probing, Replica
-from tests.support.engine_script import answer, error
+from tests.support.engine_script import answer, error, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import eventually
 
@@ -177,32 +178,46 @@ async def test_an_engine_killed_under_many_calls_is_back_with_its_first_answer(e
 # Busy, not dead.
 
 
+@asynccontextmanager
+async def call_under_way(watched: Watched, engine: FakeEngine) -> AsyncIterator[None]:
+    """One call at the replica that gets nothing."""
+    engine.script = [silence]
+    request = UpstreamRequest("/v1/chat/completions", b"{}")
+    watched.replica.enter(asyncio.get_running_loop().time())
+    task = asyncio.create_task(watched.replica.pool.send(request, first_byte_s=60))
+    await watched.until(lambda: engine.open == 1)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        watched.replica.leave()
+
+
 async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(interval_s=0.05, timeout_s=0.1)) as watched:
         await watched.until(lambda: watched.told == [True])
-        watched.replica.enter(0.0)
         engine.routes["/health"] = [30.0]
-        seen = asked(engine, "/health")
-        await watched.until(lambda: asked(engine, "/health") > seen + 5)
-        assert watched.told == [True]
-        assert watched.replica.available(0.0)
-        assert watched.replica.last_error is None
-        watched.replica.leave()
+        async with call_under_way(watched, engine):
+            seen = asked(engine, "/health")
+            await watched.until(lambda: asked(engine, "/health") > seen + 5)
+            assert watched.told == [True]
+            assert watched.replica.available(0.0)
         watched.replica.succeeded(1.0, 0.0)
         assert watched.replica.health.serial
 
 
 async def test_an_engine_that_always_answered_beside_calls_and_stops_is_found(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=0.05, timeout_s=0.1)) as watched:
-        watched.replica.enter(0.0)
+    probing = Probing(interval_s=0.05, timeout_s=0.1)
+    async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
         engine.routes["/health"] = [30.0]
         await watched.until(lambda: watched.told == [True, False])
 
 
 async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=0.05, timeout_s=0.1)) as watched:
-        watched.replica.enter(0.0)
+    probing = Probing(interval_s=0.05, timeout_s=0.1)
+    async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
         engine.routes["/health"] = [30.0]
         seen = asked(engine, "/health")
@@ -211,6 +226,20 @@ async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
             watched.replica.progress.moved(loop.time())
             await asyncio.sleep(0.01)
         assert watched.told == [True]
+
+
+async def test_connections_that_a_busy_engine_does_not_take_are_no_failures(engine: FakeEngine) -> None:
+    """Its queue of connections is full; without a call that it works on, nobody is there."""
+    late, refused = ConnectTimedOut("nobody took it"), ConnectFailed("refused")
+    async with watching(engine) as watched:
+        await watched.until(lambda: watched.told == [True])
+        deployment, replica = watched.deployment, watched.replica
+        async with call_under_way(watched, engine):
+            assert not any(deployment.blame(replica, late, 0.0) for _ in range(20))
+        assert any(deployment.blame(replica, late, 0.0) for _ in range(20))
+        replica.health.succeeded(1.0)
+        async with call_under_way(watched, engine):
+            assert any(deployment.blame(replica, refused, 2.0) for _ in range(20))
 
 
 # What engines serve.

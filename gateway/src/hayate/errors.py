@@ -24,6 +24,7 @@ another replica may be tried.
     ├── ShuttingDown            503   the gateway is draining
     └── UpstreamError           502   an engine failed us
         ├── ConnectFailed       502   nothing listens there: safe to try another
+        │   └── ConnectTimedOut 502   or nobody took it in time
         ├── StaleConnection     502   a pooled connection died before it answered: safe to repeat
         ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
         ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
@@ -218,6 +219,10 @@ class ConnectFailed(UpstreamError):
     """The connection could not be made."""
 
     safe_to_retry = True
+
+
+class ConnectTimedOut(ConnectFailed):
+    """Nobody took the connection in time."""
 
 
 class StaleConnection(UpstreamError):

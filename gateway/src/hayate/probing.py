@@ -150,7 +150,7 @@ class Prober:
 
     async def _probe(self, deployment: Deployment, replica: Replica, request: UpstreamRequest) -> None:
         health, began = replica.health, monotonic()
-        was_ready, calls, ended = health.ready(began), replica.in_flight, replica.ended
+        was_ready, calls, ended = health.ready(began), replica.pool.busy_connections, replica.ended
         moved_before = replica.progress.last
         heard = await ask(replica, request, self._fleet.probing.timeout_s)
         now = monotonic()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hayate.backends.base import Backend, Served
 from hayate.backends.transport import ConnectionPool
-from hayate.errors import ConnectFailed, EngineError, UpstreamError
+from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
 
@@ -121,6 +121,8 @@ class Replica:
             self.note(error.english)
         if not error.counts_against_replica:
             return False
+        if isinstance(error, ConnectTimedOut) and self.pool.busy_connections and self.health.may_be_busy:
+            return False  # an engine that works on one thing at a time takes no more connections than its queue is long
         self.doubt.set()
         return self.health.failed(now, connecting=isinstance(error, ConnectFailed), alone=alone)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from hayate.backends.deadlines import Deadlines
 from hayate.backends.exchange import Connection, Exchange
-from hayate.errors import ConnectFailed, GatewayError, UpstreamTimeout
+from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
 from hayate.wire.http1 import Headers, header, render_request
 
 IDLE_S = 4.0
@@ -57,6 +57,11 @@ class ConnectionPool:
     def open_connections(self) -> int:
         """How many connections there are, idle and busy."""
         return len(self._idle) + len(self._busy)
+
+    @property
+    def busy_connections(self) -> int:
+        """How many of them carry a call."""
+        return len(self._busy)
 
     async def send(
         self, request: UpstreamRequest, *, first_byte_s: float, fresh: bool = False, keep: bool = True
@@ -145,7 +150,7 @@ class ConnectionPool:
                     ssl_handshake_timeout=self._connect_s if self._tls else None,
                 )
         except TimeoutError:
-            raise ConnectFailed(
+            raise ConnectTimedOut(
                 f"No connection to the engine within {self._connect_s:g} s.",
                 f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。",
             ) from None

@@ -85,6 +85,11 @@ class Health:
         """Whether it has been seen to answer and may be called: what readiness reports."""
         return (self.probed or not self.probing) and (self.available(now) or self.spare())
 
+    @property
+    def may_be_busy(self) -> bool:
+        """Whether it is not known to answer beside calls."""
+        return self.serial or self.beside < KNOWN
+
     def back_in_s(self, now: float) -> float:
         """How long until it may be asked again, as far as that is a matter of time; 0 when it may now."""
         return 0.0 if self.out is None else max(0.0, self.ejected_until - now, self.trial_until - now)
@@ -163,7 +168,7 @@ class Health:
         """The engine did not answer in time. `calls`: some are in flight there; `moved`: and got bytes since the last probe.
         True when that threw the replica out.
         """
-        if self.serial or (calls and (moved or self.beside < KNOWN)):
+        if self.serial or (calls and (moved or self.may_be_busy)):
             self._missed_beside = self._missed_beside or calls
             return False
         return self.probe_failed(now)
