@@ -16,7 +16,7 @@ from typing import Any
 
 import uvicorn
 from starlette.requests import Request
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.engines.known import KNOWN, Known
 
@@ -56,6 +56,10 @@ class StandIn:
     url: str = ""
     requests: list[Any] = field(default_factory=list)
     """Every body of a call, parsed."""
+    request_ids: list[str] = field(default_factory=list)
+    """The `x-request-id` of every call."""
+    adapters: list[str] = field(default_factory=list)
+    """Models beside the one it started with, as adapters (LoRA) that were loaded since."""
     running: int = 0
     aborted: int = 0
     """Calls whose client left before their end."""
@@ -138,11 +142,22 @@ async def whole(state: StandIn, said: Said, request: Request, poll_s: float) -> 
     return True
 
 
+def _noting(state: StandIn, app: ASGIApp) -> ASGIApp:
+    async def noting(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            state.request_ids.append(dict(scope["headers"]).get(b"x-request-id", b"").decode())
+        await app(scope, receive, send)
+
+    return noting
+
+
 @contextmanager
 def running_standin(build: Callable[[StandIn], ASGIApp]) -> Iterator[StandIn]:
     """A stand-in that listens for the length of the block."""
     state = StandIn()
-    config = uvicorn.Config(build(state), host="127.0.0.1", port=0, log_config=None, log_level="critical", ws="none")
+    config = uvicorn.Config(
+        _noting(state, build(state)), host="127.0.0.1", port=0, log_config=None, log_level="critical", ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -22,6 +22,7 @@ from tests.support.standin import CONTEXT_TOKENS, MODEL, Said, StandIn, answer, 
 
 class StreamOptions(BaseModel):
     include_usage: bool | None = False
+    continuous_usage_stats: bool | None = False
 
 
 class Sampling(BaseModel):
@@ -59,7 +60,8 @@ class Chat(Sampling):
 
 class Text(Sampling):
     prompt: str | list[str] | list[int]
-    max_tokens: int = Field(default=16, gt=0)
+    max_tokens: int = Field(default=16, ge=0)
+    echo: bool = False
 
 
 def flat(message: str, kind: str = "BadRequestError", status: int = 400) -> dict[str, Any]:
@@ -83,7 +85,8 @@ def sglang(state: StandIn) -> FastAPI:
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         card = {"id": MODEL, "object": "model", "created": 1, "owned_by": "sglang", "root": MODEL, "parent": None}
-        return {"object": "list", "data": [{**card, "max_model_len": CONTEXT_TOKENS}]}
+        adapters = [{**card, "id": name, "root": name, "parent": MODEL} for name in state.adapters]
+        return {"object": "list", "data": [{**each, "max_model_len": CONTEXT_TOKENS} for each in (card, *adapters)]}
 
     @app.post("/v1/chat/completions")
     async def chat(body: Chat, request: Request) -> Response:
@@ -99,6 +102,8 @@ def sglang(state: StandIn) -> FastAPI:
     async def text(body: Text, request: Request) -> Response:
         state.requests.append(orjson.loads(await request.body()))
         said = complete(str(body.prompt), limit=body.max_tokens, stops=body.stops)
+        if body.echo:
+            said.pieces.insert(0, str(body.prompt))
         head = {"id": f"cmpl-{next(numbers)}", "object": "text_completion", "created": 1, "model": body.model}
         return _serve(state, body, said, head) if body.stream else await _whole(state, body, said, head, request)
 
@@ -124,7 +129,8 @@ async def _stream(state: StandIn, body: Chat | Text, said: Said, head: dict[str,
     chat = isinstance(body, Chat)
     if chat:
         head = {**head, "object": "chat.completion.chunk"}
-    ended = False
+    ended, count = False, 0
+    options = body.stream_options or StreamOptions()
 
     def event(part: dict[str, Any], reason: str | None = None, /, **more: Any) -> bytes:
         whole = {"delta": {"role": None, "content": None, "reasoning_content": None, "tool_calls": None, **part}}
@@ -135,7 +141,8 @@ async def _stream(state: StandIn, body: Chat | Text, said: Said, head: dict[str,
             "finish_reason": reason,
             "matched_stop": None,
         }
-        return b"data: " + orjson.dumps({**head, "choices": [{**choice, **more}], "usage": None}) + b"\n\n"
+        counts = _usage(said, count) if options.continuous_usage_stats else None
+        return b"data: " + orjson.dumps({**head, "choices": [{**choice, **more}], "usage": counts}) + b"\n\n"
 
     try:
         with state.serving():
@@ -143,7 +150,6 @@ async def _stream(state: StandIn, body: Chat | Text, said: Said, head: dict[str,
                 yield event({"role": "assistant", "content": ""})
             if said.reasoning:
                 yield event({"reasoning_content": said.reasoning})
-            count = 0
             async for piece in said.spoken():
                 count += 1
                 if count > 3 and said.fault == "CUT_MID":
@@ -167,7 +173,7 @@ async def _stream(state: StandIn, body: Chat | Text, said: Said, head: dict[str,
                     yield event({"tool_calls": [_call(n, arguments)]})
                 reason = "tool_calls" if said.calls else said.finish_reason
                 yield event({} if chat else {"text": ""}, reason, matched_stop=151645 if reason == "stop" else None)
-                if body.stream_options and body.stream_options.include_usage:
+                if options.include_usage:
                     yield b"data: " + orjson.dumps({**head, "choices": [], "usage": _usage(said)}) + b"\n\n"
             yield b"data: [DONE]\n\n"
         ended = True
@@ -210,7 +216,8 @@ def _logprobs(pieces: list[str], top: int | None) -> dict[str, Any]:
     return {"content": [{**each, "top_logprobs": [each] * (top or 0)} for each in tokens]}
 
 
-def _usage(said: Said) -> dict[str, Any]:
-    total = said.prompt_tokens + said.completion_tokens
-    counts = {"prompt_tokens": said.prompt_tokens, "total_tokens": total, "completion_tokens": said.completion_tokens}
+def _usage(said: Said, so_far: int | None = None) -> dict[str, Any]:
+    completion = said.completion_tokens if so_far is None else so_far
+    total = said.prompt_tokens + completion
+    counts = {"prompt_tokens": said.prompt_tokens, "total_tokens": total, "completion_tokens": completion}
     return {**counts, "prompt_tokens_details": None, "reasoning_tokens": 0}
