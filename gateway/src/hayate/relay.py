@@ -14,7 +14,6 @@ seen nothing of it: that is `Relay.open`. After that nothing is retried; a failu
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,15 @@ from dataclasses import dataclass
 from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
-from hayate.errors import InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError, UpstreamTimeout
+from hayate.errors import (
+    InvalidRequest,
+    Overloaded,
+    StaleConnection,
+    UnknownModel,
+    UpstreamBroke,
+    UpstreamError,
+    UpstreamTimeout,
+)
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet
 from hayate.pump import Pump, Sink, Watch
@@ -30,6 +37,7 @@ from hayate.replica import Replica
 from hayate.telemetry import CallRecord, notice
 from hayate.ticker import Ticker
 from hayate.wire.numbers import OutputLimit
+from hayate.wire.retry_after import retry_after_s
 
 MAX_ERROR_BYTES = 64 * 1024
 
@@ -114,8 +122,8 @@ class Answer:
             return arrived
         limits = self.deployment.spec.timeouts
         try:
-            async with asyncio.timeout(min(limits.silence_s, limits.total_s or limits.silence_s)):
-                raw = await self.exchange.read()
+            async with asyncio.timeout(limits.total_s):
+                raw = await self.exchange.read(silence_s=limits.silence_s)
         except TimeoutError:
             error: UpstreamError = _body_timeout(limits.silence_s)
             self._failed(error)
@@ -214,6 +222,7 @@ class Relay:
                 record.queued_s += self.now() - waited_from
         tried: list[Replica] = []
         last: UpstreamError | None = None
+        learned = False
         try:
             while True:
                 replica = deployment.choose(tried, self.now(), last)
@@ -225,6 +234,10 @@ class Relay:
                     self.blame(deployment, replica, error)
                     if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
                         served_model = deployment.served_model
+                        request = self._render(call, deployment, served_model)
+                        continue
+                    if not learned and deployment.backend.learn(error):
+                        learned = True
                         request = self._render(call, deployment, served_model)
                         continue
                     if not error.safe_to_retry or not self._budget.allow(self.now()):
@@ -253,7 +266,7 @@ class Relay:
                 exchange = await replica.pool.send(request, first_byte_s=first_byte_s)
             except StaleConnection:
                 exchange = await replica.pool.send(request, first_byte_s=first_byte_s, fresh=True)
-            if exchange.status >= 400:
+            if exchange.status >= 300 and exchange.status != 304:
                 await self._refused(deployment, exchange)
         except BaseException:
             replica.leave()
@@ -262,15 +275,17 @@ class Relay:
 
     async def _refused(self, deployment: Deployment, exchange: Exchange) -> None:
         """Raises what the engine's error answer means."""
-        retry_after_s = _seconds(exchange.header(b"retry-after"))
+        wait_s = retry_after_s(exchange.headers, time.time())
         try:
+            if exchange.status < 400:
+                raise _redirected(exchange.status, exchange.header(b"location"))
             async with asyncio.timeout(deployment.spec.timeouts.silence_s):
                 raw = await exchange.read()
         except TimeoutError:
             raise _body_timeout(deployment.spec.timeouts.silence_s) from None
         finally:
             exchange.close()
-        raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=retry_after_s)
+        raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=wait_s)
 
 
 async def _nothing_new() -> None:
@@ -288,16 +303,18 @@ def check_length(limit: OutputLimit | None, deployment: Deployment) -> None:
         )
 
 
+def _redirected(status: int, location: bytes | None) -> UpstreamError:
+    """Calls do not follow an engine elsewhere: keys and prompts would go along."""
+    to = (location or b"").partition(b"?")[0][:120].decode("latin-1")
+    to = f" to {to}" if to.isprintable() and to else ""
+    return UpstreamBroke(
+        f"The engine answered with a redirect ({status}{to}). Its URL in the gateway's configuration must name where its API is.",
+        f"エンジンがリダイレクト（{status}{to}）を返しました。設定のURLをAPIの本来の場所にしてください。",
+    )
+
+
 def _body_timeout(limit_s: float) -> UpstreamError:
     return UpstreamTimeout(
         f"The engine's answer did not arrive within {limit_s:g} s (timeouts.silence_s).",
         f"エンジンの回答が{limit_s:g}秒以内に届きませんでした（timeouts.silence_s）。",
     )
-
-
-def _seconds(value: bytes | None) -> float | None:
-    try:
-        seconds = float(value or b"nan")
-    except ValueError:
-        return None
-    return None if math.isnan(seconds) else min(max(seconds, 0.0), 86400.0)

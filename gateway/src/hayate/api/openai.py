@@ -9,8 +9,9 @@ from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
+from hayate.api.unstreamed import is_json, stream_answer
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
-from hayate.relay import Answer, Call
+from hayate.relay import Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
 from hayate.wire.assemble import Assembler
@@ -42,8 +43,8 @@ def create_completion(kind: Kind) -> Handle:
                 if record.stream:
                     decoder = _decoder(answer.backend, fields, kind)
                     del fields
-                    await stream_completion(gateway, client, answer, decoder)
-                elif answer.backend.always_streams:
+                    await stream_answer(gateway, client, answer, decoder)
+                elif answer.backend.always_streams and not is_json(answer):
                     asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
                     decoder = _decoder(answer.backend, asked, kind)
                     assembler = Assembler(chat=kind == "chat", prefix=answer.backend.repeats(fields))
@@ -66,13 +67,6 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
         return backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
 
     return Call(record, fields.get("model"), render, output_limit(fields))
-
-
-async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:
-    """The answer as server-sent events."""
-    await client.start_stream()
-    await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
-    await client.end_stream()
 
 
 def _decoder(backend: Backend, fields: Fields, kind: Kind) -> StreamDecoder:

@@ -15,6 +15,7 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
+from hayate.api.unstreamed import finish_begun
 from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import NotSupported
 from hayate.relay import Answer, Call
@@ -25,12 +26,15 @@ from hayate.wire.glance import usage_in
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
-from hayate.wire.relay_stream import RawStream
+from hayate.wire.relay_stream import RawStream, UsageAtEnd
 from hayate.wire.request_body import model_of, parse_object
+from hayate.wire.unstreamed import no_events
 
 _HOLD_MEDIA = ("messages", "input", "documents", "query")
 """Fields that may hold media, in any dialect."""
-_PASSED_ON = (b"content-type", b"content-disposition")
+_PASSED_ON = (b"content-type", b"content-disposition", b"location")
+COLLECTED_BYTES = 1024 * 1024
+"""A JSON answer of up to this size is read whole; a larger one goes through as it comes."""
 
 
 def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
@@ -75,14 +79,29 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
         await client.start_stream()
         await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
         await client.end_stream()
-    elif content_type.startswith(b"application/json"):
+    elif content_type.startswith(b"application/json") and (answer.record.stream or not _is_large(answer)):
+        status = answer.exchange.status
         raw = await answer.read()
         _read_usage(answer.record, raw)
-        await client.respond(answer.exchange.status, headers, raw)
+        await client.settled()
+        if client.started:
+            await finish_begun(client, path, raw)
+        else:
+            await client.respond(status, headers, raw)
     else:
+        await client.settled()
+        if client.started:
+            raise no_events(content_type, await answer.read())
+        decoder = UsageAtEnd() if content_type.startswith(b"application/json") else RawStream()
         await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(RawStream(), client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
         await client.end_stream()
+
+
+def _is_large(answer: Answer) -> bool:
+    """Whether an answer goes through instead of being collected first."""
+    declared = answer.exchange.header(b"content-length") or b""
+    return declared.isdigit() and int(declared[:20]) > COLLECTED_BYTES
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
@@ -100,7 +119,9 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str
         if served_model is not None:
             sent = {**sent, "model": served_model}
         return UpstreamRequest(
-            _path_of(backend, path), orjson.dumps(sent), headers=[(b"content-type", b"application/json")]
+            _path_of(backend, path),
+            orjson.dumps(sent),
+            headers=[(b"content-type", b"application/json")],
         )
 
     return Call(record, model, render, output_limit(fields))

@@ -53,6 +53,12 @@ class Backend(Protocol):
     always_streams: bool
     """The engine is asked for a stream even when the client wants a whole answer, which is then assembled here."""
 
+    answers_in_events: bool
+    """Its streams are server-sent events of OpenAI's: JSON is something else."""
+
+    def learn(self, error: GatewayError) -> bool:
+        """Whether a refusal told something of the engine, which is remembered, so that the call is worth another try."""
+
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
         """The request for one chat completion. Raises InvalidRequest or NotSupported for what the engine can't do."""
 

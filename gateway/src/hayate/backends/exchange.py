@@ -15,10 +15,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from hayate.errors import AnswerTooLarge, GatewayError, StaleConnection, UpstreamBroke
+from hayate.wire.content_coding import AnswerDecoder
 from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
 from hayate.wire.lane import Lane, Reader
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_DECODED_BYTES = 16 * 1024 * 1024
+"""What one read of an encoded body may become."""
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
 
@@ -70,6 +73,9 @@ class Exchange:
 
     def stream_to(self, receiver: Receiver) -> None:
         """From now on the body goes to `receiver`, what has already arrived first."""
+        encoded = self._encoding()
+        if encoded is not None:
+            receiver = _Decoding(receiver, encoded)
         self._receiver = receiver
         self.headers = []  # read by now; a stream may stay open for long
         early, self._early = self._early, []
@@ -85,12 +91,14 @@ class Exchange:
         """The whole body, if it came with the head: the common case of a short answer, without a wait."""
         if self._connection is not None or self._failure is not None or self._receiver is not None:
             return None
+        if self._encoding() is not None:
+            return None
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
 
     def open_lane(self, reader: Reader, write: Callable[[bytes], None]) -> None:
         """From now on chunks that `reader` finds plain go to `write`, framing and all (`wire.lane`); the rest is read here."""
-        if self._connection is not None:
+        if self._connection is not None and self._encoding() is None:
             self._connection.open_lane(reader, write)
 
     def close_lane(self) -> None:
@@ -103,11 +111,16 @@ class Exchange:
         """How many events went through the lane."""
         return self._passed if self._connection is None else self._connection.passed
 
-    async def read(self) -> bytes:
-        """The whole body. Raises UpstreamError. At most MAX_BODY_BYTES."""
+    async def read(self, *, silence_s: float | None = None) -> bytes:
+        """The whole body. Raises UpstreamError; TimeoutError when nothing of it comes for `silence_s`. At most MAX_BODY_BYTES."""
         whole = _WholeBody()
         self.stream_to(whole)
-        return await whole.future
+        while not whole.future.done():
+            seen = whole.size
+            await asyncio.wait((whole.future,), timeout=silence_s)
+            if whole.size == seen and not whole.future.done():
+                raise TimeoutError
+        return whole.future.result()
 
     def pause(self) -> None:
         """Stops reading from the engine: the client is behind."""
@@ -125,6 +138,11 @@ class Exchange:
         connection = self._detach()
         if connection is not None:
             connection.abort()
+
+    def _encoding(self) -> bytes | None:
+        """The coding of the body, from an engine that encodes although it was asked not to."""
+        named = header(self.headers, b"content-encoding")
+        return named if named and named.strip().lower() != b"identity" else None
 
     # What the connection calls.
 
@@ -146,20 +164,71 @@ class Exchange:
             self._receiver.body_failed(error)
 
 
+class _Decoding:
+    """A receiver in front of another: the body arrives encoded and goes on as it is."""
+
+    __slots__ = ("_decoder", "_failed", "_receiver")
+
+    def __init__(self, receiver: Receiver, coding: bytes) -> None:
+        self._receiver = receiver
+        self._failed = False
+        self._decoder: AnswerDecoder | None = None
+        try:
+            self._decoder = AnswerDecoder(coding)
+        except UpstreamBroke as error:
+            self.body_failed(error)
+
+    def body_received(self, data: bytes) -> None:
+        if self._failed or self._decoder is None:
+            return
+        try:
+            left_bytes = MAX_DECODED_BYTES
+            for piece in self._decoder.feed(data):
+                left_bytes -= len(piece)
+                if left_bytes < 0:
+                    raise _swollen()
+                if piece:
+                    self._receiver.body_received(piece)
+        except UpstreamBroke as error:
+            self.body_failed(error)
+
+    def body_ended(self) -> None:
+        if self._failed or self._decoder is None:
+            return
+        try:
+            self._decoder.end()
+        except UpstreamBroke as error:
+            self.body_failed(error)
+        else:
+            self._receiver.body_ended()
+
+    def body_failed(self, error: GatewayError) -> None:
+        if not self._failed:
+            self._failed = True
+            self._receiver.body_failed(error)
+
+
+def _swollen() -> UpstreamBroke:
+    return UpstreamBroke(
+        "The engine sent an encoded answer that is out of all proportion.",
+        "エンジンの圧縮された応答が大きすぎます。",
+    )
+
+
 class _WholeBody:
     """A receiver that keeps everything."""
 
-    __slots__ = ("_parts", "_size", "future")
+    __slots__ = ("_parts", "future", "size")
 
     def __init__(self) -> None:
         self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
 
     def body_received(self, data: bytes) -> None:
         self._parts.append(data)
-        self._size += len(data)
-        if self._size > MAX_BODY_BYTES and not self.future.done():
+        self.size += len(data)
+        if self.size > MAX_BODY_BYTES and not self.future.done():
             self.future.set_exception(
                 AnswerTooLarge("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
             )

@@ -39,6 +39,15 @@ class OpenAICompatible(PassedThrough):
     always_streams = False
     canary = False  # what lies behind may be a remote API, whose tokens cost money
     relayed = RELAYED
+    answers_in_events = True
+    _asks_for_usage = True
+
+    def learn(self, error: GatewayError) -> bool:
+        """Some engines have a strict schema without `stream_options`, which only we add: usage is estimated there."""
+        if error.status not in (400, 422) or "stream_options" not in f"{error.param} {error.english}":
+            return False
+        self._asks_for_usage = False
+        return True
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
         """POST /v1/chat/completions, with usage asked for in streams."""
@@ -70,7 +79,7 @@ class OpenAICompatible(PassedThrough):
             raise engine_error(500, answer)
         choices = answer.get("choices")
         if not isinstance(choices, list):
-            raise _no_answer()
+            raise _no_answer(answer.get("message") or answer.get("msg") or answer.get("detail"))
         usage = Usage()
         usage.take(answer.get("usage"))
         reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
@@ -128,7 +137,7 @@ class OpenAICompatible(PassedThrough):
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as this engine takes them: a new dict."""
         sent = dict(fields)
-        if sent.get("stream"):
+        if sent.get("stream") and self._asks_for_usage:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
         return sent
 
@@ -163,8 +172,10 @@ def _glanced_at(raw: bytes) -> WholeAnswer:
     return WholeAnswer(raw, usage, reasons[0] if reasons else None)
 
 
-def _no_answer() -> UpstreamBroke:
+def _no_answer(words: object = None) -> UpstreamBroke:
+    said = f" It says: {str(words)[:500]}" if words else ""
+    said_ja = f"（エンジンの応答: {str(words)[:500]}）" if words else ""
     return UpstreamBroke(
-        "The engine's answer is not a completion. Is BACKEND_URL the engine's own address?",
-        "エンジンの応答が補完結果ではありません。BACKEND_URLがエンジンのアドレスか確認してください。",
+        f"The engine's answer is not a completion.{said} Is BACKEND_URL the engine's own address?",
+        f"エンジンの応答が補完結果ではありません。{said_ja}BACKEND_URLがエンジンのアドレスか確認してください。",
     )

@@ -5,11 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
+from hayate.errors import GatewayError
 from hayate.wire.relay_stream import RelayedStream
 
 
 class PassedThrough:
     """A base for adapters: nothing is added to a request, nothing taken from its answer."""
+
+    answers_in_events = False
+
+    def learn(self, error: GatewayError) -> bool:
+        """Nothing."""
+        return False
 
     def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as they came."""

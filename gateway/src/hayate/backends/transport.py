@@ -7,6 +7,7 @@ move in callbacks (`exchange`).
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -19,6 +20,9 @@ from hayate.wire.http1 import Headers, header, render_request
 IDLE_S = 4.0
 """vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes before that."""
 MAX_IDLE = 512
+_AS_IT_IS = (b"accept-encoding", b"identity")
+"""Without it an engine's front end may encode its answers (RFC 9110, 12.5.3)."""
+_VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
 
 
 @dataclass(slots=True)
@@ -43,7 +47,7 @@ class ConnectionPool:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._authority = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
-        self._prefix = parts.path.rstrip("/").encode()
+        self._root, self._api = _bases(parts.path.rstrip("/"))
         self._credentials = credentials
         self._connect_s = connect_s
         self._idle: list[Connection] = []
@@ -73,9 +77,9 @@ class ConnectionPool:
         """
         raw = render_request(
             request.method,
-            self._prefix + request.path.encode(),
+            self._target(request.path),
             self._authority,
-            (*self._credentials, *_content_type(request), *request.headers),
+            (_AS_IT_IS, *self._credentials, *_content_type(request), *request.headers),
             request.body,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
@@ -90,6 +94,10 @@ class ConnectionPool:
         finally:
             self._heads.discard(head)
         return exchange
+
+    def _target(self, path: str) -> bytes:
+        """Where a path lies below the origin's own."""
+        return (self._api + path.removeprefix("/v1") if path.startswith("/v1/") else self._root + path).encode()
 
     def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
@@ -160,6 +168,12 @@ class ConnectionPool:
                 f"エンジンに接続できません（{_reason(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
             ) from None
         return connection
+
+
+def _bases(path: str) -> tuple[str, str]:
+    """The roots of an engine's own paths and of its OpenAI API: a URL that ends with a version (/v3) names the latter."""
+    root, _, last = path.rpartition("/")
+    return (root, path) if _VERSION.fullmatch(last) else (path, f"{path}/v1")
 
 
 def _late(limit_s: float) -> UpstreamTimeout:

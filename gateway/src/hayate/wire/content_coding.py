@@ -1,4 +1,4 @@
-"""Request bodies that come compressed: gzip, deflate, br, zstd.
+"""Bodies that come compressed: gzip, deflate, br, zstd. Requests' are decoded whole; engines', who were asked not to, as they come.
 
 Operations: name a request's coding, decode a body that has arrived.
 Goals: what is decoded is never more than a slice beyond its limit, whatever the bytes claim; time is linear in what comes in and
@@ -17,7 +17,7 @@ from typing import Protocol
 
 import brotli
 
-from hayate.errors import GatewayError, UnreadableCoding
+from hayate.errors import GatewayError, UnreadableCoding, UpstreamBroke
 from hayate.wire.http1 import Headers
 
 if sys.version_info >= (3, 14):
@@ -172,6 +172,41 @@ def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
         raise _invalid(coding, "something follows its end", "終端の後にデータがあります") from None
     if not decoder.ended:
         raise _invalid(coding, "its end is missing", "途中で切れています")
+
+
+class AnswerDecoder:
+    """An engine's body in the coding that its head names. One per answer."""
+
+    __slots__ = ("_decoder", "coding")
+
+    def __init__(self, named: bytes) -> None:
+        """Raises UpstreamBroke for what nobody can read."""
+        self.coding = named.decode("latin-1").strip().lower().removeprefix("x-")
+        make = _DECODERS.get(self.coding)
+        if make is None:
+            raise self._broken()
+        self._decoder = make(0)
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What comes out, in slices. Raises UpstreamBroke."""
+        try:
+            yield self._decoder.decode(data)
+            while self._decoder.full:
+                yield self._decoder.decode(b"")
+        except (*_BROKEN, _MoreThanOne):
+            raise self._broken() from None
+
+    def end(self) -> None:
+        """The body has ended. Raises UpstreamBroke when its content has not."""
+        if not self._decoder.ended:
+            raise self._broken()
+
+    def _broken(self) -> UpstreamBroke:
+        shown = self.coding[:40].encode("unicode_escape").decode("ascii")
+        return UpstreamBroke(
+            f"The engine's answer says it is encoded as '{shown}', and can't be read as that.",
+            f"エンジンの応答を '{shown}' として展開できませんでした。",
+        )
 
 
 def _invalid(coding: str, english: str, japanese: str) -> GatewayError:
