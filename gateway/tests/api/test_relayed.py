@@ -216,6 +216,43 @@ async def test_an_image_of_a_listed_host_reaches_the_engine_and_nothing_else_doe
         assert len(stage.engine.requests) == 1
 
 
+@pytest.mark.parametrize(
+    "path", ["/v1/chat/completions", "/v1/completions", "/v1/responses", "/v1/embeddings", "/generate_stream"]
+)
+async def test_a_model_that_is_not_here_is_told_before_the_body_is_looked_through(stage: Stage, path: str) -> None:
+    wrong: dict[str, Any] = {"temperature": "hot", "messages": 7, "input": [{"image_url": "http://x"}]}
+    reply = await stage.post({"model": "nope", "prompt": "x", **({} if path == "/generate_stream" else wrong)}, path)
+    assert (reply.status, reply.json["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "sent"),
+    [
+        (
+            "/v1/responses",
+            {"max_output_tokens": 64.0, "top_logprobs": 2.0},
+            {"max_output_tokens": 64, "top_logprobs": 2},
+        ),
+        ("/v1/responses", {"max_output_tokens": -1}, {}),
+        ("/v1/embeddings", {"dimensions": 256.0}, {"dimensions": 256}),
+        ("/v1/rerank", {"top_n": 3.0}, {"top_n": 3}),
+        (
+            "/v1/messages",
+            {"max_tokens": 9.0, "top_k": 5.0, "temperature": None},
+            {"max_tokens": 9, "top_k": 5, "temperature": None},
+        ),
+    ],
+)
+async def test_numbers_are_put_as_engines_take_them(
+    stage: Stage, path: str, fields: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    stage.engine.script = answer(ANSWER)
+    assert (await stage.post({"x": 1, **fields}, path)).status == 200
+    seen = stage.engine.requests[0].json
+    assert seen == {"x": 1, "model": "scripted", **sent}
+    assert all(type(seen[name]) is type(value) for name, value in sent.items())
+
+
 async def test_the_gateways_own_headers_do_not_reach_the_engine(stage: Stage) -> None:
     headers = {"cookie": "hayate_session=1.2", "x-api-key": stage.key, "x-custom": "1", "x-request-id": "mine"}
 
