@@ -146,3 +146,17 @@ def test_progress_in_the_middle_is_taken_out_too() -> None:
 )
 def test_a_whole_answer_repeats_what_it_continues(fields: dict[str, Any], prefix: str) -> None:
     assert ENGINE.repeats(fields) == prefix
+
+
+def test_the_end_of_a_text_is_asked_for_where_two_answers_make_one() -> None:
+    asked = {"prompt": "a", "max_tokens": 9, "temperature": 0}
+    assert ENGINE.rest(asked, "b", 2) == {**asked, "prompt": "ab", "max_tokens": 2, "stream": False}
+    assert ENGINE.rest({"prompt": "a"}, "b", 2) == {"prompt": "ab", "max_tokens": 2, "stream": False}
+    for other in ({"prompt": ["a"]}, {"prompt": [1, 2]}, {**asked, "logprobs": 1}, {**asked, "grammar": "x"}):
+        assert ENGINE.rest(other, "b", 2) is None
+    assert ENGINE.rest(asked, "b", 1000) is None
+
+
+def test_only_texts_that_will_be_told_as_a_whole_are_counted_by_the_chunk() -> None:
+    assert ENGINE.streamed({"prompt": "a"}) == {"prompt": "a", "timings_per_token": True, "stream": True}
+    assert ENGINE.streamed({"messages": []}) == {"messages": [], "stream": True}

@@ -152,6 +152,20 @@ async def test_a_whole_answer_to_a_prompt_that_began_it_is_the_engines_own(
         assert (await fetch(gateway.url, CHAT, request, key=gateway.key)).json["choices"] == direct
 
 
+async def test_a_whole_text_cut_inside_a_character_keeps_what_came_before_it(
+    gateway: RunningGateway, engine: EngineProcess
+) -> None:
+    """llama.cpp's streams leave out a token that ends inside a character, with the whole ones it begins with."""
+    for prompt in ("東", '{"city": "'):
+        for tokens in range(1, 14):
+            body = {"model": "tiny-qwen2", "prompt": prompt, "max_tokens": tokens, "temperature": 0, "seed": 1}
+            direct = (await fetch(engine.url, "/v1/completions", body)).json
+            relayed = (await fetch(gateway.url, "/v1/completions", body, key=gateway.key)).json
+            texts = [each["choices"][0]["text"].rstrip("\ufffd") for each in (direct, relayed)]
+            assert texts[0] == texts[1], (prompt, tokens)
+            assert relayed["usage"]["completion_tokens"] == direct["usage"]["completion_tokens"]
+
+
 async def test_no_whole_answer_tells_of_progress(gateway: RunningGateway) -> None:
     for prompt in ("Hello", ["Hello", "Good morning everyone"]):
         body = {"model": "tiny-qwen2", "prompt": prompt, "max_tokens": 3, "temperature": 0}

@@ -226,3 +226,18 @@ def test_a_long_answer_takes_time_by_its_length(delta: Any) -> None:
         assembler.add(each)
     assembler.answer()
     assert time.process_time() - began < 3.0
+
+
+@pytest.mark.parametrize(
+    ("chunks", "finish", "left_out"),
+    [([("a", 1), ("b", 4)], "length", 2), ([("a", 6)], "length", 0), ([], "length", 6), ([("a", 1)], "stop", 0),
+     ([("a", None)], "length", 0), ([("a", -3)], "length", 0), ([("a", 9)], "length", 0)],
+)  # fmt: skip
+def test_tokens_that_no_chunk_had_are_counted(chunks: list[tuple[str, Any]], finish: str, left_out: int) -> None:
+    assembler = Assembler(chat=False)
+    for text, made in chunks:
+        timings = {} if made is None else {"timings": {"predicted_n": made}}
+        assembler.add({"choices": [{"index": 0, "text": text, "finish_reason": None}], **timings})
+    last = {"index": 0, "text": "", "finish_reason": finish}
+    assembler.add({"choices": [last], "usage": {"completion_tokens": 6}, "timings": {"predicted_n": 6}})
+    assert assembler.left_out(assembler.answer()) == left_out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway
@@ -19,6 +21,19 @@ from hayate.wire.faults import UNREADABLE, unreadable
 COUNT_S = 2.0
 """How long the engine may take to count a prompt."""
 
+REST_S = 5.0
+"""How long the engine may take for the last few tokens of a text."""
+
+
+@dataclass(slots=True)
+class FollowUps:
+    """What is asked of the engine after its stream, should that not have said it."""
+
+    count: UpstreamRequest | None = None
+    """How long the prompt is."""
+    rest: Callable[[dict[str, Any]], UpstreamRequest | None] = lambda _: None
+    """The end of this answer's text, if that was left out."""
+
 
 async def respond_assembled(
     gateway: Gateway,
@@ -27,23 +42,39 @@ async def respond_assembled(
     decoder: StreamDecoder,
     assembler: Assembling,
     *,
-    count: UpstreamRequest | None = None,
+    ask: FollowUps | None = None,
 ) -> None:
-    """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke.
-
-    `count` asks the engine how long the prompt is, should the stream not have said it.
-    """
+    """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke."""
+    ask = ask or FollowUps()
     parts = AssemblingSink(assembler)
     await answer.pump(decoder, parts, client_stall_s=gateway.client_stall_s)
     if parts.unreadable:
         raise unreadable()
-    if count is not None and not answer.record.usage.prompt_tokens:
-        await _count_prompt(answer, assembler, count)
+    if ask.count is not None and not answer.record.usage.prompt_tokens:
+        await _count_prompt(answer, assembler, ask.count)
     try:
-        whole = engine_json.write(assembler.answer())
+        said = assembler.answer()
+        asked = ask.rest(said)
+        if asked is not None:
+            await _add_rest(answer, said, asked)
+        whole = engine_json.write(said)
     except UNREADABLE:  # an engine may answer anything
         raise unreadable() from None
     await client.respond(200, JSON, whole)
+
+
+async def _add_rest(answer: Answer, said: dict[str, Any], rest: UpstreamRequest) -> None:
+    """Adds the end of a text; without it the text is still one."""
+    try:
+        async with asyncio.timeout(REST_S):
+            exchange = await answer.replica.pool.send(rest, first_byte_s=REST_S, fresh=True, keep=False)
+            try:
+                text = engine_json.read(await exchange.read())["choices"][0]["text"]
+            finally:
+                exchange.close()
+        said["choices"][0]["text"] += text
+    except (TimeoutError, GatewayError, *UNREADABLE):  # an engine may answer anything
+        return
 
 
 async def _count_prompt(answer: Answer, assembler: Assembling, count: UpstreamRequest) -> None:

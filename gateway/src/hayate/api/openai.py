@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
-from hayate.api.assembled import respond_assembled
+from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
 from hayate.api.unstreamed import is_json, stream_answer
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
-from hayate.relay import Call
+from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
 from hayate.wire.assemble import Assembler
@@ -48,7 +49,8 @@ def create_completion(kind: Kind) -> Handle:
                     asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
                     decoder = _decoder(answer.backend, asked, kind)
                     assembler = Assembler(chat=kind == "chat", prefix=answer.backend.repeats(fields))
-                    await respond_assembled(gateway, client, answer, decoder, assembler)
+                    ask = FollowUps(rest=_rest(answer, fields, assembler))
+                    await respond_assembled(gateway, client, answer, decoder, assembler, ask=ask)
                 else:
                     whole = await answer.whole()
                     await client.respond(200, JSON, whole.body)
@@ -63,10 +65,23 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
     record.model = fields.get("model") or "default"
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        sent = fields if fields.get("stream") or not backend.always_streams else {**fields, "stream": True}
+        sent = fields if fields.get("stream") or not backend.always_streams else backend.streamed(fields)
         return backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
 
     return Call(record, fields.get("model"), render, output_limit(fields))
+
+
+def _rest(answer: Answer, fields: Fields, assembler: Assembler) -> Callable[[dict[str, Any]], UpstreamRequest | None]:
+    """What asks for the end of a text, should the stream have left it out."""
+
+    def asked(whole: dict[str, Any]) -> UpstreamRequest | None:
+        tokens = assembler.left_out(whole)
+        if not tokens:
+            return None
+        rest = answer.backend.rest(fields, whole["choices"][0]["text"], tokens)
+        return None if rest is None else answer.backend.completion(rest, answer.deployment.served_model)
+
+    return asked
 
 
 def _decoder(backend: Backend, fields: Fields, kind: Kind) -> StreamDecoder:

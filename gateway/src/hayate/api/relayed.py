@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from hayate.api.assembled import respond_assembled
+from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
@@ -74,7 +74,7 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
         assembler = None if answer.record.stream else backend.assembler(path)
         if assembler is not None:
             count = backend.count_prompt(path, fields)
-            await respond_assembled(gateway, client, answer, decoder, assembler, count=count)
+            await respond_assembled(gateway, client, answer, decoder, assembler, ask=FollowUps(count=count))
             return
         await client.start_stream()
         await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)

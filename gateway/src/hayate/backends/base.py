@@ -77,6 +77,14 @@ class Backend(Protocol):
     def repeats(self, fields: dict[str, Any]) -> str:
         """What the engine repeats at the beginning of a whole answer and not in a stream, which matters if `always_streams`."""
 
+    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of a completion that will be told as a whole, asked for as a stream; if `always_streams`."""
+
+    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
+        """The fields that ask for the last `tokens` tokens of a text completion, which its stream left out after `said`; None where
+        they can't be asked for.
+        """
+
     def endpoint(self, path: str) -> str | None:
         """The engine's path for one of our relayed endpoints, or None when it has no such thing."""
 

@@ -43,6 +43,14 @@ class ForeignDialect(PassedThrough):
         """Nothing: answers are written here."""
         return ""
 
+    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, with `stream`."""
+        return {**fields, "stream": True}
+
+    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
+        """Nothing is left out."""
+        return None
+
     def _writer(self, fields: dict[str, Any], model: str, *, chat: bool) -> ChunkWriter:
         kind = "chatcmpl" if chat else "cmpl"
         return ChunkWriter(

@@ -16,9 +16,14 @@ from hayate.wire import sse
 from hayate.wire.chunks import counted
 from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
+from hayate.wire.numbers import LIMITS
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.responses import QuietResponses, ResponseAssembler
 from hayate.wire.usage import Usage
+
+_MOST_LEFT_OUT = 16
+_ALONE = frozenset({"logprobs", "n_probs", "echo", "suffix", "grammar", "json_schema", "response_format"})
+"""What says more about an answer than can be put together from two."""
 
 
 class LlamaCppClient(OpenAICompatible):
@@ -47,6 +52,21 @@ class LlamaCppClient(OpenAICompatible):
             texts = [part.get("text") for part in content if isinstance(part, dict)]
             return "\n\n".join(text for text in texts if isinstance(text, str))
         return content if isinstance(content, str) else ""
+
+    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """A text's chunks say how many tokens they come to: so it shows when the stream has left out the last ones."""
+        told = {"timings_per_token": True} if "prompt" in fields else {}
+        return {**fields, **told, "stream": True}
+
+    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
+        """A stream that `max_tokens` ends inside a character leaves out that token with all it holds, whole characters included;
+        nobody has seen it, so it may be made anew, as the end of a prompt that says the rest.
+        """
+        prompt = fields.get("prompt")
+        if not isinstance(prompt, str) or tokens > _MOST_LEFT_OUT or not _ALONE.isdisjoint(fields):
+            return None
+        names = [name for name in LIMITS if name in fields]
+        return {**fields, "prompt": prompt + said, **dict.fromkeys(names or ("max_tokens",), tokens), "stream": False}
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""

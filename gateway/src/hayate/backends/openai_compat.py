@@ -91,6 +91,14 @@ class OpenAICompatible(PassedThrough):
         """Nothing."""
         return ""
 
+    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, with `stream`."""
+        return {**fields, "stream": True}
+
+    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
+        """Nothing is left out."""
+        return None
+
     def endpoint(self, path: str) -> str | None:
         """Relayed paths are the engine's own."""
         return path if path in self.relayed else None

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hayate.wire.usage import count
+
 _REPLACED = frozenset({"role", "id", "type", "index", "finish_reason", "stop_reason", "name"})
 _LAST_WORD = frozenset({"usage", "choices", "object"})
 
@@ -32,11 +34,12 @@ class Assembler:
     `prefix` is what every answer begins with and no chunk repeats.
     """
 
-    __slots__ = ("_chat", "_choices", "_prefix", "_top")
+    __slots__ = ("_chat", "_choices", "_prefix", "_told", "_top")
 
     def __init__(self, *, chat: bool = True, prefix: str = "") -> None:
         self._chat = chat
         self._prefix = prefix
+        self._told: int | None = None
         self._top: dict[str, Any] = {}
         self._choices: dict[int, dict[str, Any]] = {}
 
@@ -50,6 +53,8 @@ class Assembler:
         if chunk.get("usage"):
             self._top["usage"] = chunk["usage"]
         parts = chunk.get("choices")
+        if not self._chat and isinstance(timings := chunk.get("timings"), dict) and _has_text(parts):
+            self._told = count(timings.get("predicted_n"))
         for part in parts if isinstance(parts, list) else ():
             if not isinstance(part, dict):
                 continue
@@ -59,6 +64,20 @@ class Assembler:
             if self._chat and isinstance(delta, dict):
                 merge(choice["message"], delta)
             merge(choice, {key: value for key, value in part.items() if key not in ("delta", "index")})
+
+    def left_out(self, answer: dict[str, Any]) -> int:
+        """How many tokens at the end of a cut answer no chunk had, where the chunks count them (llama.cpp's `timings`)."""
+        choices, usage = answer["choices"], answer.get("usage")
+        if (
+            self._chat
+            or len(choices) != 1
+            or choices[0].get("finish_reason") != "length"
+            or not isinstance(usage, dict)
+        ):
+            return 0
+        made = count(usage.get("completion_tokens"))
+        counts = self._told is not None or not choices[0].get("text")
+        return max(0, made - (self._told or 0)) if made is not None and counts else 0
 
     def answer(self) -> dict[str, Any]:
         """The whole chat.completion or text_completion."""
@@ -81,6 +100,10 @@ class Assembler:
         if self._chat:
             return {"finish_reason": None, "message": {"role": "assistant", "content": self._prefix or None}}
         return {"finish_reason": None, "text": self._prefix}
+
+
+def _has_text(parts: Any) -> bool:
+    return isinstance(parts, list) and any(isinstance(part, dict) and part.get("text") for part in parts)
 
 
 def merge(into: dict[str, Any], delta: dict[str, Any]) -> None:
