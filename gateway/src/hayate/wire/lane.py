@@ -21,7 +21,6 @@ _TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"r
 _MAX_CHUNK_BYTES: Final = 2048
 _BACKSLASH: Final = 0x5C
 _NO_CHUNK: Final = b"no chunk is this long"
-_LINE_ENDS: Final = len(b"\n\n\r\n")
 _NOWHERE: Final = -1
 """So many bytes after the text put the text's end behind the chunk's."""
 
@@ -121,20 +120,26 @@ class Lane(ABC):
     def data_received(self, data: bytes) -> None:
         """Sends `data` on if it is exactly one whole chunk with one plain event, else has it read."""
         length = len(data)
-        size_line = _SIZE_LINES[length] if length < _MAX_CHUNK_BYTES else _NO_CHUNK
+        try:
+            size_line = _SIZE_LINES[length]
+        except IndexError:
+            size_line = _NO_CHUNK
         head_bytes = len(size_line)
         if (
-            (start := head_bytes + self._before_bytes) < data.find(b'"', start) == length - self._after_bytes
-            and data.find(b"\n", start) == length - _LINE_ENDS
-            and data.endswith(self._after)
-            and data.startswith(self._before, head_bytes)
-            and data.startswith(size_line)
-        ) or (
-            self._decoder is not None
-            and self._at_chunk
-            and data.startswith(size_line)
-            and data.endswith(b"\n\n\r\n")
-            and self._learns(data[head_bytes:-2])
+            (
+                (start := head_bytes + self._before_bytes) < data.find(b'"', start) == length - self._after_bytes
+                and data.find(b"\n", start) == length - 4  # only those of the event and the chunk
+                and data.endswith(self._after)
+                and data.startswith(self._before, head_bytes)
+                and data.startswith(size_line)
+            )
+            or (
+                self._decoder is not None
+                and self._at_chunk
+                and data.startswith(size_line)
+                and data.endswith(b"\n\n\r\n")
+                and self._learns(data[head_bytes:-2])
+            )
         ):
             self.passed += 1
             self._write(data)
