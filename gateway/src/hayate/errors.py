@@ -226,7 +226,7 @@ class ConnectTimedOut(ConnectFailed):
 
 
 class StaleConnection(UpstreamError):
-    """A kept-alive connection closed under the request, before any byte of an answer."""
+    """A kept-alive connection was closed before the request was written to it."""
 
     safe_to_retry = True
     counts_against_replica = False

@@ -129,14 +129,29 @@ async def test_a_caller_that_leaves_before_the_head_takes_the_connection_with_it
 
 
 @pytest.mark.parametrize("death", [[cut], [reset]], ids=["fin", "rst"])
-async def test_a_kept_connection_that_dies_under_a_request_is_stale(
+async def test_a_kept_connection_that_dies_under_a_request_has_broken(
     engine: FakeEngine, pool: ConnectionPool, death: Script
 ) -> None:
+    """The engine may have begun to work: nobody may send it again."""
     await fetched(pool)
     engine.stale = death
-    with pytest.raises(StaleConnection):
+    with pytest.raises(UpstreamBroke):
         await fetched(pool)
+    assert len(engine.requests) == 1, "a second one would have been served"
     assert await fetched(pool, fresh=True) == b'{"n": 1}'
+
+
+async def test_a_kept_connection_that_ends_is_seen_before_the_loop_has_looked(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    await fetched(pool)
+    [connection] = pool._idle
+    assert not connection.has_ended()
+    connection._transport.pause_reading()  # type: ignore[union-attr]
+    engine.drop_connections()
+    await eventually(connection.has_ended)
+    assert connection.usable
+    assert await fetched(pool) == b'{"n": 1}'
 
 
 async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(

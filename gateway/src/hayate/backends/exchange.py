@@ -11,6 +11,7 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable
 from typing import Protocol
 
@@ -22,6 +23,8 @@ from hayate.wire.lane import Lane, Reader
 MAX_BODY_BYTES = 64 * 1024 * 1024
 MAX_DECODED_BYTES = 16 * 1024 * 1024
 """What one read of an encoded body may become."""
+_ENDED = select.POLLIN | select.POLLHUP | select.POLLERR
+"""Nothing is to come on a connection that rests, but its end."""
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
 
@@ -274,6 +277,12 @@ class Connection(Lane, asyncio.Protocol):
         """Whether a request may be written to it."""
         return self._transport is not None and not self._transport.is_closing()
 
+    def has_ended(self) -> bool:
+        """Whether the engine has closed a connection that rests. The system is asked: the loop may not have looked yet."""
+        poll = select.poll()
+        poll.register(self._transport.get_extra_info("socket").fileno(), _ENDED)  # type: ignore[union-attr]
+        return bool(poll.poll(0))
+
     def begin(self, request: bytes, *, keep: bool = True) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there. `keep`: there may be another one after it."""
         if self._transport is None:  # lost since it was chosen
@@ -365,9 +374,7 @@ class Connection(Lane, asyncio.Protocol):
         if self._reader.end():
             exchange, self._exchange = self._exchange, None
             exchange._ended()
-        elif not self._reader.started and self._reused:
-            self.fail(gone_stale())
-        else:
+        else:  # even before any answer: the engine may have begun to work, and once means once
             self.fail(broken_off())
 
     def _complete(self) -> None:
@@ -395,7 +402,7 @@ class Connection(Lane, asyncio.Protocol):
 
 
 def gone_stale() -> StaleConnection:
-    """A kept-alive connection closed before it answered: the request may be repeated."""
+    """A kept-alive connection was closed before the request was written: it may be sent on another one."""
     return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
 
 

@@ -134,7 +134,7 @@ class ConnectionPool:
         oldest = self.loop.time() - IDLE_S
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since > oldest:
+            if connection.usable and connection.idle_since > oldest and not connection.has_ended():
                 return connection
             connection.abort()
         return None
