@@ -72,19 +72,21 @@ async def test_it_is_the_engines_own(gateway: RunningGateway, engine: EngineProc
 @pytest.mark.parametrize("path", TOOLS)
 async def test_a_stop_string_ends_it_alike(gateway: RunningGateway, engine: EngineProcess, path: str) -> None:
     stop = {"stop_sequences": ["、"]} if path == "/v1/messages" else {"stop": ["、"]}
-    body = asking(path, "日本語で答えて", 60, **stop)
+    body, before = asking(path, "日本語で答えて", 60, **stop), len(gateway.calls())
     own, joined = (
         (await fetch(engine.url, path, body)).json,
         (await fetch(gateway.url, path, body, key=gateway.key)).json,
     )
     assert comparable(joined) == comparable(own)
+    await gateway.logged(before + 1)
 
 
 @pytest.mark.parametrize("path", TOOLS)
 async def test_what_the_engine_refuses_is_refused_in_its_words(
     gateway: RunningGateway, engine: EngineProcess, path: str
 ) -> None:
-    body = asking(path, "x " * 60_000, 4)
+    body, before = asking(path, "x " * 60_000, 4), len(gateway.calls())
     own, ours = await fetch(engine.url, path, body), await fetch(gateway.url, path, body, key=gateway.key)
     assert (ours.status, own.status) == (400, 400)
     assert own.json["error"]["message"] in ours.json["error"]["message"]
+    await gateway.logged(before + 1)
