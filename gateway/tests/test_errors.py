@@ -37,7 +37,13 @@ def test_only_what_the_engine_has_not_seen_is_safe_to_retry() -> None:
 
 def test_what_is_not_the_replicas_fault_does_not_count_against_it() -> None:
     kinds = [kind for kind in tree(UpstreamError) if not kind.counts_against_replica]  # type: ignore[attr-defined]
-    assert {kind.__name__ for kind in kinds} == {"AnswerTooLarge", "StaleConnection", "UpstreamRefused", "EngineError"}
+    assert {kind.__name__ for kind in kinds} == {
+        "AnswerTooLarge",
+        "EngineError",
+        "StaleConnection",
+        "UpstreamRedirected",
+        "UpstreamRefused",
+    }
 
 
 def test_a_caller_can_mend_what_has_a_status_of_4xx() -> None:

@@ -48,11 +48,13 @@ def spec(name: str, *engines: FakeEngine, **more: Any) -> DeploymentSpec:
     return DeploymentSpec(name, **{"backend": OpenAICompatible(), "model": "m", "replicas": urls, **more})
 
 
-def call(model: str | None = None, limit: OutputLimit | None = None) -> Call:
+def call(model: str | None = None, limit: OutputLimit | None = None, *, streams: bool = False) -> Call:
     """A plain chat."""
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        return backend.chat({"messages": [{"role": "user", "content": "x"}]}, served_model)
+        request = backend.chat({"messages": [{"role": "user", "content": "x"}], "stream": streams}, served_model)
+        request.streams = streams
+        return request
 
     return Call(CallRecord("id-1", "chat", time.monotonic()), model, render, limit)
 
@@ -260,8 +262,26 @@ async def test_no_head_in_time_is_a_timeout_and_releases_the_engine(one: FakeEng
     one.script = NO_ANSWER
     async with relaying(spec("a", one, timeouts=Timeouts(first_byte_s=0.1))) as relay:
         with pytest.raises(UpstreamTimeout, match="first_byte_s"):
+            await relay.open(call(streams=True))
+        await eventually(one.abandoned.is_set)
+
+
+@pytest.mark.parametrize(
+    ("limits", "named"),
+    [(Timeouts(first_byte_s=0.1, whole_s=0.3), "whole_s"), (Timeouts(first_byte_s=0.1, total_s=0.3), "total_s")],
+)
+async def test_a_whole_answer_has_a_limit_of_its_own(one: FakeEngine, limits: Timeouts, named: str) -> None:
+    one.script = NO_ANSWER
+    async with relaying(spec("a", one, timeouts=limits)) as relay:
+        with pytest.raises(UpstreamTimeout, match=named):
             await relay.open(call())
         await eventually(one.abandoned.is_set)
+
+
+async def test_a_whole_answer_may_take_longer_than_a_first_byte(one: FakeEngine) -> None:
+    one.script = Chat(["late"], prefill_s=0.4)
+    async with relaying(spec("a", one, timeouts=Timeouts(first_byte_s=0.1))) as relay:
+        assert (await served(relay)).record.finish_reason == "stop"
 
 
 async def test_a_body_that_stops_is_a_timeout(one: FakeEngine) -> None:

@@ -110,7 +110,7 @@ def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
         context_tokens=each.context_tokens,
         probe=each.probe,
         canary=each.canary,
-        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s),
+        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s, limits.whole_s),
     )
 
 

@@ -117,6 +117,7 @@ class TimeoutConfig(Section):
     first_byte_s: float = Field(default=300.0, gt=0)
     silence_s: float = Field(default=60.0, gt=0)
     total_s: float | None = Field(default=None, gt=0)
+    whole_s: float | None = Field(default=None, gt=0)
 
 
 class HealthConfig(Section):

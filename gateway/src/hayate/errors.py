@@ -25,9 +25,10 @@ another replica may be tried.
     └── UpstreamError           502   an engine failed us
         ├── ConnectFailed       502   nothing listens there: safe to try another
         │   └── ConnectTimedOut 502   or nobody took it in time
-        ├── StaleConnection     502   a pooled connection died before it answered: safe to repeat
+        ├── StaleConnection     502   a pooled connection died before anything was sent: safe to repeat
         ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
         ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
+        │   └── UpstreamRedirected 502 it pointed elsewhere: redirects are not followed
         ├── AnswerTooLarge      502   more than may be collected here: nobody's fault
         ├── UpstreamTimeout     504   connecting, first byte, silence or total
         └── EngineError         4xx   the engine's own verdict on the request
@@ -244,6 +245,16 @@ class UpstreamRefused(UpstreamError):
 
 class UpstreamBroke(UpstreamError):
     """The engine closed early, reset the connection, or sent what is not an answer."""
+
+
+class UpstreamRedirected(UpstreamBroke):
+    """The engine's address answers with a redirect. `location` is where to, without what its URL asks for."""
+
+    counts_against_replica = False
+
+    def __init__(self, english: str, japanese: str, *, location: str | None) -> None:
+        super().__init__(english, japanese)
+        self.location = location
 
 
 class AnswerTooLarge(UpstreamError):

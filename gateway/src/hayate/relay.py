@@ -17,29 +17,23 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
-from hayate.errors import (
-    InvalidRequest,
-    Overloaded,
-    StaleConnection,
-    UnknownModel,
-    UpstreamBroke,
-    UpstreamError,
-    UpstreamTimeout,
-)
+from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
+from hayate.heads import first_byte_limit, settle, took_too_long, whole_limit
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet
 from hayate.pump import Pump, Sink, Watch
-from hayate.replica import Replica
+from hayate.replica import Replica, Timeouts
 from hayate.telemetry import CallRecord, notice
 from hayate.ticker import Ticker
 from hayate.wire.numbers import OutputLimit
-from hayate.wire.retry_after import retry_after_s
+from hayate.wire.replies import ToEvents
 
-MAX_ERROR_BYTES = 64 * 1024
+Read = TypeVar("Read")
 
 Render = Callable[[Backend, str | None], UpstreamRequest]
 """Makes the upstream request for the adapter and served model of the deployment that was chosen."""
@@ -53,6 +47,10 @@ class Call:
     model: str | None
     render: Render
     limit: OutputLimit | None = None
+    to_events: ToEvents | None = None
+    """Puts a whole answer that came in place of a stream into the stream's events, where the caller wants such."""
+    adds: bool = False
+    """Whether the engine's adapter adds to the fields what the caller has not sent: if that is refused, the call is not."""
 
 
 class Answer:
@@ -98,7 +96,7 @@ class Answer:
 
     async def whole(self) -> WholeAnswer:
         """Reads a non-streaming answer. Raises GatewayError."""
-        raw = await self._body()
+        raw = await self._reading(self.exchange.read(silence_s=self._timeouts.silence_s))
         try:
             whole = self.backend.whole_answer(raw)
         except UpstreamError as error:
@@ -109,29 +107,32 @@ class Answer:
         self.record.finish_reason = whole.finish_reason
         return whole
 
-    async def read(self) -> bytes:
-        """The answer's body, whatever it says. Raises UpstreamError."""
-        raw = await self._body()
-        self._succeeded()
+    async def read(self, hold_bytes: int) -> bytes | None:
+        """The answer's body, whatever it says; None when it is over `hold_bytes`: then it is to be pumped. Raises UpstreamError."""
+        raw = await self._reading(self.exchange.read_held(hold_bytes, silence_s=self._timeouts.silence_s))
+        if raw is not None:
+            self._succeeded()
         return raw
 
-    async def _body(self) -> bytes:
-        """Raises UpstreamError, also when it takes longer than the silence or the total allows."""
-        arrived = self.exchange.arrived()
-        if arrived is not None:
-            return arrived
-        limits = self.deployment.spec.timeouts
+    @property
+    def _timeouts(self) -> Timeouts:
+        return self.deployment.spec.timeouts
+
+    async def _reading(self, reading: Awaitable[Read]) -> Read:
+        """Waits for `reading` within the limits of a whole answer. Raises UpstreamError."""
+        limit_s, name = whole_limit(self._timeouts)
         try:
-            async with asyncio.timeout(limits.total_s):
-                raw = await self.exchange.read(silence_s=limits.silence_s)
+            if limit_s is None:
+                return await reading
+            async with asyncio.timeout(self.sent_at + limit_s - self._relay.now()):
+                return await reading
         except TimeoutError:
-            error: UpstreamError = _body_timeout(limits.silence_s)
+            error: UpstreamError = took_too_long(name, limit_s or 0.0)
             self._failed(error)
             raise error from None
         except UpstreamError as error:
             self._failed(error)
             raise
-        return raw
 
     def close(self) -> None:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
@@ -213,7 +214,7 @@ class Relay:
         check_length(call.limit, deployment)
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
-        request = self._render(call, deployment, served_model)
+        request = _rendered(call, deployment, served_model)
         if not deployment.gate.try_enter():
             waited_from = self.now()
             try:
@@ -222,23 +223,25 @@ class Relay:
                 record.queued_s += self.now() - waited_from
         tried: list[Replica] = []
         last: UpstreamError | None = None
-        learned = False
+        conceded = False
         try:
             while True:
                 replica = deployment.choose(tried, self.now(), last)
                 record.replica = replica.label
                 record.attempts += 1
                 try:
-                    return await self._attempt(deployment, replica, request, record)
+                    return await self._attempt(deployment, replica, call, request)
                 except UpstreamError as error:
+                    if isinstance(error, EngineError) and call.adds:
+                        if conceded:  # it was not what we add
+                            deployment.backend.restore()
+                        elif conceded := deployment.backend.concede(error):
+                            request = _rendered(call, deployment, served_model)
+                            continue
                     self.blame(deployment, replica, error)
                     if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
                         served_model = deployment.served_model
-                        request = self._render(call, deployment, served_model)
-                        continue
-                    if not learned and deployment.backend.learn(error):
-                        learned = True
-                        request = self._render(call, deployment, served_model)
+                        request = _rendered(call, deployment, served_model)
                         continue
                     if not error.safe_to_retry or not self._budget.allow(self.now()):
                         raise
@@ -248,44 +251,39 @@ class Relay:
             deployment.leave()
             raise
 
-    def _render(self, call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
-        request = call.render(deployment.backend, served_model)
-        record = call.record
-        request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
-        return request
-
-    async def _attempt(
-        self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord
-    ) -> Answer:
-        limits = deployment.spec.timeouts
-        first_byte_s = min(limits.first_byte_s, limits.total_s or limits.first_byte_s)
+    async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, request: UpstreamRequest) -> Answer:
         sent_at = self.now()
         replica.enter(sent_at)
         try:
+            exchange = await self._send(deployment, replica, request, call.record)
             try:
-                exchange = await replica.pool.send(request, first_byte_s=first_byte_s)
-            except StaleConnection:
-                exchange = await replica.pool.send(request, first_byte_s=first_byte_s, fresh=True)
-            if exchange.status >= 300 and exchange.status != 304:
-                await self._refused(deployment, exchange)
+                await settle(exchange, request, deployment, call.to_events)
+            except BaseException:
+                exchange.close()
+                raise
         except BaseException:
             replica.leave()
             raise
-        return Answer(self, deployment, replica, exchange, record, sent_at)
+        return Answer(self, deployment, replica, exchange, call.record, sent_at)
 
-    async def _refused(self, deployment: Deployment, exchange: Exchange) -> None:
-        """Raises what the engine's error answer means."""
-        wait_s = retry_after_s(exchange.headers, time.time())
+    async def _send(
+        self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord
+    ) -> Exchange:
+        """The answer's head. What is sent a second time, the engine has not seen the first time."""
+        limits = deployment.spec.timeouts
+        limit_s, limit = first_byte_limit(limits) if request.streams else whole_limit(limits)
         try:
-            if exchange.status < 400:
-                raise _redirected(exchange.status, exchange.header(b"location"))
-            async with asyncio.timeout(deployment.spec.timeouts.silence_s):
-                raw = await exchange.read()
-        except TimeoutError:
-            raise _body_timeout(deployment.spec.timeouts.silence_s) from None
-        finally:
-            exchange.close()
-        raise deployment.backend.error(exchange.status, raw[:MAX_ERROR_BYTES], retry_after_s=wait_s)
+            return await replica.pool.send(request, first_byte_s=limit_s, limit=limit)
+        except StaleConnection:
+            record.attempts += 1
+            return await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
+
+
+def _rendered(call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
+    request = call.render(deployment.backend, served_model)
+    record = call.record
+    request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
+    return request
 
 
 async def _nothing_new() -> None:
@@ -301,20 +299,3 @@ def check_length(limit: OutputLimit | None, deployment: Deployment) -> None:
             f"'{limit.field}' が {limit.tokens} ですが、{deployment.name} のコンテキストは全体で {context} トークンです。",
             param=limit.field,
         )
-
-
-def _redirected(status: int, location: bytes | None) -> UpstreamError:
-    """Calls do not follow an engine elsewhere: keys and prompts would go along."""
-    to = (location or b"").partition(b"?")[0][:120].decode("latin-1")
-    to = f" to {to}" if to.isprintable() and to else ""
-    return UpstreamBroke(
-        f"The engine answered with a redirect ({status}{to}). Its URL in the gateway's configuration must name where its API is.",
-        f"エンジンがリダイレクト（{status}{to}）を返しました。設定のURLをAPIの本来の場所にしてください。",
-    )
-
-
-def _body_timeout(limit_s: float) -> UpstreamError:
-    return UpstreamTimeout(
-        f"The engine's answer did not arrive within {limit_s:g} s (timeouts.silence_s).",
-        f"エンジンの回答が{limit_s:g}秒以内に届きませんでした（timeouts.silence_s）。",
-    )

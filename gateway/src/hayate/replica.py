@@ -21,12 +21,13 @@ NO_PROBE = "none"
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits of one attempt, in seconds; `total_s` None means none."""
+    """Limits of one attempt, in seconds; None means none. A stream's first byte and a whole answer have limits of their own."""
 
     connect_s: float = 5.0
     first_byte_s: float = 300.0
     silence_s: float = 60.0
     total_s: float | None = None
+    whole_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,10 +130,20 @@ async def test_a_stream_of_another_dialect_passes_byte_for_byte(stage: Stage, pa
     assert call["ttft_ms"] is not None
 
 
-async def test_an_engine_that_answers_whole_although_asked_for_a_stream_is_passed_on(stage: Stage) -> None:
-    stage.engine.script = answer({"type": "message", "content": []})
-    reply = await stage.post({"messages": HELLO, "max_tokens": 9, "stream": True}, "/v1/messages")
-    assert (reply.status, reply.json["type"]) == (200, "message")
+async def test_an_engine_that_answers_whole_although_asked_for_a_stream_is_passed_on_as_events(stage: Stage) -> None:
+    stage.engine.script = answer(
+        {"type": "message", "content": [{"type": "text", "text": "Hi"}], "stop_reason": "end_turn"}
+    )
+    frames = await stage.frames({"messages": HELLO, "max_tokens": 9, "stream": True}, "/v1/messages")
+    assert [frame.event for frame in frames] == [
+        "message_start",
+        "content_block_start",
+        "content_block_delta",
+        "content_block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+    assert frames[2].json["delta"] == {"type": "text_delta", "text": "Hi"}
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ async def gateway_to(engine: EngineProcess, limit_s: float = 60, health: str = "
         backend: {engine.backend}
         model: {engine.model}
         replicas: ["{engine.url}"]
-        timeouts: {{connect_s: 1, first_byte_s: {limit_s}, silence_s: {limit_s}}}
+        timeouts: {{connect_s: 1, first_byte_s: {limit_s}, silence_s: {limit_s}, whole_s: {limit_s}}}
     aliases: {{default: tiny}}
     health: {{probe_interval_s: 0.5, probe_timeout_s: 0.5, eject_s: 1{health}}}
     """

@@ -32,7 +32,7 @@ from tests.support.http import connection, fetch, request_bytes
 pytestmark = pytest.mark.anyio
 
 CHAT = "/v1/chat/completions"
-LIMITS_S = {"connect_s": 0.5, "first_byte_s": 1.0, "silence_s": 0.7}
+LIMITS_S = {"connect_s": 0.5, "first_byte_s": 1.0, "silence_s": 0.7, "whole_s": 1.0}
 AT_ONCE_S = 1.0
 PATIENCE_S = 1.5
 """What a loaded machine may add to a limit."""
@@ -210,6 +210,17 @@ async def test_an_engine_that_is_slow_to_connect(stream: bool) -> None:
             status, failure, _ = await ask(gateway, "one", stream=stream)
             assert time.monotonic() - began < LIMITS_S["connect_s"] + PATIENCE_S
             assert (status, failure["type"]) in ((502, "upstream_error"), (503, "overloaded"), (504, "timeout"))
+
+
+@pytest.mark.parametrize("ending", [cut, reset], ids=["closed", "reset"])
+@STREAMING
+async def test_a_kept_connection_that_died_under_a_call_costs_that_call_alone(
+    engine: FakeEngine, gateway: RunningGateway, stream: bool, ending: Any
+) -> None:
+    assert (await ask(gateway, "vllm", stream=False))[0] == 200
+    engine.stale = [ending]
+    assert (await ask(gateway, "vllm", stream=stream))[0] == 502
+    assert await ask(gateway, "vllm", stream=stream) == (200, {}, "こんにちは。")
 
 
 @STREAMING

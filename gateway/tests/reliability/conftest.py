@@ -32,7 +32,7 @@ async def shared_limits_stage() -> AsyncIterator[Stage]:
         "narrow": {"timeouts": patient, "max_in_flight": 1, "max_queued": 1, "queue_timeout_s": 0.5},
         "patient": {"timeouts": patient},
     }
-    timeouts = {"connect_s": 0.5, "first_byte_s": 0.6, "silence_s": 0.5}
+    timeouts = {"connect_s": 0.5, "first_byte_s": 0.6, "silence_s": 0.5, "whole_s": 0.8}
     async with scene(timeouts=timeouts, others=others, health=FORGIVING) as stage:
         yield stage
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.engine_script import Chat, Script, cut, error, reset, silence
+from tests.support.engine_script import Chat, Request, Script, cut, error, reset, silence
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage
 from tests.support.waiting import eventually
 
@@ -18,15 +18,19 @@ pytestmark = pytest.mark.anyio
 
 @pytest.mark.parametrize("death", [[cut], [reset]], ids=["fin", "rst"])
 @pytest.mark.parametrize("asked", [PLAIN, STREAM], ids=["whole", "stream"])
-async def test_a_call_that_may_have_begun_is_sent_once(stage: Stage, asked: dict[str, Any], death: Script) -> None:
-    """Its connection dies under it, before any answer: the engine may have worked on it, so its caller decides."""
+async def test_a_call_whose_connection_dies_is_sent_once(stage: Stage, asked: dict[str, Any], death: Script) -> None:
+    """The engine has read it, and may have worked on it: a second one would be a second answer, or a second bill."""
     assert (await stage.post(PLAIN)).status == 200
-    stage.engine.stale = death
-    stage.engine.requests.clear()
+    seen: list[Request] = []
+
+    def die(request: Request) -> Script:
+        seen.append(request)
+        return death
+
+    stage.engine.stale = die
     assert (await stage.post(asked)).status == 502
-    assert not stage.engine.requests, "a second one would have been served"
+    assert len(seen) == 1
     assert [call["attempts"] for call in await stage.calls(2)] == [1, 1]
-    stage.engine.stale = None
     assert (await stage.post(asked)).status == 200
 
 

@@ -233,8 +233,8 @@ async def test_ten_callers_wait_for_one_that_is_busy_for_thirty_seconds_each_wit
         assert "replica_not_ready" not in stage.gateway.stderr()
 
 
-async def test_a_wait_for_a_busy_engine_ends_with_first_byte_s_and_not_with_a_503() -> None:
+async def test_a_wait_for_a_busy_engine_ends_with_its_limit_and_not_with_a_503() -> None:
     health = {"probe_interval_s": 0.1, "probe_timeout_s": 0.1, "eject_after": 1}
-    async with serial_stage(60.0, health=health, timeouts={"first_byte_s": 1.0}) as (stage, _):
-        replies = await asyncio.gather(*(stage.post(PLAIN) for _ in range(3)))
+    async with serial_stage(60.0, health=health, timeouts={"first_byte_s": 1.0, "whole_s": 1.0}) as (stage, _):
+        replies = await asyncio.gather(*(stage.post(each) for each in (PLAIN, STREAM, PLAIN)))
         assert [reply.status for reply in replies] == [504] * 3

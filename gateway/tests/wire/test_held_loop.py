@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import GatewayError
-from hayate.relay import MAX_ERROR_BYTES
+from hayate.heads import MAX_ERROR_BYTES
 from hayate.wire import checks
 from hayate.wire.caps import Caps
 from hayate.wire.engine_json import Unreadable, read

@@ -165,7 +165,8 @@ def test_any_bytes_are_an_answer_or_refused(junk: bytes) -> None:
 def test_a_request_is_written_whole() -> None:
     headers = [(b"authorization", b"Bearer k"), (b"content-type", b"application/json")]
     assert render_request(b"POST", b"/v1/chat/completions", b"engine:8000", headers, b"{}") == (
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: engine:8000\r\nauthorization: Bearer k\r\n"
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: engine:8000\r\naccept-encoding: identity\r\n"
+        b"authorization: Bearer k\r\n"
         b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
     )
 

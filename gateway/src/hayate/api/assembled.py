@@ -11,8 +11,8 @@ from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
-from hayate.backends.exchange import MAX_BODY_BYTES
-from hayate.errors import AnswerTooLarge, GatewayError
+from hayate.backends.bodies import MAX_BODY_BYTES, too_large
+from hayate.errors import GatewayError
 from hayate.pump import Pump
 from hayate.relay import Answer
 from hayate.wire import engine_json, sse
@@ -112,10 +112,7 @@ class AssemblingSink:
     def _take(self, data: bytes) -> None:
         self._size += len(data)
         if self._size > self._limit:
-            raise AnswerTooLarge(
-                f"The engine's answer is over {self._limit} bytes: ask for it as a stream.",
-                f"エンジンの回答が{self._limit}バイトを超えました。ストリーム（stream: true）でお試しください。",
-            )
+            raise too_large(self._limit)
         for frame in sse.frames(data):
             said = (sse.data_of(frame) or b"").strip()
             if said and said != b"[DONE]":

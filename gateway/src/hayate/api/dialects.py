@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from hayate.errors import GatewayError, Overloaded
+from hayate.errors import GatewayError, Overloaded, UpstreamRedirected
 from hayate.wire import sse
 from hayate.wire.content_coding import CODINGS
 from hayate.wire.http1 import Headers, header
@@ -114,6 +114,8 @@ def error_headers(error: GatewayError) -> Headers:
         headers.append((b"retry-after", b"%d" % max(1, math.ceil(error.retry_after_s))))
     if error.status == 401:
         headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, UpstreamRedirected) and error.location is not None:
+        headers.append((b"location", error.location.encode("ascii", "replace")))
     if error.status == 415:
         headers.append((b"accept-encoding", ", ".join(CODINGS).encode()))
     if error.status in (408, 413, 431):

@@ -9,7 +9,6 @@ from hayate.api.endpoint import Gateway
 from hayate.api.openai import completion_call
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
-from hayate.api.unstreamed import stream_answer
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
 from hayate.relay import Call
@@ -86,7 +85,9 @@ async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str
             try:
                 model = answer.deployment.served_model or answer.deployment.name
                 decoder = GenerateStream(answer.backend.chat_decoder(fields), stream_id=record.request_id, model=model)
-                await stream_answer(gateway, client, answer, decoder)
+                await client.start_stream()
+                await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+                await client.end_stream()
             finally:
                 answer.close()
         except GatewayError as error:

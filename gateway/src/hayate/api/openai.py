@@ -10,13 +10,14 @@ from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
-from hayate.api.unstreamed import is_json, stream_answer
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
+from hayate.heads import DOCUMENT
 from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
 from hayate.wire import checks
 from hayate.wire.assemble import Assembler
 from hayate.wire.numbers import output_limit
+from hayate.wire.replies import completion_events
 from hayate.wire.request_body import model_of, parse_object
 
 Fields = dict[str, Any]
@@ -44,8 +45,8 @@ def create_completion(kind: Kind) -> Handle:
                 if record.stream:
                     decoder = _decoder(answer.backend, fields, kind)
                     del fields
-                    await stream_answer(gateway, client, answer, decoder)
-                elif answer.backend.always_streams and not is_json(answer):
+                    await stream_completion(gateway, client, answer, decoder)
+                elif answer.backend.always_streams and answer.exchange.headers is not DOCUMENT:
                     asked = {**fields, "stream": True, "stream_options": {"include_usage": True}}
                     decoder = _decoder(answer.backend, asked, kind)
                     assembler = Assembler(chat=kind == "chat", prefix=answer.backend.repeats(fields))
@@ -66,9 +67,20 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
         sent = fields if fields.get("stream") or not backend.always_streams else backend.streamed(fields)
-        return backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
+        request = backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
+        request.streams = bool(sent.get("stream"))
+        return request
 
-    return Call(record, fields.get("model"), render, output_limit(fields))
+    adds = not fields.get("stream_options")
+    to_events = completion_events if fields.get("stream") else None
+    return Call(record, fields.get("model"), render, output_limit(fields), to_events, adds)
+
+
+async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:
+    """The answer as server-sent events."""
+    await client.start_stream()
+    await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+    await client.end_stream()
 
 
 def _rest(answer: Answer, fields: Fields, assembler: Assembler) -> Callable[[dict[str, Any]], UpstreamRequest | None]:

@@ -6,7 +6,7 @@ clear error in its own dialect. Bodies are JSON, or multipart forms (audio) whos
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -15,26 +15,28 @@ from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
 from hayate.api.turns import others_first
-from hayate.api.unstreamed import finish_begun
 from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import NotSupported
 from hayate.relay import Answer, Call
 from hayate.telemetry import CallRecord
-from hayate.wire import checks, engine_json
+from hayate.wire import checks
 from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
-from hayate.wire.relay_stream import RawStream, UsageAtEnd
+from hayate.wire.passed_json import PassedJson
+from hayate.wire.relay_stream import RawStream
+from hayate.wire.replies import ToEvents, message_events, response_events
 from hayate.wire.request_body import model_of, parse_object
-from hayate.wire.unstreamed import no_events
 
 _HOLD_MEDIA = ("messages", "input", "documents", "query")
 """Fields that may hold media, in any dialect."""
-_PASSED_ON = (b"content-type", b"content-disposition", b"location")
-COLLECTED_BYTES = 1024 * 1024
-"""A JSON answer of up to this size is read whole; a larger one goes through as it comes."""
+_PASSED_ON = (b"content-type", b"content-disposition")
+_TO_EVENTS: Mapping[str, ToEvents] = {"/v1/responses": response_events, "/v1/messages": message_events}
+"""The paths with streams of events, and what puts a whole answer of theirs into such."""
+_HELD_BYTES = 1024 * 1024
+"""A whole answer up to this is sent when it has come whole, so that a fault still has a status; a larger one as it comes."""
 
 
 def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
@@ -54,7 +56,7 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
         await others_first(len(body))
         del body  # nothing of a long request must stay in memory for as long as its answer takes
         with client:
-            if record.stream and path in ("/v1/responses", "/v1/messages"):
+            if record.stream and path in _TO_EVENTS:
                 client.expect_stream()
             answer = await gateway.relay.open(call)
             try:
@@ -79,29 +81,19 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
         await client.start_stream()
         await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
         await client.end_stream()
-    elif content_type.startswith(b"application/json") and (answer.record.stream or not _is_large(answer)):
-        status = answer.exchange.status
-        raw = await answer.read()
-        _read_usage(answer.record, raw)
-        await client.settled()
-        if client.started:
-            await finish_begun(client, path, raw)
-        else:
-            await client.respond(status, headers, raw)
-    else:
-        await client.settled()
-        if client.started:
-            raise no_events(content_type, await answer.read())
-        decoder = UsageAtEnd() if content_type.startswith(b"application/json") else RawStream()
+    elif content_type.startswith(b"application/json"):
+        raw = await answer.read(_HELD_BYTES)
+        if raw is not None:
+            answer.record.usage.take(usage_in(raw))
+            await client.respond(answer.exchange.status, headers, raw)
+            return
         await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(PassedJson(), client, client_stall_s=gateway.client_stall_s)
         await client.end_stream()
-
-
-def _is_large(answer: Answer) -> bool:
-    """Whether an answer goes through instead of being collected first."""
-    declared = answer.exchange.header(b"content-length") or b""
-    return declared.isdigit() and int(declared[:20]) > COLLECTED_BYTES
+    else:
+        await client.start_stream(answer.exchange.status, headers)
+        await answer.pump(RawStream(), client, client_stall_s=gateway.client_stall_s)
+        await client.end_stream()
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
@@ -121,10 +113,12 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str
         return UpstreamRequest(
             _path_of(backend, path),
             orjson.dumps(sent),
+            streams=path in _TO_EVENTS and bool(sent.get("stream")),
             headers=[(b"content-type", b"application/json")],
         )
 
-    return Call(record, model, render, output_limit(fields))
+    to_events = _TO_EVENTS.get(path) if record.stream else None
+    return Call(record, model, render, output_limit(fields), to_events)
 
 
 def _form_call(record: CallRecord, path: str, content_type: bytes, body: bytes) -> Call:
@@ -147,15 +141,3 @@ def _path_of(backend: Backend, path: str) -> str:
             f"{backend.name} には {path} がありません。対応するエンジンのモデルを指定してください。",
         )
     return found
-
-
-def _read_usage(record: CallRecord, raw: bytes) -> None:
-    if b'"usage"' in raw:
-        try:
-            answer = engine_json.read(raw)
-        except engine_json.TooDense:  # embeddings by the thousand
-            answer = {"usage": usage_in(raw)}
-        except engine_json.Unreadable:  # the client may know better
-            return
-        if isinstance(answer, dict):
-            record.usage.take(answer.get("usage"))

@@ -47,17 +47,15 @@ class Assembling(Protocol):
 
 
 class Backend(Protocol):
-    """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what `read_served` heard."""
+    """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what `read_served` and
+    `concede` heard.
+    """
 
     name: str
     always_streams: bool
     """The engine is asked for a stream even when the client wants a whole answer, which is then assembled here."""
-
-    answers_in_events: bool
-    """Its streams are server-sent events of OpenAI's: JSON is something else."""
-
-    def learn(self, error: GatewayError) -> bool:
-        """Whether a refusal told something of the engine, which is remembered, so that the call is worth another try."""
+    lines_are_documents: bool
+    """Its streams are JSON, a line for each event, whatever their content-type says."""
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
         """The request for one chat completion. Raises InvalidRequest or NotSupported for what the engine can't do."""
@@ -104,6 +102,12 @@ class Backend(Protocol):
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """The engine's error answer as one of ours."""
+
+    def concede(self, error: GatewayError) -> bool:
+        """Leaves out from now on what the engine refuses and only the gateway adds. True when the call may pass, rendered anew."""
+
+    def restore(self) -> None:
+        """It was not that: adds it again."""
 
     def probe(self) -> UpstreamRequest:
         """Answers 200 when the engine can take calls."""

@@ -11,20 +11,18 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
+import math
 import select
 from collections.abc import Callable
 from typing import Protocol
 
-from hayate.errors import AnswerTooLarge, GatewayError, StaleConnection, UpstreamBroke
-from hayate.wire.content_coding import AnswerDecoder
-from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header
+from hayate.backends.bodies import Collected, FirstBytes
+from hayate.errors import GatewayError, StaleConnection, UpstreamBroke
+from hayate.wire.expand import Expander
+from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header, idle_limit_s
 from hayate.wire.lane import Lane, Reader
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-MAX_DECODED_BYTES = 16 * 1024 * 1024
-"""What one read of an encoded body may become."""
-_ENDED = select.POLLIN | select.POLLHUP | select.POLLERR
-"""Nothing is to come on a connection that rests, but its end."""
+_CAN_POLL = hasattr(select, "poll")
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
 
@@ -76,9 +74,6 @@ class Exchange:
 
     def stream_to(self, receiver: Receiver) -> None:
         """From now on the body goes to `receiver`, what has already arrived first."""
-        encoded = self._encoding()
-        if encoded is not None:
-            receiver = _Decoding(receiver, encoded)
         self._receiver = receiver
         self.headers = []  # read by now; a stream may stay open for long
         early, self._early = self._early, []
@@ -94,14 +89,12 @@ class Exchange:
         """The whole body, if it came with the head: the common case of a short answer, without a wait."""
         if self._connection is not None or self._failure is not None or self._receiver is not None:
             return None
-        if self._encoding() is not None:
-            return None
         early, self._early = self._early, []
         return early[0] if len(early) == 1 else b"".join(early)
 
     def open_lane(self, reader: Reader, write: Callable[[bytes], None]) -> None:
         """From now on chunks that `reader` finds plain go to `write`, framing and all (`wire.lane`); the rest is read here."""
-        if self._connection is not None and self._encoding() is None:
+        if self._connection is not None and not self._connection.expands:
             self._connection.open_lane(reader, write)
 
     def close_lane(self) -> None:
@@ -114,16 +107,47 @@ class Exchange:
         """How many events went through the lane."""
         return self._passed if self._connection is None else self._connection.passed
 
+    def replace(self, body: bytes, headers: Headers) -> None:
+        """The whole answer in other words: the dialect that was asked for, where the engine spoke another."""
+        self._early = [body]
+        self.headers = headers
+
     async def read(self, *, silence_s: float | None = None) -> bytes:
-        """The whole body. Raises UpstreamError; TimeoutError when nothing of it comes for `silence_s`. At most MAX_BODY_BYTES."""
-        whole = _WholeBody()
-        self.stream_to(whole)
-        while not whole.future.done():
-            seen = whole.size
-            await asyncio.wait((whole.future,), timeout=silence_s)
-            if whole.size == seen and not whole.future.done():
-                raise TimeoutError
-        return whole.future.result()
+        """The whole body. Raises UpstreamError, also when it is over `bodies.MAX_BODY_BYTES`."""
+        arrived = self.arrived()
+        return (await self._collect(Collected(silence_s)))[0] if arrived is None else arrived
+
+    async def read_held(self, hold_bytes: int, *, silence_s: float) -> bytes | None:
+        """The whole body up to `hold_bytes`; None when it is larger: it can be streamed from its start. Raises UpstreamError."""
+        arrived = self.arrived()
+        if arrived is not None:
+            return arrived
+        body, ended = await self._collect(Collected(silence_s, hold_bytes=hold_bytes))
+        if ended:
+            return body
+        self._early = [body]
+        return None
+
+    async def peek(self, *, silence_s: float) -> bytes:
+        """The body so far, once one byte of it is no blank or it has ended; it can still be read. Raises UpstreamError."""
+        if self._failure is None and (self._connection is None or b"".join(self._early).strip()):
+            return b"".join(self._early)
+        body, _ = await self._collect(FirstBytes(silence_s))
+        self._early = [body]
+        return body
+
+    async def _collect(self, collected: Collected) -> tuple[bytes, bool]:
+        headers = self.headers
+        self.stream_to(collected)
+        self.headers = headers
+        try:
+            await collected.future
+        finally:
+            collected.close()
+            self._receiver = None
+        if not collected.ended:
+            self.pause()
+        return collected.take(), collected.ended
 
     def pause(self) -> None:
         """Stops reading from the engine: the client is behind."""
@@ -141,11 +165,6 @@ class Exchange:
         connection = self._detach()
         if connection is not None:
             connection.abort()
-
-    def _encoding(self) -> bytes | None:
-        """The coding of the body, from an engine that encodes although it was asked not to."""
-        named = header(self.headers, b"content-encoding")
-        return named if named and named.strip().lower() != b"identity" else None
 
     # What the connection calls.
 
@@ -167,89 +186,12 @@ class Exchange:
             self._receiver.body_failed(error)
 
 
-class _Decoding:
-    """A receiver in front of another: the body arrives encoded and goes on as it is."""
-
-    __slots__ = ("_decoder", "_failed", "_receiver")
-
-    def __init__(self, receiver: Receiver, coding: bytes) -> None:
-        self._receiver = receiver
-        self._failed = False
-        self._decoder: AnswerDecoder | None = None
-        try:
-            self._decoder = AnswerDecoder(coding)
-        except UpstreamBroke as error:
-            self.body_failed(error)
-
-    def body_received(self, data: bytes) -> None:
-        if self._failed or self._decoder is None:
-            return
-        try:
-            left_bytes = MAX_DECODED_BYTES
-            for piece in self._decoder.feed(data):
-                left_bytes -= len(piece)
-                if left_bytes < 0:
-                    raise _swollen()
-                if piece:
-                    self._receiver.body_received(piece)
-        except UpstreamBroke as error:
-            self.body_failed(error)
-
-    def body_ended(self) -> None:
-        if self._failed or self._decoder is None:
-            return
-        try:
-            self._decoder.end()
-        except UpstreamBroke as error:
-            self.body_failed(error)
-        else:
-            self._receiver.body_ended()
-
-    def body_failed(self, error: GatewayError) -> None:
-        if not self._failed:
-            self._failed = True
-            self._receiver.body_failed(error)
-
-
-def _swollen() -> UpstreamBroke:
-    return UpstreamBroke(
-        "The engine sent an encoded answer that is out of all proportion.",
-        "エンジンの圧縮された応答が大きすぎます。",
-    )
-
-
-class _WholeBody:
-    """A receiver that keeps everything."""
-
-    __slots__ = ("_parts", "future", "size")
-
-    def __init__(self) -> None:
-        self.future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        self._parts: list[bytes] = []
-        self.size = 0
-
-    def body_received(self, data: bytes) -> None:
-        self._parts.append(data)
-        self.size += len(data)
-        if self.size > MAX_BODY_BYTES and not self.future.done():
-            self.future.set_exception(
-                AnswerTooLarge("The engine's answer is too large.", "エンジンの応答が大きすぎます。")
-            )
-
-    def body_ended(self) -> None:
-        if not self.future.done():
-            self.future.set_result(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
-
-    def body_failed(self, error: GatewayError) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 class Connection(Lane, asyncio.Protocol):
     """One connection, one exchange at a time."""
 
     __slots__ = (
         "_exchange",
+        "_expander",
         "_head",
         "_keep",
         "_paused",
@@ -257,6 +199,7 @@ class Connection(Lane, asyncio.Protocol):
         "_reader",
         "_reused",
         "_transport",
+        "idle_limit_s",
         "idle_since",
     )
 
@@ -270,25 +213,40 @@ class Connection(Lane, asyncio.Protocol):
         self._reused = False
         self._paused = False
         self._keep = True
+        self._expander: Expander | None = None
         self.idle_since = 0.0
+        self.idle_limit_s = math.inf
+        """How long the engine keeps it unused, where it has said so."""
 
     @property
     def usable(self) -> bool:
         """Whether a request may be written to it."""
         return self._transport is not None and not self._transport.is_closing()
 
-    def has_ended(self) -> bool:
-        """Whether the engine has closed a connection that rests. The system is asked: the loop may not have looked yet."""
+    @property
+    def stale(self) -> bool:
+        """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know yet.
+
+        Asked before a request is written: after that, nobody can tell whether the engine has begun to work on it.
+        """
+        if self._transport is None or not _CAN_POLL:
+            return False
         poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), _ENDED)  # type: ignore[union-attr]
+        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
         return bool(poll.poll(0))
+
+    @property
+    def expands(self) -> bool:
+        """Whether the answer under way comes compressed."""
+        return self._expander is not None
 
     def begin(self, request: bytes, *, keep: bool = True) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there. `keep`: there may be another one after it."""
         if self._transport is None:  # lost since it was chosen
-            raise gone_stale() if self._reused else broken_off()
+            raise gone_stale()
         self._reader.begin()
         self._keep = keep
+        self._expander = None
         self.passed = 0
         self._at_chunk = False
         self._exchange = exchange = Exchange(self)
@@ -331,21 +289,14 @@ class Connection(Lane, asyncio.Protocol):
         reader = self._reader
         try:
             body = reader.feed(data)
+            at_chunk = (
+                self._ends_with_chunk(data, body) if self._head is None else self._take_head(exchange, data, body)
+            )
+            if self._expander is not None:
+                body = self._expander.feed(body, last=reader.complete)
         except UpstreamBroke as error:
             self.fail(error)
             return
-        # Where a read ends with a chunk, or with the head of a chunked answer, the next one begins a chunk.
-        if self._head is None:
-            at_chunk = len(body) > 0 and chunk_size(data) == len(body)
-        else:
-            end = data.find(b"\r\n\r\n")
-            first = data[end + 4 :] if end >= 0 else data
-            if reader.head_complete:
-                exchange.status, exchange.headers = reader.status, reader.take_headers()
-                head, self._head = self._head, None
-                if not head.done():
-                    head.set_result(None)
-            at_chunk = chunk_size(first) == len(body) if body else reader.chunked and not first
         if reader.complete:
             exchange.whole = True
         if body:
@@ -361,6 +312,27 @@ class Connection(Lane, asyncio.Protocol):
         else:
             self._begins_chunk(at_chunk=at_chunk)
 
+    def _take_head(self, exchange: Exchange, data: bytes, body: bytes) -> bool:
+        """Hands over the head, if it is whole. Whether the next bytes begin a chunk. Raises UpstreamBroke."""
+        reader = self._reader
+        end = data.find(b"\r\n\r\n")
+        first = data[end + 4 :] if end >= 0 else data
+        if reader.head_complete:
+            exchange.status, exchange.headers = reader.status, reader.take_headers()
+            if reader.coding is not None:
+                self._expander = Expander.of(reader.coding)
+            if reader.idle_limit is not None:
+                self.idle_limit_s = idle_limit_s(reader.idle_limit)
+            head, self._head = self._head, None
+            if head is not None and not head.done():
+                head.set_result(None)
+        return self._ends_with_chunk(first, body) if body else reader.chunked and not first
+
+    @staticmethod
+    def _ends_with_chunk(data: bytes, body: bytes) -> bool:
+        """Whether a read was exactly one chunk: then the next one begins a chunk."""
+        return len(body) > 0 and chunk_size(data) == len(body)
+
     def eof_received(self) -> bool:
         """The engine has no more to say: close."""
         return False
@@ -371,7 +343,7 @@ class Connection(Lane, asyncio.Protocol):
         self._pool.forget(self)
         if self._exchange is None:
             return
-        if self._reader.end():
+        if self._reader.end() and (self._expander is None or self._expander.complete):
             exchange, self._exchange = self._exchange, None
             exchange._ended()
         else:  # even before any answer: the engine may have begun to work, and once means once
@@ -402,7 +374,7 @@ class Connection(Lane, asyncio.Protocol):
 
 
 def gone_stale() -> StaleConnection:
-    """A kept-alive connection was closed before the request was written: it may be sent on another one."""
+    """The connection was closed before the request was written: the engine has seen nothing of it."""
     return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
 
 

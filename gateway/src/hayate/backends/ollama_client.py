@@ -43,6 +43,7 @@ class OllamaClient(ForeignDialect):
 
     name = "ollama"
     canary = False  # it works on one call at a time unless told otherwise: a canary would wait behind a long prompt
+    lines_are_documents = True
 
     def __init__(
         self,

@@ -8,12 +8,13 @@ import orjson
 
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
 from hayate.backends.passing import PassedThrough
-from hayate.errors import GatewayError, UpstreamBroke
+from hayate.errors import GatewayError
 from hayate.wire.engine_json import TooDense, Unreadable, read
 from hayate.wire.errors_in import engine_error, parse_error
 from hayate.wire.faults import given_up
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.replies import no_events
 from hayate.wire.usage import Usage
 
 RELAYED = frozenset(
@@ -38,16 +39,8 @@ class OpenAICompatible(PassedThrough):
     name = "openai"
     always_streams = False
     canary = False  # what lies behind may be a remote API, whose tokens cost money
+    _takes_stream_options = True
     relayed = RELAYED
-    answers_in_events = True
-    _asks_for_usage = True
-
-    def learn(self, error: GatewayError) -> bool:
-        """Some engines have a strict schema without `stream_options`, which only we add: usage is estimated there."""
-        if error.status not in (400, 422) or "stream_options" not in f"{error.param} {error.english}":
-            return False
-        self._asks_for_usage = False
-        return True
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
         """POST /v1/chat/completions, with usage asked for in streams."""
@@ -72,14 +65,10 @@ class OpenAICompatible(PassedThrough):
         except TooDense:
             return _glanced_at(raw)
         except Unreadable:
-            raise _no_answer() from None
-        if not isinstance(answer, dict):
-            raise _no_answer()
-        if answer.get("error"):
+            raise no_events(raw) from None
+        choices = answer.get("choices") if isinstance(answer, dict) else None
+        if not isinstance(choices, list) or answer.get("error"):
             raise engine_error(500, answer)
-        choices = answer.get("choices")
-        if not isinstance(choices, list):
-            raise _no_answer(answer.get("message") or answer.get("msg") or answer.get("detail"))
         usage = Usage()
         usage.take(answer.get("usage"))
         reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
@@ -106,6 +95,17 @@ class OpenAICompatible(PassedThrough):
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """By the shapes in `wire.errors_in`."""
         return parse_error(status, raw, retry_after_s=retry_after_s)
+
+    def concede(self, error: GatewayError) -> bool:
+        """An engine may refuse `stream_options` (strict schemas, older vLLM): it is not sent again, and usage is estimated."""
+        refused = self._takes_stream_options and "stream_options" in error.english
+        if refused:
+            self._takes_stream_options = False
+        return refused
+
+    def restore(self) -> None:
+        """`stream_options` was not what the engine minded."""
+        self._takes_stream_options = True
 
     def probe(self) -> UpstreamRequest:
         """OpenAI's API has no health endpoint; the model list is the cheapest question it answers."""
@@ -145,8 +145,10 @@ class OpenAICompatible(PassedThrough):
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as this engine takes them: a new dict."""
         sent = dict(fields)
-        if sent.get("stream") and self._asks_for_usage:
+        if sent.get("stream") and self._takes_stream_options:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
+        else:
+            sent.pop("stream_options", None)
         return sent
 
 
@@ -172,18 +174,9 @@ def _glanced_at(raw: bytes) -> WholeAnswer:
     """An answer full of log probabilities, as it came."""
     reasons = reasons_in(raw)
     if reasons is None:
-        raise _no_answer()
+        raise no_events(raw)
     if "abort" in reasons:
         raise given_up("abort")
     usage = Usage()
     usage.take(usage_in(raw))
     return WholeAnswer(raw, usage, reasons[0] if reasons else None)
-
-
-def _no_answer(words: object = None) -> UpstreamBroke:
-    said = f" It says: {str(words)[:500]}" if words else ""
-    said_ja = f"（エンジンの応答: {str(words)[:500]}）" if words else ""
-    return UpstreamBroke(
-        f"The engine's answer is not a completion.{said} Is BACKEND_URL the engine's own address?",
-        f"エンジンの応答が補完結果ではありません。{said_ja}BACKEND_URLがエンジンのアドレスか確認してください。",
-    )

@@ -12,11 +12,7 @@ from hayate.wire.relay_stream import RelayedStream
 class PassedThrough:
     """A base for adapters: nothing is added to a request, nothing taken from its answer."""
 
-    answers_in_events = False
-
-    def learn(self, error: GatewayError) -> bool:
-        """Nothing."""
-        return False
+    lines_are_documents = False
 
     def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as they came."""
@@ -29,6 +25,13 @@ class PassedThrough:
     def assembler(self, path: str) -> Assembling | None:
         """None: the engine is asked for what the client wants."""
         return None
+
+    def concede(self, error: GatewayError) -> bool:
+        """False: nothing is added that an engine could refuse."""
+        return False
+
+    def restore(self) -> None:
+        """Nothing was left out."""
 
     def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
         """None: the engine tells."""

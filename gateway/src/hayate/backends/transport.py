@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -17,12 +18,13 @@ from hayate.backends.exchange import Connection, Exchange
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
 from hayate.wire.http1 import Headers, header, render_request
 
-IDLE_S = 4.0
-"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes before that."""
+IDLE_S = 3.0
+"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
+a call that meets the engine's end of it is lost, because it may not be sent twice.
+"""
 MAX_IDLE = 512
-_AS_IT_IS = (b"accept-encoding", b"identity")
-"""Without it an engine's front end may encode its answers (RFC 9110, 12.5.3)."""
-_VERSION = re.compile(r"v\d+(?:(?:alpha|beta)\d*)?")
+_API = "/v1/"
+_VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
 
 
 @dataclass(slots=True)
@@ -35,6 +37,8 @@ class UpstreamRequest:
     path: str
     body: bytes = b""
     method: bytes = b"POST"
+    streams: bool = False
+    """Whether it asks for events: an answer that begins long before its end."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
@@ -47,7 +51,7 @@ class ConnectionPool:
         self._port = parts.port or (443 if parts.scheme == "https" else 80)
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._authority = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
-        self._root, self._api = _bases(parts.path.rstrip("/"))
+        self._root, self._api = api_bases(parts.path)
         self._credentials = credentials
         self._connect_s = connect_s
         self._idle: list[Connection] = []
@@ -68,9 +72,16 @@ class ConnectionPool:
         return len(self._busy)
 
     async def send(
-        self, request: UpstreamRequest, *, first_byte_s: float, fresh: bool = False, keep: bool = True
+        self,
+        request: UpstreamRequest,
+        *,
+        first_byte_s: float | None,
+        limit: str = "first_byte_s",
+        fresh: bool = False,
+        keep: bool = True,
     ) -> Exchange:
-        """Sends `request` and waits for the answer's head. Raises UpstreamError.
+        """Sends `request` and waits for the answer's head, at most `first_byte_s` (None: without a limit); `limit` is the setting
+        that this comes from. Raises UpstreamError; StaleConnection only where nothing has been sent.
 
         `fresh` asks for a new connection: the way to repeat a request that met a stale one. One that is not to be kept is closed
         after the answer.
@@ -79,13 +90,14 @@ class ConnectionPool:
             request.method,
             self._target(request.path),
             self._authority,
-            (_AS_IT_IS, *self._credentials, *_content_type(request), *request.headers),
+            (*self._credentials, *_content_type(request), *request.headers),
             request.body,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
         exchange, head = connection.begin(raw, keep=keep)
         self._busy.add(connection)
-        self._heads.add(head, first_byte_s, lambda: _late(first_byte_s))
+        if first_byte_s is not None:
+            self._heads.add(head, first_byte_s, lambda: _late(first_byte_s, limit))
         try:
             await head
         except BaseException:
@@ -94,10 +106,6 @@ class ConnectionPool:
         finally:
             self._heads.discard(head)
         return exchange
-
-    def _target(self, path: str) -> bytes:
-        """Where a path lies below the origin's own."""
-        return (self._api + path.removeprefix("/v1") if path.startswith("/v1/") else self._root + path).encode()
 
     def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
@@ -131,10 +139,11 @@ class ConnectionPool:
             connection.abort()
 
     def _pop_idle(self) -> Connection | None:
-        oldest = self.loop.time() - IDLE_S
+        now = self.loop.time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.usable and connection.idle_since > oldest and not connection.has_ended():
+            idle_s = now - connection.idle_since
+            if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s) and not connection.stale:
                 return connection
             connection.abort()
         return None
@@ -150,7 +159,7 @@ class ConnectionPool:
     async def _connect(self) -> Connection:
         try:
             async with asyncio.timeout(self._connect_s):
-                _, connection = await self.loop.create_connection(
+                transport, connection = await self.loop.create_connection(
                     lambda: Connection(self),
                     self._host,
                     self._port,
@@ -167,19 +176,41 @@ class ConnectionPool:
                 f"The engine is not reachable ({_reason(error)}). It may be starting, or BACKEND_URL may be wrong.",
                 f"エンジンに接続できません（{_reason(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
             ) from None
+        _notice_dead_hosts(transport.get_extra_info("socket"))
         return connection
 
+    def _target(self, path: str) -> bytes:
+        if path.startswith(_API):
+            return self._api + path[len(_API) - 1 :].encode()
+        return self._root + path.encode()
 
-def _bases(path: str) -> tuple[str, str]:
-    """The roots of an engine's own paths and of its OpenAI API: a URL that ends with a version (/v3) names the latter."""
-    root, _, last = path.rpartition("/")
-    return (root, path) if _VERSION.fullmatch(last) else (path, f"{path}/v1")
+
+def api_bases(path: str) -> tuple[bytes, bytes]:
+    """Where the engine's own paths begin (`/health`), and its OpenAI API (`/chat/completions`), for the path of a replica's URL.
+
+    The API is at `/v1` below that path, unless the path has a version of its own: then it is the API as it stands, as in
+    `/v3`, `/api/paas/v4` or `/v1beta/openai`.
+    """
+    path = path.rstrip("/")
+    versioned = _VERSION.search(path)
+    root = path[: versioned.start()] if versioned else path
+    return root.encode(), (path if versioned else path + "/v1").encode()
 
 
-def _late(limit_s: float) -> UpstreamTimeout:
+def _notice_dead_hosts(sock: socket.socket) -> None:
+    """A host that has vanished says nothing: the system asks for a sign of life while nothing comes. That ends a wait which has no
+    limit of its own after about a minute.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _late(limit_s: float, limit: str) -> UpstreamTimeout:
     return UpstreamTimeout(
-        f"The engine sent nothing for {limit_s:g} s (timeouts.first_byte_s).",
-        f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.first_byte_s）。",
+        f"The engine sent nothing for {limit_s:g} s (timeouts.{limit}).",
+        f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.{limit}）。",
     )
 
 

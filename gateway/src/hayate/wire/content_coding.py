@@ -1,4 +1,4 @@
-"""Bodies that come compressed: gzip, deflate, br, zstd. Requests' are decoded whole; engines', who were asked not to, as they come.
+"""Bodies that come compressed: gzip, deflate, br, zstd. Those of requests; answers of engines are `expand`'s.
 
 Operations: name a request's coding, decode a body that has arrived.
 Goals: what is decoded is never more than a slice beyond its limit, whatever the bytes claim; time is linear in what comes in and
@@ -17,7 +17,7 @@ from typing import Protocol
 
 import brotli
 
-from hayate.errors import GatewayError, UnreadableCoding, UpstreamBroke
+from hayate.errors import GatewayError, UnreadableCoding
 from hayate.wire.http1 import Headers
 
 if sys.version_info >= (3, 14):
@@ -32,14 +32,14 @@ _MIN_WINDOW_LOG, _MAX_WINDOW_LOG = 23, 27
 _NAME = itemgetter(0)
 
 
-class _Decoder(Protocol):
+class Decoder(Protocol):
     """One stream. `decode` gives `SLICE_BYTES` at most, brotli twice that; while it is `full`, it has more to give for b""."""
 
     full: bool
     ended: bool
 
     def decode(self, data: bytes | memoryview) -> bytes:
-        """What comes out. Raises one of `_BROKEN`."""
+        """What comes out. Raises one of `BROKEN`."""
 
 
 class _Zlib:
@@ -55,7 +55,7 @@ class _Zlib:
         self.full = len(out) == SLICE_BYTES or bool(self._inner.unconsumed_tail)
         self.ended = self._inner.eof
         if self._inner.unused_data:
-            raise _MoreThanOne
+            raise MoreThanOne
         return out
 
 
@@ -90,7 +90,7 @@ class _Brotli:
     def decode(self, data: bytes | memoryview) -> bytes:
         """What comes out."""
         if self.ended and data:
-            raise _MoreThanOne
+            raise MoreThanOne
         out: bytes = self._inner.process(bytes(data), output_buffer_limit=SLICE_BYTES)
         self.ended = self._inner.is_finished()
         self.full = not self.ended and (len(out) >= SLICE_BYTES or not self._inner.can_accept_more_data())
@@ -108,27 +108,32 @@ class _Zstd:
     def decode(self, data: bytes | memoryview) -> bytes:
         """What comes out."""
         if self.ended and data:
-            raise _MoreThanOne
+            raise MoreThanOne
         out = self._inner.decompress(data, SLICE_BYTES)
         self.ended = self._inner.eof
         self.full = not (self.ended or self._inner.needs_input)
         if self.ended and self._inner.unused_data:
-            raise _MoreThanOne
+            raise MoreThanOne
         return out
 
 
-class _MoreThanOne(Exception):
+class MoreThanOne(Exception):
     """Something follows the end of the stream."""
 
 
-_BROKEN = (zlib.error, brotli.error, zstd.ZstdError)
-_DECODERS: dict[str, Callable[[int], _Decoder]] = {
+BROKEN = (zlib.error, brotli.error, zstd.ZstdError)
+_DECODERS: dict[str, Callable[[int], Decoder]] = {
     "gzip": lambda _: _Zlib(zlib.MAX_WBITS | 16),
     "deflate": lambda _: _Deflate(),
     "br": lambda _: _Brotli(),
     "zstd": _Zstd,
 }
 CODINGS = tuple(_DECODERS)
+
+
+def decoder_of(coding: str, limit_bytes: int) -> Decoder:
+    """For one body in `coding`, one of `CODINGS`, that may have `limit_bytes`."""
+    return _DECODERS[coding](limit_bytes)
 
 
 def coding_of(headers: Headers) -> str | None:
@@ -152,7 +157,7 @@ def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
     """The body's content in slices, which may be empty. Raises UnreadableCoding when it is not what it says it is; goes a slice
     beyond `limit_bytes` at most, where whoever takes the slices must have stopped.
     """
-    decoder = _DECODERS[coding](limit_bytes)
+    decoder = decoder_of(coding, limit_bytes)
     left_bytes = limit_bytes
     data = memoryview(body)
     try:
@@ -166,47 +171,12 @@ def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
                 if not decoder.full:
                     break
                 out = decoder.decode(b"")
-    except _BROKEN:
+    except BROKEN:
         raise _invalid(coding, "it is not valid", "正しい形式ではありません") from None
-    except _MoreThanOne:
+    except MoreThanOne:
         raise _invalid(coding, "something follows its end", "終端の後にデータがあります") from None
     if not decoder.ended:
         raise _invalid(coding, "its end is missing", "途中で切れています")
-
-
-class AnswerDecoder:
-    """An engine's body in the coding that its head names. One per answer."""
-
-    __slots__ = ("_decoder", "coding")
-
-    def __init__(self, named: bytes) -> None:
-        """Raises UpstreamBroke for what nobody can read."""
-        self.coding = named.decode("latin-1").strip().lower().removeprefix("x-")
-        make = _DECODERS.get(self.coding)
-        if make is None:
-            raise self._broken()
-        self._decoder = make(0)
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """What comes out, in slices. Raises UpstreamBroke."""
-        try:
-            yield self._decoder.decode(data)
-            while self._decoder.full:
-                yield self._decoder.decode(b"")
-        except (*_BROKEN, _MoreThanOne):
-            raise self._broken() from None
-
-    def end(self) -> None:
-        """The body has ended. Raises UpstreamBroke when its content has not."""
-        if not self._decoder.ended:
-            raise self._broken()
-
-    def _broken(self) -> UpstreamBroke:
-        shown = self.coding[:40].encode("unicode_escape").decode("ascii")
-        return UpstreamBroke(
-            f"The engine's answer says it is encoded as '{shown}', and can't be read as that.",
-            f"エンジンの応答を '{shown}' として展開できませんでした。",
-        )
 
 
 def _invalid(coding: str, english: str, japanese: str) -> GatewayError:

@@ -1,11 +1,13 @@
 """Reading an engine's error body, whatever its shape, into one of ours.
 
 Shapes seen: `{"error":{message,type,param,code}}` (vLLM, llama.cpp, SGLang), `{"error":"text"}` (vLLM's 401, Ollama,
-Triton, trtllm-serve's validation), `{object,message,type,param,code}` flat (trtllm-serve), `{"detail":…}` (FastAPI).
+Triton, trtllm-serve's validation), `{object,message,type,param,code}` flat (trtllm-serve), `{"detail":…}` (FastAPI), `{code,msg}`,
+and pages and plain text of what stands before an engine.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -31,6 +33,11 @@ _TURNED_AWAY = re.compile(
 )
 _NOT_SUPPORTED = re.compile(r"(image|audio|video) input is not supported", re.IGNORECASE)
 MAX_MESSAGE_CHARS = 2000
+_LOOKED_AT_BYTES = 4096
+"""How much of a page is looked through for its words."""
+_UNSEEN = re.compile(r"<(script|style)\b.{0,4096}?</\1\s*>|<[^<>]*>", re.IGNORECASE | re.DOTALL)
+_OVERLOADED = (429, 503, 529)
+"""529 is Anthropic's word for it."""
 
 
 def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) -> GatewayError:
@@ -41,7 +48,7 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
     code = found.get("code")
     if isinstance(code, int) and status == 500 and 400 <= code < 600:
         status = code
-    if _TURNED_AWAY.search(message) or status in (429, 503, 529):
+    if _TURNED_AWAY.search(message) or status in _OVERLOADED:
         refused = UpstreamRefused(
             f"The engine takes no calls now: {message}",
             f"エンジンが今は呼び出しを受け付けていません: {message}",
@@ -86,12 +93,16 @@ def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) 
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        body = (
-            raw.decode("utf-8", "replace").strip()[:MAX_MESSAGE_CHARS]
-            if raw.isascii() and not raw.lstrip().startswith(b"<")
-            else None
-        )
+        body = text_of_page(raw) or None
     return engine_error(status, body, retry_after_s=retry_after_s)
+
+
+def text_of_page(raw: bytes) -> str:
+    """The words of an answer that is no JSON: plain text, or what a page would show."""
+    text = raw[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
+    if text.lstrip().startswith("<"):
+        text = html.unescape(_UNSEEN.sub(" ", text))
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_MESSAGE_CHARS]
 
 
 def _fields(body: Any) -> dict[str, Any]:
@@ -104,7 +115,11 @@ def _fields(body: Any) -> dict[str, Any]:
         return {"message": error}
     if not isinstance(error, dict):
         return {}
-    if "message" not in error and "detail" in error:
-        detail = error["detail"]
-        return {"message": detail if isinstance(detail, str) else orjson.dumps(detail).decode()}
+    if "message" not in error:
+        said = next((error[name] for name in ("detail", "msg") if error.get(name)), None)
+        if said is not None:
+            return {
+                "message": said if isinstance(said, str) else orjson.dumps(said).decode(),
+                "code": error.get("code"),
+            }
     return error

@@ -6,6 +6,7 @@ does not accept is UpstreamBroke.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
 import httptools
@@ -19,8 +20,14 @@ MAX_HEAD_BYTES = 65536
 def render_request(
     method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
 ) -> bytes:
-    """One request with its body. Names and values must be free of line breaks: `clean_value` makes them so."""
-    lines = [b"%b %b HTTP/1.1\r\nhost: %b" % (method, target, host), *map(b": ".join, headers)]
+    """One request with its body, asking for an answer that is not compressed: its events are passed on as they come.
+
+    Names and values must be free of line breaks: `clean_value` makes them so.
+    """
+    lines = [
+        b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (method, target, host),
+        *map(b": ".join, headers),
+    ]
     if body or method != b"GET":
         lines.append(b"content-length: %d" % len(body))
     lines += (b"", body)
@@ -30,6 +37,16 @@ def render_request(
 def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The first value of `name` (lower case), or None."""
     return dict(reversed(headers)).get(name)
+
+
+def idle_limit_s(field: bytes) -> float:
+    """How long a connection may stay unused by a Keep-Alive field such as `timeout=5, max=100`, less a margin."""
+    for part in field[:200].lower().split(b","):
+        name, _, value = part.strip().partition(b"=")
+        if name.strip() == b"timeout" and value.strip().isdigit():
+            stated_s = int(value.strip()[:9])
+            return max(stated_s - 1.0, stated_s / 2)
+    return math.inf
 
 
 def chunk_size(data: bytes) -> int:
@@ -54,9 +71,11 @@ class ResponseReader:
         "_head_bytes",
         "_parser",
         "chunked",
+        "coding",
         "complete",
         "head_complete",
         "headers",
+        "idle_limit",
         "keep_alive",
         "started",
         "status",
@@ -79,6 +98,10 @@ class ResponseReader:
         self._discard = False
         self._delimited = True
         self.chunked = False
+        self.coding: bytes | None = None
+        """The body's content-encoding, if the answer names one."""
+        self.idle_limit: bytes | None = None
+        """The Keep-Alive field: how long the connection may stay unused."""
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes that `data` holds. Raises UpstreamBroke when it is not HTTP."""
@@ -104,9 +127,12 @@ class ResponseReader:
     def take_headers(self) -> Headers:
         """The answer's headers, to keep: the reader remembers only how the body's end will be told."""
         headers, self.headers = self.headers, []
-        coding = header(headers, b"transfer-encoding")
-        self.chunked = coding is not None and coding.lower() == b"chunked"
-        self._delimited = coding is not None or header(headers, b"content-length") is not None
+        first = dict(reversed(headers)).get
+        transfer = first(b"transfer-encoding")
+        self.chunked = transfer is not None and transfer.lower() == b"chunked"
+        self._delimited = transfer is not None or first(b"content-length") is not None
+        self.coding = first(b"content-encoding")
+        self.idle_limit = first(b"keep-alive")
         return headers
 
     def end(self) -> bool:

@@ -7,7 +7,6 @@ others end where the body does.
 
 from __future__ import annotations
 
-import contextlib
 from typing import Any, Final
 
 from hayate.errors import GatewayError
@@ -17,7 +16,6 @@ from hayate.wire.errors_in import engine_error
 from hayate.wire.faults import UNREADABLE, too_early, unreadable
 from hayate.wire.usage import Usage
 
-TAIL_BYTES: Final = 4096
 LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "/v1/messages": ("message_stop", "error"),
     "/v1/responses": (
@@ -166,28 +164,3 @@ class RawStream:
     def release(self) -> bytes:
         """Nothing is held back."""
         return b""
-
-
-class UsageAtEnd(RawStream):
-    """A JSON body too large to be read here: what stands at its end of `usage`, where engines write it, is taken."""
-
-    __slots__ = ("_tail",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._tail = b""
-
-    def feed(self, data: bytes) -> bytes:
-        """`data`."""
-        self._tail = (self._tail + data[-TAIL_BYTES:])[-TAIL_BYTES:]
-        return super().feed(data)
-
-    def end(self) -> bytes:
-        """Nothing more."""
-        at = self._tail.rfind(b'"usage"')
-        start = self._tail.find(b"{", at)
-        end = self._tail.find(b"}", start)
-        if at >= 0 and start >= 0:
-            with contextlib.suppress(Unreadable):
-                self.usage.take(read(self._tail[start : end + 1]))
-        return super().end()
