@@ -25,7 +25,7 @@ another replica may be tried.
     └── UpstreamError           502   an engine failed us
         ├── ConnectFailed       502   nothing listens there: safe to try another
         │   └── ConnectTimedOut 502   or nobody took it in time
-        ├── StaleConnection     502   a pooled connection died before anything was sent: safe to repeat
+        ├── StaleConnection     502   a pooled connection died before the engine took anything: safe to repeat
         ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
         ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
         │   └── UpstreamRedirected 502 it pointed elsewhere: redirects are not followed
@@ -227,7 +227,7 @@ class ConnectTimedOut(ConnectFailed):
 
 
 class StaleConnection(UpstreamError):
-    """A kept-alive connection was closed before the request was written to it."""
+    """A kept-alive connection was closed before the engine took anything of the request."""
 
     safe_to_retry = True
     counts_against_replica = False

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from hayate.backends import transport
 from hayate.backends.bodies import MAX_BODY_BYTES
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import ConnectionPool, UpstreamRequest, api_bases
@@ -168,6 +169,81 @@ async def test_a_kept_connection_that_the_engine_just_closed_is_seen_before_anyt
             accepted[-1].close()
         pool.close()
     assert len(accepted) == 3
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["unread", "read"])
+@pytest.mark.parametrize("death", ["fin", "rst"])
+async def test_a_request_that_crosses_the_engines_end_is_safe_if_the_engine_took_nothing(
+    death: str, read: bool
+) -> None:
+    """Only an orderly end tells: it acknowledges what came before it."""
+    loop = asyncio.get_running_loop()
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        pool = ConnectionPool(f"http://127.0.0.1:{listening.getsockname()[1]}", connect_s=5)
+        first = asyncio.create_task(fetched(pool))
+        peer, _ = await loop.sock_accept(listening)
+        await loop.sock_recv(peer, 65536)
+        await loop.sock_sendall(peer, answer)
+        assert await first == b"{}"
+        [connection] = pool._idle
+        if death == "rst":
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if read:
+            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
+            await loop.sock_recv(peer, 65536)
+            peer.close()
+        else:
+            peer.close()  # and the request is written before anybody has looked
+            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(StaleConnection if death == "fin" and not read else UpstreamBroke):
+            await asyncio.wait_for(head, 5)
+        pool.close()
+
+
+STREAMED = [head(), body(b"{}"), end]
+
+
+async def test_a_connection_rests_after_a_stream_until_the_engine_is_known_to_keep_it(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.script = STREAMED
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    for accepted in (1, 2):
+        assert await fetched(pool) == b"{}"
+        assert engine.accepted == accepted
+    monkeypatch.setattr(transport, "REST_S", 0)
+    assert await fetched(pool) == b"{}"
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    assert await fetched(pool) == b"{}"
+    assert engine.accepted == 2
+
+
+async def test_answers_with_a_length_leave_their_connection_free_at_once(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    for _ in range(3):
+        await fetched(pool)
+    assert engine.accepted == 1
+
+
+async def test_an_engine_that_closes_after_a_stream_is_not_asked_on_that_connection(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "SOON_S", 3600)
+    engine.script = [*STREAMED, cut]
+    assert await fetched(pool) == b"{}"
+    await eventually(lambda: pool.open_connections == 0)
+    monkeypatch.setattr(transport, "REST_S", 0)
+    for _ in range(20):
+        assert await fetched(pool) == b"{}"
+        assert pool.open_connections == 0
+    engine.script = answer({"n": 1})  # what is no stream, it keeps
+    for _ in range(3):
+        await fetched(pool)
+    assert engine.accepted == 22
 
 
 async def test_a_connection_is_not_kept_longer_than_the_engine_says(engine: FakeEngine, pool: ConnectionPool) -> None:

@@ -69,7 +69,7 @@ async def test_what_is_sent_is_what_was_asked_for() -> None:
 
 
 async def test_no_more_calls_are_under_way_than_wished_and_connections_are_kept() -> None:
-    async with running_engine(Chat(gap_s=0.01)) as engine:
+    async with running_engine(Chat(prefill_s=0.02, framing="length")) as engine:
         calls = await measured(plan(engine.url, concurrency=3, calls=12))
     assert len(calls) == 12
     assert engine.max_open == 3
@@ -188,7 +188,7 @@ async def test_a_server_that_repeats_the_key_does_not_put_it_into_the_result() -
 
 
 async def test_a_call_whose_connection_dies_under_it_is_not_sent_twice() -> None:
-    async with running_engine() as engine:
+    async with running_engine(Chat(framing="length")) as engine:
         engine.stale = [cut]
         assert await reasons(engine.url, concurrency=1) == {"": 2, "broken": 2}
 

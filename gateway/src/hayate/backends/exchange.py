@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import math
 import select
+import socket
+import sys
 from collections.abc import Callable
 from typing import Protocol
 
@@ -23,6 +25,9 @@ from hayate.wire.http1 import Headers, ResponseReader, chunk_size, header, idle_
 from hayate.wire.lane import Lane, Reader
 
 _CAN_POLL = hasattr(select, "poll")
+_TELLS_ACKNOWLEDGED = sys.platform == "linux"
+_ACKNOWLEDGED = slice(120, 128)
+"""Where `tcpi_bytes_acked` stands in Linux's tcp_info (linux/tcp.h), since 4.1."""
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
 
@@ -195,9 +200,12 @@ class Connection(Lane, asyncio.Protocol):
         "_head",
         "_keep",
         "_paused",
+        "_poll",
         "_pool",
         "_reader",
         "_reused",
+        "_sent",
+        "_sent_before",
         "_transport",
         "idle_limit_s",
         "idle_since",
@@ -214,6 +222,9 @@ class Connection(Lane, asyncio.Protocol):
         self._paused = False
         self._keep = True
         self._expander: Expander | None = None
+        self._poll: Callable[[int], list[tuple[int, int]]] | None = None
+        self._sent = self._sent_before = 0
+        """How many bytes have been written, and before the request under way."""
         self.idle_since = 0.0
         self.idle_limit_s = math.inf
         """How long the engine keeps it unused, where it has said so."""
@@ -227,13 +238,20 @@ class Connection(Lane, asyncio.Protocol):
     def stale(self) -> bool:
         """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know yet.
 
-        Asked before a request is written: after that, nobody can tell whether the engine has begun to work on it.
+        Asked before a request is written: after that, only `_unseen` can tell that the engine has not begun to work on it.
         """
-        if self._transport is None or not _CAN_POLL:
-            return False
-        poll = select.poll()
-        poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if self._poll is None:
+            if self._transport is None or not _CAN_POLL:
+                return False
+            poll = select.poll()
+            poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+            self._poll = poll.poll
+        return bool(self._poll(0))
+
+    @property
+    def streamed(self) -> bool:
+        """Whether its last answer came in chunks."""
+        return self._reader.chunked
 
     @property
     def expands(self) -> bool:
@@ -247,6 +265,8 @@ class Connection(Lane, asyncio.Protocol):
         self._reader.begin()
         self._keep = keep
         self._expander = None
+        self._sent_before = self._sent
+        self._sent += len(request)
         self.passed = 0
         self._at_chunk = False
         self._exchange = exchange = Exchange(self)
@@ -337,17 +357,35 @@ class Connection(Lane, asyncio.Protocol):
         """The engine has no more to say: close."""
         return False
 
-    def connection_lost(self, _: Exception | None) -> None:
+    def connection_lost(self, error: Exception | None) -> None:
         """It is closed; whether that ends the answer or breaks it, the answer's own framing says."""
-        self._transport = None
+        transport, self._transport = self._transport, None
         self._pool.forget(self)
         if self._exchange is None:
             return
         if self._reader.end() and (self._expander is None or self._expander.complete):
             exchange, self._exchange = self._exchange, None
             exchange._ended()
+        elif self._reused and not self._reader.started and self._unseen(transport, error):
+            self.fail(gone_stale())
         else:  # even before any answer: the engine may have begun to work, and once means once
             self.fail(broken_off())
+
+    def _unseen(self, transport: asyncio.Transport | None, error: Exception | None) -> bool:
+        """Whether the engine's system had closed the connection before any byte of the request came: their ways crossed.
+
+        An orderly end acknowledges whatever came before it; a reset (`ConnectionResetError`) does not, and tells nothing.
+        """
+        if transport is None or isinstance(error, ConnectionResetError) or not _TELLS_ACKNOWLEDGED:
+            return False
+        if transport.get_extra_info("ssl_object") is not None:  # what is counted is not what is sent
+            return False
+        info = transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _ACKNOWLEDGED.stop)
+        if len(info) < _ACKNOWLEDGED.stop:
+            return False
+        return (
+            int.from_bytes(info[_ACKNOWLEDGED], sys.byteorder) - 1 <= self._sent_before
+        )  # the first is the connection's own
 
     def _complete(self) -> None:
         self.close_lane()
@@ -374,7 +412,7 @@ class Connection(Lane, asyncio.Protocol):
 
 
 def gone_stale() -> StaleConnection:
-    """The connection was closed before the request was written: the engine has seen nothing of it."""
+    """The connection was closed before the engine took anything of the request: it may be sent on another one."""
     return StaleConnection("The engine closed an idle connection.", "エンジンが待機中の接続を閉じました。")
 
 

@@ -22,6 +22,11 @@ IDLE_S = 3.0
 """vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
 a call that meets the engine's end of it is lost, because it may not be sent twice.
 """
+REST_S = 0.1
+SOON_S = 1.0
+"""llama.cpp closes a connection some milliseconds after a stream, and does not say so before: a call sent on it meanwhile would be
+lost. So a connection rests after a stream until it is known whether the engine keeps it; once it was closed so soon, none is kept.
+"""
 MAX_IDLE = 512
 _API = "/v1/"
 _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
@@ -58,6 +63,8 @@ class ConnectionPool:
         self._busy: set[Connection] = set()
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
+        self._keeps_after_streams: bool | None = None
+        """Whether the engine keeps a connection after a stream; None: not known yet."""
         self.loop = asyncio.get_running_loop()
         self._heads = Deadlines(self.loop)
 
@@ -81,7 +88,7 @@ class ConnectionPool:
         keep: bool = True,
     ) -> Exchange:
         """Sends `request` and waits for the answer's head, at most `first_byte_s` (None: without a limit); `limit` is the setting
-        that this comes from. Raises UpstreamError; StaleConnection only where nothing has been sent.
+        that this comes from. Raises UpstreamError; StaleConnection only where the engine has taken nothing.
 
         `fresh` asks for a new connection: the way to repeat a request that met a stale one. One that is not to be kept is closed
         after the answer.
@@ -113,6 +120,9 @@ class ConnectionPool:
         if self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
             connection.abort()
             return
+        if connection.streamed and self._keeps_after_streams is False:
+            connection.abort()
+            return
         connection.idle_since = self.loop.time()
         self._idle.append(connection)
         if self._reaper is None:
@@ -123,6 +133,7 @@ class ConnectionPool:
         self._busy.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
+            self._saw_end(connection)
 
     def fail_busy(self, error: GatewayError) -> None:
         """Every exchange under way ends with `error`; their connections are cut, so that the engine stops."""
@@ -140,13 +151,23 @@ class ConnectionPool:
 
     def _pop_idle(self) -> Connection | None:
         now = self.loop.time()
-        while self._idle:
-            connection = self._idle.pop()
+        for connection in reversed(self._idle):
             idle_s = now - connection.idle_since
-            if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s) and not connection.stale:
-                return connection
+            if idle_s < REST_S and connection.streamed and self._keeps_after_streams is None:
+                continue  # if the engine closes it, it does so soon
+            self._idle.remove(connection)
+            if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s):
+                if not connection.stale:
+                    if connection.streamed:
+                        self._keeps_after_streams = True
+                    return connection
+                self._saw_end(connection)
             connection.abort()
         return None
+
+    def _saw_end(self, idle: Connection) -> None:
+        if idle.streamed and self.loop.time() - idle.idle_since < SOON_S:
+            self._keeps_after_streams = False
 
     def _reap(self) -> None:
         oldest = self.loop.time() - IDLE_S + 0.05

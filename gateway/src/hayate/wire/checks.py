@@ -2,8 +2,8 @@
 
 Engines disagree on nonsense (llama.cpp takes a temperature of -1, no messages at all, any max_tokens), some of it costs a GPU,
 and a few fields can hurt the engine or make it fetch what a stranger names. So the shape is checked here, for all engines
-alike; what is not listed passes untouched. What clients write in more than one way is written one way: `null` is taken out,
-256.0 is 256, a tool's answer without content is an empty one. The rule for numbers is in `numbers`.
+alike; what is not listed passes untouched. What clients write in more than one way is written one way: a `null` for "not set"
+is taken out, 256.0 is 256, a tool's answer without content is an empty one. The rule for numbers is in `numbers`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from typing import Any, Final
 
 from hayate.errors import InvalidRequest
 from hayate.wire.caps import Caps
+from hayate.wire.fields import HARMLESS, NEUTRAL
 from hayate.wire.media import check_risky, check_tools, media_fault
-from hayate.wire.numbers import check_logprobs, check_numbers
+from hayate.wire.numbers import LIMITS, REAL, WHOLE, check_logprobs, check_numbers
 from hayate.wire.refusals import wrong
 
 MAX_STOPS: Final = 128
@@ -45,7 +46,7 @@ def check_completion(fields: dict[str, Any], caps: Caps) -> None:
 
 def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
     """The fields that chat and text completions share."""
-    for name in [name for name, value in fields.items() if value is None]:
+    for name in [name for name, value in fields.items() if value is None and name in _KNOWN]:
         del fields[name]
     check_risky(fields, caps)
     check_numbers(fields, caps)
@@ -166,3 +167,20 @@ _SHAPES: Final[dict[str, Callable[[str, Any], None]]] = {
     "stream": _check_flag,
     "stream_options": _check_object,
 }
+_KNOWN: Final = frozenset(
+    {
+        *_SHAPES,
+        *WHOLE,
+        *REAL,
+        *LIMITS,
+        *HARMLESS,
+        *NEUTRAL,
+        "functions",
+        "function_call",
+        "messages",
+        "prompt",
+        "stop",
+        "reasoning_effort",
+    }
+)
+"""Fields of OpenAI's API and its engines', where `null` is how clients write "not set"; in others it may mean something."""

@@ -36,13 +36,11 @@ def begins_document(start: bytes) -> bool:
 
 def redirected(status: int, location: bytes | None) -> GatewayError:
     """For a redirect, which is never followed: requests go only where the configuration says, and a key with them."""
-    target = _shown((location or b"").decode("latin-1"))
-    to = f" to {target}" if target else ""
     return UpstreamRedirected(
-        f"The engine answered with a redirect ({status}{to}), which is not followed: set BACKEND_URL to its final address.",
-        f"エンジンがリダイレクト（{status}{to}）を返しました。リダイレクトはたどらないため、"
+        f"The engine answered with a redirect ({status}), which is not followed: set BACKEND_URL to its final address.",
+        f"エンジンがリダイレクト（{status}）を返しました。リダイレクトはたどらないため、"
         "BACKEND_URL に最終的なアドレスを設定してください。",
-        location=target or None,
+        location=_shown((location or b"").decode("latin-1")) or None,
     )
 
 
