@@ -41,7 +41,7 @@ async def fragile(gateway: RunningGateway) -> AsyncIterator[tuple[str, list[asyn
 
     async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while data := await reader.read(65536):
+            while (data := await reader.read(65536)) and not writer.is_closing():
                 writer.write(data)
                 await writer.drain()
         except ConnectionError:

@@ -13,12 +13,14 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from hayate.embedded.settings import EngineSettings
 from hayate.log_writer import write_error
 
 MODEL_REFUSED = 3
 PORT_TAKEN = 4
+LAST_WORDS_S = 5
 PR_SET_PDEATHSIG = 1
 OOM_SCORE_FILE = Path("/proc/self/oom_score_adj")
 OOM_SCORE = "500"
@@ -36,10 +38,10 @@ def main() -> None:
     if _taken(settings.port):
         _tell(f"port {settings.port} is taken")
         os._exit(PORT_TAKEN)
-    os._exit(_serve(settings))
+    _serve(settings)
 
 
-def _serve(settings: EngineSettings) -> int:
+def _serve(settings: EngineSettings) -> NoReturn:
     import xllamacpp
 
     params = xllamacpp.CommonParams()
@@ -67,10 +69,13 @@ def _serve(settings: EngineSettings) -> int:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log
         _tell(str(error))
-        return MODEL_REFUSED
+        signal.alarm(LAST_WORDS_S)
+        sys.exit(
+            MODEL_REFUSED
+        )  # not at once: llama.cpp's log has a thread of its own, which ends with what it still has to say
     _tell(f"listening on {server.listening_address}")
     sys.stdin.buffer.read()
-    return 0
+    os._exit(0)
 
 
 def _tell(line: str) -> None:

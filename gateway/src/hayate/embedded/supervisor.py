@@ -160,7 +160,7 @@ class Supervisor:
             relay = asyncio.create_task(_pass_on(process.stdout), name="engine-output")
             self._relays.add(relay)
             relay.add_done_callback(self._relays.discard)
-        if process.stdin is not None:
+        if process.stdin is not None and not process.stdin.is_closing():  # it may have ended already
             process.stdin.write(self._settings.render())  # and kept open: its end tells the child that we are gone
         return process
 
