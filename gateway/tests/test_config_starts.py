@@ -23,6 +23,9 @@ pytestmark = pytest.mark.anyio
 NOT_HERE = {"port", "workers"}
 """What the test itself decides, and what this version has one value of."""
 SERVING = {"max_in_flight", "max_connections", "max_output_tokens", "context_tokens", "queue_timeout_s"} | {
+    "header_timeout_s",
+    "body_timeout_s",
+    "client_stall_s",
     "connect_s",
     "first_byte_s",
     "total_s",
