@@ -27,23 +27,16 @@ C = TypeVar("C", bound=Hashable)
 class Crowd(Generic[C]):
     """What all connections of one server share. One per server."""
 
-    __slots__ = ("_heads_bytes_left", "_idle")
+    __slots__ = ("_heads_bytes_left", "idle")
 
     def __init__(self, unfinished_heads_bytes: int) -> None:
-        self._idle: OrderedDict[C, None] = OrderedDict()
+        self.idle: OrderedDict[C, None] = OrderedDict()
+        """The connections that ask nothing, the longest idle first. Each puts itself in and takes itself out."""
         self._heads_bytes_left = unfinished_heads_bytes
-
-    def rests(self, connection: C) -> None:
-        """It is idle from now on."""
-        self._idle[connection] = None
-
-    def wakes(self, connection: C) -> None:
-        """It is not idle, or no longer."""
-        self._idle.pop(connection, None)
 
     def longest_idle(self) -> C | None:
         """The connection that has been idle for longest; no longer counted as idle."""
-        return self._idle.popitem(last=False)[0] if self._idle else None
+        return self.idle.popitem(last=False)[0] if self.idle else None
 
     def draw(self, size_bytes: int) -> bool:
         """Takes so much of what unfinished heads may take together; False when that much is not left. Negative: gives back."""

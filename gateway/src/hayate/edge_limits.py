@@ -66,41 +66,16 @@ class LimitedProtocol(TimedProtocol):
 
     def data_received(self, data: bytes | memoryview) -> None:
         """Bytes of requests. Of very many that were sent ahead at once, most are left for later."""
-        if len(data) <= PIECE_BYTES:
-            self._take(data)
+        if len(data) > PIECE_BYTES:
+            self._take_in_pieces(memoryview(data))
             return
-        pieces = memoryview(data)
-        for start in range(0, len(data), PIECE_BYTES):
-            self._take(pieces[start : start + PIECE_BYTES])
-            if len(self.pipeline) >= MAX_READ_AHEAD and not self.closing and start + PIECE_BYTES < len(data):
-                self._leave(pieces[start + PIECE_BYTES :])
-                return
-
-    def _leave(self, rest: memoryview) -> None:
-        if not self.crowd.draw(len(rest)):
-            self.turn_away(_too_much_ahead())
-            return
-        self.unread = rest
-        self.flow.pause_reading()
-
-    def _read_on(self) -> None:
-        """Most of what had been sent ahead is answered: on with what was left."""
-        data, self.unread = self.unread, None
-        if data is None or self.raw.is_closing():
-            return
-        self.crowd.draw(-len(data))
-        self.data_received(data)
-        if self.unread is None:
-            self.flow.resume_reading()
-
-    def _take(self, data: bytes | memoryview) -> None:
         if self.closing:
             self.linger(len(data))
             return
         if self._phase == "idle":
             if len(data) <= 4 and not bytes(data).strip(b"\r\n"):
                 return  # an empty line after a body, as some old clients send (RFC 9112, 2.2): no request begins
-            self.crowd.wakes(self)
+            self.crowd.idle.pop(self, None)
             self._phase = "head"
             self._phase_bytes = len(data)
             self._phase_began = 0.0
@@ -125,6 +100,30 @@ class LimitedProtocol(TimedProtocol):
             self._measure_head()
         if self._deadline is None and not self.closing:
             self._watch_phase()
+
+    def _take_in_pieces(self, data: memoryview) -> None:
+        for start in range(0, len(data), PIECE_BYTES):
+            self.data_received(data[start : start + PIECE_BYTES])
+            if len(self.pipeline) >= MAX_READ_AHEAD and not self.closing and start + PIECE_BYTES < len(data):
+                self._leave(data[start + PIECE_BYTES :])
+                return
+
+    def _leave(self, rest: memoryview) -> None:
+        if not self.crowd.draw(len(rest)):
+            self.turn_away(_too_much_ahead())
+            return
+        self.unread = rest
+        self.flow.pause_reading()
+
+    def _read_on(self) -> None:
+        """Most of what had been sent ahead is answered: on with what was left."""
+        data, self.unread = self.unread, None
+        if data is None or self.raw.is_closing():
+            return
+        self.crowd.draw(-len(data))
+        self.data_received(data)
+        if self.unread is None:
+            self.flow.resume_reading()
 
     def send_400_response(self, msg: str) -> None:
         """What is not HTTP gets an answer in OpenAI's shape."""
@@ -152,7 +151,7 @@ class LimitedProtocol(TimedProtocol):
             self._more_url = bytearray(url)
         else:
             self._more_url += url
-        if self._url_bytes() > self.limits.max_url_bytes:
+        if len(url) > self.limits.max_url_bytes or (self._more_url and self._url_bytes() > self.limits.max_url_bytes):
             self.turn_away(url_too_long(self.limits.max_url_bytes, self.url))
             raise _Refused
 

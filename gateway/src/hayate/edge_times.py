@@ -34,7 +34,7 @@ class TimedProtocol(ClosingProtocol):
             if timer is not None:
                 timer.cancel()
         self._deadline = self._idle = None
-        self.crowd.wakes(self)
+        self.crowd.idle.pop(self, None)
         super().connection_lost(exc)
 
     def _rests_from_now(self) -> None:
@@ -46,7 +46,7 @@ class TimedProtocol(ClosingProtocol):
     def _rest(self) -> None:
         """Nothing is asked, nothing is owed: of the last request nothing is kept."""
         if not self.closing and not self.raw.is_closing():
-            self.crowd.rests(self)
+            self.crowd.idle[self] = None
         self.url, self.headers = b"", []
         self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
 

@@ -78,7 +78,7 @@ async def settle(
         raise redirected(status, exchange.header(b"location"))
     if request.streams and status in EMPTY:
         raise no_events(b"")
-    if not request.streams or may_be_events(exchange.header(b"content-type")):
+    if not request.streams or may_be_events(header(exchange.headers, b"content-type")):
         return
     first_s, _ = first_byte_limit(deployment.spec.timeouts)
     start = await exchange.peek(silence_s=first_s)

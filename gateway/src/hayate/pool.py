@@ -138,7 +138,8 @@ class Deployment:
             replica = min(spare, key=lambda each: each.in_flight, default=None)
         if replica is None:
             raise last or self._no_replica()
-        replica.health.chosen(now)
+        if replica.health.out is not None:
+            replica.health.chosen(now)
         return replica
 
     def blame(self, replica: Replica, error: UpstreamError, now: float) -> bool:
@@ -198,6 +199,10 @@ class Fleet:
             targets = resolve(name, self.aliases, {each.name: each.models for each in self.deployments.values()})
             route = self._routes[name or "default"] = [self.deployments[target] for target in targets]
         return route
+
+    def knows(self, name: str | None) -> bool:
+        """Whether calls have found that name already; `route` tells about one that none has asked for yet."""
+        return (name or "default") in self._routes
 
     def learned(self, deployment: Deployment) -> None:
         """A replica has said what it serves: names may mean something else now."""

@@ -92,47 +92,42 @@ class Answer:
             record.finish_reason = decoder.finish_reason
             if pump.first_delta_at:
                 record.ttft_s = pump.first_delta_at - record.started
-        self._succeeded()
+        self.replica.succeeded(self._relay.now(), self.sent_at)
 
     async def whole(self) -> WholeAnswer:
         """Reads a non-streaming answer. Raises GatewayError."""
-        raw = await self._reading(self.exchange.read(silence_s=self._timeouts.silence_s))
         try:
+            raw = self.exchange.arrived()
+            if raw is None:
+                limits = self.deployment.spec.timeouts
+                raw = await self._in_time(limits, self.exchange.read(silence_s=limits.silence_s))
             whole = self.backend.whole_answer(raw)
         except UpstreamError as error:
             self._failed(error)
             raise
-        self._succeeded()
+        self.replica.succeeded(self._relay.now(), self.sent_at)
         self.record.usage = whole.usage
         self.record.finish_reason = whole.finish_reason
         return whole
 
     async def read(self, hold_bytes: int) -> bytes | None:
         """The answer's body, whatever it says; None when it is over `hold_bytes`: then it is to be pumped. Raises UpstreamError."""
-        raw = await self._reading(self.exchange.read_held(hold_bytes, silence_s=self._timeouts.silence_s))
-        if raw is not None:
-            self._succeeded()
-        return raw
-
-    @property
-    def _timeouts(self) -> Timeouts:
-        return self.deployment.spec.timeouts
-
-    async def _reading(self, reading: Awaitable[Read]) -> Read:
-        """Waits for `reading` within the limits of a whole answer. Raises UpstreamError."""
-        limit_s, name = whole_limit(self._timeouts)
+        limits = self.deployment.spec.timeouts
         try:
-            if limit_s is None:
-                return await reading
-            async with asyncio.timeout(self.sent_at + limit_s - self._relay.now()):
-                return await reading
-        except TimeoutError:
-            error: UpstreamError = took_too_long(name, limit_s or 0.0)
-            self._failed(error)
-            raise error from None
+            raw = await self._in_time(limits, self.exchange.read_held(hold_bytes, silence_s=limits.silence_s))
         except UpstreamError as error:
             self._failed(error)
             raise
+        if raw is not None:
+            self.replica.succeeded(self._relay.now(), self.sent_at)
+        return raw
+
+    def _in_time(self, limits: Timeouts, reading: Awaitable[Read]) -> Awaitable[Read]:
+        """`reading`, to be awaited, within the limits of a whole answer. Raises UpstreamTimeout beyond them."""
+        limit_s, name = whole_limit(limits)
+        if limit_s is None:
+            return reading
+        return _within(reading, self.sent_at + limit_s - self._relay.now(), took_too_long(name, limit_s))
 
     def close(self) -> None:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
@@ -141,9 +136,6 @@ class Answer:
             self.exchange.close()
             self.replica.leave()
             self.deployment.leave()
-
-    def _succeeded(self) -> None:
-        self.replica.succeeded(self._relay.now(), self.sent_at)
 
     def _failed(self, error: UpstreamError) -> None:
         self._relay.blame(self.deployment, self.replica, error)
@@ -254,29 +246,24 @@ class Relay:
     async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, request: UpstreamRequest) -> Answer:
         sent_at = self.now()
         replica.enter(sent_at)
+        limits = deployment.spec.timeouts
+        limit_s, limit = first_byte_limit(limits) if request.streams else whole_limit(limits)
         try:
-            exchange = await self._send(deployment, replica, request, call.record)
             try:
-                await settle(exchange, request, deployment, call.to_events)
-            except BaseException:
-                exchange.close()
-                raise
+                exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit)
+            except StaleConnection:  # the engine has not seen what is sent again
+                call.record.attempts += 1
+                exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
+            if exchange.status != 200 or request.streams:
+                try:
+                    await settle(exchange, request, deployment, call.to_events)
+                except BaseException:
+                    exchange.close()
+                    raise
         except BaseException:
             replica.leave()
             raise
         return Answer(self, deployment, replica, exchange, call.record, sent_at)
-
-    async def _send(
-        self, deployment: Deployment, replica: Replica, request: UpstreamRequest, record: CallRecord
-    ) -> Exchange:
-        """The answer's head. What is sent a second time, the engine has not seen the first time."""
-        limits = deployment.spec.timeouts
-        limit_s, limit = first_byte_limit(limits) if request.streams else whole_limit(limits)
-        try:
-            return await replica.pool.send(request, first_byte_s=limit_s, limit=limit)
-        except StaleConnection:
-            record.attempts += 1
-            return await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
 
 
 def _rendered(call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
@@ -284,6 +271,14 @@ def _rendered(call: Call, deployment: Deployment, served_model: str | None) -> U
     record = call.record
     request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
     return request
+
+
+async def _within(reading: Awaitable[Read], limit_s: float, too_late: UpstreamError) -> Read:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await reading
+    except TimeoutError:
+        raise too_late from None
 
 
 async def _nothing_new() -> None:

@@ -93,12 +93,10 @@ class Replica:
         self.ended = 0
         """How many calls have ended there: whether one and the same went on all the time is seen by it."""
         self.last_error: LastError | None = None
+        self.available = self.health.available
+        """Whether calls may go there at a time."""
         self.doubt = asyncio.Event()
         """Set when a call failed: it is probed at once."""
-
-    def available(self, now: float) -> bool:
-        """Whether calls may go there."""
-        return self.health.available(now)
 
     def enter(self, now: float) -> None:
         """A call goes there. Every one must `leave` once."""

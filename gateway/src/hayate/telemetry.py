@@ -21,6 +21,7 @@ from hayate.pool import Fleet
 from hayate.wire.usage import Usage
 
 MAX_NAME_CHARS = 200
+_USUAL = frozenset({None, "stop", "length", "tool_calls"})
 LATE_S = 0.1
 MAX_TOGETHER = 16
 """How long a call that has ended may wait to be counted and written, and with how many others.
@@ -139,7 +140,7 @@ def _line(record: CallRecord) -> bytes:
         "stream": record.stream,
         "status": record.status,
         "error": record.error,
-        "finish_reason": None if record.finish_reason is None else _shown(record.finish_reason),
+        "finish_reason": record.finish_reason if record.finish_reason in _USUAL else _shown(str(record.finish_reason)),
         "attempts": record.attempts,
         "queued_ms": _ms(record.queued_s),
         "ttft_ms": None if record.ttft_s is None else _ms(record.ttft_s),

@@ -31,7 +31,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
-ASKED = UpstreamRequest("/v1/x", b'{"stream":false}', headers=[(b"content-type", b"application/json")])
+ASKED = UpstreamRequest("/v1/x", b'{"stream":false}')
 
 
 @pytest.fixture

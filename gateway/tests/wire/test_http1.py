@@ -163,8 +163,8 @@ def test_any_bytes_are_an_answer_or_refused(junk: bytes) -> None:
 
 
 def test_a_request_is_written_whole() -> None:
-    headers = [(b"authorization", b"Bearer k"), (b"content-type", b"application/json")]
-    assert render_request(b"POST", b"/v1/chat/completions", b"engine:8000", headers, b"{}") == (
+    headers = [(b"authorization", b"Bearer k")]
+    assert render_request(b"POST", b"/v1/chat/completions", b"engine:8000", headers, b"{}", b"application/json") == (
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: engine:8000\r\naccept-encoding: identity\r\n"
         b"authorization: Bearer k\r\n"
         b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
@@ -172,5 +172,5 @@ def test_a_request_is_written_whole() -> None:
 
 
 def test_a_post_without_a_body_says_so_and_a_get_does_not() -> None:
-    assert b"content-length: 0\r\n" in render_request(b"POST", b"/x", b"h", [], b"")
-    assert b"content-length" not in render_request(b"GET", b"/health", b"h", [], b"")
+    assert b"content-length: 0\r\n" in render_request(b"POST", b"/x", b"h", [], b"", b"text/plain")
+    assert b"content-length" not in render_request(b"GET", b"/health", b"h", [], b"", b"text/plain")

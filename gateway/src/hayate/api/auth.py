@@ -28,7 +28,7 @@ SESSION_S = 7 * 24 * 3600
 MIN_KEY_CHARS = 16
 INCORRECT = "Incorrect API key provided"
 """OpenAI's words, by which clients sort errors: for a wrong key, an unknown one, and none at all."""
-_KEY_FIELDS = frozenset((b"authorization", b"x-api-key", b"api-key"))
+_KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
 
 class KeyFileError(Exception):
@@ -144,18 +144,13 @@ class Authenticator:
 
     def check(self, headers: Headers) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated; NotAllowed for a cookie sent by another site."""
-        cookie: bytes | None = None
-        presented: dict[bytes, bytes] = {}
-        for name, value in headers:
-            if name in _KEY_FIELDS:
-                key = _key_in(name, value)
-                if presented.setdefault(name, key) != key:
-                    raise _disagree(name.decode())
-            elif name == b"cookie":
-                cookie = value
-        for key in presented.values():
-            if self.is_key(key):
+        found = dict(headers)
+        if len(found) != len(headers):
+            _refuse_disagreement(headers)
+        for name in filter(found.__contains__, _KEY_FIELDS):
+            if self.is_key(_key_in(name, found[name])):
                 return "main"
+        cookie = found.get(b"cookie")
         if cookie is not None and self._session(cookie):
             _same_origin(headers)
             return "session"
@@ -196,12 +191,15 @@ def _key_in(name: bytes, value: bytes) -> bytes:
     return value[7:].strip() if value[:7].lower() == b"bearer " else b""
 
 
-def _disagree(name: str) -> NotAuthenticated:
-    """A field that comes twice with different values means one thing to us and may mean another to whoever is in front of us."""
-    return NotAuthenticated(
-        f"{INCORRECT}: '{name}' comes twice, with different values. Send one.",
-        f"'{name}' が異なる値で2回送られています。1つだけ送ってください。",
-    )
+def _refuse_disagreement(headers: Headers) -> None:
+    """A field that comes twice with different keys means one thing to us and may mean another to whoever is in front of us."""
+    presented: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _KEY_FIELDS and presented.setdefault(name, key := _key_in(name, value)) != key:
+            raise NotAuthenticated(
+                f"{INCORRECT}: '{name.decode()}' comes twice, with different values. Send one.",
+                f"'{name.decode()}' が異なる値で2回送られています。1つだけ送ってください。",
+            )
 
 
 def _digest(key: bytes) -> bytes:

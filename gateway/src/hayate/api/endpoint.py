@@ -153,7 +153,8 @@ class RelayEndpoint:
         client.answer_headers.append((b"x-request-id", line.answer_id))
         try:
             record.key = gateway.caller(client.headers)
-            _count_request(gateway, client, record.key, now())
+            if gateway.requests_per_minute is not None:
+                _count_request(gateway, client, record.key, now())
             await self._handle(gateway, client, record)
             record.status = record.status or 200
         except GatewayError as error:

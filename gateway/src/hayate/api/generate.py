@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 from hayate.api.endpoint import Gateway
 from hayate.api.openai import completion_call
 from hayate.api.relay_response import Client
-from hayate.api.turns import others_first
+from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
 from hayate.relay import Call
@@ -26,7 +26,8 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
         await _not_again(gateway, client, record, last_event_id)
         return
     asked = _asked(gateway, client, body)
-    await others_first(len(body))
+    if len(body) > LONG_BODY_BYTES:
+        await others_first()
     fields = to_chat(asked)
     await gateway.relay.check_model(asked.get("model"))
     checks.check_chat(fields, gateway.caps)

@@ -9,7 +9,7 @@ from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.dialects import JSON
 from hayate.api.endpoint import Gateway, Handle
 from hayate.api.relay_response import Client
-from hayate.api.turns import others_first
+from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
 from hayate.heads import DOCUMENT
 from hayate.relay import Answer, Call
@@ -32,10 +32,14 @@ def create_completion(kind: Kind) -> Handle:
         body = await client.body(gateway.max_body_bytes)
         fields, size = parse_object(body, gateway.caps.max_weight_per_mib), len(body)
         del body  # a long prompt must not stay in memory for as long as its answer takes
-        await others_first(size)
-        await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
+        if size > LONG_BODY_BYTES:
+            await others_first()
+        model = model_of(fields)
+        if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
+            await gateway.relay.check_model(model)
         check(fields, gateway.caps)
-        await others_first(size)
+        if size > LONG_BODY_BYTES:
+            await others_first()
         record.stream = bool(fields.get("stream"))
         with client:
             if record.stream:
@@ -65,15 +69,16 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
     """The call for a completion's fields, whichever adapter will render it."""
     record.model = fields.get("model") or "default"
 
+    streams = bool(fields.get("stream"))
+
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        sent = fields if fields.get("stream") or not backend.always_streams else backend.streamed(fields)
+        sent = fields if streams or not backend.always_streams else backend.streamed(fields)
         request = backend.chat(sent, served_model) if kind == "chat" else backend.completion(sent, served_model)
-        request.streams = bool(sent.get("stream"))
+        request.streams = streams or backend.always_streams
         return request
 
-    adds = not fields.get("stream_options")
-    to_events = completion_events if fields.get("stream") else None
-    return Call(record, fields.get("model"), render, output_limit(fields), to_events, adds)
+    to_events = completion_events if streams else None
+    return Call(record, fields.get("model"), render, output_limit(fields), to_events, not fields.get("stream_options"))
 
 
 async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:

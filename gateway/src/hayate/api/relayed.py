@@ -14,7 +14,7 @@ import orjson
 from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.endpoint import Gateway
 from hayate.api.relay_response import Client
-from hayate.api.turns import others_first
+from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.backends.base import Backend, UpstreamRequest
 from hayate.errors import NotSupported
 from hayate.relay import Answer, Call
@@ -50,10 +50,12 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
             call = _form_call(record, path, content_type, body)
         else:
             fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
-            await others_first(len(body))
+            if len(body) > LONG_BODY_BYTES:
+                await others_first()
             await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
-        await others_first(len(body))
+        if len(body) > LONG_BODY_BYTES:
+            await others_first()
         del body  # nothing of a long request must stay in memory for as long as its answer takes
         with client:
             if record.stream and path in _TO_EVENTS:
@@ -114,7 +116,6 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str
             _path_of(backend, path),
             orjson.dumps(sent),
             streams=path in _TO_EVENTS and bool(sent.get("stream")),
-            headers=[(b"content-type", b"application/json")],
         )
 
     to_events = _TO_EVENTS.get(path) if record.stream else None
@@ -126,9 +127,7 @@ def _form_call(record: CallRecord, path: str, content_type: bytes, body: bytes) 
     record.model = form.model or "default"
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        return UpstreamRequest(
-            _path_of(backend, path), form.naming(served_model), headers=[(b"content-type", content_type)]
-        )
+        return UpstreamRequest(_path_of(backend, path), form.naming(served_model), content_type=content_type)
 
     return Call(record, form.model, render)
 

@@ -15,16 +15,15 @@ async def read_body(line: Line, limit: int) -> bytes:
     declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
     coding = coding_of(line.headers)
-    raw = await _read(line, limit)
+    raw = line.arrived()
+    if raw is None:
+        raw = await _read(line, limit)
+    elif len(raw) > limit:
+        raise _too_large(limit)
     return raw if coding is None or not raw else await _decode(coding, raw, limit)
 
 
 async def _read(line: Line, limit: int) -> bytes:
-    whole = line.arrived()
-    if whole is not None:
-        if len(whole) > limit:
-            raise _too_large(limit)
-        return whole
     declared = header(line.headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)

@@ -9,11 +9,11 @@ import asyncio
 from typing import Final
 
 LONG_BODY_BYTES: Final = 256 * 1024
+"""A body is long from here on."""
 _TURN_S: Final = 0.001
 """A moment, not zero: what has arrived on sockets is looked at only by a loop that has nothing else ready."""
 
 
-async def others_first(body_bytes: int) -> None:
-    """Between two steps of work on a body of this length: everybody else's turn, if it is a long one."""
-    if body_bytes > LONG_BODY_BYTES:
-        await asyncio.sleep(_TURN_S)
+async def others_first() -> None:
+    """Between two steps of work on a long body: everybody else's turn."""
+    await asyncio.sleep(_TURN_S)

@@ -209,6 +209,7 @@ class Connection(Lane, asyncio.Protocol):
         "_transport",
         "idle_limit_s",
         "idle_since",
+        "streamed",
     )
 
     def __init__(self, pool: Keeper) -> None:
@@ -225,6 +226,8 @@ class Connection(Lane, asyncio.Protocol):
         self._poll: Callable[[int], list[tuple[int, int]]] | None = None
         self._sent = self._sent_before = 0
         """How many bytes have been written, and before the request under way."""
+        self.streamed = False
+        """Whether its last answer came in chunks."""
         self.idle_since = 0.0
         self.idle_limit_s = math.inf
         """How long the engine keeps it unused, where it has said so."""
@@ -247,11 +250,6 @@ class Connection(Lane, asyncio.Protocol):
             poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
             self._poll = poll.poll
         return bool(self._poll(0))
-
-    @property
-    def streamed(self) -> bool:
-        """Whether its last answer came in chunks."""
-        return self._reader.chunked
 
     @property
     def expands(self) -> bool:
@@ -309,9 +307,10 @@ class Connection(Lane, asyncio.Protocol):
         reader = self._reader
         try:
             body = reader.feed(data)
-            at_chunk = (
-                self._ends_with_chunk(data, body) if self._head is None else self._take_head(exchange, data, body)
-            )
+            if self._head is None:  # one whole chunk is followed by another
+                at_chunk = len(body) > 0 and reader.chunked and chunk_size(data) == len(body)
+            else:
+                at_chunk = self._take_head(exchange, data, body)
             if self._expander is not None:
                 body = self._expander.feed(body, last=reader.complete)
         except UpstreamBroke as error:
@@ -335,8 +334,7 @@ class Connection(Lane, asyncio.Protocol):
     def _take_head(self, exchange: Exchange, data: bytes, body: bytes) -> bool:
         """Hands over the head, if it is whole. Whether the next bytes begin a chunk. Raises UpstreamBroke."""
         reader = self._reader
-        end = data.find(b"\r\n\r\n")
-        first = data[end + 4 :] if end >= 0 else data
+        self.streamed = reader.chunked
         if reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
             if reader.coding is not None:
@@ -346,12 +344,11 @@ class Connection(Lane, asyncio.Protocol):
             head, self._head = self._head, None
             if head is not None and not head.done():
                 head.set_result(None)
-        return self._ends_with_chunk(first, body) if body else reader.chunked and not first
-
-    @staticmethod
-    def _ends_with_chunk(data: bytes, body: bytes) -> bool:
-        """Whether a read was exactly one chunk: then the next one begins a chunk."""
-        return len(body) > 0 and chunk_size(data) == len(body)
+        if not reader.chunked:
+            return False
+        end = data.find(b"\r\n\r\n")
+        first = data[end + 4 :] if end >= 0 else data
+        return chunk_size(first) == len(body) if body else not first
 
     def eof_received(self) -> bool:
         """The engine has no more to say: close."""
@@ -388,7 +385,8 @@ class Connection(Lane, asyncio.Protocol):
         )  # the first is the connection's own
 
     def _complete(self) -> None:
-        self.close_lane()
+        if self._decoder is not None:
+            self.close_lane()
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange._ended()

@@ -12,6 +12,7 @@ from hayate.errors import GatewayError
 from hayate.wire.engine_json import TooDense, Unreadable, read
 from hayate.wire.errors_in import engine_error, parse_error
 from hayate.wire.faults import given_up
+from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.replies import no_events
@@ -40,6 +41,7 @@ class OpenAICompatible(PassedThrough):
     always_streams = False
     canary = False  # what lies behind may be a remote API, whose tokens cost money
     _takes_stream_options = True
+    _takes_top_p_0 = True
     relayed = RELAYED
 
     def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
@@ -71,10 +73,14 @@ class OpenAICompatible(PassedThrough):
             raise engine_error(500, answer)
         usage = Usage()
         usage.take(answer.get("usage"))
-        reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
-        if "abort" in reasons:
+        if len(choices) == 1 and type(choices[0]) is dict:
+            reason = choices[0].get("finish_reason")
+        else:
+            reasons = [choice.get("finish_reason") for choice in choices if isinstance(choice, dict)]
+            reason = "abort" if "abort" in reasons else next(iter(reasons), None)
+        if reason == "abort":
             raise given_up("abort")
-        return WholeAnswer(raw, usage, reasons[0] if reasons and isinstance(reasons[0], str) else None)
+        return WholeAnswer(raw, usage, reason if isinstance(reason, str) else None)
 
     def repeats(self, fields: dict[str, Any]) -> str:
         """Nothing."""
@@ -145,6 +151,8 @@ class OpenAICompatible(PassedThrough):
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as this engine takes them: a new dict."""
         sent = dict(fields)
+        if not self._takes_top_p_0 and sent.get("top_p") == 0:
+            sent["top_p"] = LEAST_TOP_P
         if sent.get("stream") and self._takes_stream_options:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
         else:
@@ -161,7 +169,8 @@ def wants_usage(fields: dict[str, Any]) -> bool:
 def choices_of(fields: dict[str, Any]) -> int:
     """How many answers the client asked for: so many to each of its prompts."""
     n = fields.get("n")
-    return (n if isinstance(n, int) and n > 0 else 1) * prompts_of(fields)
+    each = n if isinstance(n, int) and n > 0 else 1
+    return each * prompts_of(fields) if "prompt" in fields else each
 
 
 def prompts_of(fields: dict[str, Any]) -> int:

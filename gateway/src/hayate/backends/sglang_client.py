@@ -13,7 +13,6 @@ from typing import Any
 
 from hayate.backends.base import UpstreamRequest
 from hayate.backends.openai_compat import RELAYED, OpenAICompatible
-from hayate.wire.fields import with_some_top_p
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class SGLangClient(OpenAICompatible):
         return UpstreamRequest("/health", method=b"GET")
 
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
-        sent = super()._sent(with_some_top_p(fields))
+        sent = super()._sent(fields)
         priority = sent.get("priority")
         if self._turn_priority and isinstance(priority, int | float):
             sent["priority"] = -priority

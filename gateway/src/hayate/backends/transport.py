@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from hayate.backends.deadlines import Deadlines
 from hayate.backends.exchange import Connection, Exchange
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
-from hayate.wire.http1 import Headers, header, render_request
+from hayate.wire.http1 import render_request
 
 IDLE_S = 3.0
 """vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
@@ -28,16 +28,14 @@ SOON_S = 1.0
 lost. So a connection rests after a stream until it is known whether the engine keeps it; once it was closed so soon, none is kept.
 """
 MAX_IDLE = 512
+MAX_TARGETS = 64
 _API = "/v1/"
 _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
 
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length and credentials.
-
-    A body is JSON unless its headers name another content-type.
-    """
+    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length, type and credentials."""
 
     path: str
     body: bytes = b""
@@ -45,6 +43,8 @@ class UpstreamRequest:
     streams: bool = False
     """Whether it asks for events: an answer that begins long before its end."""
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    content_type: bytes = b"application/json"
+    """The body's. vLLM takes none without one."""
 
 
 class ConnectionPool:
@@ -65,13 +65,16 @@ class ConnectionPool:
         self._closed = False
         self._keeps_after_streams: bool | None = None
         """Whether the engine keeps a connection after a stream; None: not known yet."""
+        self._resting: list[Connection] = []
+        """Those that carried a stream while that is not known: idle too, and not to be used before REST_S."""
+        self._targets: dict[str, bytes] = {}
         self.loop = asyncio.get_running_loop()
         self._heads = Deadlines(self.loop)
 
     @property
     def open_connections(self) -> int:
         """How many connections there are, idle and busy."""
-        return len(self._idle) + len(self._busy)
+        return len(self._idle) + len(self._resting) + len(self._busy)
 
     @property
     def busy_connections(self) -> int:
@@ -95,10 +98,11 @@ class ConnectionPool:
         """
         raw = render_request(
             request.method,
-            self._target(request.path),
+            self._targets.get(request.path) or self._target(request.path),
             self._authority,
-            (*self._credentials, *_content_type(request), *request.headers),
+            (*self._credentials, *request.headers),
             request.body,
+            request.content_type,
         )
         connection = (None if fresh else self._pop_idle()) or await self._connect()
         exchange, head = connection.begin(raw, keep=keep)
@@ -111,29 +115,30 @@ class ConnectionPool:
             exchange.close()
             raise
         finally:
-            self._heads.discard(head)
+            if first_byte_s is not None:
+                self._heads.discard(head)
         return exchange
 
     def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
         self._busy.discard(connection)
-        if self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
-            connection.abort()
-            return
-        if connection.streamed and self._keeps_after_streams is False:
+        unkept = self._keeps_after_streams is False and connection.streamed
+        if unkept or self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
             connection.abort()
             return
         connection.idle_since = self.loop.time()
-        self._idle.append(connection)
+        rests = self._keeps_after_streams is None and connection.streamed
+        (self._resting if rests else self._idle).append(connection)
         if self._reaper is None:
             self._reaper = self.loop.call_later(IDLE_S, self._reap)
 
     def forget(self, connection: Connection) -> None:
         """A connection that is gone or going."""
         self._busy.discard(connection)
-        if connection in self._idle:
-            self._idle.remove(connection)
-            self._saw_end(connection)
+        for free in (self._idle, self._resting):
+            if connection in free:
+                free.remove(connection)
+                self._saw_end(connection)
 
     def fail_busy(self, error: GatewayError) -> None:
         """Every exchange under way ends with `error`; their connections are cut, so that the engine stops."""
@@ -146,24 +151,30 @@ class ConnectionPool:
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
-        for connection in list(self._idle):
+        for connection in (*self._idle, *self._resting):
             connection.abort()
 
     def _pop_idle(self) -> Connection | None:
         now = self.loop.time()
-        for connection in reversed(self._idle):
+        if self._resting:
+            self._end_rests(now)
+        while self._idle:
+            connection = self._idle.pop()
             idle_s = now - connection.idle_since
-            if idle_s < REST_S and connection.streamed and self._keeps_after_streams is None:
-                continue  # if the engine closes it, it does so soon
-            self._idle.remove(connection)
             if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s):
                 if not connection.stale:
-                    if connection.streamed:
+                    if connection.streamed and not self._keeps_after_streams:
                         self._keeps_after_streams = True
                     return connection
                 self._saw_end(connection)
             connection.abort()
         return None
+
+    def _end_rests(self, now: float) -> None:
+        """If the engine closes them, it does so soon."""
+        rested = [each for each in self._resting if now - each.idle_since >= REST_S or self._keeps_after_streams]
+        self._resting = [each for each in self._resting if each not in rested]
+        self._idle += rested
 
     def _saw_end(self, idle: Connection) -> None:
         if idle.streamed and self.loop.time() - idle.idle_since < SOON_S:
@@ -172,10 +183,11 @@ class ConnectionPool:
     def _reap(self) -> None:
         oldest = self.loop.time() - IDLE_S + 0.05
         self._reaper = None
-        for connection in [each for each in self._idle if each.idle_since <= oldest]:
+        free = (*self._idle, *self._resting)
+        for connection in [each for each in free if each.idle_since <= oldest]:
             connection.abort()
-        if self._idle:
-            self._reaper = self.loop.call_later(max(0.1, self._idle[0].idle_since - oldest), self._reap)
+        if left := (*self._idle, *self._resting):
+            self._reaper = self.loop.call_later(max(0.1, left[0].idle_since - oldest), self._reap)
 
     async def _connect(self) -> Connection:
         try:
@@ -201,9 +213,11 @@ class ConnectionPool:
         return connection
 
     def _target(self, path: str) -> bytes:
-        if path.startswith(_API):
-            return self._api + path[len(_API) - 1 :].encode()
-        return self._root + path.encode()
+        api = path.startswith(_API)
+        target = self._api + path[len(_API) - 1 :].encode() if api else self._root + path.encode()
+        if len(self._targets) < MAX_TARGETS:  # they are few: those of the adapters
+            self._targets[path] = target
+        return target
 
 
 def api_bases(path: str) -> tuple[bytes, bytes]:
@@ -240,9 +254,3 @@ def _reason(error: OSError) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return (error.strerror or type(error).__name__).split(":")[0].lower()[:80]
-
-
-def _content_type(request: UpstreamRequest) -> Headers:
-    """vLLM takes no body without one."""
-    named = not request.body or header(request.headers, b"content-type") is not None
-    return [] if named else [(b"content-type", b"application/json")]

@@ -7,11 +7,8 @@ new calls get a 500 that says so (`wire.errors_in`).
 
 from __future__ import annotations
 
-from typing import Any
-
 from hayate.backends.base import UpstreamRequest
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.wire.fields import with_some_top_p
 
 
 class VLLMClient(OpenAICompatible):
@@ -19,6 +16,7 @@ class VLLMClient(OpenAICompatible):
 
     name = "vllm"
     canary = True
+    _takes_top_p_0 = False
 
     def probe(self) -> UpstreamRequest:
         """200 while the engine core lives."""
@@ -27,6 +25,3 @@ class VLLMClient(OpenAICompatible):
     def asleep(self) -> UpstreamRequest:
         """Sleep mode; 404 where it is not enabled."""
         return UpstreamRequest("/is_sleeping", method=b"GET")
-
-    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return super()._sent(with_some_top_p(fields))

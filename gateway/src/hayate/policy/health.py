@@ -107,9 +107,8 @@ class Health:
     # What calls tell.
 
     def chosen(self, now: float) -> None:
-        """A call goes there. While the replica is on trial, it is the only one."""
-        if self.out is not None:
-            self.trial_until = now + TRIAL_S
+        """A call goes there, though it is out: while the replica is on trial, it is the only one."""
+        self.trial_until = now + TRIAL_S
 
     def succeeded(self, now: float, *, began: float | None = None) -> None:
         """An engine answered a call. One that `began` before the replica was accused says nothing of how it is since: an engine

@@ -8,7 +8,6 @@ is taken out, 256.0 is 256, a tool's answer without content is an empty one. The
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
@@ -26,9 +25,12 @@ def check_chat(fields: dict[str, Any], caps: Caps) -> None:
     """POST /v1/chat/completions; the fields are put as engines take them. Raises InvalidRequest."""
     check_messages(fields.get("messages"), caps)
     check_sampling(fields, caps)
-    check_logprobs(fields, chat=True)
+    if "logprobs" in fields:
+        check_logprobs(fields, chat=True)
     tools = fields.get("tools")
-    if tools is not None and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
+    if tools is None:
+        return
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         raise wrong("tools", "a list of objects", "オブジェクトのリスト")
     check_tools(tools)
 
@@ -46,17 +48,18 @@ def check_completion(fields: dict[str, Any], caps: Caps) -> None:
 
 def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
     """The fields that chat and text completions share."""
-    for name in [name for name, value in fields.items() if value is None and name in _KNOWN]:
-        del fields[name]
+    if None in fields.values():
+        for name in [name for name, value in fields.items() if value is None and name in _KNOWN]:
+            del fields[name]
     check_risky(fields, caps)
     check_numbers(fields, caps)
-    for name, check in _SHAPES.items():
-        if name in fields:
-            check(name, fields[name])
+    for name in filter(fields.__contains__, _SHAPES):
+        if type(fields[name]) is not _SHAPES[name]:
+            raise wrong(name, *_NAMES[_SHAPES[name]])
     if "stop" in fields:
         _put_stops(fields)
-    if not fields.get("stream"):
-        fields.pop("stream_options", None)  # as engines do that look at it only when they stream
+    if "stream_options" in fields and not fields.get("stream"):
+        del fields["stream_options"]  # as engines do that look at it only when they stream
 
 
 def check_passed(fields: dict[str, Any], caps: Caps) -> None:
@@ -64,8 +67,8 @@ def check_passed(fields: dict[str, Any], caps: Caps) -> None:
     check_risky(fields, caps)
     check_numbers(fields, caps)
     for name in ("model", "stream"):
-        if fields.get(name) is not None:
-            _SHAPES[name](name, fields[name])
+        if fields.get(name) is not None and type(fields[name]) is not _SHAPES[name]:
+            raise wrong(name, *_NAMES[_SHAPES[name]])
     check_tools(fields.get("tools"))
 
 
@@ -147,25 +150,11 @@ def _put_stops(fields: dict[str, Any]) -> None:
         del fields["stop"]
 
 
-def _check_flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise wrong(name, "true or false", "true か false")
-
-
-def _check_object(name: str, value: Any) -> None:
-    if not isinstance(value, dict):
-        raise wrong(name, "an object", "オブジェクト")
-
-
-def _check_text(name: str, value: Any) -> None:
-    if not isinstance(value, str):
-        raise wrong(name, "a string", "文字列")
-
-
-_SHAPES: Final[dict[str, Callable[[str, Any], None]]] = {
-    "model": _check_text,
-    "stream": _check_flag,
-    "stream_options": _check_object,
+_SHAPES: Final[dict[str, type]] = {"model": str, "stream": bool, "stream_options": dict}
+_NAMES: Final = {
+    str: ("a string", "文字列"),
+    bool: ("true or false", "true か false"),
+    dict: ("an object", "オブジェクト"),
 }
 _KNOWN: Final = frozenset(
     {

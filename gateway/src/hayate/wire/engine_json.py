@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import orjson
 
-from hayate.wire.json_values import MAX_WEIGHT_PER_MIB, too_many_values
+from hayate.wire.json_values import MAX_WEIGHT_PER_MIB, NESTED, too_many_values
 
 _LONGEST_INT: Final = 18
 _BOM: Final = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ _LENIENT: Final = json.JSONDecoder(strict=False, parse_int=_int)
 
 def read(raw: bytes) -> Any:
     """The value of a JSON text. Raises Unreadable."""
-    if too_many_values(raw):
+    if len(raw) * NESTED > MAX_WEIGHT_PER_MIB and too_many_values(raw):
         raise TooDense("too many values")
     try:
         return orjson.loads(raw)

@@ -15,29 +15,30 @@ from hayate.wire.engine_json import write
 class Finish:
     """One per stream."""
 
-    __slots__ = ("_event", "_frame")
+    __slots__ = ("_event", "frame")
 
     def __init__(self) -> None:
         self._event: dict[str, Any] = {}
-        self._frame = b""
+        self.frame = b""
+        """The chunk, while there is one."""
 
     def hold(self, event: dict[str, Any], frame: bytes) -> None:
         """Keeps the chunk."""
-        self._event, self._frame = event, frame
+        self._event, self.frame = event, frame
 
     def release(self) -> bytes:
         """The chunk, b"" when there is none."""
-        frame, self._frame = self._frame, b""
+        frame, self.frame = self.frame, b""
         return frame
 
     def with_rest_of(self, event: dict[str, Any]) -> bytes:
         """The chunk, with what the event after it says besides usage; b"" when there is none."""
-        if not self._frame:
+        if not self.frame:
             return b""
         told = self._event
         rest = {key: value for key, value in event.items() if key != "usage" and told.get(key) is None}
         rest = {key: value for key, value in rest.items() if value is not None}
         if not rest:
             return self.release()
-        self._frame = b""
+        self.frame = b""
         return sse.render(write({**told, **rest}))

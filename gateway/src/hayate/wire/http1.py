@@ -18,7 +18,7 @@ MAX_HEAD_BYTES = 65536
 
 
 def render_request(
-    method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes, content_type: bytes
 ) -> bytes:
     """One request with its body, asking for an answer that is not compressed: its events are passed on as they come.
 
@@ -28,9 +28,10 @@ def render_request(
         b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (method, target, host),
         *map(b": ".join, headers),
     ]
-    if body or method != b"GET":
-        lines.append(b"content-length: %d" % len(body))
-    lines += (b"", body)
+    if body:
+        lines.append(b"content-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (content_type, len(body), body))
+    else:
+        lines.append(b"\r\n" if method == b"GET" else b"content-length: 0\r\n\r\n")
     return b"\r\n".join(lines)
 
 
@@ -59,6 +60,9 @@ def chunk_size(data: bytes) -> int:
     except ValueError:
         return 0
     return size if size == len(data) - line - 4 else 0
+
+
+_HOW_IT_COMES = frozenset((b"transfer-encoding", b"content-encoding", b"keep-alive"))
 
 
 class ResponseReader:
@@ -127,12 +131,14 @@ class ResponseReader:
     def take_headers(self) -> Headers:
         """The answer's headers, to keep: the reader remembers only how the body's end will be told."""
         headers, self.headers = self.headers, []
-        first = dict(reversed(headers)).get
-        transfer = first(b"transfer-encoding")
-        self.chunked = transfer is not None and transfer.lower() == b"chunked"
-        self._delimited = transfer is not None or first(b"content-length") is not None
-        self.coding = first(b"content-encoding")
-        self.idle_limit = first(b"keep-alive")
+        found = dict(reversed(headers))
+        self._delimited = b"content-length" in found
+        if not _HOW_IT_COMES.isdisjoint(found):
+            transfer = found.get(b"transfer-encoding")
+            self.chunked = transfer is not None and transfer.lower() == b"chunked"
+            self._delimited = self._delimited or transfer is not None
+            self.coding = found.get(b"content-encoding")
+            self.idle_limit = found.get(b"keep-alive")
         return headers
 
     def end(self) -> bool:

@@ -16,10 +16,10 @@ MAX_WEIGHT_PER_MIB: Final = 180_000
 """How much a text may weigh for every MiB of its length, and a shorter one in all: about what is read in 10 ms."""
 
 _MIB: Final = 1 << 20
-_NESTED: Final = 12
+NESTED: Final = 12
 _FIELD: Final = 4
 _TEXT: Final = 2
-"""An object or list, a field's colon, a quote: in commas, each of which is about one number."""
+"""An object or list, a field's colon, a quote: in commas, each about one number. No byte weighs more than NESTED."""
 _UNWEIGHED: Final = bytes(set(range(256)) - set(b'[{:,.eE"'))
 
 
@@ -43,11 +43,11 @@ def too_many_values(raw: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB) ->
     True
     """
     size = len(raw)
-    if size * _NESTED <= max_weight_per_mib:
+    if size * NESTED <= max_weight_per_mib:
         return False
     allowed = max_weight_per_mib * size // _MIB if size > _MIB else max_weight_per_mib
     marks = raw.translate(None, _UNWEIGHED)
-    if _NESTED * len(marks) <= allowed or _TEXT * marks.count(b'"') + _weight(marks) <= allowed:
+    if NESTED * len(marks) <= allowed or _TEXT * marks.count(b'"') + _weight(marks) <= allowed:
         return False  # even if all of it stood outside strings
     plain = raw
     if b"\\" in raw:
@@ -61,4 +61,4 @@ def _weight(text: bytes) -> int:
     """Of what is not quoted; a decimal point or an exponent makes a number dearer."""
     nested = text.count(b"[") + text.count(b"{")
     dearer = text.count(b".") + text.count(b"e") + text.count(b"E")
-    return _NESTED * nested + _FIELD * text.count(b":") + text.count(b",") + dearer
+    return NESTED * nested + _FIELD * text.count(b":") + text.count(b",") + dearer

@@ -27,7 +27,6 @@ SEEDS: Final = (-(2**63), 2**64 - 1)
 
 LIMITS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict")
 """The names of the limit on an answer's tokens."""
-_LIMIT_NAMES: Final = frozenset(LIMITS)
 
 WHOLE: Final[dict[str, tuple[int, int]]] = {
     "n": (1, INT32),
@@ -69,6 +68,9 @@ REAL: Final[dict[str, tuple[float, float]]] = {
 """Other numbers and how far they may go."""
 
 
+_KNOWN: Final = frozenset((*WHOLE, *REAL, *LIMITS))
+
+
 class OutputLimit(NamedTuple):
     """The limit that a request sets on its answer, and the field that says so."""
 
@@ -78,29 +80,33 @@ class OutputLimit(NamedTuple):
 
 def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
     """Every number known by name; whole ones are written as such, a limit of -1 is taken out. Raises InvalidRequest."""
-    for name in [*fields]:
+    for name in [*filter(_KNOWN.__contains__, fields)]:
         value = fields[name]
         if value is None:
             continue
-        if name in WHOLE:
+        if name in REAL:
+            _check_real(name, value, *REAL[name])
+        elif name in WHOLE:
             fields[name] = _whole(name, value, *WHOLE[name])
             if name in ("n", "best_of") and fields[name] > caps.max_n:
                 raise over_cap(name, caps.max_n, value, "safety.max_n")
-        elif name in REAL:
-            _check_real(name, value, *REAL[name])
-        elif name in _LIMIT_NAMES:
+        elif type(value) is not int or not 0 < value <= (caps.max_output_tokens or MAX_TOKENS):
             _check_limit(fields, name, value, caps)
 
 
 def output_limit(fields: dict[str, Any]) -> OutputLimit | None:
     """The limit on the answer, the largest where several names are used; None when there is none."""
-    found = [OutputLimit(name, fields[name]) for name in LIMITS if is_whole(fields.get(name))]
-    return max(found, key=lambda each: each.tokens, default=None)
+    largest: OutputLimit | None = None
+    for name in filter(fields.__contains__, LIMITS):
+        tokens = fields[name]
+        if type(tokens) is int and (largest is None or tokens > largest.tokens):
+            largest = OutputLimit(name, tokens)
+    return largest
 
 
 def is_whole(value: Any) -> bool:
     """Whether it is a whole number, written as one. In Python true is 1; in a request it is not."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    return type(value) is int
 
 
 def as_whole(value: Any) -> Any:

@@ -143,7 +143,7 @@ class OpenAIStream:
         return (
             around.count(_FINISH) == around.count(_PLAIN) == around.count(_CHOICE) == 1
             and around.count(_USAGE) == around.count(_NO_USAGE)
-            and not any(mark in around for mark in self._read_if)
+            and not any(map(around.count, self._read_if))
         )
 
     def _plain_events(self, whole: bytes) -> int:
@@ -172,7 +172,7 @@ class OpenAIStream:
             if not frame:
                 continue
             try:
-                if self._shape(frame) is not None:
+                if self.finish_reason is None and self._shape(frame) is not None:
                     self.usage.seen(1)
                     kept.append(frame)
                 else:
@@ -198,7 +198,8 @@ class OpenAIStream:
             if not data:
                 return b""
         event = read(data)
-        if sse.event_of(frame) == b"error" or (isinstance(event, dict) and event.get("error")):
+        named_error = b"event:" in frame and sse.event_of(frame) == b"error"
+        if named_error or (isinstance(event, dict) and event.get("error")):
             self.failure = engine_error(500, event)
             return self.release()
         return self._event(event, frame) if isinstance(event, dict) else b""  # anything else carries nothing
@@ -207,15 +208,13 @@ class OpenAIStream:
         usage, given = event.get("usage"), event.get("choices")
         self.usage.take(usage)
         listed = given if given is not None else []
-        choices = [each for each in listed if each is not None]
-        if not isinstance(listed, list) or not all(isinstance(each, dict) for each in choices):
-            raise Unreadable("choices that are none")
+        choices = _choices_in(listed) if len(listed) != 1 or type(listed[0]) is not dict else listed
         if not choices:
             if usage:
                 return frame if self._keep_usage else self._finish.with_rest_of(event)
             empty = given != [] and _WITHOUT_CONTENT.issuperset(event)
             return b"" if empty else self.release() + frame
-        held = self.release()
+        held = self._finish.release() if self._finish.frame else b""
         for choice in choices:
             self._choice(choice)
             if self.failure:
@@ -233,16 +232,15 @@ class OpenAIStream:
         return held + frame
 
     def _choice(self, choice: dict[str, Any]) -> None:
-        reason, index = choice.get("finish_reason"), self._index(choice)
+        reason = choice.get("finish_reason")
         if reason in _BROKEN_OFF:
             self.failure = given_up(reason)
             return
         if reason:
             self.finish_reason = reason if isinstance(reason, str) else str(reason)
-            self._unfinished.discard(index)
             self._before = b""
-        elif self._choices > 1:
-            self._unfinished.add(index)
+        if self._choices > 1:
+            (self._unfinished.discard if reason else self._unfinished.add)(self._index(choice))
         if _says_something(choice):
             self.spoke = True
             self.usage.seen(1)
@@ -255,6 +253,14 @@ class OpenAIStream:
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
         """A hook for engines whose chunks need mending; returns the event's bytes."""
         return frame
+
+
+def _choices_in(listed: Any) -> list[dict[str, Any]]:
+    """Those that are not null. Raises Unreadable."""
+    choices = [each for each in listed if each is not None]
+    if not isinstance(listed, list) or not all(isinstance(each, dict) for each in choices):
+        raise Unreadable("choices that are none")
+    return choices
 
 
 def _says_something(choice: dict[str, Any]) -> bool:

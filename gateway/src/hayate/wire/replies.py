@@ -18,6 +18,7 @@ from hayate.wire.sse import DONE, render
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EVENTS = (b"text/event-stream", b"application/x-ndjson")
+_USUAL = frozenset({*_EVENTS, b"text/event-stream; charset=utf-8"})
 EMPTY = frozenset({204, 205, 304})
 """Statuses of answers that have no body."""
 ToEvents = Callable[[dict[str, Any]], bytes | None]
@@ -26,7 +27,7 @@ ToEvents = Callable[[dict[str, Any]], bytes | None]
 
 def may_be_events(content_type: bytes | None) -> bool:
     """Whether a body of this type needs no look."""
-    return (content_type or b"").partition(b";")[0].strip().lower() in _EVENTS
+    return content_type in _USUAL or (content_type or b"").partition(b";")[0].strip().lower() in _EVENTS
 
 
 def begins_document(start: bytes) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from hayate.errors import InvalidRequest
-from hayate.wire.json_values import MAX_WEIGHT_PER_MIB, too_many_values
+from hayate.wire.json_values import MAX_WEIGHT_PER_MIB, NESTED, too_many_values
 from hayate.wire.refusals import named, wrong
 
 MAX_DEPTH: Final = 128
@@ -16,6 +16,8 @@ NESTING: Final = frozenset({dict, list})
 """The types of values that hold values."""
 _LONG_BYTES: Final = 64 * 1024
 """From here on the values are looked through faster than the bytes."""
+_SHORT_BYTES: Final = 2 * MAX_DEPTH
+"""What is nested deeper takes more: an object or list is two."""
 _LONG_LIST: Final = 64
 """From here on it pays to ask first whether anything in it is nested."""
 
@@ -27,7 +29,7 @@ def parse_object(
 
     How deep the fields named in `walked` go is left to who walks through them anyway.
     """
-    if too_many_values(body, max_weight_per_mib):
+    if len(body) * NESTED > max_weight_per_mib and too_many_values(body, max_weight_per_mib):
         raise InvalidRequest(
             "The request body holds too many values for its size: send fewer objects, lists and numbers in one request, or "
             "let the operator allow more (server.max_json_weight_per_mib).",
@@ -50,7 +52,7 @@ def parse_object(
             f"The request body is {named(value)}; send a JSON object.",
             "リクエスト本文がJSONオブジェクトではありません。オブジェクト（{ … }）を送ってください。",
         )
-    if len(body) > _LONG_BYTES or body.count(b"[") + body.count(b"{") > MAX_DEPTH:
+    if len(body) > _SHORT_BYTES and (len(body) > _LONG_BYTES or body.count(b"[") + body.count(b"{") > MAX_DEPTH):
         _check_depth([each for name, each in value.items() if type(each) in NESTING and name not in walked])
     return value
 

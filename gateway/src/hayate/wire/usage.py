@@ -12,6 +12,8 @@ from typing import Any, Final
 MAX_TOKENS: Final = 1_000_000_000
 """More than one call can use: a count beyond it is none."""
 
+_SAY_CACHED: Final = frozenset({"prompt_tokens_details", "input_tokens_details", "cache_read_input_tokens"})
+
 
 @dataclass(slots=True)
 class Usage:
@@ -28,20 +30,25 @@ class Usage:
         """Reads an OpenAI, Responses or Anthropic `usage` object; anything else is ignored."""
         if not isinstance(reported, dict):
             return
-        prompt = _named(reported, "prompt_tokens", "input_tokens")
-        completion = _named(reported, "completion_tokens", "output_tokens")
-        details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
-        cached = count(
-            details.get("cached_tokens") if isinstance(details, dict) else reported.get("cache_read_input_tokens")
-        )
+        prompt, completion = count(reported.get("prompt_tokens")), count(reported.get("completion_tokens"))
+        if prompt is None:
+            prompt = count(reported.get("input_tokens"))
+        if completion is None:
+            completion = count(reported.get("output_tokens"))
         if prompt is not None:
             self.prompt_tokens = prompt
+            self.exact = True
         if completion is not None:
             self.completion_tokens = completion
-            self.told = True
-        if cached is not None:
-            self.cached_tokens = cached
-        self.exact = self.exact or prompt is not None or completion is not None
+            self.exact = self.told = True
+        if not _SAY_CACHED.isdisjoint(reported):
+            details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
+            said = (
+                details.get("cached_tokens") if isinstance(details, dict) else reported.get("cache_read_input_tokens")
+            )
+            cached = count(said)
+            if cached is not None:
+                self.cached_tokens = cached
 
     def seen(self, deltas: int) -> None:
         """Counts deltas that passed, for a call that ends before the engine reports."""
@@ -51,16 +58,6 @@ class Usage:
 
 def count(value: Any) -> int | None:
     """A count of tokens as engines write it, 7 or 7.0; None for what is none."""
-    if isinstance(value, float) and value.is_integer() and value <= MAX_TOKENS:
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
-        return value
-    return None
-
-
-def _named(reported: dict[str, Any], *names: str) -> int | None:
-    for name in names:
-        value = count(reported.get(name))
-        if value is not None:
-            return value
-    return None
+    if type(value) is int:
+        return value if 0 <= value <= MAX_TOKENS else None
+    return int(value) if type(value) is float and 0 <= value <= MAX_TOKENS and value.is_integer() else None
