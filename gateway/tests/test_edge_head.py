@@ -66,10 +66,10 @@ def test_a_head_without_offers_says_all_the_rest(
 def test_the_longest_idle_connection_is_the_first_that_began_to_be() -> None:
     crowd = Crowd[str](100)
     for name in ("a", "b", "c"):
-        crowd.rests(name)
-    crowd.wakes("a")
-    crowd.rests("a")
-    crowd.wakes("nobody")
+        crowd.idle[name] = None
+    crowd.idle.pop("a", None)
+    crowd.idle["a"] = None
+    crowd.idle.pop("nobody", None)
     assert [crowd.longest_idle() for _ in range(4)] == ["b", "c", "a", None]
 
 

@@ -334,9 +334,9 @@ class Connection(Lane, asyncio.Protocol):
     def _take_head(self, exchange: Exchange, data: bytes, body: bytes) -> bool:
         """Hands over the head, if it is whole. Whether the next bytes begin a chunk. Raises UpstreamBroke."""
         reader = self._reader
-        self.streamed = reader.chunked
         if reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
+            self.streamed = reader.chunked
             if reader.coding is not None:
                 self._expander = Expander.of(reader.coding)
             if reader.idle_limit is not None:

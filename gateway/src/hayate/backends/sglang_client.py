@@ -28,6 +28,7 @@ class SGLangClient(OpenAICompatible):
 
     name = "sglang"
     canary = True
+    _takes_top_p_0 = False
     relayed = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:
