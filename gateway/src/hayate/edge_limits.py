@@ -232,7 +232,9 @@ class LimitedProtocol(TimedProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
             return
-        self._rests_from_now()
+        self._idle_since = self.loop.time()
+        if self._idle is None:
+            self._watch_idle()
         if self._phase == "idle" and self.unread is None:
             self._rest()
 

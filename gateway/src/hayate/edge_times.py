@@ -37,11 +37,8 @@ class TimedProtocol(ClosingProtocol):
         self.crowd.idle.pop(self, None)
         super().connection_lost(exc)
 
-    def _rests_from_now(self) -> None:
-        """An answer is whole and nothing waits for another."""
-        self._idle_since = self.loop.time()
-        if self._idle is None:
-            self._idle = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
+    def _watch_idle(self) -> None:
+        self._idle = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
 
     def _rest(self) -> None:
         """Nothing is asked, nothing is owed: of the last request nothing is kept."""

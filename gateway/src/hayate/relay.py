@@ -268,8 +268,7 @@ class Relay:
 
 def _rendered(call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
     request = call.render(deployment.backend, served_model)
-    record = call.record
-    request.headers.append((b"x-request-id", (record.upstream_id or record.request_id).encode()))
+    request.headers.append((b"x-request-id", call.record.upstream_id or call.record.request_id.encode()))
     return request
 
 

@@ -111,7 +111,8 @@ class Replica:
 
     def succeeded(self, now: float, began: float) -> None:
         """It answered a call."""
-        self.health.succeeded(now, began=began)
+        if not self.health.clean:
+            self.health.succeeded(now, began=began)
         self.progress.moved(now)
 
     def failed(self, error: UpstreamError, now: float, *, alone: bool) -> bool:

@@ -37,8 +37,8 @@ class CallRecord:
     request_id: str
     endpoint: str
     started: float
-    upstream_id: str = ""
-    """What the engine is told where it is not `request_id`, or not only ours."""
+    upstream_id: bytes = b""
+    """What the engine is told; empty: `request_id`."""
     key: str = "-"
     model: str = ""
     stream: bool = False

@@ -52,21 +52,21 @@ class Gateway:
     ended_streams: EndedStreams = field(default_factory=EndedStreams)
     _prefix: str = field(default_factory=lambda: os.urandom(6).hex())
     _count: int = 0
-    _given_ids: set[str] = field(default_factory=set)
+    _given_ids: set[bytes] = field(default_factory=set)
 
     def new_id(self) -> str:
         """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id."""
         self._count += 1
         return f"{self._prefix}{self._count:08x}"
 
-    def upstream_id(self, given: str) -> str:
+    def upstream_id(self, given: bytes) -> bytes:
         """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
         if given in self._given_ids:
-            return f"{given}-{self.new_id()}"
+            return b"%b-%b" % (given, self.new_id().encode())
         self._given_ids.add(given)
         return given
 
-    def release_id(self, upstream_id: str) -> None:
+    def release_id(self, upstream_id: bytes) -> None:
         """The call has ended."""
         self._given_ids.discard(upstream_id)
 
@@ -143,10 +143,9 @@ class RelayEndpoint:
         """Serves one call."""
         now = gateway.relay.now
         given = given_id(line.headers)
-        record = CallRecord(gateway.new_id() if given is None else given.decode("ascii"), self.name, now())
-        if given is not None:
-            record.upstream_id = gateway.upstream_id(record.request_id)
-        line.answer_id = record.request_id.encode()
+        line.answer_id = gateway.new_id().encode() if given is None else given
+        record = CallRecord(line.answer_id.decode("ascii"), self.name, now())
+        record.upstream_id = line.answer_id if given is None else gateway.upstream_id(given)
         client = Client(
             line, gateway.ticker, gateway.heartbeat_s, record, serves_half_closed=gateway.serves_half_closed
         )

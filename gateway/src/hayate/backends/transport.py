@@ -122,13 +122,17 @@ class ConnectionPool:
     def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
         self._busy.discard(connection)
-        unkept = self._keeps_after_streams is False and connection.streamed
-        if unkept or self._closed or len(self._idle) >= MAX_IDLE or not connection.usable:
+        if self._closed or len(self._idle) + len(self._resting) >= MAX_IDLE or not connection.usable:
             connection.abort()
             return
         connection.idle_since = self.loop.time()
-        rests = self._keeps_after_streams is None and connection.streamed
-        (self._resting if rests else self._idle).append(connection)
+        if not connection.streamed or self._keeps_after_streams:
+            self._idle.append(connection)
+        elif self._keeps_after_streams is None:
+            self._resting.append(connection)
+        else:
+            connection.abort()
+            return
         if self._reaper is None:
             self._reaper = self.loop.call_later(IDLE_S, self._reap)
 

@@ -60,6 +60,8 @@ class Health:
     answered_at: float = 0.0
     """When a probe last succeeded."""
     stuck: bool = False
+    clean: bool = True
+    """Nothing is held against it: a call that succeeds tells nothing new."""
     serial: bool = False
     beside: int = 0
     """How many probes were answered beside a call that went on."""
@@ -127,9 +129,11 @@ class Health:
         elif self.ejections and now - self.ejected_until > self.eject_s:
             self.ejections -= 1
             self.ejected_until = now
+        self.clean = not self.ejections
 
     def failed(self, now: float, *, connecting: bool = False, alone: bool = True) -> bool:
         """A call failed by the replica's fault. `alone`: no other replica is available. True when that threw it out."""
+        self.clean = False
         self.failures += 1
         self.unreachable = self.unreachable + 1 if connecting else 0
         if self.unreachable >= self.eject_after or (connecting and self._on_trial(now)):
@@ -158,6 +162,7 @@ class Health:
 
     def probe_failed(self, now: float) -> bool:
         """The engine could not be reached, or says that it can't take calls. True when that threw the replica out."""
+        self.clean = False
         self.probe_failures += 1
         self._accused_at = now
         self._failed_since = True
@@ -169,6 +174,7 @@ class Health:
         """
         if self.serial or (calls and (moved or self.may_be_busy)):
             self._missed_beside = self._missed_beside or calls
+            self.clean = self.clean and not calls
             return False
         return self.probe_failed(now)
 
@@ -185,7 +191,7 @@ class Health:
 
     def made_nothing(self) -> None:
         """Calls got nothing for long, and neither did the canary."""
-        self.stuck = True
+        self.stuck, self.clean = True, False
 
     def made_something(self, now: float) -> None:
         """The canary was answered."""

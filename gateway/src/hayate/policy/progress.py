@@ -36,9 +36,10 @@ class Progress:
         silence_s = now - self.last
         if silence_s <= 0:  # many streams are looked at in the same moment
             return
-        self.longest_s = max(silence_s, self.longest_s * 0.5 ** (silence_s / HALF_LIFE_S))
         self.samples += 1
         self.last = now
+        faded_s = self.longest_s * 0.5 ** (silence_s / HALF_LIFE_S)
+        self.longest_s = max(silence_s, faded_s)
 
     def limit_s(self) -> float:
         """A longer silence than this is odd."""
