@@ -59,6 +59,11 @@ def took_too_long(limit: str, limit_s: float) -> UpstreamTimeout:
     )
 
 
+def sends_events(exchange: Exchange) -> bool:
+    """Whether the body's type leaves no doubt that it is events."""
+    return may_be_events(header(exchange.headers, b"content-type"))
+
+
 async def settle(
     exchange: Exchange, request: UpstreamRequest, deployment: Deployment, to_events: ToEvents | None
 ) -> None:
@@ -78,7 +83,7 @@ async def settle(
         raise redirected(status, exchange.header(b"location"))
     if request.streams and status in EMPTY:
         raise no_events(b"")
-    if not request.streams or may_be_events(header(exchange.headers, b"content-type")):
+    if not request.streams or sends_events(exchange):
         return
     first_s, _ = first_byte_limit(deployment.spec.timeouts)
     start = await exchange.peek(silence_s=first_s)

@@ -23,7 +23,7 @@ from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
-from hayate.heads import first_byte_limit, settle, took_too_long, whole_limit
+from hayate.heads import first_byte_limit, sends_events, settle, took_too_long, whole_limit
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet
 from hayate.pump import Pump, Sink, Watch
@@ -254,7 +254,7 @@ class Relay:
             except StaleConnection:  # the engine has not seen what is sent again
                 call.record.attempts += 1
                 exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
-            if exchange.status != 200 or request.streams:
+            if exchange.status != 200 or (request.streams and not sends_events(exchange)):
                 try:
                     await settle(exchange, request, deployment, call.to_events)
                 except BaseException:

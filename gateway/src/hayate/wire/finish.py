@@ -36,8 +36,8 @@ class Finish:
         if not self.frame:
             return b""
         told = self._event
-        rest = {key: value for key, value in event.items() if key != "usage" and told.get(key) is None}
-        rest = {key: value for key, value in rest.items() if value is not None}
+        rest = {key: value for key, value in event.items() if value is not None and told.get(key) is None}
+        rest.pop("usage", None)
         if not rest:
             return self.release()
         self.frame = b""

@@ -1,8 +1,8 @@
 """The short way for plain text: an HTTP chunk that holds one event which differs from the last in nothing but its text.
 
 Most of a stream is such events. What stands before and after the text, the shape, is remembered, so the next chunk is known by
-two comparisons and a search through the text alone, and goes to the client as it is, framing and all, unparsed. Whatever does
-not fit, down to a single quote in the text, is looked at longer, and read by the decoder if it is not plain.
+a few comparisons and two counts, and goes to the client as it is, framing and all, unparsed. Whatever does not fit, down to a
+single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 
 Which way an event goes depends on how it was cut into packets; what becomes of it must not. So whether an event is plain is told
 from its shape alone, never from its text, and the decoder treats an event of a plain shape alike wherever it meets one.
@@ -10,6 +10,7 @@ from its shape alone, never from its text, and the decoder treats an event of a 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -17,12 +18,14 @@ from typing import Final, Protocol
 Shape = tuple[bytes, bytes]
 """What stands before and after an event's text, its line ends included."""
 
-_TEXT_KEYS: Final = (b'"content":"', b'"text":"', b'"reasoning_content":"', b'"reasoning":"', b'"arguments":"')
+_TEXT: Final = re.compile(rb'"(?:content|text|reasoning_content|reasoning|arguments)":"(?!")')
 _MAX_CHUNK_BYTES: Final = 2048
 _BACKSLASH: Final = 0x5C
 _NO_CHUNK: Final = b"no chunk is this long"
-_NOWHERE: Final = -1
-"""So many bytes after the text put the text's end behind the chunk's."""
+_LINE_ENDS: Final = 4
+"""Those of the chunk's size, of the event, twice, and of the chunk."""
+_NEVER: Final = 1 << 62
+"""Nothing is longer than this."""
 
 
 def _size_line(length: int) -> bytes:
@@ -50,15 +53,12 @@ def shape_of(event: bytes) -> Shape | None:
     """
     if not event.startswith(b"data: {") or event.find(b"\n") != len(event) - 2:
         return None
-    for key in _TEXT_KEYS:
-        at = event.find(key)
-        if at < 0:
-            continue
-        start = at + len(key)
-        end = event.find(b'"', start)
-        if end > start:
-            return event[:start], event[end:]
-    return None
+    found = _TEXT.search(event)
+    if found is None:
+        return None
+    start = found.end()
+    end = event.find(b'"', start)
+    return (event[:start], event[end:]) if end > start else None
 
 
 def is_lasting(event: bytes, shape: Shape) -> bool:
@@ -85,11 +85,11 @@ class Lane(ABC):
 
     __slots__ = (
         "_after",
-        "_after_bytes",
         "_at_chunk",
         "_before",
-        "_before_bytes",
         "_decoder",
+        "_least_bytes",
+        "_quotes",
         "_write",
         "passed",
     )
@@ -114,8 +114,8 @@ class Lane(ABC):
         self._decoder = None
         self._write = _nowhere
         self._before = self._after = b""
-        self._before_bytes = 0
-        self._after_bytes = _NOWHERE
+        self._quotes = 0
+        self._least_bytes = _NEVER
 
     def data_received(self, data: bytes) -> None:
         """Sends `data` on if it is exactly one whole chunk with one plain event, else has it read."""
@@ -127,8 +127,9 @@ class Lane(ABC):
         head_bytes = len(size_line)
         if (
             (
-                (start := head_bytes + self._before_bytes) < data.find(b'"', start) == length - self._after_bytes
-                and data.find(b"\n", start) == length - 4  # only those of the event and the chunk
+                length - head_bytes > self._least_bytes
+                and data.count(b'"') == self._quotes  # none in the text
+                and data.count(b"\n") == _LINE_ENDS
                 and data.endswith(self._after)
                 and data.startswith(self._before, head_bytes)
                 and data.startswith(size_line)
@@ -155,7 +156,7 @@ class Lane(ABC):
         # An event may end in another chunk than it began in: until then no chunk is an event.
         at_chunk = at_chunk and (self._decoder is None or self._decoder.between_events)
         self._at_chunk = at_chunk
-        self._after_bytes = len(self._after) if at_chunk and self._after else _NOWHERE
+        self._least_bytes = len(self._before) + len(self._after) if at_chunk and self._after else _NEVER
 
     def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
@@ -165,7 +166,7 @@ class Lane(ABC):
         if not is_lasting(event, shape):
             return True
         self._before, after = shape
-        self._before_bytes = len(self._before)
         self._after = after + b"\r\n"
-        self._after_bytes = len(self._after)
+        self._quotes = self._before.count(b'"') + after.count(b'"')
+        self._least_bytes = len(self._before) + len(self._after)
         return True

@@ -89,7 +89,7 @@ class OpenAIStream:
         if plain:
             self.usage.seen(plain)
             return whole
-        return self._read_each(sse.frames(whole))
+        return self._read_each(sse.frames(whole)) if not self._before else self._read_on(whole)
 
     @property
     def between_events(self) -> bool:
@@ -162,11 +162,25 @@ class OpenAIStream:
             return joints + 1
         return 0
 
+    def _read_on(self, whole: bytes) -> bytes:
+        """What of `whole` is plain and of the known shape passes at once, the rest is read."""
+        end = whole.rfind(self._after)
+        run = whole[: end + len(self._after)] if end >= 0 else b""
+        plain = self._plain_events(run)
+        if not plain:
+            return self._read_each(sse.frames(whole))
+        self.usage.seen(plain)
+        return run + self._read_each(sse.frames(whole[len(run) :]))
+
     def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
         kept: list[bytes] = []
-        for each in frames:
+        known = self._before
+        for n, each in enumerate(frames):
             if self.failure or self.finished:
+                break
+            if self._before and not (known or last):  # the shape is known from here on
+                kept.append(self._read_on(b"".join(frames[n:])))
                 break
             frame = each.lstrip(b"\r\n")  # empty lines more end nothing
             if not frame:
@@ -208,7 +222,7 @@ class OpenAIStream:
         usage, given = event.get("usage"), event.get("choices")
         self.usage.take(usage)
         listed = given if given is not None else []
-        choices = _choices_in(listed) if len(listed) != 1 or type(listed[0]) is not dict else listed
+        choices = listed if len(listed) == 1 and type(listed[0]) is dict else _choices_in(listed) if listed else []
         if not choices:
             if usage:
                 return frame if self._keep_usage else self._finish.with_rest_of(event)
