@@ -18,7 +18,7 @@ from hayate.policy.health import CLOSE_S, KNOWN
 from hayate.pool import Fleet
 from hayate.probing import MISS_S, Prober
 from hayate.replica import NO_PROBE, DeploymentSpec, Probing, Replica
-from tests.support.engine_script import answer, error, silence
+from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import eventually
 
@@ -141,6 +141,14 @@ async def test_without_a_probe_an_engine_that_comes_late_is_asked_what_it_serves
     async with watching(engine, probe=NO_PROBE) as watched:
         await asyncio.sleep(0.1)
         await engine.listen()
+        await watched.until(lambda: watched.deployment.served_model == "scripted")
+
+
+async def test_without_a_probe_an_engine_that_comes_between_two_questions_is_asked_again(engine: FakeEngine) -> None:
+    models, engine.routes["/v1/models"] = engine.routes["/v1/models"], [reset]
+    async with watching(engine, probe=NO_PROBE) as watched:
+        await eventually(lambda: asked(engine, "/props"))
+        engine.routes["/v1/models"] = models
         await watched.until(lambda: watched.deployment.served_model == "scripted")
 
 

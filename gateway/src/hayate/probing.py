@@ -177,14 +177,14 @@ class Prober:
 
     async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
         """Learns what a replica serves; what was `known` already is not asked for again."""
-        answers, answered = [], False
-        for request in deployment.backend.describe():
-            heard = (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.timeout_s)
-            answers.append(heard.parsed())
-            answered = answered or heard.status > 0
-        if answered:
+        heard = [
+            (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.timeout_s)
+            for request in deployment.backend.describe()
+        ]
+        # One that came to life between two questions is asked again; one that answers not every question is not.
+        if any(each.status for each in heard) and all(each.status or each.late for each in heard):
             self._listed_at[replica] = monotonic()
         before = replica.served
-        deployment.listen(replica, answers)
+        deployment.listen(replica, [each.parsed() for each in heard])
         if replica.served != before:
             self._fleet.learned(deployment)
