@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -373,6 +374,20 @@ def test_a_replica_is_never_out_for_good(happened: list[tuple[str, bool, float]]
     health.succeeded(now)
     assert health.available(now)
     assert health.out is None
+
+
+@given(events, st.booleans())
+def test_where_nothing_is_held_against_a_replica_a_success_changes_nothing(
+    happened: list[tuple[str, bool, float]], probing: bool
+) -> None:
+    health, now = Health(probing=probing), 0.0
+    for what, flag, after_s in happened:
+        now += after_s
+        happen(health, what, flag, now)
+        if health.clean:
+            told = replace(health)
+            told.succeeded(now)
+            assert told == health
 
 
 @given(events)
