@@ -31,6 +31,8 @@ _CHOICE: Final = b'"choices":[{'
 _USAGE: Final = b'"usage":'
 _NO_USAGE: Final = b'"usage":null'
 _LONGEST_DONE_BYTES: Final = 16
+_LOOKS: Final = 5
+"""How often a run of plain events is looked for in one read: before, between and behind a few others."""
 _BROKEN_OFF: Final = ("abort", "error")
 _WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
@@ -89,7 +91,7 @@ class OpenAIStream:
         if plain:
             self.usage.seen(plain)
             return whole
-        return self._read_each(sse.frames(whole)) if not self._before else self._read_on(whole)
+        return self._read_mixed(whole)
 
     @property
     def between_events(self) -> bool:
@@ -162,25 +164,36 @@ class OpenAIStream:
             return joints + 1
         return 0
 
-    def _read_on(self, whole: bytes) -> bytes:
-        """What of `whole` is plain and of the known shape passes at once, the rest is read."""
-        end = whole.rfind(self._after)
-        run = whole[: end + len(self._after)] if end >= 0 else b""
+    def _read_mixed(self, whole: bytes) -> bytes:
+        """Runs of plain events, and what stands before and after them: a stream's first event, its last ones."""
+        kept: list[bytes] = []
+        looks = _LOOKS if b"\r" not in whole and b"\n\n\n" not in whole else 0
+        while looks and whole and not (self.failure or self.finished):
+            looks -= 1
+            taken = run = self._run(whole)
+            if not run:
+                taken = whole[: whole.find(b"\n\n") + 2]
+                run = self._read_each([taken])
+            kept.append(run)
+            whole = whole[len(taken) :]
+        if whole:
+            kept.append(self._read_each(sse.frames(whole)))
+        return b"".join(kept)
+
+    def _run(self, whole: bytes) -> bytes:
+        """All up to the last plain event of the known shape, counted, if all of it is such events; else nothing."""
+        if not self._before or not whole.startswith(self._before):
+            return b""
+        run = whole[: whole.rfind(self._after) + len(self._after)]
         plain = self._plain_events(run)
-        if not plain:
-            return self._read_each(sse.frames(whole))
         self.usage.seen(plain)
-        return run + self._read_each(sse.frames(whole[len(run) :]))
+        return run if plain else b""
 
     def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
         kept: list[bytes] = []
-        known = self._before
-        for n, each in enumerate(frames):
+        for each in frames:
             if self.failure or self.finished:
-                break
-            if self._before and not (known or last):  # the shape is known from here on
-                kept.append(self._read_on(b"".join(frames[n:])))
                 break
             frame = each.lstrip(b"\r\n")  # empty lines more end nothing
             if not frame:
