@@ -97,3 +97,11 @@ def test_any_text_is_a_number_or_refused(text: str) -> None:
             fields = {"temperature": from_text("temperature", text, whole=whole)}
             check_numbers(fields, Caps())
             orjson.dumps(fields)
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_cap_beyond_what_any_model_makes_lets_no_more_through(name: str) -> None:
+    caps = Caps(max_output_tokens=2 * MAX_TOKENS)
+    check_numbers({name: MAX_TOKENS}, caps)
+    with pytest.raises(InvalidRequest, match=str(MAX_TOKENS)):
+        check_numbers({name: MAX_TOKENS + 1}, caps)

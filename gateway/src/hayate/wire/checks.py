@@ -101,23 +101,27 @@ def check_messages(messages: Any, caps: Caps) -> None:
             param="messages",
         )
     for n, message in enumerate(messages):
-        if not isinstance(message, dict):
+        if type(message) is not dict:
             raise wrong(
                 f"messages.{n}", "an object with 'role' and 'content'", "'role' と 'content' を持つオブジェクト"
             )
         role = message.get("role")
-        if not isinstance(role, str) or not role:
+        if type(role) is not str or not role:
             raise wrong(f"messages.{n}.role", "a string such as 'user'", "'user' などの文字列")
-        content = message.get("content")
-        if isinstance(content, str):
-            continue
-        if isinstance(content, list):
-            _check_parts(n, content, caps)
-        elif content is None and role in _SAY_NOTHING:
-            if role != "assistant":
-                message["content"] = ""  # chat templates would write None
-        else:
-            raise wrong(f"messages.{n}.content", "a string or a list of parts", "文字列またはパーツのリスト")
+        if type(message.get("content")) is not str:
+            _check_content(n, message, caps)
+
+
+def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
+    """Of message `n`, where it is no text."""
+    content = message.get("content")
+    if isinstance(content, list):
+        _check_parts(n, content, caps)
+    elif content is None and message["role"] in _SAY_NOTHING:
+        if message["role"] != "assistant":
+            message["content"] = ""  # chat templates would write None
+    else:
+        raise wrong(f"messages.{n}.content", "a string or a list of parts", "文字列またはパーツのリスト")
 
 
 _SAY_NOTHING: Final = frozenset({"assistant", "tool", "function"})

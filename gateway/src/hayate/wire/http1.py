@@ -81,13 +81,16 @@ class ResponseReader:
         "headers",
         "idle_limit",
         "keep_alive",
+        "on_body",
         "started",
         "status",
     )
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpResponseParser(self)
         self._body: list[bytes] = []
+        self.on_body = self._body.append
+        """A piece of the body. The parser takes it as it is when it is made: no code of Python's runs for a piece."""
+        self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
     def begin(self) -> None:
@@ -122,11 +125,12 @@ class ResponseReader:
             raise _not_http("more than one answer")
         if not self.head_complete and self._head_bytes > MAX_HEAD_BYTES:
             raise _not_http(f"a header block over {MAX_HEAD_BYTES} bytes")
-        body = self._body
-        if not body:
+        pieces = self._body
+        if not pieces:
             return b""
-        self._body = []
-        return body[0] if len(body) == 1 else b"".join(body)
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        return body
 
     def take_headers(self) -> Headers:
         """The answer's headers, to keep: the reader remembers only how the body's end will be told."""
@@ -169,11 +173,6 @@ class ResponseReader:
         self.status = status
         self.head_complete = True
         self.keep_alive = self._parser.should_keep_alive()
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body."""
-        if not self._discard:
-            self._body.append(data)
 
     def on_message_complete(self) -> None:
         """The answer is whole."""

@@ -85,12 +85,14 @@ def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
         if value is None:
             continue
         if name in REAL:
-            _check_real(name, value, *REAL[name])
+            low, high = REAL[name]
+            if type(value) is not float or not low <= value <= high:
+                _check_real(name, value, low, high)
         elif name in WHOLE:
             fields[name] = _whole(name, value, *WHOLE[name])
             if name in ("n", "best_of") and fields[name] > caps.max_n:
                 raise over_cap(name, caps.max_n, value, "safety.max_n")
-        elif type(value) is not int or not 0 < value <= (caps.max_output_tokens or MAX_TOKENS):
+        elif type(value) is not int or not 0 < value <= MAX_TOKENS or caps.max_output_tokens:
             _check_limit(fields, name, value, caps)
 
 

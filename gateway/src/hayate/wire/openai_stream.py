@@ -31,8 +31,8 @@ _CHOICE: Final = b'"choices":[{'
 _USAGE: Final = b'"usage":'
 _NO_USAGE: Final = b'"usage":null'
 _LONGEST_DONE_BYTES: Final = 16
-_LOOKS: Final = 5
-"""How often a run of plain events is looked for in one read: before, between and behind a few others."""
+_LOOKS: Final = 3
+"""How often a run of plain events is looked for in one read: behind a stream's first events."""
 _BROKEN_OFF: Final = ("abort", "error")
 _WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
@@ -166,16 +166,20 @@ class OpenAIStream:
 
     def _read_mixed(self, whole: bytes) -> bytes:
         """Runs of plain events, and what stands before and after them: a stream's first event, its last ones."""
+        if b"\r" in whole or b"\n\n\n" in whole:
+            return self._read_each(sse.frames(whole))
         kept: list[bytes] = []
-        looks = _LOOKS if b"\r" not in whole and b"\n\n\n" not in whole else 0
-        while looks and whole and not (self.failure or self.finished):
-            looks -= 1
-            taken = run = self._run(whole)
-            if not run:
-                taken = whole[: whole.find(b"\n\n") + 2]
-                run = self._read_each([taken])
-            kept.append(run)
-            whole = whole[len(taken) :]
+        for _ in range(_LOOKS):
+            run = self._run(whole)
+            if run:
+                kept.append(run)
+                whole = whole[len(run) :]
+                break
+            end = whole.find(b"\n\n") + 2
+            kept.append(self._read_each([whole[:end]]))
+            whole = whole[end:]
+            if not whole or self.finish_reason is not None or self.failure:
+                break
         if whole:
             kept.append(self._read_each(sse.frames(whole)))
         return b"".join(kept)

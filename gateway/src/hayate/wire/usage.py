@@ -30,11 +30,11 @@ class Usage:
         """Reads an OpenAI, Responses or Anthropic `usage` object; anything else is ignored."""
         if not isinstance(reported, dict):
             return
-        prompt, completion = count(reported.get("prompt_tokens")), count(reported.get("completion_tokens"))
-        if prompt is None:
-            prompt = count(reported.get("input_tokens"))
-        if completion is None:
-            completion = count(reported.get("output_tokens"))
+        prompt, completion = reported.get("prompt_tokens"), reported.get("completion_tokens")
+        if type(prompt) is not int or not 0 <= prompt <= MAX_TOKENS:
+            prompt = _either(prompt, reported.get("input_tokens"))
+        if type(completion) is not int or not 0 <= completion <= MAX_TOKENS:
+            completion = _either(completion, reported.get("output_tokens"))
         if prompt is not None:
             self.prompt_tokens = prompt
             self.exact = True
@@ -54,6 +54,11 @@ class Usage:
         """Counts deltas that passed, for a call that ends before the engine reports."""
         if not self.told:
             self.completion_tokens += deltas
+
+
+def _either(value: Any, other: Any) -> int | None:
+    counted = count(value)
+    return count(other) if counted is None else counted
 
 
 def count(value: Any) -> int | None:
