@@ -100,9 +100,9 @@ class Replica:
 
     def enter(self, now: float) -> None:
         """A call goes there. Every one must `leave` once."""
-        if not self.in_flight:
-            self.progress.began(now)
         self.in_flight += 1
+        if self.in_flight == 1:
+            self.progress.began(now)
 
     def leave(self) -> None:
         """It has ended, one way or another."""

@@ -67,9 +67,9 @@ def create_completion(kind: Kind) -> Handle:
 
 def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
     """The call for a completion's fields, whichever adapter will render it."""
-    record.model = fields.get("model") or "default"
-
-    streams = bool(fields.get("stream"))
+    model = fields.get("model")
+    record.model = model or "default"
+    streams = record.stream
 
     def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
         sent = fields if streams or not backend.always_streams else backend.streamed(fields)
@@ -78,7 +78,7 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
         return request
 
     to_events = completion_events if streams else None
-    return Call(record, fields.get("model"), render, output_limit(fields), to_events, not fields.get("stream_options"))
+    return Call(record, model, render, output_limit(fields), to_events, not fields.get("stream_options"))
 
 
 async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:

@@ -68,8 +68,8 @@ class OpenAICompatible(PassedThrough):
             return _glanced_at(raw)
         except Unreadable:
             raise no_events(raw) from None
-        choices = answer.get("choices") if isinstance(answer, dict) else None
-        if not isinstance(choices, list) or answer.get("error"):
+        choices = answer.get("choices") if type(answer) is dict else None
+        if type(choices) is not list or answer.get("error"):
             raise engine_error(500, answer)
         usage = Usage()
         usage.take(answer.get("usage"))
