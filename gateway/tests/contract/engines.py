@@ -55,7 +55,9 @@ Test = TypeVar("Test", bound=Callable[..., object])
 
 
 def when(condition: Callable[..., bool]) -> Callable[[Test], Test]:
-    """For tests that are about some engines: `condition` is given the engine's name and the test's other parameters."""
+    """For tests that are about some engines: `condition` is given the engine's name, `over` what it is reached, if not
+    itself, and the test's other parameters.
+    """
 
     def mark(test: Test) -> Test:
         test.when = condition  # type: ignore[attr-defined]  # read by `applies`
@@ -75,8 +77,8 @@ def applies(item: pytest.Function) -> bool:
     if condition is None:
         return True
     others = dict(item.callspec.params)
-    name = str(others.pop("engine")).partition("-")[0]
-    return bool(condition(name, **others))
+    name, _, over = str(others.pop("engine")).partition("-")
+    return bool(condition(name, over=over, **others))
 
 
 def asking(prompt: str, system: str | None = None) -> dict[str, Any]:

@@ -113,7 +113,7 @@ async def test_a_callers_request_id_reaches_the_engine(gateway: RunningGateway, 
         assert given in reply.text, "vLLM makes it the answer's id"
 
 
-@when(lambda engine, **_: engine in ("sglang", "openai"))
+@when(lambda engine, over, **_: engine in ("sglang", "openai") and not over)
 async def test_an_adapter_loaded_at_run_time_is_listed_and_callable(
     gateway: RunningGateway, engine: Engine, client: openai.AsyncOpenAI
 ) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from hayate.wire.numbers import LIMITS, MAX_TOKENS, REAL, WHOLE
-from tests.support.engine_script import SSE, Chat, Request, Script, answer, body, end, head
+from tests.support.engine_script import SSE, Chat, Request, Script, answer, body, end, frame, head, sse
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import running_gateway
 from tests.support.http import Client, Reply, request_bytes
@@ -47,6 +47,20 @@ NUMBERS = [*WHOLES, *AROUND_64_BITS, *DECIMALS, "null", "true", '"7"', '"x"', "[
 NAMES = [*LIMITS, *WHOLE, *REAL, "logprobs", "echo", "stream", "a_number_of_tomorrow"]
 NEEDED = {"messages": HELLO, "prompt": "Hello", "input": "Hello", "query": "Hello", "documents": ["a"], "tokens": [1]}
 
+EVENTS: dict[str, list[dict[str, Any]]] = {
+    "/v1/responses": [
+        {
+            "type": "response.completed",
+            "response": {"id": "r", "object": "response", "status": "completed", "output": []},
+        }
+    ],
+    "/v1/messages": [
+        {"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": []}},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 1}},
+        {"type": "message_stop"},
+    ],
+}
+
 
 def whole(request: Request) -> Script:
     """What the engine would answer at any of its paths."""
@@ -59,6 +73,8 @@ def whole(request: Request) -> Script:
         return [head(headers=SSE), body(b"data: " + json.dumps(event).encode() + b"\n\n"), end]
     if request.path.endswith("/completions"):
         return Chat(["x"])(request)
+    if request.path in EVENTS and request.asks_for_stream:
+        return sse([frame(data, str(data["type"])) for data in EVENTS[request.path]])
     return answer({"object": "list", "data": [], "usage": {"prompt_tokens": 1, "total_tokens": 1}})
 
 
@@ -155,9 +171,9 @@ async def test_no_number_makes_a_server_error(all_adapters: Stage) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 async def test_no_number_of_many_makes_a_server_error(all_adapters: Stage, seed: int) -> None:
-    await no_5xx(all_adapters, seed, count=25_000)
+    await no_5xx(all_adapters, seed, count=4000)
 
 
 @pytest.mark.parametrize("adapter", ADAPTERS)

@@ -125,6 +125,8 @@ def test_a_text_completion_is_raw_unless_the_middle_is_to_be_filled() -> None:
     assert body(suffix="z")["suffix"] == "z"
     assert (body(logprobs=0)["logprobs"], body(logprobs=2)["top_logprobs"]) == (True, 2)
     assert "logprobs" not in body()
+    with pytest.raises(UnsupportedField, match="logprobs"):
+        body(logprobs=-1)
     with pytest.raises(UnsupportedField):
         body(echo=True)
 

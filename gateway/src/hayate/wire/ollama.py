@@ -77,6 +77,8 @@ def generate_body(fields: dict[str, Any], *, model: str, num_ctx: int) -> dict[s
     else:
         body["raw"] = True
     if "logprobs" in asked and asked["logprobs"] is not False:
+        if asked["logprobs"] < 0:
+            raise unsupported(ENGINE, "logprobs", "it knows no 'all of them'", "「すべて」の指定はできません")
         body["logprobs"] = True
         body["top_logprobs"] = int(asked["logprobs"])
     return body
