@@ -220,6 +220,19 @@ async def test_a_connection_rests_after_a_stream_until_the_engine_is_known_to_ke
     assert engine.accepted == 2
 
 
+async def test_where_one_was_closed_after_its_stream_those_that_rest_are_given_up(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    monkeypatch.setattr(transport, "SOON_S", 3600)
+    engine.script = STREAMED
+    for _ in range(3):
+        await fetched(pool)
+    assert pool.open_connections == 3
+    next(iter(engine._live)).close()
+    await eventually(lambda: pool.open_connections == 0)
+
+
 async def test_answers_with_a_length_leave_their_connection_free_at_once(
     engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,7 +167,7 @@ class ConnectionPool:
             idle_s = now - connection.idle_since
             if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s):
                 if not connection.stale:
-                    if connection.streamed and not self._keeps_after_streams:
+                    if connection.streamed and self._keeps_after_streams is None:
                         self._keeps_after_streams = True
                     return connection
                 self._saw_end(connection)
@@ -176,13 +176,17 @@ class ConnectionPool:
 
     def _end_rests(self, now: float) -> None:
         """If the engine closes them, it does so soon."""
-        rested = [each for each in self._resting if now - each.idle_since >= REST_S or self._keeps_after_streams]
-        self._resting = [each for each in self._resting if each not in rested]
-        self._idle += rested
+        resting, self._resting = self._resting, []
+        for each in resting:
+            rested = self._keeps_after_streams or now - each.idle_since >= REST_S
+            (self._idle if rested else self._resting).append(each)
 
     def _saw_end(self, idle: Connection) -> None:
         if idle.streamed and self.loop.time() - idle.idle_since < SOON_S:
             self._keeps_after_streams = False
+            resting, self._resting = self._resting, []
+            for each in resting:  # they will be closed too
+                each.abort()
 
     def _reap(self) -> None:
         oldest = self.loop.time() - IDLE_S + 0.05

@@ -33,6 +33,8 @@ _NO_USAGE: Final = b'"usage":null'
 _LONGEST_DONE_BYTES: Final = 16
 _LOOKS: Final = 3
 """How often a run of plain events is looked for in one read: behind a stream's first events."""
+_MOST_BEHIND: Final = 5
+"""So many places may be where a run ends: before the finish, the usage and `[DONE]`, say."""
 _BROKEN_OFF: Final = ("abort", "error")
 _WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
@@ -188,10 +190,14 @@ class OpenAIStream:
         """All up to the last plain event of the known shape, counted, if all of it is such events; else nothing."""
         if not self._before or not whole.startswith(self._before):
             return b""
-        run = whole[: whole.rfind(self._after) + len(self._after)]
-        plain = self._plain_events(run)
-        self.usage.seen(plain)
-        return run if plain else b""
+        end = len(whole)
+        for _ in range(_MOST_BEHIND):  # event by event: to search for so long an end takes more than linear time
+            if whole.endswith(self._after, 0, end):
+                plain = self._plain_events(whole[:end])
+                self.usage.seen(plain)
+                return whole[:end] if plain else b""
+            end = whole.rfind(b"\n\n", 0, end - 2) + 2
+        return b""
 
     def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
