@@ -39,18 +39,6 @@ class ForeignDialect(PassedThrough):
             "エンジンがストリームではない回答を送りました。",
         )
 
-    def repeats(self, fields: dict[str, Any]) -> str:
-        """Nothing: answers are written here."""
-        return ""
-
-    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The same, with `stream`."""
-        return {**fields, "stream": True}
-
-    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
-        """Nothing is left out."""
-        return None
-
     def _writer(self, fields: dict[str, Any], model: str, *, chat: bool) -> ChunkWriter:
         kind = "chatcmpl" if chat else "cmpl"
         return ChunkWriter(

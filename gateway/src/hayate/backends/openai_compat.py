@@ -82,18 +82,6 @@ class OpenAICompatible(PassedThrough):
             raise given_up("abort")
         return WholeAnswer(raw, usage, reason if isinstance(reason, str) else None)
 
-    def repeats(self, fields: dict[str, Any]) -> str:
-        """Nothing."""
-        return ""
-
-    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The same, with `stream`."""
-        return {**fields, "stream": True}
-
-    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
-        """Nothing is left out."""
-        return None
-
     def endpoint(self, path: str) -> str | None:
         """Relayed paths are the engine's own."""
         return path if path in self.relayed else None

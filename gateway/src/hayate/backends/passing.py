@@ -14,6 +14,18 @@ class PassedThrough:
 
     lines_are_documents = False
 
+    def repeats(self, fields: dict[str, Any]) -> str:
+        """Nothing."""
+        return ""
+
+    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The same, with `stream`."""
+        return {**fields, "stream": True}
+
+    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
+        """Nothing is left out."""
+        return None
+
     def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as they came."""
         return fields

@@ -4,26 +4,21 @@ which engines write near the start or the end.
 
 from __future__ import annotations
 
-from hayate.errors import GatewayError
 from hayate.wire.glance import usage_in
-from hayate.wire.usage import Usage
+from hayate.wire.relay_stream import RawStream
 
 _LOOKED_AT_BYTES = 8192
 
 
-class PassedJson:
+class PassedJson(RawStream):
     """Bytes in, the same bytes out. One per call."""
 
-    __slots__ = ("_head", "_tail", "failure", "finish_reason", "finished", "spoke", "usage")
+    __slots__ = ("_head", "_tail")
 
     def __init__(self) -> None:
+        super().__init__()
         self._head = b""
         self._tail = b""
-        self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.spoke = False
-        self.finished = False
-        self.failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """`data`."""
@@ -34,10 +29,6 @@ class PassedJson:
             data[-_LOOKED_AT_BYTES:] if len(data) >= _LOOKED_AT_BYTES else (self._tail + data)[-_LOOKED_AT_BYTES:]
         )
         return data
-
-    def release(self) -> bytes:
-        """Nothing is held back."""
-        return b""
 
     def end(self) -> bytes:
         """The engine's own framing says whether the body was whole."""
