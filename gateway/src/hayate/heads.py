@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 from hayate.backends.bodies import BLANKS
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
-from hayate.errors import UpstreamTimeout
 from hayate.pool import Deployment
 from hayate.replica import Timeouts
 from hayate.wire.http1 import Headers, header
@@ -49,14 +48,6 @@ def whole_limit(limits: Timeouts) -> tuple[float | None, str]:
     if limits.total_s is not None and (limits.whole_s is None or limits.total_s < limits.whole_s):
         return limits.total_s, "total_s"
     return limits.whole_s, "whole_s"
-
-
-def took_too_long(limit: str, limit_s: float) -> UpstreamTimeout:
-    """For an answer that is not whole within the setting `limit`."""
-    return UpstreamTimeout(
-        f"The answer took longer than {limit_s:g} s in all (timeouts.{limit}).",
-        f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.{limit}）。",
-    )
 
 
 def sends_events(exchange: Exchange) -> bool:

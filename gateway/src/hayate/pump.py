@@ -14,6 +14,7 @@ from time import monotonic
 from typing import Protocol, cast
 
 from hayate.backends.base import StreamDecoder
+from hayate.backends.bodies import took_too_long
 from hayate.backends.exchange import Exchange
 from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.policy.progress import Progress
@@ -240,18 +241,11 @@ class Pump:
         elif now - self._last > limits.silence_s:
             self._finish(_silent("silence_s", limits.silence_s))
         if limits.total_s is not None and now - watch.started > limits.total_s:
-            self._finish(_over(limits.total_s))
+            self._finish(took_too_long("total_s", limits.total_s))
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
         f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
-    )
-
-
-def _over(limit_s: float) -> UpstreamTimeout:
-    return UpstreamTimeout(
-        f"The answer took longer than {limit_s:g} s in all (timeouts.total_s).",
-        f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.total_s）。",
     )

@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
+from hayate.backends.bodies import took_too_long
 from hayate.backends.exchange import Exchange
 from hayate.backends.transport import UpstreamRequest
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
-from hayate.heads import first_byte_limit, sends_events, settle, took_too_long, whole_limit
+from hayate.heads import first_byte_limit, sends_events, settle, whole_limit
 from hayate.policy.retries import RetryBudget
 from hayate.pool import Deployment, Fleet
 from hayate.pump import Pump, Sink, Watch

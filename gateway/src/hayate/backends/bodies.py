@@ -115,3 +115,11 @@ def stopped(limit_s: float) -> UpstreamTimeout:
         f"The engine's answer stopped: nothing more came for {limit_s:g} s (timeouts.silence_s).",
         f"エンジンの回答が途中で止まり、{limit_s:g}秒間続きが届きませんでした（timeouts.silence_s）。",
     )
+
+
+def took_too_long(limit: str, limit_s: float) -> UpstreamTimeout:
+    """For an answer that is not whole within the setting `limit`."""
+    return UpstreamTimeout(
+        f"The answer took longer than {limit_s:g} s in all (timeouts.{limit}).",
+        f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.{limit}）。",
+    )
