@@ -32,10 +32,10 @@ QUEUE_BYTES = 4 * 1024 * 1024
 """What may wait for each of the two unless told otherwise: some 10,000 calls."""
 PIECE_BYTES = 64
 """What one piece costs beside its text, so that many small ones are bounded as well."""
-WRITE_BYTES = 65536
+WRITE_BYTES = 1024 * 1024
 """About what is written at once."""
-GATHER_S = 0.05
-"""When all is written the thread sleeps this long, so that one write takes many lines and it wakes 20 times a second at most."""
+GATHER_S = 0.2
+"""When all is written the thread sleeps this long, so that one write takes many lines and it wakes 5 times a second at most."""
 RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
 LAST_WORDS_S = 0.5

@@ -75,6 +75,7 @@ class Pump:
         "_last",
         "_paused_at",
         "_progress_seen",
+        "_reader",
         "_reads",
         "_sink",
         "_watch",
@@ -87,6 +88,7 @@ class Pump:
         self._decoder = decoder
         self._sink = sink
         self._watch = watch
+        self._reader: Reader
         self._write = sink.writer()
         self._reads = 0
         self._progress_seen = 0
@@ -102,6 +104,7 @@ class Pump:
         self._watch.ticker.add(self)
         raw_write = self._sink.raw_writer()
         if raw_write is not None and hasattr(self._decoder, "plain_shape"):
+            self._reader = cast("Reader", self._decoder)
             self._exchange.open_lane(self, raw_write)
         try:
             self._exchange.stream_to(self)
@@ -134,11 +137,11 @@ class Pump:
     @property
     def between_events(self) -> bool:
         """What the decoder says."""
-        return cast("Reader", self._decoder).between_events
+        return self._reader.between_events
 
     def plain_shape(self, event: bytes) -> Shape | None:
         """What the decoder says; the lane asks where an event differs from the one before, and takes the first text too."""
-        shape = cast("Reader", self._decoder).plain_shape(event)
+        shape = self._reader.plain_shape(event)
         if shape is not None and not self.first_delta_at:
             self.first_delta_at = monotonic()
         return shape

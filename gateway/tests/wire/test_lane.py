@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hayate.wire.lane import Lane, Reader, Shape, is_lasting, shape_of
+from hayate.wire.lane import Lane, Reader, Shape, text_in
 from hayate.wire.openai_stream import OpenAIStream
 
 BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
@@ -17,6 +17,15 @@ AFTER = b'"},"logprobs":null,"finish_reason":null}]}\n\n'
 
 def chunk(body: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(body), body)
+
+
+def shape_of(event: bytes) -> Shape | None:
+    """As a decoder finds it to which all events with a text are plain."""
+    found = text_in(event)
+    if found is None:
+        return None
+    start, end = found
+    return Shape(event[:start], event[end:], lasts=event[end - 1 : end] != b"\\")
 
 
 class Nothing:
@@ -153,9 +162,10 @@ def test_nothing_passes_that_the_decoder_does_not_find_plain() -> None:
 
 @pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content", "arguments"])
 def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
-    shape = shape_of(b'data: {"a":{"%b":"hi"},"b":"c"}\n\n' % key.encode())
-    assert shape is not None
-    assert shape == (b'data: {"a":{"%b":"' % key.encode(), b'"},"b":"c"}\n\n')
+    whole = b'data: {"a":{"%b":"hi"},"b":"c"}\n\n' % key.encode()
+    found = text_in(whole)
+    assert found is not None
+    assert whole[slice(*found)] == b"hi"
 
 
 @pytest.mark.parametrize(
@@ -173,13 +183,14 @@ def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     ],
 )
 def test_a_text_that_can_not_be_told_apart_has_no_shape(event: bytes) -> None:
-    assert shape_of(event) is None
+    assert text_in(event) is None
 
 
 def test_an_empty_text_beside_the_real_one_is_not_taken_for_it() -> None:
-    shape = shape_of(b'data: {"delta":{"content":"","reasoning":"hm"}}\n\n')
-    assert shape is not None
-    assert shape[0].endswith(b'"reasoning":"')
+    whole = b'data: {"delta":{"content":"","reasoning":"hm"}}\n\n'
+    found = text_in(whole)
+    assert found is not None
+    assert whole[slice(*found)] == b"hm"
 
 
 @pytest.mark.parametrize(
@@ -190,10 +201,10 @@ def test_a_shape_that_holds_a_part_of_the_text_is_not_kept(text: str, lasting: b
     whole = event(text)
     shape = shape_of(whole)
     assert shape is not None
-    assert is_lasting(whole, shape) is lasting
+    assert shape.lasts is lasting
     taker = Taking(Everything())
     assert taker.takes(chunk(whole))
-    assert (taker._before == shape[0]) is lasting
+    assert (taker._before == shape.before) is lasting
 
 
 def test_nothing_passes_while_the_decoder_waits_for_the_end_of_an_event() -> None:

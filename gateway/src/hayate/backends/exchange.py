@@ -307,10 +307,9 @@ class Connection(Lane, asyncio.Protocol):
         reader = self._reader
         try:
             body = reader.feed(data)
-            if self._head is None:  # one whole chunk is followed by another
-                at_chunk = len(body) > 0 and reader.chunked and chunk_size(data) == len(body)
-            else:
-                at_chunk = self._take_head(exchange, data, body)
+            size = len(body)
+            if self._head is not None:
+                data = self._take_head(exchange, data)
             if self._expander is not None:
                 body = self._expander.feed(body, last=reader.complete)
         except UpstreamBroke as error:
@@ -328,11 +327,11 @@ class Connection(Lane, asyncio.Protocol):
                     self.pause()
         if reader.complete:
             self._complete()
-        else:
-            self._begins_chunk(at_chunk=at_chunk)
+        else:  # one whole chunk is followed by another
+            self._begins_chunk(at_chunk=reader.chunked and (chunk_size(data) == size if size else not data))
 
-    def _take_head(self, exchange: Exchange, data: bytes, body: bytes) -> bool:
-        """Hands over the head, if it is whole. Whether the next bytes begin a chunk. Raises UpstreamBroke."""
+    def _take_head(self, exchange: Exchange, data: bytes) -> bytes:
+        """Hands over the head, if it is whole. Returns what of `data` is not the head's. Raises UpstreamBroke."""
         reader = self._reader
         if reader.head_complete:
             exchange.status, exchange.headers = reader.status, reader.take_headers()
@@ -344,11 +343,8 @@ class Connection(Lane, asyncio.Protocol):
             head, self._head = self._head, None
             if head is not None and not head.done():
                 head.set_result(None)
-        if not reader.chunked:
-            return False
-        end = data.find(b"\r\n\r\n")
-        first = data[end + 4 :] if end >= 0 else data
-        return chunk_size(first) == len(body) if body else not first
+        end = data.find(b"\r\n\r\n") if reader.chunked else -1
+        return data if end < 0 else data[end + 4 :]
 
     def eof_received(self) -> bool:
         """The engine has no more to say: close."""

@@ -1,7 +1,7 @@
 """The short way for plain text: an HTTP chunk that holds one event which differs from the last in nothing but its text.
 
 Most of a stream is such events. What stands before and after the text, the shape, is remembered, so the next chunk is known by
-a few comparisons and two counts, and goes to the client as it is, framing and all, unparsed. Whatever does not fit, down to a
+a few comparisons, and goes to the client as it is, framing and all, unparsed. Whatever does not fit, down to a
 single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 
 Which way an event goes depends on how it was cut into packets; what becomes of it must not. So whether an event is plain is told
@@ -15,37 +15,58 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Final, Protocol
 
-Shape = tuple[bytes, bytes]
-"""What stands before and after an event's text, its line ends included."""
-
+_USUAL_TEXT: Final = b'"content":"'
 _TEXT: Final = re.compile(rb'"(?:content|text|reasoning_content|reasoning|arguments)":"(?!")')
 _MAX_CHUNK_BYTES: Final = 2048
-_BACKSLASH: Final = 0x5C
-_NO_CHUNK: Final = b"no chunk is this long"
-_LINE_ENDS: Final = 4
-"""Those of the chunk's size, of the event, twice, and of the chunk."""
+BACKSLASH: Final = 0x5C
+"""What stands before a quote that is a part of a text."""
+_NO_CHUNK: Final = (b"no chunk is this long", 0)
+_FRAMING_BYTES: Final = 4
+"""Of a chunk, beside the digits of its size."""
 _NEVER: Final = 1 << 62
 """Nothing is longer than this."""
 
 
-def _size_line(length: int) -> bytes:
-    """The first line of a chunk that is `length` bytes long, framing included."""
+def _size_line(length: int) -> tuple[bytes, int]:
+    """The first line of a chunk that is `length` bytes long, framing included; and how long that line is."""
     for digits in range(1, 4):
         size = length - digits - 4
         if size > 0 and len(b"%x" % size) == digits:
-            return b"%x\r\n" % size
+            return b"%x\r\n" % size, digits + 2
     return _NO_CHUNK
 
 
 _SIZE_LINES: Final = tuple(_size_line(length) for length in range(_MAX_CHUNK_BYTES))
 
 
+class Shape:
+    """What stands before and after an event's text, its line ends included; and what is asked of events of this shape again and
+    again. `lasts`: the next events may be of it too, which they can't where it ends with a part of the text.
+    """
+
+    __slots__ = ("after", "before", "empty_bytes", "joint", "lasts")
+
+    def __init__(self, before: bytes, after: bytes, *, lasts: bool) -> None:
+        self.before = before
+        self.after = after
+        self.lasts = lasts
+        self.joint = joint = after + before
+        """What stands between the texts of two of them."""
+        self.empty_bytes = len(joint) + len(b"%x" % len(joint)) + _FRAMING_BYTES
+        """How long a chunk is that holds one without a text: a longer one of this shape has some."""
+
+
 def _nowhere(_: bytes) -> None:
     raise RuntimeError("a lane that nobody has opened")
 
 
-def shape_of(event: bytes) -> Shape | None:
-    """The shape of an event that is one line and holds text, or None when there is no text or it can't be told apart.
+NO_SHAPE: Final = Shape(b"\0", b"\0", lasts=False)
+"""What no event begins or ends with."""
+NO_SHAPE.empty_bytes = _NEVER
+
+
+def text_in(event: bytes) -> tuple[int, int] | None:
+    """Where the text is in an event that is one line and holds any, or None when there is none or it can't be told apart.
 
     A key with its colon and opening quote can't stand inside a JSON string, where quotes are escaped: what follows it is
     text. Of a text with an escaped quote, what comes after the quote is taken for a part of the shape: no harm, as it can't
@@ -53,17 +74,14 @@ def shape_of(event: bytes) -> Shape | None:
     """
     if not event.startswith(b"data: {") or event.find(b"\n") != len(event) - 2:
         return None
-    found = _TEXT.search(event)
-    if found is None:
-        return None
-    start = found.end()
+    start = event.find(_USUAL_TEXT) + len(_USUAL_TEXT)
+    if start < len(_USUAL_TEXT) or event.startswith(b'"', start):
+        found = _TEXT.search(event)
+        if found is None:
+            return None
+        start = found.end()
     end = event.find(b'"', start)
-    return (event[:start], event[end:]) if end > start else None
-
-
-def is_lasting(event: bytes, shape: Shape) -> bool:
-    """Whether the next events may be of the shape of this one: not where it ends with a part of the text."""
-    return event[-len(shape[1]) - 1] != _BACKSLASH
+    return (start, end) if end > start else None
 
 
 class Reader(Protocol):
@@ -85,11 +103,13 @@ class Lane(ABC):
 
     __slots__ = (
         "_after",
+        "_after_bytes",
         "_at_chunk",
         "_before",
+        "_before_bytes",
         "_decoder",
-        "_least_bytes",
-        "_quotes",
+        "_empty_bytes",
+        "_shape",
         "_write",
         "passed",
     )
@@ -100,6 +120,7 @@ class Lane(ABC):
         self._at_chunk = False
         self._decoder: Reader | None
         self._write: Callable[[bytes], None]
+        self._shape: Shape
         self._before: bytes
         self._after: bytes
         self.close_lane()
@@ -113,23 +134,20 @@ class Lane(ABC):
         """From now on everything is read."""
         self._decoder = None
         self._write = _nowhere
-        self._before = self._after = b""
-        self._quotes = 0
-        self._least_bytes = _NEVER
+        self._learn(NO_SHAPE)
 
     def data_received(self, data: bytes) -> None:
         """Sends `data` on if it is exactly one whole chunk with one plain event, else has it read."""
         length = len(data)
         try:
-            size_line = _SIZE_LINES[length]
+            size_line, head_bytes = _SIZE_LINES[length]
         except IndexError:
-            size_line = _NO_CHUNK
-        head_bytes = len(size_line)
+            size_line, head_bytes = _NO_CHUNK
         if (
             (
-                length - head_bytes > self._least_bytes
-                and data.count(b'"') == self._quotes  # none in the text
-                and data.count(b"\n") == _LINE_ENDS
+                length > self._empty_bytes
+                and data.find(b'"', head_bytes + self._before_bytes) == length - self._after_bytes  # none in the text
+                and data.find(b"\n", head_bytes) == length - 4  # nor a line's end
                 and data.endswith(self._after)
                 and data.startswith(self._before, head_bytes)
                 and data.startswith(size_line)
@@ -156,17 +174,21 @@ class Lane(ABC):
         # An event may end in another chunk than it began in: until then no chunk is an event.
         at_chunk = at_chunk and (self._decoder is None or self._decoder.between_events)
         self._at_chunk = at_chunk
-        self._least_bytes = len(self._before) + len(self._after) if at_chunk and self._after else _NEVER
+        self._empty_bytes = self._shape.empty_bytes if at_chunk else _NEVER
 
     def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
         shape = None if self._decoder is None else self._decoder.plain_shape(event)
         if shape is None:
             return False
-        if not is_lasting(event, shape):
-            return True
-        self._before, after = shape
-        self._after = after + b"\r\n"
-        self._quotes = self._before.count(b'"') + after.count(b'"')
-        self._least_bytes = len(self._before) + len(self._after)
+        if shape.lasts:
+            self._learn(shape)
         return True
+
+    def _learn(self, shape: Shape) -> None:
+        self._shape = shape
+        self._empty_bytes = shape.empty_bytes
+        self._before = shape.before
+        self._before_bytes = len(shape.before)
+        self._after = shape.after + b"\r\n"
+        self._after_bytes = len(self._after)

@@ -68,7 +68,13 @@ REAL: Final[dict[str, tuple[float, float]]] = {
 """Other numbers and how far they may go."""
 
 
-_KNOWN: Final = frozenset((*WHOLE, *REAL, *LIMITS))
+_USUAL: Final[dict[str, tuple[type, float, float]]] = {
+    **{name: (int, low, high) for name, (low, high) in WHOLE.items()},
+    **{name: (int, 1, 1) for name in ("n", "best_of")},
+    **{name: (float, low, high) for name, (low, high) in REAL.items()},
+    **{name: (int, 1, MAX_TOKENS) for name in LIMITS},
+}
+"""What needs no further look, where answers are not capped: the type as it is usually written, and how far it may go."""
 
 
 class OutputLimit(NamedTuple):
@@ -80,20 +86,24 @@ class OutputLimit(NamedTuple):
 
 def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
     """Every number known by name; whole ones are written as such, a limit of -1 is taken out. Raises InvalidRequest."""
-    for name in [*filter(_KNOWN.__contains__, fields)]:
+    for name in [*filter(_USUAL.__contains__, fields)]:
         value = fields[name]
-        if value is None:
-            continue
-        if name in REAL:
-            low, high = REAL[name]
-            if type(value) is not float or not low <= value <= high:
-                _check_real(name, value, low, high)
-        elif name in WHOLE:
-            fields[name] = _whole(name, value, *WHOLE[name])
-            if name in ("n", "best_of") and fields[name] > caps.max_n:
-                raise over_cap(name, caps.max_n, value, "safety.max_n")
-        elif type(value) is not int or not 0 < value <= MAX_TOKENS or caps.max_output_tokens:
-            _check_limit(fields, name, value, caps)
+        kind, low, high = _USUAL[name]
+        if type(value) is not kind or not low <= value <= high or caps.max_output_tokens:
+            _check_number(fields, name, value, caps)
+
+
+def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> None:
+    if value is None:
+        return
+    if name in REAL:
+        _check_real(name, value, *REAL[name])
+    elif name in LIMITS:
+        _check_limit(fields, name, value, caps)
+    else:
+        fields[name] = _whole(name, value, *WHOLE[name])
+        if name in ("n", "best_of") and fields[name] > caps.max_n:
+            raise over_cap(name, caps.max_n, value, "safety.max_n")
 
 
 def output_limit(fields: dict[str, Any]) -> OutputLimit | None:

@@ -1,7 +1,7 @@
 """OpenAI-shaped streams, engine to client: chat.completion.chunk and text_completion events.
 
 The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without parsing:
-such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`lane.shape_of`). Everything
+such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`lane.Shape`). Everything
 else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
 
 What becomes of an event depends on the events before it and on nothing else: not on the packets in which it came, nor on which
@@ -22,7 +22,7 @@ from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.errors_in import engine_error
 from hayate.wire.faults import UNREADABLE, given_up, too_early, unreadable
 from hayate.wire.finish import Finish
-from hayate.wire.lane import Shape, is_lasting, shape_of
+from hayate.wire.lane import BACKSLASH, NO_SHAPE, Shape, text_in
 from hayate.wire.usage import Usage
 
 _FINISH: Final = b'"finish_reason":'
@@ -35,6 +35,8 @@ _LOOKS: Final = 3
 """How often a run of plain events is looked for in one read: behind a stream's first events."""
 _MOST_BEHIND: Final = 5
 """So many places may be where a run ends: before the finish, the usage and `[DONE]`, say."""
+_FEW: Final = 4
+"""So many events are looked at one by one sooner than a run is found: the last text, the finish, the usage and `[DONE]`, say."""
 _BROKEN_OFF: Final = ("abort", "error")
 _WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
@@ -52,13 +54,10 @@ class OpenAIStream:
     """What an event that passes unread has nowhere but in its text."""
 
     __slots__ = (
-        "_after",
-        "_before",
         "_choices",
         "_finish",
-        "_joint",
         "_keep_usage",
-        "_quotes",
+        "_known",
         "_splitter",
         "_unfinished",
         "failure",
@@ -74,8 +73,7 @@ class OpenAIStream:
         self._choices = choices
         self._unfinished: set[int] = set()
         self._finish = Finish()
-        self._before = self._after = self._joint = b""
-        self._quotes = 0
+        self._known = NO_SHAPE
         self.usage = Usage()
         self.finish_reason: str | None = None
         self.finished = False
@@ -89,10 +87,14 @@ class OpenAIStream:
         whole = data if data.endswith(b"\n\n") and not splitter.tail else splitter.feed(data)
         if not whole:
             return whole
-        plain = self._plain_events(whole)
-        if plain:
-            self.usage.seen(plain)
-            return whole
+        known = self._known
+        if whole.endswith(known.after) and whole.startswith(known.before):
+            plain = self._plain_events(whole)
+            if plain:
+                self.usage.seen(plain)
+                return whole
+        if whole.count(b"\n\n") <= _FEW:
+            return self._read_each(sse.frames(whole))
         return self._read_mixed(whole)
 
     @property
@@ -128,43 +130,37 @@ class OpenAIStream:
     def _shape(self, event: bytes) -> Shape | None:
         if self._choices > 1 or self.finish_reason is not None or (self._mends_first and not self.spoke):
             return None
-        shape = shape_of(event)
-        if shape is None:
+        found = text_in(event)
+        if found is None:
             return None
-        if shape != (self._before, self._after):
-            if not self._is_plain(*shape):
+        start, end = found
+        before, after = event[:start], event[end:]
+        shape = self._known
+        if before != shape.before or after != shape.after:
+            if not self._is_plain(before + after):
                 return None
-            if is_lasting(event, shape):
-                self._before, self._after = shape
-                self._joint = self._after + self._before
-                self._quotes = self._joint.count(b'"')
+            shape = Shape(before, after, lasts=event[end - 1] != BACKSLASH)
+            if shape.lasts:
+                self._known = shape
         self.spoke = True
         return shape
 
-    def _is_plain(self, before: bytes, after: bytes) -> bool:
-        """Whether nothing but text is in events of this shape."""
-        around = before + after
+    def _is_plain(self, around: bytes) -> bool:
+        """Whether nothing but text is in events with this around it."""
         return (
-            around.count(_FINISH) == around.count(_PLAIN) == around.count(_CHOICE) == 1
+            around.count(_PLAIN) == around.count(_FINISH) == around.count(_CHOICE) == 1
             and around.count(_USAGE) == around.count(_NO_USAGE)
             and not any(map(around.count, self._read_if))
         )
 
     def _plain_events(self, whole: bytes) -> int:
-        """How many events these are if each has the known shape and a text without quotes; else 0."""
-        before, after = self._before, self._after
-        if not before or not whole.startswith(before) or not whole.endswith(after):
-            return 0
-        inner = whole[len(before) : -len(after)]
-        joints = inner.count(self._joint)
-        if (
-            len(before) + len(after) < len(whole)
-            and inner.count(b"\n") == 2 * joints
-            and inner.count(b'"') == self._quotes * joints
-            and not (joints and before[-9:] + after[:2] in whole)  # a text that is empty
-        ):
-            return joints + 1
-        return 0
+        """How many events these are, which begin and end as one of the known shape does, if each is of it and without quotes in
+        its text; else 0.
+        """
+        known = self._known
+        texts = whole[len(known.before) : -len(known.after)].split(known.joint)
+        said = b"".join(texts)
+        return len(texts) if b'"' not in said and b"\n" not in said and b"" not in texts else 0
 
     def _read_mixed(self, whole: bytes) -> bytes:
         """Runs of plain events, and what stands before and after them: a stream's first event, its last ones."""
@@ -188,11 +184,12 @@ class OpenAIStream:
 
     def _run(self, whole: bytes) -> bytes:
         """All up to the last plain event of the known shape, counted, if all of it is such events; else nothing."""
-        if not self._before or not whole.startswith(self._before):
+        known = self._known
+        if not whole.startswith(known.before):
             return b""
         end = len(whole)
         for _ in range(_MOST_BEHIND):  # event by event: to search for so long an end takes more than linear time
-            if whole.endswith(self._after, 0, end):
+            if whole.endswith(known.after, 0, end):
                 plain = self._plain_events(whole[:end])
                 self.usage.seen(plain)
                 return whole[:end] if plain else b""
@@ -209,7 +206,7 @@ class OpenAIStream:
             if not frame:
                 continue
             try:
-                if self.finish_reason is None and self._shape(frame) is not None:
+                if _PLAIN in frame and self.finish_reason is None and self._shape(frame) is not None:
                     self.usage.seen(1)
                     kept.append(frame)
                 else:
@@ -221,7 +218,17 @@ class OpenAIStream:
         return b"".join(kept)
 
     def _frame(self, frame: bytes) -> bytes:
-        data = b"[DONE]" if frame == sse.DONE else sse.data_of(frame)
+        if frame.startswith(b"data: {") and frame.find(b"\n") == len(frame) - 2:  # nearly all of them
+            event = read(frame[6:-2])
+            if type(event) is dict and not event.get("error"):
+                return self._event(event, frame)
+        elif frame == sse.DONE:
+            return self._done(frame)
+        return self._odd_frame(frame)
+
+    def _odd_frame(self, frame: bytes) -> bytes:
+        """An event that is an error, or isn't written as nearly all are."""
+        data = sse.data_of(frame)
         if data is None:
             data = frame.strip()
             if not data.startswith(b"{"):  # a comment; but an error may come without its `data:`
@@ -229,9 +236,7 @@ class OpenAIStream:
         if len(data) < _LONGEST_DONE_BYTES:
             data = data.strip()
             if data == b"[DONE]":
-                self.finished = True
-                self._before = b""
-                return self.release() + frame
+                return self._done(frame)
             if not data:
                 return b""
         event = read(data)
@@ -241,9 +246,15 @@ class OpenAIStream:
             return self.release()
         return self._event(event, frame) if isinstance(event, dict) else b""  # anything else carries nothing
 
+    def _done(self, frame: bytes) -> bytes:
+        self.finished = True
+        self._known = NO_SHAPE
+        return self.release() + frame
+
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
         usage, given = event.get("usage"), event.get("choices")
-        self.usage.take(usage)
+        if usage:
+            self.usage.take(usage)
         listed = given if given is not None else []
         choices = listed if len(listed) == 1 and type(listed[0]) is dict else _choices_in(listed) if listed else []
         if not choices:
@@ -275,7 +286,7 @@ class OpenAIStream:
             return
         if reason:
             self.finish_reason = reason if isinstance(reason, str) else str(reason)
-            self._before = b""
+            self._known = NO_SHAPE
         if self._choices > 1:
             (self._unfinished.discard if reason else self._unfinished.add)(self._index(choice))
         if _says_something(choice):
@@ -301,11 +312,13 @@ def _choices_in(listed: Any) -> list[dict[str, Any]]:
 
 
 def _says_something(choice: dict[str, Any]) -> bool:
-    if choice.get("text"):
-        return True
     delta = choice.get("delta")
-    if not isinstance(delta, dict):
-        return False
+    if not delta or not isinstance(delta, dict):
+        return bool(choice.get("text"))
     return bool(
-        delta.get("content") or delta.get("reasoning") or delta.get("reasoning_content") or delta.get("tool_calls")
+        delta.get("content")
+        or delta.get("reasoning")
+        or delta.get("reasoning_content")
+        or delta.get("tool_calls")
+        or choice.get("text")
     )
