@@ -147,6 +147,8 @@ class LimitedProtocol(TimedProtocol):
         """The request target, or a piece of it."""
         if not self.url:
             self.url = url
+            if len(url) <= self.limits.max_url_bytes:
+                return
         elif self._more_url is None:
             self._more_url = bytearray(url)
         else:
@@ -206,7 +208,8 @@ class LimitedProtocol(TimedProtocol):
         self._phase = "idle"
         cycle = self.cycle
         if cycle.response_complete:
-            self._rest()
+            if not self.closing and not self.raw.is_closing():
+                self._rest()
         else:
             cycle.more_body = False
             cycle.message_event.set()

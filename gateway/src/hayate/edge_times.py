@@ -41,9 +41,8 @@ class TimedProtocol(ClosingProtocol):
         self._idle = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
 
     def _rest(self) -> None:
-        """Nothing is asked, nothing is owed: of the last request nothing is kept."""
-        if not self.closing and not self.raw.is_closing():
-            self.crowd.idle[self] = None
+        """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
+        self.crowd.idle[self] = None
         self.url, self.headers = b"", []
         self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
 

@@ -175,7 +175,7 @@ class LentLine:
         """A whole answer, in one write."""
         if self._protocol.flow.write_paused:
             await self._caught_up()
-        if not is_bodiless(self.method, status):
+        if status not in BODILESS and self.method != "HEAD":
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         elif status in BODILESS:
             body = b""

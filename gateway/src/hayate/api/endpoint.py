@@ -143,9 +143,12 @@ class RelayEndpoint:
         """Serves one call."""
         now = gateway.relay.now
         given = given_id(line.headers)
-        line.answer_id = gateway.new_id().encode() if given is None else given
-        record = CallRecord(line.answer_id.decode("ascii"), self.name, now())
-        record.upstream_id = line.answer_id if given is None else gateway.upstream_id(given)
+        if given is None:
+            name = gateway.new_id()
+            line.answer_id = upstream_id = name.encode()
+        else:
+            name, line.answer_id, upstream_id = given.decode("ascii"), given, gateway.upstream_id(given)
+        record = CallRecord(name, self.name, now(), upstream_id)
         client = Client(
             line, gateway.ticker, gateway.heartbeat_s, record, serves_half_closed=gateway.serves_half_closed
         )

@@ -11,7 +11,6 @@ caller has left.
 from __future__ import annotations
 
 import asyncio
-import math
 import select
 import socket
 import sys
@@ -28,6 +27,10 @@ _CAN_POLL = hasattr(select, "poll")
 _TELLS_ACKNOWLEDGED = sys.platform == "linux"
 _ACKNOWLEDGED = slice(120, 128)
 """Where `tcpi_bytes_acked` stands in Linux's tcp_info (linux/tcp.h), since 4.1."""
+IDLE_S = 3.0
+"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
+a call that meets the engine's end of it is lost, because it may not be sent twice.
+"""
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
 
@@ -229,8 +232,8 @@ class Connection(Lane, asyncio.Protocol):
         self.streamed = False
         """Whether its last answer came in chunks."""
         self.idle_since = 0.0
-        self.idle_limit_s = math.inf
-        """How long the engine keeps it unused, where it has said so."""
+        self.idle_limit_s = IDLE_S
+        """How long it may be kept unused."""
 
     @property
     def usable(self) -> bool:
@@ -339,7 +342,7 @@ class Connection(Lane, asyncio.Protocol):
             if reader.coding is not None:
                 self._expander = Expander.of(reader.coding)
             if reader.idle_limit is not None:
-                self.idle_limit_s = idle_limit_s(reader.idle_limit)
+                self.idle_limit_s = min(IDLE_S, idle_limit_s(reader.idle_limit))
             head, self._head = self._head, None
             if head is not None and not head.done():
                 head.set_result(None)

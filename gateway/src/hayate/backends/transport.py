@@ -14,14 +14,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from hayate.backends.deadlines import Deadlines
-from hayate.backends.exchange import Connection, Exchange
+from hayate.backends.exchange import IDLE_S, Connection, Exchange
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
 from hayate.wire.http1 import render_request
 
-IDLE_S = 3.0
-"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
-a call that meets the engine's end of it is lost, because it may not be sent twice.
-"""
 REST_S = 0.1
 SOON_S = 1.0
 """llama.cpp closes a connection some milliseconds after a stream, and does not say so before: a call sent on it meanwhile would be
@@ -165,7 +161,7 @@ class ConnectionPool:
         while self._idle:
             connection = self._idle.pop()
             idle_s = now - connection.idle_since
-            if connection.usable and idle_s < min(IDLE_S, connection.idle_limit_s):
+            if idle_s < connection.idle_limit_s:
                 if not connection.stale:
                     if connection.streamed and self._keeps_after_streams is None:
                         self._keeps_after_streams = True

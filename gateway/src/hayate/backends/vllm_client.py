@@ -1,7 +1,7 @@
 """vLLM's OpenAI-compatible server.
 
 What is special, and where it is met: an error event is followed by `[DONE]`, and a shutdown ends a stream with
-`finish_reason:"abort"` (both in `wire.openai_stream`); idle connections close after 5 s (`transport.IDLE_S`); while it drains,
+`finish_reason:"abort"` (both in `wire.openai_stream`); idle connections close after 5 s (`exchange.IDLE_S`); while it drains,
 new calls get a 500 that says so (`wire.errors_in`).
 """
 

@@ -15,6 +15,8 @@ FACTOR = 3.0
 HALF_LIFE_S = 600.0
 LEAST_S = 5.0
 SAMPLES = 3
+SHORT_S = LEAST_S / FACTOR
+"""The limit is the same for all that are no longer than this."""
 
 
 @dataclass(slots=True)
@@ -38,8 +40,11 @@ class Progress:
             return
         self.samples += 1
         self.last = now
-        faded_s = self.longest_s * 0.5 ** (silence_s / HALF_LIFE_S)
-        self.longest_s = max(silence_s, faded_s)
+        longest_s = self.longest_s
+        if silence_s > longest_s:
+            self.longest_s = silence_s
+        elif longest_s > SHORT_S:  # else it makes no difference how much has faded
+            self.longest_s = max(silence_s, longest_s * 0.5 ** (silence_s / HALF_LIFE_S))
 
     def limit_s(self) -> float:
         """A longer silence than this is odd."""

@@ -8,6 +8,8 @@ is taken out, 256.0 is 256, a tool's answer without content is an empty one. The
 
 from __future__ import annotations
 
+from itertools import chain
+from operator import itemgetter
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
@@ -100,6 +102,8 @@ def check_messages(messages: Any, caps: Caps) -> None:
             "'messages' が空です。メッセージを1つ以上送ってください。",
             param="messages",
         )
+    if _all_say_text(messages):
+        return
     for n, message in enumerate(messages):
         if type(message) is not dict:
             raise wrong(
@@ -110,6 +114,15 @@ def check_messages(messages: Any, caps: Caps) -> None:
             raise wrong(f"messages.{n}.role", "a string such as 'user'", "'user' などの文字列")
         if type(message.get("content")) is not str:
             _check_content(n, message, caps)
+
+
+def _all_say_text(messages: list[Any]) -> bool:
+    """Whether every message is an object with a role and a text: nearly every request's are."""
+    try:
+        said = [*chain.from_iterable(map(_ROLE_AND_CONTENT, messages))]
+    except (KeyError, TypeError):
+        return False
+    return {*map(type, said)} == _TEXT_ONLY and "" not in said[::2]
 
 
 def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
@@ -124,6 +137,8 @@ def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
         raise wrong(f"messages.{n}.content", "a string or a list of parts", "文字列またはパーツのリスト")
 
 
+_ROLE_AND_CONTENT: Final = itemgetter("role", "content")
+_TEXT_ONLY: Final = {str}
 _SAY_NOTHING: Final = frozenset({"assistant", "tool", "function"})
 """Who may say nothing: an assistant that calls a tool, a tool that returned nothing."""
 

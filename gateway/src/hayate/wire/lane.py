@@ -5,7 +5,8 @@ a few comparisons, and goes to the client as it is, framing and all, unparsed. W
 single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 
 Which way an event goes depends on how it was cut into packets; what becomes of it must not. So whether an event is plain is told
-from its shape alone, never from its text, and the decoder treats an event of a plain shape alike wherever it meets one.
+from its shape alone, never from its text (of the shape of the one before it may even be empty), and the decoder treats an event
+of a plain shape alike wherever it meets one.
 """
 
 from __future__ import annotations
@@ -20,19 +21,20 @@ _TEXT: Final = re.compile(rb'"(?:content|text|reasoning_content|reasoning|argume
 _MAX_CHUNK_BYTES: Final = 2048
 BACKSLASH: Final = 0x5C
 """What stands before a quote that is a part of a text."""
-_NO_CHUNK: Final = (b"no chunk is this long", 0)
-_FRAMING_BYTES: Final = 4
-"""Of a chunk, beside the digits of its size."""
-_NEVER: Final = 1 << 62
-"""Nothing is longer than this."""
+_NO_CHUNK: Final = b"no chunk is this long"
+_LAST: Final = b"\n\n\r\n"
+"""The ends of an event and of its chunk."""
+_LAST_BYTES: Final = len(_LAST)
+_NOWHERE: Final = 1 << 62
+"""Nothing stands so far before the end."""
 
 
-def _size_line(length: int) -> tuple[bytes, int]:
-    """The first line of a chunk that is `length` bytes long, framing included; and how long that line is."""
+def _size_line(length: int) -> bytes:
+    """The first line of a chunk that is `length` bytes long, framing included."""
     for digits in range(1, 4):
         size = length - digits - 4
         if size > 0 and len(b"%x" % size) == digits:
-            return b"%x\r\n" % size, digits + 2
+            return b"%x\r\n" % size
     return _NO_CHUNK
 
 
@@ -40,20 +42,28 @@ _SIZE_LINES: Final = tuple(_size_line(length) for length in range(_MAX_CHUNK_BYT
 
 
 class Shape:
-    """What stands before and after an event's text, its line ends included; and what is asked of events of this shape again and
-    again. `lasts`: the next events may be of it too, which they can't where it ends with a part of the text.
+    """What stands before and after an event's text, its line ends included. `lasts`: the next events may be of it too, which they
+    can't where it ends with a part of the text.
     """
 
-    __slots__ = ("after", "before", "empty_bytes", "joint", "lasts")
+    __slots__ = ("after", "before", "joint", "lasts")
 
     def __init__(self, before: bytes, after: bytes, *, lasts: bool) -> None:
         self.before = before
         self.after = after
         self.lasts = lasts
-        self.joint = joint = after + before
+        self.joint = after + before
         """What stands between the texts of two of them."""
-        self.empty_bytes = len(joint) + len(b"%x" % len(joint)) + _FRAMING_BYTES
-        """How long a chunk is that holds one without a text: a longer one of this shape has some."""
+
+    def holds(self, event: bytes) -> bool:
+        """Whether `event` is of this shape, its text without quotes and line ends: what a lane asks of a chunk."""
+        text, end = len(self.before), len(event) - len(self.after)
+        return (
+            event.startswith(self.before)
+            and event.endswith(self.after)
+            and event.find(b'"', text) == end
+            and event.find(b"\n", text) == len(event) - 2
+        )
 
 
 def _nowhere(_: bytes) -> None:
@@ -62,7 +72,6 @@ def _nowhere(_: bytes) -> None:
 
 NO_SHAPE: Final = Shape(b"\0", b"\0", lasts=False)
 """What no event begins or ends with."""
-NO_SHAPE.empty_bytes = _NEVER
 
 
 def text_in(event: bytes) -> tuple[int, int] | None:
@@ -108,8 +117,6 @@ class Lane(ABC):
         "_before",
         "_before_bytes",
         "_decoder",
-        "_empty_bytes",
-        "_shape",
         "_write",
         "passed",
     )
@@ -120,7 +127,6 @@ class Lane(ABC):
         self._at_chunk = False
         self._decoder: Reader | None
         self._write: Callable[[bytes], None]
-        self._shape: Shape
         self._before: bytes
         self._after: bytes
         self.close_lane()
@@ -134,31 +140,29 @@ class Lane(ABC):
         """From now on everything is read."""
         self._decoder = None
         self._write = _nowhere
-        self._learn(NO_SHAPE)
+        self._before = self._after = b""
+        self._before_bytes = 0
+        self._after_bytes = _NOWHERE
 
     def data_received(self, data: bytes) -> None:
         """Sends `data` on if it is exactly one whole chunk with one plain event, else has it read."""
         length = len(data)
         try:
-            size_line, head_bytes = _SIZE_LINES[length]
+            size_line = _SIZE_LINES[length]
         except IndexError:
-            size_line, head_bytes = _NO_CHUNK
+            size_line = _NO_CHUNK
+        text = len(size_line) + self._before_bytes
         if (
-            (
-                length > self._empty_bytes
-                and data.find(b'"', head_bytes + self._before_bytes) == length - self._after_bytes  # none in the text
-                and data.find(b"\n", head_bytes) == length - 4  # nor a line's end
-                and data.endswith(self._after)
-                and data.startswith(self._before, head_bytes)
-                and data.startswith(size_line)
-            )
-            or (
-                self._decoder is not None
-                and self._at_chunk
-                and data.startswith(size_line)
-                and data.endswith(b"\n\n\r\n")
-                and self._learns(data[head_bytes:-2])
-            )
+            data.find(b'"', text) == length - self._after_bytes  # no quote in the text
+            and data.find(b"\n", text) == length - _LAST_BYTES  # nor a line's end
+            and data.endswith(self._after)
+            and data.startswith(size_line + self._before)
+        ) or (
+            self._decoder is not None
+            and self._at_chunk
+            and data.startswith(size_line)
+            and data.endswith(_LAST)
+            and self._learns(data[len(size_line) : -2])
         ):
             self.passed += 1
             self._write(data)
@@ -174,7 +178,7 @@ class Lane(ABC):
         # An event may end in another chunk than it began in: until then no chunk is an event.
         at_chunk = at_chunk and (self._decoder is None or self._decoder.between_events)
         self._at_chunk = at_chunk
-        self._empty_bytes = self._shape.empty_bytes if at_chunk else _NEVER
+        self._after_bytes = len(self._after) if at_chunk and self._after else _NOWHERE
 
     def _learns(self, event: bytes) -> bool:
         """The longer look: is it a plain event of another shape? Then that is the shape of the next ones."""
@@ -182,13 +186,8 @@ class Lane(ABC):
         if shape is None:
             return False
         if shape.lasts:
-            self._learn(shape)
+            self._before = shape.before
+            self._before_bytes = len(shape.before)
+            self._after = after = shape.after + b"\r\n"
+            self._after_bytes = len(after)
         return True
-
-    def _learn(self, shape: Shape) -> None:
-        self._shape = shape
-        self._empty_bytes = shape.empty_bytes
-        self._before = shape.before
-        self._before_bytes = len(shape.before)
-        self._after = shape.after + b"\r\n"
-        self._after_bytes = len(self._after)

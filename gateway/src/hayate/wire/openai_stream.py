@@ -130,18 +130,18 @@ class OpenAIStream:
     def _shape(self, event: bytes) -> Shape | None:
         if self._choices > 1 or self.finish_reason is not None or (self._mends_first and not self.spoke):
             return None
+        if self._known.holds(event):
+            return self._known
         found = text_in(event)
         if found is None:
             return None
         start, end = found
         before, after = event[:start], event[end:]
-        shape = self._known
-        if before != shape.before or after != shape.after:
-            if not self._is_plain(before + after):
-                return None
-            shape = Shape(before, after, lasts=event[end - 1] != BACKSLASH)
-            if shape.lasts:
-                self._known = shape
+        if not self._is_plain(before + after):
+            return None
+        shape = Shape(before, after, lasts=event[end - 1] != BACKSLASH)
+        if shape.lasts:
+            self._known = shape
         self.spoke = True
         return shape
 
@@ -149,18 +149,18 @@ class OpenAIStream:
         """Whether nothing but text is in events with this around it."""
         return (
             around.count(_PLAIN) == around.count(_FINISH) == around.count(_CHOICE) == 1
-            and around.count(_USAGE) == around.count(_NO_USAGE)
+            and (_USAGE not in around or around.count(_USAGE) == around.count(_NO_USAGE))
             and not any(map(around.count, self._read_if))
         )
 
     def _plain_events(self, whole: bytes) -> int:
-        """How many events these are, which begin and end as one of the known shape does, if each is of it and without quotes in
-        its text; else 0.
+        """How many events these are, which begin and end as one of the known shape does, if each is of it and without quotes and
+        line ends in its text; else 0.
         """
         known = self._known
         texts = whole[len(known.before) : -len(known.after)].split(known.joint)
         said = b"".join(texts)
-        return len(texts) if b'"' not in said and b"\n" not in said and b"" not in texts else 0
+        return len(texts) if b'"' not in said and b"\n" not in said and len(whole) >= len(known.joint) else 0
 
     def _read_mixed(self, whole: bytes) -> bytes:
         """Runs of plain events, and what stands before and after them: a stream's first event, its last ones."""
