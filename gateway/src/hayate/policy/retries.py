@@ -21,7 +21,8 @@ class RetryBudget:
 
     def called(self, now: float) -> None:
         """One call came in."""
-        self._roll(now)
+        if now - self._window_began >= WINDOW_S:
+            self._roll(now)
         self._calls += 1
 
     def allow(self, now: float) -> bool:

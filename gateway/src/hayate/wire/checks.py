@@ -16,7 +16,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.caps import Caps
 from hayate.wire.fields import HARMLESS, NEUTRAL
 from hayate.wire.media import check_risky, check_tools, media_fault
-from hayate.wire.numbers import LIMITS, REAL, WHOLE, check_logprobs, check_numbers
+from hayate.wire.numbers import LIMITS, REAL, USUAL_NUMBERS, WHOLE, check_logprobs, check_numbers
 from hayate.wire.refusals import wrong
 
 MAX_STOPS: Final = 128
@@ -50,6 +50,8 @@ def check_completion(fields: dict[str, Any], caps: Caps) -> None:
 
 def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
     """The fields that chat and text completions share."""
+    if _are_usual(fields, caps):
+        return
     if None in fields.values():
         for name in [name for name, value in fields.items() if value is None and name in _KNOWN]:
             del fields[name]
@@ -62,6 +64,17 @@ def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
         _put_stops(fields)
     if "stream_options" in fields and not fields.get("stream"):
         del fields["stream_options"]  # as engines do that look at it only when they stream
+
+
+def _are_usual(fields: dict[str, Any], caps: Caps) -> bool:
+    """Whether all fields are such as most requests have: then there is nothing to refuse, and nothing to put otherwise."""
+    if [*map(type, fields.values())] != [*map(_USUAL.get, fields)] or caps.max_output_tokens:
+        return False
+    for name in filter(USUAL_NUMBERS.__contains__, fields):
+        _, low, high = USUAL_NUMBERS[name]
+        if not low <= fields[name] <= high:
+            return False
+    return "stream_options" not in fields or fields.get("stream") is True
 
 
 def check_passed(fields: dict[str, Any], caps: Caps) -> None:
@@ -175,6 +188,16 @@ _NAMES: Final = {
     bool: ("true or false", "true か false"),
     dict: ("an object", "オブジェクト"),
 }
+_USUAL: Final[dict[str, type]] = {
+    **_SHAPES,
+    **{name: kind for name, (kind, _, _) in USUAL_NUMBERS.items()},
+    "messages": list,
+    "prompt": str,
+    "response_format": dict,
+    "tools": list,
+    "user": str,
+}
+"""Fields that need no look beyond their type and, if they are numbers, their bounds."""
 _KNOWN: Final = frozenset(
     {
         *_SHAPES,

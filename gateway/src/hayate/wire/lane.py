@@ -57,12 +57,11 @@ class Shape:
 
     def holds(self, event: bytes) -> bool:
         """Whether `event` is of this shape, its text without quotes and line ends: what a lane asks of a chunk."""
-        text, end = len(self.before), len(event) - len(self.after)
         return (
             event.startswith(self.before)
             and event.endswith(self.after)
-            and event.find(b'"', text) == end
-            and event.find(b"\n", text) == len(event) - 2
+            and event.find(b'"', len(self.before)) == len(event) - len(self.after)
+            and event.find(b"\n", len(self.before)) == len(event) - 2
         )
 
 

@@ -68,7 +68,7 @@ REAL: Final[dict[str, tuple[float, float]]] = {
 """Other numbers and how far they may go."""
 
 
-_USUAL: Final[dict[str, tuple[type, float, float]]] = {
+USUAL_NUMBERS: Final[dict[str, tuple[type, float, float]]] = {
     **{name: (int, low, high) for name, (low, high) in WHOLE.items()},
     **{name: (int, 1, 1) for name in ("n", "best_of")},
     **{name: (float, low, high) for name, (low, high) in REAL.items()},
@@ -86,9 +86,9 @@ class OutputLimit(NamedTuple):
 
 def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
     """Every number known by name; whole ones are written as such, a limit of -1 is taken out. Raises InvalidRequest."""
-    for name in [*filter(_USUAL.__contains__, fields)]:
+    for name in [*filter(USUAL_NUMBERS.__contains__, fields)]:
         value = fields[name]
-        kind, low, high = _USUAL[name]
+        kind, low, high = USUAL_NUMBERS[name]
         if type(value) is not kind or not low <= value <= high or caps.max_output_tokens:
             _check_number(fields, name, value, caps)
 

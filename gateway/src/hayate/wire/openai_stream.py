@@ -198,23 +198,25 @@ class OpenAIStream:
 
     def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
+        if self.finished or self.failure:
+            return b""
         kept: list[bytes] = []
-        for each in frames:
-            if self.failure or self.finished:
-                break
-            frame = each.lstrip(b"\r\n")  # empty lines more end nothing
-            if not frame:
-                continue
-            try:
-                if _PLAIN in frame and self.finish_reason is None and self._shape(frame) is not None:
+        try:
+            for each in frames:
+                frame = each.lstrip(b"\r\n")  # empty lines more end nothing
+                if not frame:
+                    continue
+                if self.finish_reason is None and _PLAIN in frame and self._shape(frame) is not None:
                     self.usage.seen(1)
                     kept.append(frame)
-                else:
-                    kept.append(self._frame(frame))
-            except GatewayError as error:
-                self.failure = error
-            except UNREADABLE:  # an engine may write anything
-                self.failure = too_early() if last else unreadable()
+                    continue
+                kept.append(self._frame(frame))
+                if self.finished or self.failure:
+                    break
+        except GatewayError as error:
+            self.failure = error
+        except UNREADABLE:  # an engine may write anything
+            self.failure = too_early() if last else unreadable()
         return b"".join(kept)
 
     def _frame(self, frame: bytes) -> bytes:

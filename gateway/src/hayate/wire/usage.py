@@ -31,16 +31,11 @@ class Usage:
         if not isinstance(reported, dict):
             return
         prompt, completion = reported.get("prompt_tokens"), reported.get("completion_tokens")
-        if type(prompt) is not int or not 0 <= prompt <= MAX_TOKENS:
-            prompt = _either(prompt, reported.get("input_tokens"))
-        if type(completion) is not int or not 0 <= completion <= MAX_TOKENS:
-            completion = _either(completion, reported.get("output_tokens"))
-        if prompt is not None:
-            self.prompt_tokens = prompt
-            self.exact = True
-        if completion is not None:
-            self.completion_tokens = completion
+        if type(prompt) is type(completion) is int and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
+            self.prompt_tokens, self.completion_tokens = prompt, completion
             self.exact = self.told = True
+        else:
+            self._take_odd(_either(prompt, reported.get("input_tokens")), _either(completion, reported.get("output_tokens")))
         if not _SAY_CACHED.isdisjoint(reported):
             details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
             said = (
@@ -49,6 +44,14 @@ class Usage:
             cached = count(said)
             if cached is not None:
                 self.cached_tokens = cached
+
+    def _take_odd(self, prompt: int | None, completion: int | None) -> None:
+        if prompt is not None:
+            self.prompt_tokens = prompt
+            self.exact = True
+        if completion is not None:
+            self.completion_tokens = completion
+            self.exact = self.told = True
 
     def seen(self, deltas: int) -> None:
         """Counts deltas that passed, for a call that ends before the engine reports."""
