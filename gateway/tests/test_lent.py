@@ -70,7 +70,7 @@ class Connection:
 
 
 def line(connection: Connection, endpoint: Any = None) -> LentLine:
-    return LentLine(cast("Any", connection), endpoint, "POST", b"", [(b"host", b"here")])
+    return LentLine(cast("Any", connection), endpoint, "POST", b"", [(b"host", b"here")], {b"host": b"here"})
 
 
 async def test_a_whole_answer_is_one_write() -> None:
@@ -139,7 +139,7 @@ async def test_an_answer_that_has_no_body_has_no_framing_of_one(status: int, ver
 async def test_the_answer_to_a_head_has_no_body() -> None:
     for whole in (True, False):
         connection = Connection()
-        call = LentLine(cast("Any", connection), cast("Any", None), "HEAD", b"", [(b"host", b"here")])
+        call = LentLine(cast("Any", connection), cast("Any", None), "HEAD", b"", [(b"host", b"here")], {b"host": b"here"})
         if whole:
             await call.respond(200, [], b"{}")
             assert b"content-length: 2" in connection.raw.writes[0]

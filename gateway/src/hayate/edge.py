@@ -125,7 +125,7 @@ class EdgeProtocol(LimitedProtocol):
             if endpoint is None:
                 super().serve()
                 return
-        line = LentLine(self, endpoint, method.decode(), query, self.headers)
+        line = LentLine(self, endpoint, method.decode(), query, self.headers, self.fields)
         self.url = b""  # it may be long, and the line has what is needed of it
         waiting = self.cycle is not None and not self.cycle.response_complete
         self.cycle = cast("RequestResponseCycle", line)

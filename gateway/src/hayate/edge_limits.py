@@ -22,6 +22,7 @@ from hayate.edge_head import (
 )
 from hayate.edge_times import TimedProtocol
 from hayate.errors import InvalidRequest, Overloaded, WrongMethod
+from hayate.wire.http1 import fields_of
 
 MAX_READ_AHEAD = 4
 """How many requests of a client that does not wait for answers are read before the first is answered."""
@@ -180,15 +181,18 @@ class LimitedProtocol(TimedProtocol):
                 )
                 raise _Refused
             return  # `_pass_over` has it read again
-        names = list(map(_NAME, self.headers))
-        if b"expect" in names:
-            self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in self.headers]
-        hosts = names.count(b"host")
-        if len(names) > self.limits.max_header_lines:
+        headers = self.headers
+        if len(headers) > self.limits.max_header_lines:
             self.turn_away(too_many_headers(self.limits.max_header_lines))
             raise _Refused
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
-            raise ValueError("not exactly one host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
+        self.fields = fields = fields_of(headers)
+        if b"expect" in fields:
+            self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in headers]
+        if b"host" not in fields:
+            if self.parser.get_http_version() != "1.0":
+                raise ValueError("no host")  # RFC 9112, 3.2; HTTP/0.9 is refused with it
+        elif len(fields) != len(headers) and [*map(_NAME, headers)].count(b"host") > 1:
+            raise ValueError("more than one host")
         if self._drawn_bytes:
             self._give_back_head()
         self._phase = "body"

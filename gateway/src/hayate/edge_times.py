@@ -16,7 +16,7 @@ from hayate.errors import ReadTimeout
 class TimedProtocol(ClosingProtocol):
     """A connection with a clock. `_phase_began` is 0 until a phase outlasts the read that it began in."""
 
-    __slots__ = ("_deadline", "_idle", "_idle_since", "_phase_began")
+    __slots__ = ("_deadline", "_idle", "_idle_since", "_phase_began", "fields")
 
     crowd: ClassVar[Crowd[TimedProtocol]]
 
@@ -43,7 +43,7 @@ class TimedProtocol(ClosingProtocol):
     def _rest(self) -> None:
         """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
         self.crowd.idle[self] = None
-        self.url, self.headers = b"", []
+        self.url, self.headers, self.fields = b"", [], {}
         self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
 
     def _watch_phase(self) -> None:

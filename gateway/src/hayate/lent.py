@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from hayate.api.line import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.errors import GatewayError
-from hayate.wire.http1 import Headers
+from hayate.wire.http1 import Fields, Headers
 
 if TYPE_CHECKING:
     from hayate.api.endpoint import RelayEndpoint
@@ -41,6 +41,7 @@ class LentLine:
         "chunks",
         "disconnected",
         "endpoint",
+        "fields",
         "framed",
         "headers",
         "keep_alive",
@@ -53,7 +54,13 @@ class LentLine:
     )
 
     def __init__(
-        self, protocol: EdgeProtocol, endpoint: RelayEndpoint, method: str, query: bytes, headers: Headers
+        self,
+        protocol: EdgeProtocol,
+        endpoint: RelayEndpoint,
+        method: str,
+        query: bytes,
+        headers: Headers,
+        fields: Fields,
     ) -> None:
         self._protocol = protocol
         self._waiter: asyncio.Future[None] | None = None
@@ -65,6 +72,7 @@ class LentLine:
         self.method = method
         self.query = query
         self.headers = headers
+        self.fields = fields
         self.framed = protocol.parser.get_http_version() != "1.0"
         self.keep_alive = self.framed and bool(protocol.parser.should_keep_alive())
         self.body: bytes | bytearray = b""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.types import Message, Receive, Scope, Send
 
 from hayate.api.line import BODILESS, ClientGone, LineCall, is_bodiless
-from hayate.wire.http1 import Headers
+from hayate.wire.http1 import Headers, fields_of
 
 
 class AsgiLine:
@@ -16,6 +16,7 @@ class AsgiLine:
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.headers: Headers = scope["headers"]
+        self.fields = fields_of(self.headers)
         self.method: str = scope["method"]
         self.query: bytes = scope["query_string"]
         self._receive = receive

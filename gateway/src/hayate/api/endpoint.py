@@ -20,7 +20,7 @@ from hayate.api.auth import INCORRECT, Authenticator
 from hayate.api.dialects import OPENAI, Dialect, error_headers, language_of
 from hayate.api.line import ClientGone, Line
 from hayate.api.relay_response import Client
-from hayate.api.request_id import given_id
+from hayate.api.request_id import usable_id
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, ShuttingDown
 from hayate.policy.ended_streams import EndedStreams
 from hayate.policy.limits import Allowance, RateLimit
@@ -28,7 +28,7 @@ from hayate.relay import Relay
 from hayate.telemetry import CallRecord, Telemetry
 from hayate.ticker import Ticker
 from hayate.wire.caps import Caps
-from hayate.wire.http1 import Headers
+from hayate.wire.http1 import Fields, Headers
 
 
 @dataclass(slots=True)
@@ -70,10 +70,10 @@ class Gateway:
         """The call has ended."""
         self._given_ids.discard(upstream_id)
 
-    def caller(self, headers: Headers) -> str:
+    def caller(self, headers: Headers, fields: Fields) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
         try:
-            return self.auth.check(headers)
+            return self.auth.check(headers, fields)
         except NotAuthenticated:
             if not _holds_key(self.admin, headers):
                 raise
@@ -142,7 +142,7 @@ class RelayEndpoint:
     async def serve(self, gateway: Gateway, line: Line) -> None:
         """Serves one call."""
         now = gateway.relay.now
-        given = given_id(line.headers)
+        given = usable_id(line.fields.get(b"x-request-id"))
         if given is None:
             name = gateway.new_id()
             line.answer_id = upstream_id = name.encode()
@@ -154,7 +154,7 @@ class RelayEndpoint:
         )
         client.answer_headers.append((b"x-request-id", line.answer_id))
         try:
-            record.key = gateway.caller(client.headers)
+            record.key = gateway.caller(line.headers, line.fields)
             if gateway.requests_per_minute is not None:
                 _count_request(gateway, client, record.key, now())
             await self._handle(gateway, client, record)

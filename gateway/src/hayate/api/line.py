@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from hayate.wire.http1 import Headers
+from hayate.wire.http1 import Fields, Headers
 
 BODILESS = (204, 304)
 """Statuses whose answers are a head and nothing else."""
@@ -44,6 +44,8 @@ class Line(Protocol):
 
     headers: Headers
     """The request's, names in lower case."""
+    fields: Fields
+    """Each one's first value, until the request has been read."""
     method: str
     query: bytes
     answer_id: bytes

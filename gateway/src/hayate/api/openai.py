@@ -29,7 +29,9 @@ def create_completion(kind: Kind) -> Handle:
     check = checks.check_chat if kind == "chat" else checks.check_completion
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
-        body = await client.body(gateway.max_body_bytes)
+        body = client.arrived(gateway.max_body_bytes)
+        if body is None:
+            body = await client.body(gateway.max_body_bytes)
         fields, size = parse_object(body, gateway.caps.max_weight_per_mib), len(body)
         del body  # a long prompt must not stay in memory for as long as its answer takes
         if size > LONG_BODY_BYTES:

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from hayate.api.line import Line
-from hayate.api.request_body import read_body
+from hayate.api.request_body import arrived_body, read_body
 from hayate.pump import Pump
 from hayate.telemetry import CallRecord
 from hayate.ticker import Ticker
@@ -97,12 +97,17 @@ class Client:
         """The request's header `name` (lower case); the first, if it came more than once."""
         return header(self.headers, name)
 
+    def arrived(self, limit: int) -> bytes | None:
+        """The whole request body, if it is there; else it is to be waited for. Raises BodyTooLarge."""
+        return arrived_body(self._line, limit)
+
     def body(self, limit: int) -> Awaitable[bytes]:
         """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnreadableCoding, ClientGone."""
         return read_body(self._line, limit)
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
+        self._line.fields = {}
         self._line.query = b""  # a long prompt must not stay in memory for as long as its answer takes
         self._task = asyncio.current_task(self._ticker.loop)
         self._line.watch(self)

@@ -10,11 +10,21 @@ from hayate.wire.content_coding import coding_of, decoded
 from hayate.wire.http1 import header
 
 
+def arrived_body(line: Line, limit: int) -> bytes | None:
+    """The whole body, if it has come already and as it is: the common case, without a wait. Raises BodyTooLarge."""
+    if b"content-encoding" in line.fields:
+        return None
+    raw = line.arrived()
+    if raw is not None and len(raw) > limit:
+        raise _too_large(limit)
+    return raw
+
+
 async def read_body(line: Line, limit: int) -> bytes:
     """The whole body; `limit` holds for what came and for what it becomes. Raises BodyTooLarge, before reading when its length is
     declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
-    coding = coding_of(line.headers)
+    coding = coding_of(line.headers) if b"content-encoding" in line.fields else None
     raw = line.arrived()
     if raw is None:
         raw = await _read(line, limit)

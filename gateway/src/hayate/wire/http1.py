@@ -14,6 +14,8 @@ import httptools
 from hayate.errors import UpstreamBroke
 
 Headers = list[tuple[bytes, bytes]]
+Fields = dict[bytes, bytes]
+"""The first value of each of them."""
 MAX_HEAD_BYTES = 65536
 
 
@@ -37,7 +39,12 @@ def render_request(
 
 def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The first value of `name` (lower case), or None."""
-    return dict(reversed(headers)).get(name)
+    return fields_of(headers).get(name)
+
+
+def fields_of(headers: Sequence[tuple[bytes, bytes]]) -> Fields:
+    """Each header's first value, by its name (lower case)."""
+    return dict(reversed(headers))
 
 
 def idle_limit_s(field: bytes) -> float:
