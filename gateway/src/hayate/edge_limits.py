@@ -38,12 +38,15 @@ class _Refused(Exception):
 class LimitedProtocol(TimedProtocol):
     """A connection whose requests are measured."""
 
-    __slots__ = ("_drawn_bytes", "_more_url", "unread")
+    __slots__ = ("_drawn_bytes", "_more_url", "_small_head_bytes", "unread")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected; its first request must arrive in time. When there are too many, the longest idle one goes."""
         self._more_url: bytearray | None = None
         self._drawn_bytes = 0
+        limits = self.limits
+        self._small_head_bytes = min(limits.max_url_bytes, limits.max_header_bytes, 4 * limits.max_header_lines)
+        """A head that is no longer keeps every limit, whatever is in it: a line takes four bytes at least."""
         self.unread: memoryview | None = None
         super().connection_made(transport)
         if len(self.connections) > self.limits.max_connections:
@@ -76,7 +79,7 @@ class LimitedProtocol(TimedProtocol):
         if self._phase == "idle":
             if len(data) <= 4 and not bytes(data).strip(b"\r\n"):
                 return  # an empty line after a body, as some old clients send (RFC 9112, 2.2): no request begins
-            self.crowd.idle.pop(self, None)
+            self._idlers.pop(self, None)
             self._phase = "head"
             self._phase_bytes = len(data)
             self._phase_began = 0.0
@@ -146,16 +149,14 @@ class LimitedProtocol(TimedProtocol):
 
     def on_url(self, url: bytes) -> None:
         """The request target, or a piece of it."""
-        if not self.url:
+        if not self.url:  # whether it is too long is asked when more of the head has come
             self.url = url
-            if len(url) <= self.limits.max_url_bytes:
-                return
-        elif self._more_url is None:
+            return
+        if self._more_url is None:
             self._more_url = bytearray(url)
         else:
             self._more_url += url
-        if len(url) > self.limits.max_url_bytes or (self._more_url and self._url_bytes() > self.limits.max_url_bytes):
-            self.turn_away(url_too_long(self.limits.max_url_bytes, self.url))
+        if self._is_url_too_long():
             raise _Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -167,11 +168,8 @@ class LimitedProtocol(TimedProtocol):
         if self._more_url is not None:
             self.url += self._more_url
             self._more_url = None
-        if self._phase_bytes > self.limits.max_header_bytes:
-            size = sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > self.limits.max_header_bytes:
-                self.turn_away(headers_too_large(self.limits.max_header_bytes, self.url))
-                raise _Refused
+        if (self._phase_bytes > self._small_head_bytes or not self._phase_bytes) and self._is_head_too_large():
+            raise _Refused
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
                 self.turn_away(
@@ -182,9 +180,6 @@ class LimitedProtocol(TimedProtocol):
                 raise _Refused
             return  # `_pass_over` has it read again
         headers = self.headers
-        if len(headers) > self.limits.max_header_lines:
-            self.turn_away(too_many_headers(self.limits.max_header_lines))
-            raise _Refused
         self.fields = fields = fields_of(headers)
         if b"expect" in fields:
             self.expect_100_continue = (b"expect", b"100-continue") in [(n, v.lower()) for n, v in headers]
@@ -272,8 +267,32 @@ class LimitedProtocol(TimedProtocol):
     def _url_bytes(self) -> int:
         return len(self.url) + (0 if self._more_url is None else len(self._more_url))
 
+    def _is_url_too_long(self) -> bool:
+        if self._url_bytes() <= self.limits.max_url_bytes:
+            return False
+        self.turn_away(url_too_long(self.limits.max_url_bytes, self.url))
+        return True
+
+    def _is_head_too_large(self) -> bool:
+        """Whether a head that is whole is, and has been refused."""
+        if self._is_url_too_long():
+            return True
+        limits = self.limits
+        if len(self.headers) > limits.max_header_lines:
+            self.turn_away(too_many_headers(limits.max_header_lines))
+        elif (
+            self._phase_bytes > limits.max_header_bytes
+            and sum(len(name) + len(value) + 4 for name, value in self.headers) > limits.max_header_bytes
+        ):
+            self.turn_away(headers_too_large(limits.max_header_bytes, self.url))
+        else:
+            return False
+        return True
+
     def _measure_head(self) -> None:
         """The head has not ended: is it too large already, or more than all of them together may be?"""
+        if self._is_url_too_long():
+            return
         if self._phase_bytes - self._url_bytes() > self.limits.max_header_bytes:
             self.turn_away(headers_too_large(self.limits.max_header_bytes, self.url))
             return

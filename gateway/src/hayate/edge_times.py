@@ -16,7 +16,7 @@ from hayate.errors import ReadTimeout
 class TimedProtocol(ClosingProtocol):
     """A connection with a clock. `_phase_began` is 0 until a phase outlasts the read that it began in."""
 
-    __slots__ = ("_deadline", "_idle", "_idle_since", "_phase_began", "fields")
+    __slots__ = ("_deadline", "_idle", "_idle_since", "_idlers", "_phase_began", "fields")
 
     crowd: ClassVar[Crowd[TimedProtocol]]
 
@@ -26,6 +26,7 @@ class TimedProtocol(ClosingProtocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
+        self._idlers = self.crowd.idle
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -34,7 +35,7 @@ class TimedProtocol(ClosingProtocol):
             if timer is not None:
                 timer.cancel()
         self._deadline = self._idle = None
-        self.crowd.idle.pop(self, None)
+        self._idlers.pop(self, None)
         super().connection_lost(exc)
 
     def _watch_idle(self) -> None:
@@ -42,7 +43,7 @@ class TimedProtocol(ClosingProtocol):
 
     def _rest(self) -> None:
         """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
-        self.crowd.idle[self] = None
+        self._idlers[self] = None
         self.url, self.headers, self.fields = b"", [], {}
         self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LAST_CHUNK = b"0\r\n\r\n"
 
+_as_line = b": ".join
 _log = logging.getLogger("uvicorn.error")
 
 
@@ -250,7 +251,7 @@ class LentLine:
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(b": ".join, headers)))
+        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(_as_line, headers)))
         if head.count(b"\n") != len(headers) + 2:
             raise RuntimeError("a response header with a line break")
         return head

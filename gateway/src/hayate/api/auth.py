@@ -149,8 +149,8 @@ class Authenticator:
         found = fields_of(headers) if fields is None else fields
         if len(found) != len(headers):
             _refuse_disagreement(headers)
-        for name in filter(found.__contains__, _KEY_FIELDS):
-            if self.is_key(_key_in(name, found[name])):
+        for name in _KEY_FIELDS:
+            if name in found and self.is_key(_key_in(name, found[name])):
                 return "main"
         cookie = found.get(b"cookie")
         if cookie is not None and self._session(cookie):

@@ -240,19 +240,19 @@ class Connection(Lane, asyncio.Protocol):
         """Whether a request may be written to it."""
         return self._transport is not None and not self._transport.is_closing()
 
-    @property
-    def stale(self) -> bool:
+    def is_stale(self) -> bool:
         """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know yet.
 
         Asked before a request is written: after that, only `_unseen` can tell that the engine has not begun to work on it.
         """
-        if self._poll is None:
+        poll = self._poll
+        if poll is None:
             if self._transport is None or not _CAN_POLL:
                 return False
-            poll = select.poll()
-            poll.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-            self._poll = poll.poll
-        return bool(self._poll(0))
+            polled = select.poll()
+            polled.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
+            self._poll = poll = polled.poll
+        return bool(poll(0))
 
     @property
     def expands(self) -> bool:

@@ -139,7 +139,7 @@ class OpenAICompatible(PassedThrough):
     def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields as this engine takes them: a new dict."""
         sent = dict(fields)
-        if not self._takes_top_p_0 and sent.get("top_p") == 0:
+        if sent.get("top_p") == 0 and not self._takes_top_p_0:
             sent["top_p"] = LEAST_TOP_P
         if sent.get("stream") and self._takes_stream_options:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}

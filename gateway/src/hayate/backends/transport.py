@@ -162,7 +162,7 @@ class ConnectionPool:
             connection = self._idle.pop()
             idle_s = now - connection.idle_since
             if idle_s < connection.idle_limit_s:
-                if not connection.stale:
+                if not connection.is_stale():
                     if connection.streamed and self._keeps_after_streams is None:
                         self._keeps_after_streams = True
                     return connection

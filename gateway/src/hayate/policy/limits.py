@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class Allowance(NamedTuple):
+@dataclass(slots=True)
+class Allowance:
     """What one request was told. `retry_after_s` is 0 when it may go."""
 
     limit: int

@@ -68,9 +68,9 @@ def check_sampling(fields: dict[str, Any], caps: Caps) -> None:
 
 def _are_usual(fields: dict[str, Any], caps: Caps) -> bool:
     """Whether all fields are such as most requests have: then there is nothing to refuse, and nothing to put otherwise."""
-    if [*map(type, fields.values())] != [*map(_USUAL.get, fields)] or caps.max_output_tokens:
+    if [*map(type, fields.values())] != [*map(_usual_type, fields)] or caps.max_output_tokens:
         return False
-    for name in filter(USUAL_NUMBERS.__contains__, fields):
+    for name in _NUMBERS.intersection(fields):
         _, low, high = USUAL_NUMBERS[name]
         if not low <= fields[name] <= high:
             return False
@@ -132,7 +132,7 @@ def check_messages(messages: Any, caps: Caps) -> None:
 def _all_say_text(messages: list[Any]) -> bool:
     """Whether every message is an object with a role and a text: nearly every request's are."""
     try:
-        said = [*chain.from_iterable(map(_ROLE_AND_CONTENT, messages))]
+        said = [*_each_of(map(_ROLE_AND_CONTENT, messages))]
     except (KeyError, TypeError):
         return False
     return {*map(type, said)} == _TEXT_ONLY and "" not in said[::2]
@@ -150,6 +150,7 @@ def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
         raise wrong(f"messages.{n}.content", "a string or a list of parts", "文字列またはパーツのリスト")
 
 
+_each_of: Final = chain.from_iterable
 _ROLE_AND_CONTENT: Final = itemgetter("role", "content")
 _TEXT_ONLY: Final = {str}
 _SAY_NOTHING: Final = frozenset({"assistant", "tool", "function"})
@@ -198,6 +199,8 @@ _USUAL: Final[dict[str, type]] = {
     "user": str,
 }
 """Fields that need no look beyond their type and, if they are numbers, their bounds."""
+_usual_type: Final = _USUAL.get
+_NUMBERS: Final = frozenset(USUAL_NUMBERS)
 _KNOWN: Final = frozenset(
     {
         *_SHAPES,

@@ -164,7 +164,8 @@ class Lane(ABC):
             and self._learns(data[len(size_line) : -2])
         ):
             self.passed += 1
-            self._write(data)
+            write = self._write
+            write(data)
         else:
             self._read(data)
 

@@ -77,6 +77,9 @@ USUAL_NUMBERS: Final[dict[str, tuple[type, float, float]]] = {
 """What needs no further look, where answers are not capped: the type as it is usually written, and how far it may go."""
 
 
+_LIMIT_NAMES: Final = frozenset(LIMITS)
+
+
 class OutputLimit(NamedTuple):
     """The limit that a request sets on its answer, and the field that says so."""
 
@@ -109,7 +112,7 @@ def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> 
 def output_limit(fields: dict[str, Any]) -> OutputLimit | None:
     """The limit on the answer, the largest where several names are used; None when there is none."""
     largest: OutputLimit | None = None
-    for name in filter(fields.__contains__, LIMITS):
+    for name in _LIMIT_NAMES.intersection(fields):
         tokens = fields[name]
         if type(tokens) is int and (largest is None or tokens > largest.tokens):
             largest = OutputLimit(name, tokens)
