@@ -139,7 +139,9 @@ async def test_an_answer_that_has_no_body_has_no_framing_of_one(status: int, ver
 async def test_the_answer_to_a_head_has_no_body() -> None:
     for whole in (True, False):
         connection = Connection()
-        call = LentLine(cast("Any", connection), cast("Any", None), "HEAD", b"", [(b"host", b"here")], {b"host": b"here"})
+        call = LentLine(
+            cast("Any", connection), cast("Any", None), "HEAD", b"", [(b"host", b"here")], {b"host": b"here"}
+        )
         if whole:
             await call.respond(200, [], b"{}")
             assert b"content-length: 2" in connection.raw.writes[0]

@@ -11,6 +11,7 @@ from typing import ClassVar
 from hayate.edge_close import ClosingProtocol
 from hayate.edge_head import Crowd
 from hayate.errors import ReadTimeout
+from hayate.wire.http1 import Fields
 
 
 class TimedProtocol(ClosingProtocol):
@@ -18,6 +19,8 @@ class TimedProtocol(ClosingProtocol):
 
     __slots__ = ("_deadline", "_idle", "_idle_since", "_idlers", "_phase_began", "fields")
 
+    fields: Fields
+    """Those of the head that was read last (`http1.fields_of`)."""
     crowd: ClassVar[Crowd[TimedProtocol]]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -286,3 +286,50 @@ def test_prompts_of_a_wrong_shape_are_named(fields: dict[str, Any]) -> None:
 def test_media_inside_messages_are_found() -> None:
     content = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "http://10.0.0.1/"}}]
     assert refusal({"messages": [{"role": "user", "content": content}]}).param == "messages.0.content.1.image_url"
+
+
+USUAL = st.fixed_dictionaries(
+    {},
+    optional={
+        "model": st.text(max_size=3),
+        "stream": st.booleans(),
+        "stream_options": st.just({"include_usage": True}),
+        "temperature": st.floats(-1, 101) | st.integers(0, 2),
+        "top_p": st.floats(-0.5, 1.5),
+        "max_tokens": st.integers(-2, 2**25) | st.just(256.0),
+        "n": st.integers(-1, 200),
+        "seed": numbers,
+        "user": st.text(max_size=3) | st.none(),
+        "stop": st.just([""]),
+    },
+)
+
+
+def verdict(fields: dict[str, Any], caps: Caps) -> tuple[str | None, dict[str, Any]]:
+    """The text of the refusal, if there is one; and what has become of the fields."""
+    fields = {**fields}
+    try:
+        check_chat(fields, caps)
+    except InvalidRequest as error:
+        return error.english, {}
+    return None, {name: value for name, value in fields.items() if name != "unheard_of"}
+
+
+@given(USUAL, st.sampled_from([Caps(), Caps(max_output_tokens=100), Caps(max_n=1)]))
+def test_the_quick_look_at_usual_fields_finds_what_the_long_one_finds(fields: dict[str, Any], caps: Caps) -> None:
+    """A field that nobody knows makes a request unusual, and nothing else."""
+    assert verdict(chat(**fields), caps) == verdict(chat(**fields, unheard_of=1), caps)
+
+
+@given(
+    st.lists(
+        st.fixed_dictionaries({"role": st.text(max_size=2), "content": st.text(max_size=2)})
+        | st.dictionaries(st.sampled_from(["role", "content", "name"]), json_values, max_size=3),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_the_quick_look_at_messages_finds_what_the_long_one_finds(said: list[Any]) -> None:
+    """Parts at the end make the messages unusual, and nothing else."""
+    parts_at_end = {"role": "user", "content": [{"type": "text", "text": "Hello"}]}
+    assert verdict({"messages": said}, Caps())[0] == verdict({"messages": [*said, parts_at_end]}, Caps())[0]

@@ -70,7 +70,7 @@ class Gateway:
         """The call has ended."""
         self._given_ids.discard(upstream_id)
 
-    def caller(self, headers: Headers, fields: Fields) -> str:
+    def caller(self, headers: Headers, fields: Fields | None = None) -> str:
         """The name of the caller's key, for logs. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
         try:
             return self.auth.check(headers, fields)

@@ -152,16 +152,19 @@ class Lane(ABC):
             size_line = _NO_CHUNK
         text = len(size_line) + self._before_bytes
         if (
-            data.find(b'"', text) == length - self._after_bytes  # no quote in the text
-            and data.find(b"\n", text) == length - _LAST_BYTES  # nor a line's end
-            and data.endswith(self._after)
-            and data.startswith(size_line + self._before)
-        ) or (
-            self._decoder is not None
-            and self._at_chunk
-            and data.startswith(size_line)
-            and data.endswith(_LAST)
-            and self._learns(data[len(size_line) : -2])
+            (
+                data.find(b'"', text) == length - self._after_bytes  # no quote in the text
+                and data.find(b"\n", text) == length - _LAST_BYTES  # nor a line's end
+                and data.endswith(self._after)
+                and data.startswith(size_line + self._before)
+            )
+            or (
+                self._decoder is not None
+                and self._at_chunk
+                and data.startswith(size_line)
+                and data.endswith(_LAST)
+                and self._learns(data[len(size_line) : -2])
+            )
         ):
             self.passed += 1
             write = self._write

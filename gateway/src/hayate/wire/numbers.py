@@ -68,11 +68,12 @@ REAL: Final[dict[str, tuple[float, float]]] = {
 """Other numbers and how far they may go."""
 
 
-USUAL_NUMBERS: Final[dict[str, tuple[type, float, float]]] = {
+USUAL_NUMBERS: Final[dict[str, tuple[Any, float, float]]] = {
     **{name: (int, low, high) for name, (low, high) in WHOLE.items()},
-    **{name: (int, 1, 1) for name in ("n", "best_of")},
+    "n": (int, 1, 1),
+    "best_of": (int, 1, 1),
     **{name: (float, low, high) for name, (low, high) in REAL.items()},
-    **{name: (int, 1, MAX_TOKENS) for name in LIMITS},
+    **dict.fromkeys(LIMITS, (int, 1, MAX_TOKENS)),
 }
 """What needs no further look, where answers are not capped: the type as it is usually written, and how far it may go."""
 

@@ -35,7 +35,9 @@ class Usage:
             self.prompt_tokens, self.completion_tokens = prompt, completion
             self.exact = self.told = True
         else:
-            self._take_odd(_either(prompt, reported.get("input_tokens")), _either(completion, reported.get("output_tokens")))
+            self._take_odd(
+                _either(prompt, reported.get("input_tokens")), _either(completion, reported.get("output_tokens"))
+            )
         if not _SAY_CACHED.isdisjoint(reported):
             details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
             said = (
