@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from hayate.api.line import BODILESS, ClientGone, LineCall, is_bodiless
 from hayate.errors import GatewayError
-from hayate.wire.http1 import Fields, Headers
+from hayate.wire.http1 import Fields, Headers, as_line
 
 if TYPE_CHECKING:
     from hayate.api.endpoint import RelayEndpoint
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 LAST_CHUNK = b"0\r\n\r\n"
 
-_as_line = b": ".join
 _log = logging.getLogger("uvicorn.error")
 
 
@@ -251,7 +250,7 @@ class LentLine:
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(_as_line, headers)))
+        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(as_line, headers)))
         if head.count(b"\n") != len(headers) + 2:
             raise RuntimeError("a response header with a line break")
         return head

@@ -429,3 +429,24 @@ def test_every_one_of_several_choices_is_counted_and_must_finish() -> None:
 def test_a_choice_of_an_unknown_shape_raises_nothing(choice: dict[str, Any]) -> None:
     stream = OpenAIStream(keep_usage=True)
     assert relay(stream, event({"choices": [choice], "usage": "none", "model": 3}), DONE).endswith(DONE)
+
+
+@pytest.mark.parametrize(
+    "texts", [["a", "", "b"], ["", "a", "b"], ["a", "", "", "", "", "b"], ["a", "b", *[""] * 9, 'say "c"']]
+)
+def test_an_empty_text_counts_alike_whichever_way_it_takes(texts: list[str]) -> None:
+    """Together in one read, each in its own, and as a lane asks: it counts as a token where a text came before it."""
+    words = [event(vllm([vllm_choice({"content": each})])) for each in texts]
+    counted = set()
+    for reads in ([b"".join(words)], words):
+        stream = OpenAIStream(keep_usage=True)
+        assert b"".join(map(stream.feed, reads)) == b"".join(words)
+        counted.add(stream.usage.completion_tokens)
+    stream = OpenAIStream(keep_usage=True)
+    for each in words:
+        if stream.plain_shape(each) is None:
+            assert stream.feed(each) == each
+        else:
+            stream.usage.seen(1)
+    counted.add(stream.usage.completion_tokens)
+    assert counted == {len(texts) - (texts[0] == "")}

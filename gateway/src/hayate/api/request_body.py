@@ -12,12 +12,7 @@ from hayate.wire.http1 import header
 
 def arrived_body(line: Line, limit: int) -> bytes | None:
     """The whole body, if it has come already and as it is: the common case, without a wait. Raises BodyTooLarge."""
-    if b"content-encoding" in line.fields:
-        return None
-    raw = line.arrived()
-    if raw is not None and len(raw) > limit:
-        raise _too_large(limit)
-    return raw
+    return None if b"content-encoding" in line.fields else _arrived(line, limit)
 
 
 async def read_body(line: Line, limit: int) -> bytes:
@@ -25,12 +20,17 @@ async def read_body(line: Line, limit: int) -> bytes:
     declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
     coding = coding_of(line.headers) if b"content-encoding" in line.fields else None
-    raw = line.arrived()
+    raw = _arrived(line, limit)
     if raw is None:
         raw = await _read(line, limit)
-    elif len(raw) > limit:
-        raise _too_large(limit)
     return raw if coding is None or not raw else await _decode(coding, raw, limit)
+
+
+def _arrived(line: Line, limit: int) -> bytes | None:
+    raw = line.arrived()
+    if raw is not None and len(raw) > limit:
+        raise _too_large(limit)
+    return raw
 
 
 async def _read(line: Line, limit: int) -> bytes:

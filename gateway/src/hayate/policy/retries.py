@@ -21,8 +21,7 @@ class RetryBudget:
 
     def called(self, now: float) -> None:
         """One call came in."""
-        if now - self._window_began >= WINDOW_S:
-            self._roll(now)
+        self._roll(now)
         self._calls += 1
 
     def allow(self, now: float) -> bool:

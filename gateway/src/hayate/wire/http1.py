@@ -17,7 +17,8 @@ Headers = list[tuple[bytes, bytes]]
 Fields = dict[bytes, bytes]
 """The first value of each of them."""
 MAX_HEAD_BYTES = 65536
-_as_line = b": ".join
+as_line = b": ".join
+"""A header, as name and value, in the way it is sent."""
 
 
 def render_request(
@@ -29,7 +30,7 @@ def render_request(
     """
     lines = [
         b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (method, target, host),
-        *map(_as_line, headers),
+        *map(as_line, headers),
     ]
     if body:
         lines.append(b"content-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (content_type, len(body), body))

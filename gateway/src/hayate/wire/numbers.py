@@ -91,10 +91,7 @@ class OutputLimit(NamedTuple):
 def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
     """Every number known by name; whole ones are written as such, a limit of -1 is taken out. Raises InvalidRequest."""
     for name in [*filter(USUAL_NUMBERS.__contains__, fields)]:
-        value = fields[name]
-        kind, low, high = USUAL_NUMBERS[name]
-        if type(value) is not kind or not low <= value <= high or caps.max_output_tokens:
-            _check_number(fields, name, value, caps)
+        _check_number(fields, name, fields[name], caps)
 
 
 def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> None:

@@ -91,14 +91,15 @@ class OpenAIStream:
         if not whole:
             return whole
         known = self._known
-        if whole.endswith(known.after) and whole.startswith(known.before):
+        looked_at = whole.endswith(known.after) and whole.startswith(known.before)
+        if looked_at:
             plain = self._plain_events(whole)
             if plain:
                 self.usage.seen(plain)
                 return whole
         if whole.count(b"\n\n") <= _FEW:
             return self._read_each(sse.frames(whole))
-        return self._read_mixed(whole)
+        return self._read_mixed(whole, looked_at=looked_at)
 
     @property
     def between_events(self) -> bool:
@@ -176,13 +177,16 @@ class OpenAIStream:
             return 0
         return joints + 1
 
-    def _read_mixed(self, whole: bytes) -> bytes:
-        """Runs of plain events, and what stands before and after them: a stream's first event, its last ones."""
+    def _read_mixed(self, whole: bytes, *, looked_at: bool) -> bytes:
+        """Runs of plain events, and what stands before and after them: a stream's first event, its last ones. `looked_at`: it is
+        known that no run begins it.
+        """
         if b"\r" in whole or b"\n\n\n" in whole:
             return self._read_each(sse.frames(whole))
         kept: list[bytes] = []
         for _ in range(_LOOKS):
-            run = self._run(whole)
+            run = b"" if looked_at else self._run(whole)
+            looked_at = False
             if run:
                 kept.append(run)
                 whole = whole[len(run) :]

@@ -35,7 +35,7 @@ class Usage:
             self.prompt_tokens, self.completion_tokens = prompt, completion
             self.exact = self.told = True
         else:
-            self._take_odd(
+            self._take_counts(
                 _either(prompt, reported.get("input_tokens")), _either(completion, reported.get("output_tokens"))
             )
         if not _SAY_CACHED.isdisjoint(reported):
@@ -47,7 +47,7 @@ class Usage:
             if cached is not None:
                 self.cached_tokens = cached
 
-    def _take_odd(self, prompt: int | None, completion: int | None) -> None:
+    def _take_counts(self, prompt: int | None, completion: int | None) -> None:
         if prompt is not None:
             self.prompt_tokens = prompt
             self.exact = True
