@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.log_writer import PIECE_BYTES, QueuedOutput
+from hayate.log_writer import GATHER_S, PIECE_BYTES, QueuedOutput
 from tests.support.outputs import STATES, fill, read_all, set_nonblocking, unread
 
 
@@ -28,10 +28,10 @@ def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
 
 
 @contextmanager
-def queued_pipe(max_bytes: int = 1 << 20) -> Iterator[tuple[QueuedOutput, int, int]]:
+def queued_pipe(max_bytes: int = 1 << 20, gather_s: float = GATHER_S) -> Iterator[tuple[QueuedOutput, int, int]]:
     """A queue before a pipe of our own, with both its ends."""
     reader, writer = os.pipe()
-    output = QueuedOutput(writer, "stdout", max_bytes)
+    output = QueuedOutput(writer, "stdout", max_bytes, gather_s)
     threads = threading.active_count()
     try:
         yield output, reader, writer
@@ -54,6 +54,13 @@ def test_lines_arrive_in_order_and_whole() -> None:
                 output.flush()
         assert read_all(reader, b'{"line":4999}\n') == b"".join(lines(5000))
         assert output.dropped == 0
+
+
+def test_what_is_said_to_people_does_not_wait_for_more() -> None:
+    with queued_pipe(gather_s=0.0) as (output, reader, _):
+        for line in lines(20):
+            output.write(line)
+            assert read_all(reader, line) == line
 
 
 def test_what_does_not_fit_is_dropped_counted_and_told_once_somebody_reads_again() -> None:

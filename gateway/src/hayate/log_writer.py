@@ -35,7 +35,8 @@ PIECE_BYTES = 64
 WRITE_BYTES = 1024 * 1024
 """About what is written at once."""
 GATHER_S = 0.2
-"""When all is written the thread sleeps this long, so that one write takes many lines and it wakes 5 times a second at most."""
+"""When the call log is all written its thread sleeps this long, so that one write takes many lines and it wakes 5 times a second
+at most. Standard error is for people, who wait for what it says: nothing is gathered there."""
 RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
 LAST_WORDS_S = 0.5
@@ -45,9 +46,10 @@ LAST_WORDS_S = 0.5
 class QueuedOutput(io.RawIOBase):
     """One descriptor's queue, and the thread that empties it. It looks like a binary file."""
 
-    def __init__(self, fd: int, name: str, max_bytes: int = QUEUE_BYTES) -> None:
+    def __init__(self, fd: int, name: str, max_bytes: int = QUEUE_BYTES, gather_s: float = GATHER_S) -> None:
         super().__init__()
         self.max_bytes = max_bytes
+        self.gather_s = gather_s
         self.dropped = 0
         """Lines that did not fit."""
         self.name = name
@@ -145,8 +147,8 @@ class QueuedOutput(io.RawIOBase):
                     self._put(self._note())
             for each in waiting:
                 each.set()
-            if self._queue.empty():
-                self._hurry.wait(GATHER_S)
+            if self.gather_s and self._queue.empty():
+                self._hurry.wait(self.gather_s)
                 self._hurry.clear()
 
     def _next(self) -> tuple[list[bytes], list[threading.Event], bool]:
@@ -195,7 +197,8 @@ def take_standard_streams() -> None:
     """
     fill_closed_descriptors()
     if not _queues():
-        sys.stdout, sys.stderr = _queued(sys.stdout, 1, "stdout"), _queued(sys.stderr, 2, "stderr")
+        sys.stdout = _queued(sys.stdout, QueuedOutput(1, "stdout"))
+        sys.stderr = _queued(sys.stderr, QueuedOutput(2, "stderr", gather_s=0))
         atexit.register(last_words)
 
 
@@ -254,11 +257,12 @@ def _queues() -> dict[str, QueuedOutput]:
     return {name: each for name, each in buffers.items() if isinstance(each, QueuedOutput)}
 
 
-def _queued(stream: TextIO, fd: int, name: str) -> TextIO:
+def _queued(stream: TextIO, queue: QueuedOutput) -> TextIO:
     with contextlib.suppress(OSError, ValueError):
         stream.flush()
-    queue = cast("BinaryIO", QueuedOutput(fd, name))
-    return io.TextIOWrapper(queue, encoding=stream.encoding, errors="backslashreplace", line_buffering=True)
+    return io.TextIOWrapper(
+        cast("BinaryIO", queue), encoding=stream.encoding, errors="backslashreplace", line_buffering=True
+    )
 
 
 def last_words() -> None:

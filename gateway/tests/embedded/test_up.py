@@ -45,10 +45,11 @@ def configured(text: str, tmp_path: Path) -> Config:
 
 @asynccontextmanager
 async def running_up(env: dict[str, str] | None = None, *, config: str | None = None) -> AsyncIterator[RunningGateway]:
-    """`hayate up` on the tiny model, ready."""
+    """`hayate up` on the tiny model, ready, and it has said so."""
     settings = {"MODEL": TINY, **(env or {})}
     async with running_gateway(settings, config=config, verb="up") as gateway:
         await gateway.ready()
+        await eventually(lambda: "curl" in gateway.stderr(), 30.0)
         yield gateway
 
 
