@@ -1,9 +1,9 @@
 """What an ASGI server loads: `uvicorn main:app`. `hayate serve` is the better way in (it lends out the client's transport)."""
 
-from hayate.api.auth import KeyFileError, ensure_keys
-from hayate.app import create_app
-from hayate.config import ConfigError, load_config
-from hayate.log_writer import take_standard_streams
+from hayate.access.authenticator import KeyFileError, ensure_keys
+from hayate.config.models import ConfigError, load_config
+from hayate.serve.app import create_app
+from hayate.telemetry.log_writer import take_standard_streams
 
 take_standard_streams()
 try:

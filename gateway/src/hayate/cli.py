@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from hayate.log_writer import fill_closed_descriptors
+from hayate.telemetry.log_writer import fill_closed_descriptors
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,10 +40,10 @@ CatalogueOption = Annotated[
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
-    from hayate.adapters import option_mistakes
-    from hayate.api.auth import KeyFileError
-    from hayate.config import ConfigError, load_config
-    from hayate.server import quiet_libraries, run
+    from hayate.access.authenticator import KeyFileError
+    from hayate.backends.registry import option_mistakes
+    from hayate.config.models import ConfigError, load_config
+    from hayate.serve.server import quiet_libraries, run
 
     quiet_libraries()
     load = partial(load_config, config, check=option_mistakes)
@@ -58,8 +58,8 @@ def serve(config: ConfigOption = None) -> None:
 @app.command("check-config")
 def check_config(config: ConfigOption = None) -> None:
     """Validate the configuration without starting anything."""
-    from hayate.adapters import option_mistakes
-    from hayate.config import ConfigError, load_config
+    from hayate.backends.registry import option_mistakes
+    from hayate.config.models import ConfigError, load_config
 
     try:
         loaded = load_config(config, check=option_mistakes)
@@ -97,11 +97,11 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     memory_check: Annotated[bool, typer.Option(help="Refuse a model that would not fit in memory.")] = True,
 ) -> None:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
-    from hayate.api.auth import KeyFileError, ensure_keys
-    from hayate.config import ConfigError
-    from hayate.embedded.up import Gateway, Wish
-    from hayate.embedded.up import up as start
-    from hayate.server import bind, quiet_libraries, serve
+    from hayate.access.authenticator import KeyFileError, ensure_keys
+    from hayate.config.models import ConfigError
+    from hayate.serve.server import bind, quiet_libraries, serve
+    from hayate.tools.embedded.up import Gateway, Wish
+    from hayate.tools.embedded.up import up as start
 
     quiet_libraries()
     try:
@@ -123,8 +123,8 @@ def key(
     ] = False,
 ) -> None:
     """Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to replace it."""
-    from hayate.api.auth import MAIN, KeyFileError, find_key, write_key
-    from hayate.config import ConfigError, load_config
+    from hayate.access.authenticator import MAIN, KeyFileError, find_key, write_key
+    from hayate.config.models import ConfigError, load_config
 
     try:
         # The same file may be meant for `up`: its aliases may name the embedded engine, and it may name no other.
@@ -165,7 +165,7 @@ def _no_key(path: Path) -> str:
 
 
 def _language() -> str:
-    from hayate.embedded.refusals import language
+    from hayate.tools.embedded.refusals import language
 
     return language(os.environ)
 
@@ -176,8 +176,8 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Everything known of each, as JSON.")] = False,
 ) -> None:
     """List the catalogue: sizes, KV cache per token, context, licence."""
-    from hayate.embedded.refusals import language
-    from hayate.planner.commands import run_models
+    from hayate.tools.embedded.refusals import language
+    from hayate.tools.planner.commands import run_models
 
     raise SystemExit(run_models(catalogue, as_json, language(os.environ)))
 
@@ -210,8 +210,8 @@ def plan(  # noqa: PLR0913, PLR0917  one parameter an option
     table_markdown: Annotated[bool, typer.Option("--table-markdown", help="The table of the documentation.")] = False,
 ) -> None:
     """Say what fits on a GPU, and the engine's flags for it."""
-    from hayate.embedded.refusals import language
-    from hayate.planner.commands import PlanOptions, run_plan
+    from hayate.tools.embedded.refusals import language
+    from hayate.tools.planner.commands import PlanOptions, run_plan
 
     options = PlanOptions(
         gpu=gpu,
@@ -256,9 +256,9 @@ def bench(  # noqa: PLR0913, PLR0917  one parameter an option
     lang: Annotated[str | None, typer.Option(help="en or ja; by default HAYATE_LANG or the locale.")] = None,
 ) -> None:
     """Measure how fast models answer: first output, time per token, tokens/s, failures; before and after."""
-    from hayate.benchmark.commands import run_bench
-    from hayate.benchmark.options import Options
-    from hayate.embedded.refusals import language
+    from hayate.tools.embedded.refusals import language
+    from hayate.tools.measure.commands import run_bench
+    from hayate.tools.measure.options import Options
 
     options = Options(
         models=models,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
-from hayate.config import DEFAULT_URLS, ServerConfig, load_config
-from hayate.environment import BACKEND_ALIASES
+from hayate.config.environment import BACKEND_ALIASES
+from hayate.config.models import DEFAULT_URLS, ServerConfig, load_config
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINES = {

@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from hayate.adapters import _MAKERS
-from hayate.config import BackendName, Config, DeploymentConfig, load_config
+from hayate.backends.registry import _MAKERS
+from hayate.config.models import BackendName, Config, DeploymentConfig, load_config
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")

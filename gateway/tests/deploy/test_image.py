@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.config import ServerConfig
+from hayate.config.models import ServerConfig
 from tests.deploy.container import Container, Image, running_container, volume
 from tests.engines.known import JAPANESE
 from tests.engines.launch import EngineProcess, running_llamacpp

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hayate.config import DeploymentConfig
+from hayate.config.models import DeploymentConfig
 from tests.deploy.stand_ins import LLM, REPOSITORY, Bench
 
 DEPLOYMENT = DeploymentConfig(backend="vllm", replicas=("http://127.0.0.1:8000",))

@@ -28,7 +28,7 @@ from tests.support.http import fetch
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
 ENGINES = REPOSITORY / ".engines"
-TINY_GGUF = REPOSITORY / "gateway/src/hayate/embedded/model/tiny-qwen2.gguf"
+TINY_GGUF = REPOSITORY / "gateway/src/hayate/tools/embedded/model/tiny-qwen2.gguf"
 TINY_HF = REPOSITORY / "llm/tiny/tiny-qwen2"
 MODEL = "tiny-qwen2"
 CONTEXT_TOKENS = 32_768

@@ -11,10 +11,10 @@ from subprocess import PIPE, STDOUT
 
 import pytest
 
-from hayate.planner.arithmetic import MIB, kv_bytes_per_sequence
-from hayate.planner.engines import ENGINES, paging
-from hayate.planner.gguf import facts_from_gguf
-from hayate.planner.gpus import parse_gpu
+from hayate.tools.planner.arithmetic import MIB, kv_bytes_per_sequence
+from hayate.tools.planner.engines import ENGINES, paging
+from hayate.tools.planner.gguf import facts_from_gguf
+from hayate.tools.planner.gpus import parse_gpu
 from tests.engines.launch import TINY_GGUF
 
 SAID = re.compile(r"llama_kv_cache: size =\s+([\d.]+) MiB \(\s*(\d+) cells,\s+(\d+) layers,\s+(\d+)/")

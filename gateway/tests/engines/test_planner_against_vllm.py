@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hayate.planner.arithmetic import GIB, Paging, concurrency, kv_bytes_per_sequence, kv_tokens
-from hayate.planner.resolve import resolve_model
+from hayate.tools.planner.arithmetic import GIB, Paging, concurrency, kv_bytes_per_sequence, kv_tokens
+from hayate.tools.planner.resolve import resolve_model
 from tests.engines.launch import ENGINES, TINY_HF
 from tests.engines.shared import installed
 from tests.support.gateway import free_port

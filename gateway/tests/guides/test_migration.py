@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from hayate.config import DeploymentConfig, load_config
+from hayate.config.models import DeploymentConfig, load_config
 from tests.guides.blocks import REPOSITORY, bare, blocks, command, commands
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, cut, end, head
 from tests.support.fake_engine import running_engine
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 GUIDE = "migration.md"
 DOCUMENTS = ("migration.md", "measuring.md")
 OLD_URL, NEW_URL = "http://127.0.0.1:8000", "http://127.0.0.1:8080"
-TINY = REPOSITORY / "gateway/src/hayate/embedded/model/tiny-qwen2.gguf"
+TINY = REPOSITORY / "gateway/src/hayate/tools/embedded/model/tiny-qwen2.gguf"
 BIN = Path(sys.executable).parent
 
 

@@ -21,12 +21,12 @@ from typing import Any
 import httptools
 
 from hayate.api.assembled import AssemblingSink
-from hayate.backends.exchange import Connection
 from hayate.errors import GatewayError
+from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
-from hayate.pump import Pump, Watch
-from hayate.replica import Timeouts
-from hayate.ticker import Ticker
+from hayate.relay.pump import Pump, Watch
+from hayate.relay.ticker import Ticker
+from hayate.upstream.connection import Connection
 from hayate.wire.assemble import Assembler
 from hayate.wire.faults import UNREADABLE
 from tests.support.streams import STREAMS, Stream

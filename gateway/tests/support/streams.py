@@ -15,15 +15,15 @@ from typing import Any
 
 from hayate.backends.base import StreamDecoder
 from hayate.backends.llamacpp_client import LlamaCppStream
+from hayate.backends.ollama_stream import OllamaStream
+from hayate.backends.triton_stream import TritonStream
 from hayate.backends.trt_client import TrtLLMStream
 from hayate.wire.chunks import ChunkWriter
 from hayate.wire.generate import GenerateStream
 from hayate.wire.messages import StartingMessages
-from hayate.wire.ollama_stream import OllamaStream
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.relay_stream import RawStream, RelayedStream
+from hayate.wire.passthrough_stream import RawStream, RelayedStream
 from hayate.wire.responses import QuietResponses
-from hayate.wire.triton_stream import TritonStream
 
 HERE = Path(__file__).parent / "recorded"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
-from hayate.api.endpoint import Gateway
+from hayate.api.call_endpoint import Gateway
 from hayate.errors import RefusedConfig
-from hayate.replica import LastError
+from hayate.fleet.replica import LastError
 
 
 def _operator(request: Request) -> Gateway:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hayate.api.dialects import JSON
-from hayate.api.endpoint import Gateway
-from hayate.api.relay_response import Client
+from hayate.api.call_endpoint import Gateway
 from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
-from hayate.backends.bodies import MAX_BODY_BYTES, too_large
+from hayate.downstream.client import Client
 from hayate.errors import GatewayError
-from hayate.pump import Pump
-from hayate.relay import Answer
+from hayate.relay.pump import Pump
+from hayate.relay.relay import Answer
+from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import engine_json, sse
+from hayate.wire.error_bodies import JSON
 from hayate.wire.faults import UNREADABLE, unreadable
 
 COUNT_S = 2.0

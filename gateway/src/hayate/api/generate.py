@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hayate.api.endpoint import Gateway
+from hayate.api.call_endpoint import Gateway
 from hayate.api.openai import completion_call
-from hayate.api.relay_response import Client
 from hayate.api.turns import LONG_BODY_BYTES, others_first
+from hayate.downstream.client import Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
-from hayate.relay import Call
-from hayate.telemetry import CallRecord
-from hayate.wire import checks
+from hayate.relay.relay import Call
+from hayate.telemetry.calls import CallRecord
+from hayate.wire import validation as checks
 from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
 from hayate.wire.request_body import parse_object
 

@@ -9,10 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hayate.api.dialects import OPENAI, error_headers, language_of
-from hayate.api.endpoint import Gateway
+from hayate.api.call_endpoint import Gateway
 from hayate.errors import UnknownModel
-from hayate.pool import Deployment, Fleet
+from hayate.fleet.fleet import Deployment, Fleet
+from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 
 _STARTED = int(time.time())
 

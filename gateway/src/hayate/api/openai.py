@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from hayate.api.assembled import FollowUps, respond_assembled
-from hayate.api.dialects import JSON
-from hayate.api.endpoint import Gateway, Handle
-from hayate.api.relay_response import Client
+from hayate.api.call_endpoint import Gateway, Handle
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
-from hayate.heads import DOCUMENT
-from hayate.relay import Answer, Call
-from hayate.telemetry import CallRecord
-from hayate.wire import checks
+from hayate.downstream.client import Client
+from hayate.relay.heads import DOCUMENT
+from hayate.relay.relay import Answer, Call
+from hayate.telemetry.calls import CallRecord
+from hayate.wire import validation as checks
 from hayate.wire.assemble import Assembler
+from hayate.wire.error_bodies import JSON
 from hayate.wire.numbers import output_limit
 from hayate.wire.replies import completion_events
 from hayate.wire.request_body import model_of, parse_object

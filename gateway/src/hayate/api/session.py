@@ -5,11 +5,11 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hayate.api.asgi_line import AsgiLine
-from hayate.api.auth import COOKIE, INCORRECT, SESSION_S
-from hayate.api.endpoint import Gateway
-from hayate.api.line import ClientGone
-from hayate.api.relay_response import Client
+from hayate.access.authenticator import COOKIE, INCORRECT, SESSION_S
+from hayate.api.call_endpoint import Gateway
+from hayate.downstream.asgi_stream import AsgiLine
+from hayate.downstream.client import Client
+from hayate.downstream.stream import ClientGone
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated
 from hayate.wire.request_body import parse_object
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hayate.backends.transport import UpstreamRequest
 from hayate.errors import GatewayError
+from hayate.upstream.connection_pool import UpstreamRequest
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.usage import Usage
 

@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
-from hayate.backends.foreign import Clock, ForeignDialect
+from hayate.backends.ollama_request import chat_body, generate_body
+from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import OptionError
+from hayate.backends.translated import Clock, ForeignDialect
 from hayate.errors import GatewayError, UpstreamRefused
-from hayate.wire.errors_in import parse_error
-from hayate.wire.ollama import chat_body, generate_body
-from hayate.wire.ollama_stream import OllamaStream
+from hayate.wire.engine_errors import parse_error
 
 DEFAULT_NUM_CTX = 8192
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
-from hayate.backends.passing import PassedThrough
+from hayate.backends.passthrough import PassedThrough
 from hayate.errors import GatewayError
+from hayate.wire.engine_errors import engine_error, parse_error
 from hayate.wire.engine_json import TooDense, Unreadable, read
-from hayate.wire.errors_in import engine_error, parse_error
 from hayate.wire.faults import given_up
 from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.glance import reasons_in, usage_in

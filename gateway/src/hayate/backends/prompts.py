@@ -8,7 +8,7 @@ from hayate.errors import ContextTooLong
 
 
 class PromptMaker(Protocol):
-    """The model's tokenizer files at work; `hayate.tokenizer` is the one that exists."""
+    """The model's tokenizer files at work; `hayate.backends.tokenizer` is the one that exists."""
 
     begins_with: str
     """The text of the token that the tokenizer puts before every prompt by itself; empty when there is none."""

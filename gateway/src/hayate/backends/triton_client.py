@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import orjson
 
+from hayate.backends import triton_request as triton
 from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
-from hayate.backends.foreign import Clock, ForeignDialect
 from hayate.backends.options import OptionError
 from hayate.backends.prompts import PromptMaker, answer_limit
+from hayate.backends.translated import Clock, ForeignDialect
+from hayate.backends.triton_stream import TritonStream
 from hayate.errors import GatewayError, UpstreamRefused
-from hayate.wire import sse, triton
-from hayate.wire.errors_in import parse_error
+from hayate.wire import sse
+from hayate.wire.engine_errors import parse_error
 from hayate.wire.fields import max_tokens, one_prompt, stop_strings
-from hayate.wire.triton_stream import TritonStream
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ import orjson
 
 from hayate.backends.base import StreamDecoder, UpstreamRequest, WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
+from hayate.backends.trt_request import chat_body, text_body
 from hayate.errors import EngineError, GatewayError
 from hayate.wire import sse
 from hayate.wire.engine_json import write
 from hayate.wire.faults import given_up
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.trtllm import chat_body, text_body
 
 _FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
 

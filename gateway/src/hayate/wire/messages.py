@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from hayate.wire import sse
+from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read, write
-from hayate.wire.errors_in import engine_error
-from hayate.wire.relay_stream import RelayedStream
+from hayate.wire.passthrough_stream import RelayedStream
 
 _TEXTS = {
     "text_delta": "text",

@@ -19,11 +19,11 @@ from typing import Any, ClassVar, Final
 
 from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read, write
-from hayate.wire.errors_in import engine_error
 from hayate.wire.faults import UNREADABLE, given_up, too_early, unreadable
 from hayate.wire.finish import Finish
-from hayate.wire.lane import BACKSLASH, NO_SHAPE, Shape, text_in
+from hayate.wire.plain_event import BACKSLASH, NO_SHAPE, Shape, text_in
 from hayate.wire.usage import Usage
 
 _FINISH: Final = b'"finish_reason":'

@@ -5,7 +5,7 @@ which engines write near the start or the end.
 from __future__ import annotations
 
 from hayate.wire.glance import usage_in
-from hayate.wire.relay_stream import RawStream
+from hayate.wire.passthrough_stream import RawStream
 
 _LOOKED_AT_BYTES = 8192
 

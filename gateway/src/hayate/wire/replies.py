@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamRedirected
+from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, text_of_page
 from hayate.wire.engine_json import Unreadable, read, write
-from hayate.wire.errors_in import MAX_MESSAGE_CHARS, engine_error, text_of_page
 from hayate.wire.sse import DONE, render
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})

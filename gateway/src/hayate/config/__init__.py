@@ -1,0 +1,1 @@
+"""What the operator says, read and validated whole."""

@@ -1,0 +1,105 @@
+"""What the environment says: the one deployment when there is no file, and the settings that mean the same with and without one.
+Everything here is plain values, before they are validated (`config`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hayate.config.yaml_file import ConfigError, clean
+
+BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
+DEFAULT_URLS: Mapping[str, str] = {
+    "vllm": "http://127.0.0.1:8000",
+    "llamacpp": "http://127.0.0.1:8081",
+    "openai": "http://127.0.0.1:8000",
+    "sglang": "http://127.0.0.1:30000",
+    "trtllm": "http://127.0.0.1:8000",
+    "triton": "http://127.0.0.1:8000",
+    "ollama": "http://127.0.0.1:11434",
+}
+VARIABLES = (
+    "HAYATE_CONFIG",
+    "HAYATE_DATA",
+    "HAYATE_HOST",
+    "HAYATE_PORT",
+    "HAYATE_WORKERS",
+    "HAYATE_TOKENIZER",
+    "LLM_BACKEND",
+    "BACKEND_URL",
+    "BACKEND_API_KEY",
+    "MODEL",
+    "OLLAMA_CONTEXT_LENGTH",
+)
+"""What is read of the environment by itself; a file may name more."""
+EMBEDDED = "embedded"
+"""The name of the deployment that `hayate up` adds."""
+
+
+def backend_name(value: object) -> object:
+    """A backend's own name for what people call it."""
+    return BACKEND_ALIASES.get(value, value) if isinstance(value, str) else value
+
+
+def tidied(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment with our variables cleaned. Raises ConfigError that names each one which can't be."""
+    found, mistakes = dict(env), []
+    for name in VARIABLES:
+        try:
+            found[name] = clean(env, name)
+        except ConfigError as error:
+            mistakes.append(f"environment: {error}")
+    if mistakes:
+        raise ConfigError("\n".join(mistakes))
+    return found
+
+
+def from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
+    """One deployment behind `default`, as LLM_BACKEND, BACKEND_URL and MODEL say."""
+    backend = backend_name(env.get("LLM_BACKEND") or "vllm")
+    model = env.get("MODEL") or None
+    url = env.get("BACKEND_URL") or DEFAULT_URLS.get(str(backend), "http://127.0.0.1:8000")
+    deployment: dict[str, Any] = {
+        "backend": backend,
+        "model": model,
+        "replicas": [part for part in url.split(",") if part.strip()],
+    }
+    if env.get("BACKEND_API_KEY"):
+        deployment["api_key"] = env["BACKEND_API_KEY"]
+    if backend == "ollama" and env.get("OLLAMA_CONTEXT_LENGTH"):
+        # Every call names a context (num_ctx), which wins over Ollama's own variable: so it has to be the same.
+        deployment["context_tokens"] = env["OLLAMA_CONTEXT_LENGTH"]
+    name = model or str(backend)
+    return {"deployments": {name: deployment}, "aliases": {"default": name}}
+
+
+def with_embedded(values: dict[str, Any], embedded: Mapping[str, Any]) -> dict[str, Any]:
+    """The deployment `embedded`, which is also the default unless the file says otherwise."""
+    deployments, aliases = values.get("deployments") or {}, values.get("aliases") or {}
+    if not isinstance(deployments, dict) or not isinstance(aliases, dict):
+        return values
+    return values | {"deployments": {**deployments, EMBEDDED: embedded}, "aliases": {"default": EMBEDDED, **aliases}}
+
+
+def overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that mean the same with and without a file."""
+    server = values.get("server")
+    if server is None or isinstance(server, dict):
+        named = {"host": "HAYATE_HOST", "port": "HAYATE_PORT", "workers": "HAYATE_WORKERS"}
+        values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
+    if env.get("HAYATE_DATA"):
+        values["data"] = env["HAYATE_DATA"]
+    if env.get("HAYATE_TOKENIZER") and isinstance(values.get("deployments"), dict):
+        values["deployments"] = {
+            name: _with_tokenizer(each, env["HAYATE_TOKENIZER"]) for name, each in values["deployments"].items()
+        }
+    return values
+
+
+def _with_tokenizer(deployment: Any, source: str) -> Any:
+    """A deployment on Triton that names no tokenizer takes HAYATE_TOKENIZER."""
+    options = deployment.get("options") or {} if isinstance(deployment, dict) else None
+    if not isinstance(options, dict) or backend_name(deployment.get("backend")) != "triton":
+        return deployment
+    return {**deployment, "options": {"tokenizer": source, **options}}

@@ -1,0 +1,248 @@
+"""The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
+
+How bytes come and go is the line's affair (`line`). A client that leaves cancels the task that serves it, whatever that task
+awaits: queue, connect, prefill or stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any
+
+from hayate.downstream.request_body import arrived_body, read_body
+from hayate.downstream.stream import Line
+from hayate.relay.pump import Pump
+from hayate.relay.ticker import Ticker
+from hayate.telemetry.calls import CallRecord
+from hayate.wire import sse
+from hayate.wire.http1 import Headers, header
+
+SSE_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Client:
+    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent. `serves_half_closed`: whether a
+    client that ended its sending gets a whole answer too.
+    """
+
+    __slots__ = (
+        "_beats",
+        "_chunks_seen",
+        "_heartbeat_s",
+        "_last_write",
+        "_line",
+        "_pump",
+        "_record",
+        "_serves_half_closed",
+        "_starting",
+        "_task",
+        "_ticker",
+        "answer_headers",
+        "answered",
+        "events",
+        "full",
+        "gone",
+        "headers",
+        "opening",
+        "started",
+    )
+
+    def __init__(
+        self,
+        line: Line,
+        ticker: Ticker,
+        heartbeat_s: float,
+        record: CallRecord | None = None,
+        *,
+        serves_half_closed: bool = False,
+    ) -> None:
+        self._line = line
+        self._record = record
+        self._serves_half_closed = serves_half_closed
+        self._beats = False
+        self.headers = line.headers
+        self.answer_headers: Headers = []
+        self.started = False
+        self.events = False
+        self.gone = False
+        self.answered = False
+        self.opening = b""
+        """What a stream begins with, pings included."""
+        self.full = False
+        self._task: asyncio.Task[Any] | None = None
+        self._pump: Pump | None = None
+        self._ticker = ticker
+        self._heartbeat_s = heartbeat_s
+        self._last_write = 0.0
+        self._chunks_seen = 0
+        self._starting: asyncio.Task[None] | None = None
+
+    @property
+    def method(self) -> str:
+        """The request's method."""
+        return self._line.method
+
+    @property
+    def query(self) -> bytes:
+        """The request's query string."""
+        return self._line.query
+
+    def header(self, name: bytes) -> bytes | None:
+        """The request's header `name` (lower case); the first, if it came more than once."""
+        return header(self.headers, name)
+
+    def arrived(self, limit: int) -> bytes | None:
+        """The whole request body, if it is there; else it is to be waited for. Raises BodyTooLarge."""
+        return arrived_body(self._line, limit)
+
+    def body(self, limit: int) -> Awaitable[bytes]:
+        """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnreadableCoding, ClientGone."""
+        return read_body(self._line, limit)
+
+    def __enter__(self) -> None:
+        """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
+        self._line.fields = {}
+        self._line.query = b""  # a long prompt must not stay in memory for as long as its answer takes
+        self._task = asyncio.current_task(self._ticker.loop)
+        self._line.watch(self)
+
+    def __exit__(self, *_: object) -> None:
+        """No more watching, no more heartbeats."""
+        self._task = None
+        self._line.unwatch()
+        self._ticker.discard(self)
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer."""
+        self.started = True
+        await self._line.respond(status, headers + self.answer_headers, body)
+
+    def expect_stream(self) -> None:
+        """From now on the client gets a `: ping` whenever nothing has flowed for a while: in the queue, during a cold
+        start, in prefill, between tokens. The first one commits the response to 200.
+        """
+        self._last_write = monotonic()
+        self._beats = True
+        self._ticker.add(self)
+        if self._line.half_closed:
+            self._beat()
+
+    async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
+        """The head of a streamed answer; SSE's unless `headers` says otherwise."""
+        await self.settled()
+        if self.started:
+            return
+        self.started = True
+        self.events = headers is None
+        await self._line.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
+        if self.opening:
+            self.write(self.opening)
+
+    async def settled(self) -> None:
+        """Waits for a heartbeat that is just starting the response: from then on it has begun."""
+        if self._starting is not None:
+            await self._starting
+
+    def end_stream(self) -> Awaitable[None]:
+        """The proper end of a streamed answer, to be awaited."""
+        return self._line.end()
+
+    def cut(self) -> None:
+        """An improper end, for a body that has no way to say that it broke."""
+        self._task = None
+        self._line.abort()
+
+    def tick(self, now: float) -> None:
+        """Sends a `: ping` when nothing has been written for as long as a stream may stay silent."""
+        chunks = self._line.chunks + (0 if self._pump is None else self._pump.passed)
+        if chunks != self._chunks_seen:
+            self._chunks_seen = chunks
+            self._last_write = now
+        if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
+            return
+        self._beat()
+
+    def _beat(self) -> None:
+        if not self.started:
+            if self._starting is None:
+                self._starting = self._ticker.loop.create_task(self._start_early())
+        elif self.events:
+            self.write(sse.PING)
+
+    # The sink.
+
+    def hold(self) -> None:
+        """Keeps what is written back until `flush`: heads leave with first bytes, last bytes with the end."""
+        self._line.hold()
+
+    def flush(self) -> None:
+        """Sends what was held."""
+        self._line.flush()
+
+    def write(self, data: bytes) -> None:
+        """Sends a piece of the stream."""
+        self._line.writer()(data)
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends pieces of the stream; there once it has started."""
+        return self._line.writer()
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends pieces that are framed as chunks already."""
+        return self._line.raw_writer()
+
+    def attach(self, pump: Pump | None) -> None:
+        """Whom to tell about being full and drained."""
+        self._pump = pump
+        if pump is not None and self.full:
+            pump.pause()
+
+    def give_up(self) -> None:
+        """The client has not read for too long."""
+        self._line.give_up()
+
+    # What the line says.
+
+    def client_gone(self) -> None:
+        """The client left: whatever its task awaits is cancelled. One that has all of its answer has not left before its end."""
+        self.gone = True
+        if self._pump is not None:
+            self.answered = self._pump.complete and not self.full
+            self._pump.close_lane()
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    def client_ended_sending(self) -> bool:
+        """The client waits for the rest of its answer, or it has left. A stream is pinged, which a client that has left resets;
+        nothing can be put into a whole answer.
+        """
+        if self._record is None or not self._record.stream:
+            return self._serves_half_closed
+        if self._beats and not (self._pump is not None and self._pump.complete):
+            self._beat()
+        return True
+
+    def client_full(self) -> None:
+        """The client does not read as fast as we write."""
+        self.full = True
+        if self._pump is not None:
+            self._pump.pause()
+
+    def client_drained(self) -> None:
+        """It has caught up."""
+        self.full = False
+        if self._pump is not None:
+            self._pump.resume()
+
+    async def _start_early(self) -> None:
+        self.started = self.events = True
+        await self._line.start(200, SSE_HEADERS + self.answer_headers)
+        self.write(self.opening + sse.PING)
+        self.flush()

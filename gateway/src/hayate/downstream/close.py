@@ -1,0 +1,157 @@
+"""How a client's connection ends: with an answer of the connection's own, after what was written has been taken, or cut.
+
+A connection whose client may still be sending is not closed over its unread bytes, which would reset it and could cost the
+client its answer: it lingers. A client that takes nothing of what is sent is cut after a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+
+from hayate.config.models import ServerConfig
+from hayate.downstream.request_id import answer_id
+from hayate.errors import GatewayError
+from hayate.wire.error_bodies import OPENAI, error_headers, language_of
+
+if TYPE_CHECKING:
+    from hayate.downstream.direct_stream import LentLine
+
+WRITE_HIGH_WATER_BYTES = 64 * 1024
+LINGER_S = 2.0
+LINGER_BYTES = 64 * 1024 * 1024
+"""How long, and how much, a client that was answered before its request was whole may go on sending."""
+
+
+class _OwnClose:
+    """The transport as uvicorn sees it: closing it is the protocol's affair, and what is written after its end goes nowhere."""
+
+    __slots__ = ("_protocol", "_transport")
+
+    def __init__(self, protocol: ClosingProtocol, transport: asyncio.Transport) -> None:
+        self._protocol = protocol
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the transport's own."""
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        """Writes bytes to the client."""
+        if not self.is_closing():
+            self._transport.write(data)
+
+    def is_closing(self) -> bool:
+        """Whether it is closed or about to be."""
+        return self._protocol.closing or self._transport.is_closing()
+
+    def close(self) -> None:
+        """Closes once everything has been written."""
+        self._protocol.close()
+
+
+class ClosingProtocol(HttpToolsProtocol):
+    """A connection in one of three phases: the head of a request arrives, its body arrives, or none does.
+
+    What is ours of a connection lies in slots: uvicorn's own attributes fill a dictionary that instances can share the keys of.
+    """
+
+    __slots__ = ("_lingered_bytes", "_lingering", "_phase", "_phase_bytes", "_serving", "_stall", "closing", "raw")
+
+    limits: ServerConfig
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A client has connected."""
+        self.raw = transport
+        self.closing = False
+        self._phase = "head"
+        self._phase_bytes = 0
+        self._lingered_bytes = 0
+        self._serving: RequestResponseCycle | LentLine | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._lingering: asyncio.TimerHandle | None = None
+        super().connection_made(cast("asyncio.Transport", _OwnClose(self, transport)))
+        transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client is gone."""
+        self.closing = True
+        for timer in (self._lingering, self._stall):
+            if timer is not None:
+                timer.cancel()
+        self._lingering = self._stall = None
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client is behind."""
+        super().pause_writing()
+        self._watch_stall()
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        super().resume_writing()
+        if self._stall is not None and not self.closing and not self.raw.is_closing():
+            self._stall.cancel()
+            self._stall = None
+
+    def turn_away(self, error: GatewayError) -> None:
+        """Answers without an application and closes. With a response under way, or given before the body was whole, there is
+        nothing to say.
+        """
+        if self.closing or self.raw.is_closing():
+            return
+        serving = self._serving
+        if serving is None or not serving.response_started or (serving.response_complete and self._phase == "head"):
+            asked = self.headers or []  # what has been read of the request
+            body = OPENAI.body(error, language_of(asked))
+            headers = [each for each in error_headers(error) if each[0] != b"connection"]
+            headers += (
+                (b"x-request-id", getattr(serving, "answer_id", b"") or answer_id(asked)),
+                (b"content-length", b"%d" % len(body)),
+                (b"connection", b"close"),
+            )
+            self.raw.write(
+                b"%b%b\r\n\r\n%b" % (STATUS_LINE[error.status], b"\r\n".join(map(b": ".join, headers)), body)
+            )
+        self._close(linger=self._phase != "idle")
+
+    def close(self) -> None:
+        """Closes once the client has taken what was written; lingers first if it may still be sending."""
+        untouched = self._phase == "head" and not self._phase_bytes
+        self._close(linger=self.flow.read_paused or not (untouched or self._phase == "idle"))
+
+    def linger(self, size_bytes: int) -> None:
+        """The client goes on sending after its answer."""
+        self._lingered_bytes += size_bytes
+        if self._lingered_bytes > LINGER_BYTES:
+            self.raw.abort()
+
+    def _close(self, *, linger: bool) -> None:
+        if self.closing or self.raw.is_closing():
+            return
+        if self.raw.get_write_buffer_size():
+            self._watch_stall()
+        if not linger:
+            self.raw.close()
+            return
+        self.closing = True
+        self._lingering = self.loop.call_later(LINGER_S, self.raw.close)
+        self.raw.write_eof()
+        self.flow.resume_reading()
+
+    def _watch_stall(self) -> None:
+        """Whatever is being sent, a client that takes nothing of it is cut after a while: what waits is memory."""
+        if self._stall is None:
+            self._arm_stall()
+
+    def _arm_stall(self) -> None:
+        waiting_bytes = self.raw.get_write_buffer_size()
+        self._stall = self.loop.call_later(self.limits.client_stall_s, self._check_stall, waiting_bytes)
+
+    def _check_stall(self, waited_bytes: int) -> None:
+        if self.raw.get_write_buffer_size() < waited_bytes:
+            self._arm_stall()
+        else:
+            self.raw.abort()

@@ -1,0 +1,1 @@
+"""The replicas behind each name, and how they do."""

@@ -1,0 +1,119 @@
+"""Finds an engine that is there and makes nothing: its server says 200 while what computes behind it stands still.
+
+Calls are in flight at a replica and none of them gets anything for longer than is usual there (`policy.progress`), though its
+probe is answered: then it is asked for one token on a connection of its own. No answer in `canary_s`: the replica is out, the calls
+there get an error, and it comes back when a canary is answered. None of this is done per token: a timer looks at each replica.
+
+No canary is sent where one would have to wait for a place, or to a model that sleeps or is not loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+
+from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.health_checks import OnChange, ask
+from hayate.fleet.replica import Replica
+from hayate.upstream.connection_pool import UpstreamRequest
+
+TICK_S = 0.25
+
+
+class Canaries:
+    """One per gateway."""
+
+    def __init__(self, fleet: Fleet, *, on_change: OnChange) -> None:
+        self._fleet = fleet
+        self._on_change = on_change
+        self._sent: dict[Replica, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                now = monotonic()
+                for deployment in self._fleet.deployments.values():
+                    if deployment.spec.sends_canaries:
+                        for replica in deployment.replicas:
+                            self._look(deployment, replica, now)
+                await asyncio.sleep(TICK_S)
+        finally:
+            for task in self._sent.values():
+                task.cancel()
+            await asyncio.gather(*self._sent.values(), return_exceptions=True)
+
+    def _look(self, deployment: Deployment, replica: Replica, now: float) -> None:
+        if replica not in self._sent and (replica.health.stuck or _silent(deployment, replica, now)):
+            task = self._sent[replica] = asyncio.create_task(self._send(deployment, replica))
+            task.add_done_callback(lambda done: self._over(replica, done))
+
+    def _over(self, replica: Replica, done: asyncio.Task[None]) -> None:
+        self._sent.pop(replica, None)
+        if not done.cancelled() and (error := done.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"a canary for {replica.label} failed", "exception": error}
+            )
+
+    async def _send(self, deployment: Deployment, replica: Replica) -> None:
+        health, probing = replica.health, self._fleet.probing
+        was_ready, last = health.ready(monotonic()), replica.progress.last
+        question = deployment.backend.asleep()
+        if question is not None:
+            heard = await ask(replica, question, probing.timeout_s)
+            if deployment.backend.reads_asleep(heard.parsed(), deployment.served_model):
+                replica.progress.began(monotonic())  # looked at again when as much time has passed
+                return
+        request = _one_token(deployment)
+        if request is None:
+            return
+        heard = await ask(replica, request, probing.canary_s)
+        now = monotonic()
+        if heard.status:
+            # 4xx: the engine took it up, and does not do this. 5xx tells nothing of other calls, but is no token either.
+            if heard.status < 500:
+                health.made_something(now)
+            replica.progress.moved(now)
+        elif heard.late and replica.in_flight and replica.progress.last == last and not health.stuck:
+            self._stuck(replica)
+        else:
+            await asyncio.sleep(TICK_S)  # what can't be reached is the probe's business
+        if health.ready(monotonic()) != was_ready:
+            self._on_change(replica, not was_ready)
+
+    def _stuck(self, replica: Replica) -> None:
+        limit_s = self._fleet.probing.canary_s
+        error = UpstreamTimeout(
+            f"The engine is there but makes nothing: not one token in {limit_s:g} s (health.canary_s). Ask again.",
+            f"エンジンは応答していますが、{limit_s:g}秒間1トークンも生成していません（health.canary_s）。もう一度お試しください。",
+        )
+        replica.health.made_nothing()
+        replica.note(error.english)
+        replica.pool.fail_busy(error)
+
+
+def _silent(deployment: Deployment, replica: Replica, now: float) -> bool:
+    """Whether calls wait there for longer than is usual, though its probe was answered meanwhile, and one more has a place."""
+    health = replica.health
+    places = min(deployment.spec.max_in_flight, replica.served.slots or deployment.spec.max_in_flight)
+    return (
+        0 < replica.in_flight < places
+        and replica.progress.odd(now)
+        and health.available(now)
+        and not health.serial
+        and (health.answered_at > replica.progress.last or not health.probing)
+    )
+
+
+def _one_token(deployment: Deployment) -> UpstreamRequest | None:
+    """The shortest chat there is."""
+    fields = {
+        "messages": [{"role": "user", "content": "."}],
+        "max_tokens": 1,
+        "stream": deployment.backend.always_streams,
+    }
+    try:
+        return deployment.backend.chat(fields, deployment.served_model)
+    except GatewayError:  # not known yet what the engine takes
+        return None

@@ -1,0 +1,190 @@
+"""Asks every replica whether it lives and what it serves; sooner while something is wrong, and at once after a failed call.
+
+One task per replica, so that one that hangs holds up no other. An answer that says "no such path" (404, 405, 501) or "not so
+often" (429, 529) comes from a live engine. Model lists are asked for with the probes, and again when a name is asked for that
+nobody serves (`refresh`): one asking at a time and MISS_S between two, whoever asks how often.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import orjson
+
+from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.replica import Replica
+from hayate.policy.health import CLOSE_S
+from hayate.upstream.connection_pool import UpstreamRequest
+
+ALIVE = frozenset({404, 405, 501, 429, 529})
+"""Beside 2xx."""
+TICK_S = 0.1
+MODELS_EVERY_S = 4.0
+"""How old a model list may be at a probe before it is asked for again: with the default interval, at every one."""
+MISS_S = 1.0
+
+OnChange = Callable[[Replica, bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of asking: a status with its body, or none, and why; `late` when it was for lack of an answer in time."""
+
+    status: int = 0
+    body: bytes = b""
+    fault: str = ""
+    late: bool = False
+
+    @property
+    def good(self) -> bool:
+        """Whether a live engine said this."""
+        return 200 <= self.status < 300 or self.status in ALIVE
+
+    def parsed(self) -> object:
+        """The body of a 200, read; None when there is nothing to read."""
+        if self.status != 200 or not self.body:
+            return None
+        try:
+            return orjson.loads(self.body)
+        except orjson.JSONDecodeError:
+            return None
+
+
+async def ask(replica: Replica, request: UpstreamRequest, limit_s: float) -> Heard:
+    """One question on a connection of its own."""
+    try:
+        async with asyncio.timeout(limit_s):
+            exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True, keep=False)
+            try:
+                body = await exchange.read()
+            finally:
+                exchange.close()
+    except (TimeoutError, UpstreamTimeout):
+        return Heard(fault=f"no answer to {request.path} within {limit_s:g} s", late=True)
+    except GatewayError as error:
+        return Heard(fault=error.english)
+    fault = f"status {exchange.status} at {request.path}"
+    return Heard(exchange.status, body, fault)
+
+
+class Prober:
+    """Watches a fleet. One per gateway."""
+
+    def __init__(self, fleet: Fleet, *, on_change: OnChange) -> None:
+        self._fleet = fleet
+        self._on_change = on_change
+        self._watches: dict[Replica, asyncio.Task[None]] = {}
+        self._listed_at: dict[Replica, float] = {}
+        self._refreshing: asyncio.Task[None] | None = None
+        self._refreshed_at = -MISS_S
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                self._keep_watches()
+                await asyncio.sleep(TICK_S)
+        finally:
+            for task in self._watches.values():
+                task.cancel()
+            await asyncio.gather(*self._watches.values(), return_exceptions=True)
+
+    async def refresh(self) -> None:
+        """Asks every replica that can be called what it serves, unless that was just done. Waits no longer than a probe does."""
+        if self._refreshing is None:
+            if monotonic() - self._refreshed_at < MISS_S:
+                return
+            self._refreshing = asyncio.create_task(self._refresh())
+        await asyncio.wait({self._refreshing}, timeout=self._fleet.probing.timeout_s)
+
+    async def _refresh(self) -> None:
+        now = monotonic()
+        pairs = [
+            (each, replica)
+            for each in self._fleet.deployments.values()
+            for replica in each.replicas
+            if replica.available(now)
+        ]
+        try:
+            await asyncio.gather(*(self._list(deployment, replica) for deployment, replica in pairs))
+        finally:
+            self._refreshing = None
+            self._refreshed_at = monotonic()
+
+    def _keep_watches(self) -> None:
+        """One running task for every replica there is, and for no other."""
+        pairs = {replica: each for each in self._fleet.deployments.values() for replica in each.replicas}
+        for replica in [each for each in self._watches if each not in pairs]:
+            self._watches.pop(replica).cancel()
+            self._listed_at.pop(replica, None)
+        for replica, deployment in pairs.items():
+            task = self._watches.get(replica)
+            if task is not None and task.done():  # a fault of ours: told, and the watch goes on
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": f"watching {replica.label} failed", "exception": task.exception()}
+                )
+            if task is None or task.done():
+                self._watches[replica] = asyncio.create_task(self._watch(deployment, replica))
+
+    async def _watch(self, deployment: Deployment, replica: Replica) -> None:
+        while True:
+            replica.doubt.clear()
+            now = monotonic()
+            request = deployment.probe()
+            if request is not None:
+                await self._probe(deployment, replica, request)
+            elif replica not in self._listed_at:
+                await self._list(deployment, replica)
+            waited_s = monotonic() - now
+            wait_s = replica.health.probe_in_s(now + waited_s, self._fleet.probing.interval_s)
+            await asyncio.sleep(min(wait_s, CLOSE_S))  # however many calls fail, it is asked no more often
+            if wait_s > CLOSE_S:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait_s - CLOSE_S):
+                        await replica.doubt.wait()
+
+    async def _probe(self, deployment: Deployment, replica: Replica, request: UpstreamRequest) -> None:
+        health, began = replica.health, monotonic()
+        was_ready, calls, ended = health.ready(began), replica.pool.busy_connections, replica.ended
+        moved_before = replica.progress.last
+        heard = await ask(replica, request, self._fleet.probing.timeout_s)
+        now = monotonic()
+        if heard.good:
+            # What it serves comes first: who is ready can be asked at once, and some adapters must know the engine's inputs.
+            old = now - self._listed_at.get(replica, -MODELS_EVERY_S) >= min(
+                MODELS_EVERY_S, self._fleet.probing.interval_s
+            )
+            if not was_ready or old:
+                await self._list(deployment, replica, {request.path: heard})
+                now = monotonic()
+            health.probe_succeeded(now, beside=calls > 0 and replica.ended == ended)
+        else:
+            before = health.probe_failures
+            if heard.late:
+                moved = replica.progress.last > moved_before
+                health.probe_timed_out(now, calls=calls > 0, moved=moved)
+            else:
+                health.probe_failed(now)
+            if health.probe_failures > before:
+                replica.note(f"probe: {heard.fault}")
+        if health.ready(now) != was_ready:
+            self._on_change(replica, not was_ready)
+
+    async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
+        """Learns what a replica serves; what was `known` already is not asked for again."""
+        heard = [
+            (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.timeout_s)
+            for request in deployment.backend.describe()
+        ]
+        # One that came to life between two questions is asked again; one that answers not every question is not.
+        if any(each.status for each in heard) and all(each.status or each.late for each in heard):
+            self._listed_at[replica] = monotonic()
+        before = replica.served
+        deployment.listen(replica, [each.parsed() for each in heard])
+        if replica.served != before:
+            self._fleet.learned(deployment)

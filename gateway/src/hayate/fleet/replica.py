@@ -1,0 +1,131 @@
+"""One running engine as the gateway knows it: how it is reached, how it does, and what it last said. And the plain values that a
+deployment is made of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from hayate.backends.base import Backend, Served
+from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
+from hayate.policy.health import Health
+from hayate.policy.progress import Progress
+from hayate.upstream.connection_pool import ConnectionPool
+
+MAX_LAST_ERROR_CHARS = 500
+NO_PROBE = "none"
+"""What `DeploymentSpec.probe` says when nothing but calls may ask the engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Limits of one attempt, in seconds; None means none. A stream's first byte and a whole answer have limits of their own."""
+
+    connect_s: float = 5.0
+    first_byte_s: float = 300.0
+    silence_s: float = 60.0
+    total_s: float | None = None
+    whole_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probing:
+    """How replicas are watched, in seconds."""
+
+    interval_s: float = 5.0
+    timeout_s: float = 2.0
+    eject_after: int = 5
+    eject_s: float = 30.0
+    quiet_s: float = 30.0
+    canary_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSpec:
+    """One deployment as configured, with its adapter already made.
+
+    `probe` is a path of the engine's, NO_PROBE, or None for the adapter's own; `canary` None leaves it to the adapter.
+    """
+
+    name: str
+    backend: Backend
+    model: str | None
+    replicas: tuple[str, ...]
+    credentials: tuple[tuple[bytes, bytes], ...] = ()
+    max_in_flight: int = 4096
+    max_queued: int = 512
+    queue_timeout_s: float = 60.0
+    context_tokens: int | None = None
+    timeouts: Timeouts = Timeouts()
+    probe: str | None = None
+    canary: bool | None = None
+
+    @property
+    def sends_canaries(self) -> bool:
+        """Whether a silent engine may be asked for a token."""
+        return self.backend.canary if self.canary is None else self.canary
+
+
+@dataclass(frozen=True, slots=True)
+class LastError:
+    """What a replica last did wrong, and when, in seconds since 1970."""
+
+    text: str
+    at: float
+
+
+class Replica:
+    """One running engine at one URL."""
+
+    def __init__(self, spec: DeploymentSpec, url: str, number: int, probing: Probing) -> None:
+        self.url = url
+        self.label = f"{spec.name}/{number}"
+        self.credentials = spec.credentials
+        self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
+        self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
+        self.progress = Progress(most_s=probing.quiet_s)
+        self.served = Served(())
+        self.told: list[object] | None = None
+        """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
+        self.in_flight = 0
+        self.ended = 0
+        """How many calls have ended there: whether one and the same went on all the time is seen by it."""
+        self.last_error: LastError | None = None
+        self.available = self.health.available
+        """Whether calls may go there at a time."""
+        self.doubt = asyncio.Event()
+        """Set when a call failed: it is probed at once."""
+
+    def enter(self, now: float) -> None:
+        """A call goes there. Every one must `leave` once."""
+        self.in_flight += 1
+        if self.in_flight == 1:
+            self.progress.began(now)
+
+    def leave(self) -> None:
+        """It has ended, one way or another."""
+        self.in_flight -= 1
+        self.ended += 1
+
+    def succeeded(self, now: float, began: float) -> None:
+        """It answered a call."""
+        if not self.health.clean:
+            self.health.succeeded(now, began=began)
+        self.progress.moved(now)
+
+    def failed(self, error: UpstreamError, now: float, *, alone: bool) -> bool:
+        """A call failed; counts it if that was the replica's fault. True when that threw it out."""
+        if not isinstance(error, EngineError):
+            self.note(error.english)
+        if not error.counts_against_replica:
+            return False
+        if isinstance(error, ConnectTimedOut) and self.pool.busy_connections and self.health.may_be_busy:
+            return False  # an engine that works on one thing at a time takes no more connections than its queue is long
+        self.doubt.set()
+        return self.health.failed(now, connecting=isinstance(error, ConnectFailed), alone=alone)
+
+    def note(self, text: str) -> None:
+        """Remembers what went wrong, and when."""
+        self.last_error = LastError(text[:MAX_LAST_ERROR_CHARS], time.time())

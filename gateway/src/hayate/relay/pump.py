@@ -1,0 +1,254 @@
+"""The pump: an engine's bytes to a client, in the callback in which they arrive.
+
+Only the ends (finished, failed, cancelled) come back to the task that awaits `run`; nothing is scheduled per chunk. The
+ticker watches the first byte, the silence between tokens, the total, and a client that does not read. Comments an engine
+sends to keep the line warm do not count as progress: a frozen engine may still send them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Protocol, cast
+
+from hayate.backends.base import StreamDecoder
+from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.fleet.replica import Timeouts
+from hayate.policy.progress import Progress
+from hayate.relay.ticker import Ticker
+from hayate.upstream.bodies import took_too_long
+from hayate.upstream.connection import Exchange
+from hayate.wire.faults import UNREADABLE, unreadable
+from hayate.wire.plain_event import Reader, Shape
+
+LINGER_S = 2.0
+"""How long an engine may take to close an answer that is complete, before its connection is given up."""
+
+_COLON = ord(":")
+
+
+class Sink(Protocol):
+    """Where a stream goes. Writing never blocks; a full sink calls the pump's `pause`, a drained one `resume`."""
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends bytes to the client now; asked for once per stream."""
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends chunks that are framed already, where the client's framing is the engine's; else None."""
+
+    def hold(self) -> None:
+        """What is written from now on may wait for `flush`, which follows soon: one system call instead of two."""
+
+    def flush(self) -> None:
+        """Sends what was held."""
+
+    def attach(self, pump: Pump | None) -> None:
+        """Whom to tell about being full and drained."""
+
+    def give_up(self) -> None:
+        """The client has not read for too long: its connection is cut."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a pump's limits are, who looks at them, since when the attempt runs (`time.monotonic()`), and who else wants to know
+    that something came.
+    """
+
+    ticker: Ticker
+    timeouts: Timeouts
+    client_stall_s: float
+    started: float
+    progress: Progress
+
+
+class Pump:
+    """One streamed answer on its way."""
+
+    __slots__ = (
+        "_decoder",
+        "_done",
+        "_exchange",
+        "_finished_at",
+        "_last",
+        "_paused_at",
+        "_progress_seen",
+        "_reader",
+        "_reads",
+        "_sink",
+        "_watch",
+        "_write",
+        "first_delta_at",
+    )
+
+    def __init__(self, exchange: Exchange, decoder: StreamDecoder, sink: Sink, watch: Watch) -> None:
+        self._exchange = exchange
+        self._decoder = decoder
+        self._sink = sink
+        self._watch = watch
+        self._reader: Reader
+        self._write = sink.writer()
+        self._reads = 0
+        self._progress_seen = 0
+        self._last = 0.0
+        self._paused_at = 0.0
+        self._finished_at = 0.0
+        self._done: asyncio.Future[None] = watch.ticker.loop.create_future()
+        self.first_delta_at = 0.0
+
+    async def run(self) -> None:
+        """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
+        self._sink.attach(self)
+        self._watch.ticker.add(self)
+        raw_write = self._sink.raw_writer()
+        if raw_write is not None and hasattr(self._decoder, "plain_shape"):
+            self._reader = cast("Reader", self._decoder)
+            self._exchange.open_lane(self, raw_write)
+        try:
+            self._exchange.stream_to(self)
+            if self._paused_at:  # the client was behind before anything came
+                self._exchange.pause()
+            self._sink.flush()
+            await self._done
+        finally:
+            self._sink.attach(None)
+            self._watch.ticker.discard(self)
+            self._decoder.usage.seen(self._exchange.passed)
+
+    @property
+    def passed(self) -> int:
+        """How many events took the short way, past `Sink.writer`."""
+        return self._exchange.passed
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that the answer says has been written: what is left is the end of its framing."""
+        ended = self._done.done() and not self._done.cancelled() and self._done.exception() is None
+        return ended or self._finished_at > 0
+
+    def close_lane(self) -> None:
+        """The client's connection is gone: nothing may be written to it, from this very moment."""
+        self._exchange.close_lane()
+
+    # What the exchange calls.
+
+    @property
+    def between_events(self) -> bool:
+        """What the decoder says."""
+        return self._reader.between_events
+
+    def plain_shape(self, event: bytes) -> Shape | None:
+        """What the decoder says; the lane asks where an event differs from the one before, and takes the first text too."""
+        shape = self._reader.plain_shape(event)
+        if shape is not None and not self.first_delta_at:
+            self.first_delta_at = monotonic()
+        return shape
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of the engine's answer."""
+        if self._done.done():
+            return
+        decoder = self._decoder
+        if data[0] != _COLON:
+            self._reads += 1
+        try:
+            out = decoder.feed(data)
+            if out:
+                if self._exchange.whole:  # `body_ended` follows in this very callback
+                    self._sink.hold()
+                self._write(out)
+        except GatewayError as error:
+            self._finish(error)
+            return
+        except UNREADABLE:  # an engine may answer anything
+            self._finish(unreadable())
+            return
+        if not self.first_delta_at and decoder.spoke:
+            self.first_delta_at = monotonic()
+        if decoder.failure is not None:
+            self._finish(decoder.failure)
+        elif decoder.finished:
+            self._finished_at = monotonic()
+        if decoder.finish_reason is not None or decoder.finished:
+            self._exchange.close_lane()  # what comes after the end is no plain text any more
+
+    def body_ended(self) -> None:
+        """The engine's answer is over."""
+        if self._done.done():
+            return
+        try:
+            out = self._decoder.end()
+            if out:
+                self._write(out)
+        except UNREADABLE:
+            self._finish(unreadable())
+        else:
+            self._finish(self._decoder.failure)
+
+    def body_failed(self, error: GatewayError) -> None:
+        """The engine's connection broke. After a complete answer that is no loss."""
+        self._finish(None if self._decoder.finished else error)
+
+    # What the sink calls.
+
+    def pause(self) -> None:
+        """The client is behind."""
+        self._paused_at = monotonic()
+        self._exchange.pause()
+
+    def resume(self) -> None:
+        """The client has caught up."""
+        self._paused_at = 0.0
+        self._last = self._last and monotonic()  # the silence was ours, not the engine's
+        self._exchange.resume()
+
+    def _finish(self, error: GatewayError | None) -> None:
+        if self._done.done():
+            return
+        self._exchange.close_lane()
+        if error is None:
+            self._done.set_result(None)
+        else:
+            self._release()
+            self._done.set_exception(error)
+
+    def _release(self) -> None:
+        """What the decoder holds back goes out: nothing will come that it could be joined with."""
+        out = self._decoder.release()
+        if out:
+            self._write(out)
+
+    # What the ticker calls.
+
+    def tick(self, now: float) -> None:
+        """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
+        watch, limits = self._watch, self._watch.timeouts
+        progress = self._reads + self.passed + self._decoder.usage.completion_tokens
+        if progress != self._progress_seen:
+            self._progress_seen = progress
+            self._last = now
+            watch.progress.moved(now)
+        else:
+            self._release()
+        if self._finished_at:
+            if now - self._finished_at > LINGER_S:
+                self._finish(None)
+        elif self._paused_at:
+            if now - self._paused_at > watch.client_stall_s:
+                self._sink.give_up()
+        elif not self._last:
+            if now - watch.started > limits.first_byte_s:
+                self._finish(_silent("first_byte_s", limits.first_byte_s))
+        elif now - self._last > limits.silence_s:
+            self._finish(_silent("silence_s", limits.silence_s))
+        if limits.total_s is not None and now - watch.started > limits.total_s:
+            self._finish(took_too_long("total_s", limits.total_s))
+
+
+def _silent(name: str, limit_s: float) -> UpstreamTimeout:
+    return UpstreamTimeout(
+        f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
+        f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
+    )

@@ -1,0 +1,1 @@
+"""Builds the process and runs it: the only place that knows everything."""

@@ -1,0 +1,161 @@
+"""From the configuration to what runs: tables, limits, and how a changed file replaces them while calls are under way.
+
+A reload is validated whole before anything changes; then the tables are swapped between two callbacks of the event loop, so
+no call ever sees half of it. Calls under way keep the deployment, replica and adapter they started with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from hayate.api.call_endpoint import Gateway
+from hayate.backends.registry import make_backend
+from hayate.config.models import Config, ConfigError, DeploymentConfig
+from hayate.errors import RefusedConfig
+from hayate.fleet.fleet import Fleet
+from hayate.fleet.replica import DeploymentSpec, Probing, Timeouts
+from hayate.relay.ticker import MIN_TICK_S, TICK_S
+from hayate.telemetry.calls import notice
+from hayate.telemetry.log_writer import set_queue_bytes
+from hayate.wire.caps import Caps
+from hayate.wire.image_hosts import ImageHosts
+
+RESTART_ONLY = (
+    "host",
+    "port",
+    "workers",
+    "max_connections",
+    "max_header_bytes",
+    "max_header_lines",
+    "max_url_bytes",
+    "unfinished_heads_bytes",
+    "header_timeout_s",
+    "body_timeout_s",
+    "body_min_bytes_per_s",
+    "keep_alive_s",
+    "drain_s",
+)
+"""What the listening side took when it started."""
+
+
+def probing(config: Config) -> Probing:
+    """How replicas are watched."""
+    health = config.health
+    return Probing(
+        health.probe_interval_s,
+        health.probe_timeout_s,
+        health.eject_after,
+        health.eject_s,
+        health.quiet_s,
+        health.canary_s,
+    )
+
+
+def configure(gateway: Gateway, config: Config) -> None:
+    """The settings that calls read, all of them changeable while the gateway runs."""
+    safety, server, limits = config.safety, config.server, config.limits
+    gateway.caps = Caps(
+        safety.max_n,
+        safety.max_output_tokens,
+        safety.max_media_bytes,
+        frozenset(safety.allow_fields),
+        ImageHosts(safety.image_hosts),
+        server.max_json_weight_per_mib,
+    )
+    gateway.max_body_bytes = server.max_body_bytes
+    gateway.heartbeat_s = server.heartbeat_s
+    gateway.client_stall_s = server.client_stall_s
+    gateway.serves_half_closed = server.half_close == "serve"
+    if (gateway.requests_per_minute, gateway.burst) != (limits.requests_per_minute, limits.burst):
+        gateway.limits.clear()
+    gateway.requests_per_minute, gateway.burst = limits.requests_per_minute, limits.burst
+    gateway.ticker.tick_s = tick_s(config)
+    set_queue_bytes(server.log_queue_bytes)
+
+
+def tick_s(config: Config) -> float:
+    """How often streams are looked at, in seconds: no limit's end is noticed later than an eighth of the shortest one."""
+    # A probe that times out asks whether streams went on meanwhile: eight looks a second are not needed for that, two are.
+    limits_s = [
+        config.server.heartbeat_s,
+        config.server.client_stall_s,
+        config.health.probe_timeout_s * 4,
+        config.health.quiet_s,
+    ]
+    for each in config.deployments.values():
+        limits_s += [each.timeouts.first_byte_s, each.timeouts.silence_s, each.timeouts.total_s or math.inf]
+    return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
+
+
+def specs(config: Config) -> list[DeploymentSpec]:
+    """The deployments with their adapters made. Raises ConfigError for an option that an adapter does not have."""
+    return [_spec(name, each) for name, each in config.deployments.items()]
+
+
+def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
+    credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
+    limits = each.timeouts
+    return DeploymentSpec(
+        name=name,
+        backend=make_backend(name, each),
+        model=each.model,
+        replicas=each.replicas,
+        credentials=credentials,
+        max_in_flight=each.max_in_flight,
+        max_queued=each.max_queued,
+        queue_timeout_s=each.queue_timeout_s,
+        context_tokens=each.context_tokens,
+        probe=each.probe,
+        canary=each.canary,
+        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s, limits.whole_s),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload changed. `restart_needed` names changed settings that only a restart applies."""
+
+    deployments: tuple[str, ...]
+    aliases: Mapping[str, Sequence[str]]
+    restart_needed: tuple[str, ...]
+
+
+class Reloader:
+    """Applies a changed file, one change at a time. `load` reads and validates it. One per gateway."""
+
+    def __init__(self, fleet: Fleet, gateway: Gateway, config: Config, load: Callable[[], Config]) -> None:
+        self._fleet = fleet
+        self._gateway = gateway
+        self._config = config
+        self._load = load
+        self._busy = asyncio.Lock()
+
+    async def reload(self) -> Reloaded:
+        """Reads, validates, swaps. Raises RefusedConfig, with the old configuration still serving."""
+        async with self._busy:
+            try:
+                config, tables = await asyncio.to_thread(self._read)
+            except ConfigError as error:
+                notice("reload_refused", reason=str(error))
+                raise RefusedConfig(
+                    f"The configuration has mistakes, and the old one still serves:\n{error}",
+                    f"設定に誤りがあるため、元の設定のまま動作しています。\n{error}",
+                ) from None
+            self._fleet.apply(tables, config.aliases)
+            configure(self._gateway, config)
+            old, self._config = self._config, config
+            restart = tuple(
+                f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(config.server, each)
+            )
+            restart += tuple(each for each in ("data", "health") if getattr(old, each) != getattr(config, each))
+            done = Reloaded(tuple(config.deployments), self._fleet.aliases, restart)
+            notice("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
+            return done
+
+    def _read(self) -> tuple[Config, list[DeploymentSpec]]:
+        """File and tokenizers are read off the loop: streams must not wait for a disk."""
+        config = self._load()
+        return config, specs(config)

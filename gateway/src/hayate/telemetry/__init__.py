@@ -1,0 +1,1 @@
+"""What is known of a call afterwards, and how it is written."""

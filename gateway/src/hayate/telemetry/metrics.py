@@ -1,0 +1,176 @@
+"""What calls add up to, counted in plain numbers and read by Prometheus when it asks.
+
+prometheus_client's own counters take a lock and walk their buckets in Python for every observation; here a call costs a look-up
+and a few additions, and the library does what it is for: the exposition.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from hayate.fleet.fleet import Fleet
+from hayate.telemetry.log_writer import dropped_lines
+from hayate.wire.usage import Usage
+
+SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+TOKEN_SECONDS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
+
+
+class Histogram:
+    """How many observations fell up to each bound, and their sum."""
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """One more."""
+        self._counts[bisect_left(self._bounds, value)] += 1
+        self._sum += value
+
+    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
+        """Adds what was observed to a family; nothing where nothing was."""
+        if not any(self._counts):
+            return
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
+            total += count
+            buckets.append((bound, float(total)))
+        family.add_metric(labels, buckets, self._sum)
+
+
+class _Deployment:
+    """What calls at one deployment add up to."""
+
+    __slots__ = ("input_tokens", "output_tokens", "queued", "retries", "tpot", "ttft")
+
+    def __init__(self) -> None:
+        self.input_tokens = 0
+        self.output_tokens = 0
+        self.retries = 0
+        self.ttft = Histogram(SECONDS)
+        self.tpot = Histogram(TOKEN_SECONDS)
+        self.queued = Histogram(SECONDS)
+
+
+class CallMetrics(Collector):
+    """One per gateway. Labels come from bounded sets: endpoints, configured deployments, statuses."""
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, str, int], int] = {}
+        self._durations: dict[tuple[str, str], Histogram] = {}
+        self._deployments: dict[str, _Deployment] = {}
+
+    def count(self, endpoint: str, deployment: str, status: int) -> None:
+        """One more call that ended."""
+        key = (endpoint, deployment, status)
+        self._calls[key] = self._calls.get(key, 0) + 1
+
+    def measure(
+        self, endpoint: str, deployment: str, usage: Usage, *, total_s: float, ttft_s: float | None
+    ) -> _Deployment:
+        """What it took and used. Returns the deployment's numbers."""
+        duration = self._durations.get((endpoint, deployment))
+        if duration is None:
+            duration = self._durations[endpoint, deployment] = Histogram(SECONDS)
+        duration.observe(total_s)
+        at = self._deployments.get(deployment)
+        if at is None:
+            at = self._deployments[deployment] = _Deployment()
+        at.input_tokens += usage.prompt_tokens
+        at.output_tokens += usage.completion_tokens
+        if ttft_s is not None:
+            at.ttft.observe(ttft_s)
+            if usage.completion_tokens > 1:
+                at.tpot.observe((total_s - ttft_s) / (usage.completion_tokens - 1))
+        return at
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus asks for."""
+        calls = CounterMetricFamily("hayate_calls", "Calls by outcome.", labels=["endpoint", "deployment", "status"])
+        for (endpoint, deployment, status), count in self._calls.items():
+            calls.add_metric([endpoint, deployment, str(status)], count)
+        duration = HistogramMetricFamily(
+            "gen_ai_server_request_duration_seconds",
+            "From the request's arrival to its end.",
+            labels=["endpoint", "deployment"],
+        )
+        for labels, histogram in self._durations.items():
+            histogram.add_to(duration, labels)
+        return [calls, duration, *self._by_deployment()]
+
+    def _by_deployment(self) -> list[Metric]:
+        tokens = CounterMetricFamily("hayate_tokens", "Tokens by direction.", labels=["deployment", "type"])
+        retries = CounterMetricFamily("hayate_retries", "Attempts after the first.", labels=["deployment"])
+        ttft, tpot, queued = (
+            HistogramMetricFamily(name, text, labels=["deployment"])
+            for name, text in (
+                (
+                    "gen_ai_server_time_to_first_token_seconds",
+                    "To the first non-empty delta, queue included.",
+                ),
+                (
+                    "gen_ai_server_time_per_output_token_seconds",
+                    "(total - first token) / (output tokens - 1).",
+                ),
+                ("hayate_queued_seconds", "Waiting for a place at the deployment."),
+            )
+        )
+        for name, at in self._deployments.items():
+            tokens.add_metric([name, "input"], at.input_tokens)
+            tokens.add_metric([name, "output"], at.output_tokens)
+            retries.add_metric([name], at.retries)
+            for family, histogram in ((ttft, at.ttft), (tpot, at.tpot), (queued, at.queued)):
+                histogram.add_to(family, [name])
+        return [tokens, retries, ttft, tpot, queued]
+
+
+class FleetMetrics(Collector):
+    """Live counters, read when /metrics is asked for, so that calls keep no gauges up to date."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus asks for."""
+        in_flight = GaugeMetricFamily("hayate_in_flight", "Calls at a replica.", labels=["deployment", "replica"])
+        healthy = GaugeMetricFamily(
+            "hayate_replica_healthy", "1 when calls may go there.", labels=["deployment", "replica"]
+        )
+        connections = GaugeMetricFamily(
+            "hayate_upstream_connections", "Open connections to a replica.", labels=["deployment", "replica"]
+        )
+        queued = GaugeMetricFamily("hayate_queued", "Calls waiting for a place.", labels=["deployment"])
+        now = time.monotonic()
+        for deployment in self._fleet.deployments.values():
+            queued.add_metric([deployment.name], deployment.gate.queued)
+            for replica in deployment.replicas:
+                labels = [deployment.name, replica.label]
+                in_flight.add_metric(labels, replica.in_flight)
+                healthy.add_metric(labels, replica.available(now))
+                connections.add_metric(labels, replica.pool.open_connections)
+        return [in_flight, healthy, connections, queued]
+
+
+class LogMetrics(Collector):
+    """Lines of the log that nobody will read."""
+
+    def collect(self) -> Iterable[Metric]:
+        """What Prometheus asks for."""
+        dropped = CounterMetricFamily(
+            "hayate_log_lines_dropped",
+            "Lines that did not fit while a stream could not be written to.",
+            labels=["stream"],
+        )
+        for stream, lines in dropped_lines().items():
+            dropped.add_metric([stream], lines)
+        return [dropped]

@@ -1,0 +1,1 @@
+"""Commands beside the gateway: the planner, the embedded engine, measuring."""

@@ -1,0 +1,244 @@
+"""`hayate up`: the gateway with llama.cpp's own server behind it, from one command.
+
+The order, so that what can fail cheaply fails first: (1) the configuration, (2) the port, held from here on, (3) the key,
+(4) the weights, (5) memory, (6) the child, (7) the gateway, and at the end the child again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+import uvloop
+
+from hayate.backends.registry import option_mistakes
+from hayate.config.models import EMBEDDED, Config, load_config
+from hayate.telemetry.log_writer import write_error
+from hayate.tools.embedded.announcement import KeyNews, announcement
+from hayate.tools.embedded.fit import context_of, need_of, require_memory
+from hayate.tools.embedded.machine import available_memory_bytes, threads
+from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed, language
+from hayate.tools.embedded.settings import EngineSettings
+from hayate.tools.embedded.supervisor import Supervisor
+from hayate.tools.embedded.weights import Weights, find_weights
+
+LOG_FILE = "engine.log"
+CHILD_PORTS = range(20_000, 32_000)
+DRAIN_S = 1.0
+PROBE_INTERVAL_S = 1.0
+"""The child is on this machine: asking it often costs nothing, and readiness is prompt."""
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line said; None means the default."""
+
+    config: Path | None = None
+    model: str | None = None
+    context_tokens: int | None = None
+    slots: int = 4
+    threads: int | None = None
+    show_engine: bool = False
+    memory_check: bool = True
+
+
+class Serve(Protocol):
+    """`hayate.serve.server.serve`."""
+
+    def __call__(
+        self,
+        config: Config,
+        *,
+        sockets: list[socket.socket],
+        announce: Callable[[str], None],
+        load: Callable[[], Config],
+    ) -> Awaitable[None]:
+        """Runs the gateway until it is told to stop; `load` is for SIGHUP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What is needed of the gateway; handed in, because the engine's side knows nothing of the web's."""
+
+    bind: Callable[[str, int], socket.socket]
+    ensure_key: Callable[[Path, Mapping[str, str]], tuple[str, bool]]
+    serve: Serve
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Lines for the person at the terminal, on standard error, in their language."""
+
+    language: str
+
+    def __call__(self, english: str, japanese: str) -> None:
+        """One line."""
+        self.write((japanese if self.language == "ja" else english) + "\n")
+
+    def write(self, text: str) -> None:
+        """As it is."""
+        write_error(text)
+
+
+def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int:
+    """Runs until told to stop; the exit status. Raises ConfigError."""
+    say = Speaker(language(env))
+    try:
+        _up(wish, gateway, env, say)
+    except CannotStart as error:
+        say(error.english, error.japanese)
+        return 1
+    except KeyboardInterrupt:
+        say("Stopped.", "停止しました。")
+        return INTERRUPTED
+    return 0
+
+
+def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> None:
+    require_installed()
+    port, engine_key = free_port(), secrets.token_urlsafe(32)
+    config = configuration(wish, env, port, engine_key)
+    listener = _listener(gateway, config)
+    try:
+        key, newly_made = gateway.ensure_key(config.data, env)
+        news = KeyNews(
+            key, newly_made, None if env.get("HAYATE_API_KEY", "").strip() else (config.data / "api_key").resolve()
+        )
+        weights = find_weights((wish.model or "").strip() or None, say)
+        context_tokens = context_of(weights, wish.context_tokens)
+        if wish.memory_check:
+            require_memory(weights, need_of(weights, context_tokens, wish.slots), available_memory_bytes())
+        settings = EngineSettings(
+            model_path=str(weights.path),
+            served_model=weights.served_model,
+            port=port,
+            key=engine_key,
+            parent_pid=os.getpid(),
+            context_tokens=context_tokens,
+            slots=wish.slots,
+            threads=wish.threads or threads(),
+            verbose=wish.show_engine,
+        )
+        say(f"Starting llama.cpp with {weights.path}", f"llama.cpp を起動しています: {weights.path}")
+        supervisor = Supervisor(settings, None if wish.show_engine else _log_file(config.data), say)
+
+        def load() -> Config:
+            return _filled(configuration(wish, env, port, engine_key), weights, context_tokens)
+
+        serving = partial(
+            gateway.serve,
+            load(),
+            sockets=[listener],
+            announce=lambda url: _announce(url, weights, settings, news, say),
+            load=load,
+        )
+        uvloop.run(_run(serving, supervisor))
+    finally:
+        listener.close()
+
+
+async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -> None:
+    try:
+        await supervisor.start()
+        await serving()
+    finally:
+        await supervisor.stop()
+
+
+def configuration(wish: Wish, env: Mapping[str, str], port: int, engine_key: str) -> Config:
+    """The file's or the environment's settings with the child as a deployment. Raises ConfigError.
+
+    Unless set, the drain is short, so that Ctrl-C ends everything at once, and the probe is quick.
+    """
+    deployment: dict[str, Any] = {
+        "backend": "llamacpp",
+        "replicas": [f"http://127.0.0.1:{port}"],
+        "api_key": engine_key,
+        "max_in_flight": wish.slots,
+    }
+    config = load_config(wish.config, env, embedded=deployment, check=option_mistakes)
+    server, health = config.server, config.health
+    if "drain_s" not in server.model_fields_set:
+        server = server.model_copy(update={"drain_s": DRAIN_S})
+    if "probe_interval_s" not in health.model_fields_set:
+        health = health.model_copy(update={"probe_interval_s": PROBE_INTERVAL_S})
+    return config.model_copy(update={"server": server, "health": health})
+
+
+def _filled(config: Config, weights: Weights, context_tokens: int) -> Config:
+    """With what is known once the weights are there."""
+    found = {"model": weights.served_model, "context_tokens": context_tokens}
+    embedded = config.deployments[EMBEDDED].model_copy(update=found)
+    return config.model_copy(update={"deployments": {**config.deployments, EMBEDDED: embedded}})
+
+
+def _listener(gateway: Gateway, config: Config) -> socket.socket:
+    host, port = config.server.host, config.server.port
+    try:
+        return gateway.bind(host, port)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise AddressRefused(
+                f"{host}:{port} is taken by another program: stop it, or choose another port: make run HAYATE_PORT={port + 1}",
+                f"{host}:{port} は他のプログラムが使っています。そちらを止めるか、別のポートを指定してください:"
+                f" make run HAYATE_PORT={port + 1}",
+            ) from None
+        raise AddressRefused(
+            f"{host}:{port} can't be listened on: {error.strerror}.",
+            f"{host}:{port} で待ち受けできません: {error.strerror}",
+        ) from None
+
+
+def _log_file(data: Path) -> Path:
+    """An empty file for the engine's output, for our eyes only. Raises DataRefused."""
+    path = data / LOG_FILE
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise DataRefused(
+            f"{path} can't be written: {error.strerror}; name another folder with HAYATE_DATA.",
+            f"{path} に書き込めません: {error.strerror}。HAYATE_DATA で別のフォルダを指定してください。",
+        ) from None
+    return path
+
+
+def free_port() -> int:
+    """A port for the child. Should another program take it before the child does, the child says so.
+
+    Below the range that outgoing connections are given: from there, a connection to a dead child could meet itself.
+    """
+    for port in (*(secrets.choice(CHILD_PORTS) for _ in range(100)), 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+    raise AddressRefused(
+        "No port is free on 127.0.0.1 for the engine.", "127.0.0.1 に、エンジン用の空きポートがありません。"
+    )
+
+
+def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -> None:
+    """The engine's packages are an extra of ours. Raises EngineFailed."""
+    if missing := [name for name in names if find_spec(name) is None]:
+        raise EngineFailed(
+            f"The embedded engine is not installed ({', '.join(missing)}): use `make run`, or pip install 'hayate[embedded]'.",
+            f"内蔵エンジンがインストールされていません（{', '.join(missing)}）。`make run` を使うか、"
+            f"pip install 'hayate[embedded]' を実行してください。",
+        )
+
+
+def _announce(url: str, weights: Weights, settings: EngineSettings, news: KeyNews, say: Speaker) -> None:
+    model = f"{weights.served_model}, {settings.context_tokens} tokens × {settings.slots}"
+    say(f"Hayate is ready: {url}", f"疾風 Hayate の準備ができました: {url}")
+    say.write(announcement(url, model, news, say.language))

@@ -1,0 +1,120 @@
+"""Every word that a person reads in a table or a plot, in English and Japanese."""
+
+from __future__ import annotations
+
+from hayate.tools.measure.record import Record
+
+WORDS: dict[str, tuple[str, str]] = {
+    "model": ("model", "モデル"),
+    "ttft": ("first output", "最初の出力まで"),
+    "tpot": ("per token", "1トークンあたり"),
+    "total": ("whole answer", "回答全体"),
+    "stream_tokens": ("tokens/s, one stream", "トークン/秒（1本）"),
+    "stream_chars": ("characters/s, one stream", "文字/秒（1本）"),
+    "tokens": ("tokens/s in all", "トークン/秒（合計）"),
+    "requests": ("requests/s", "回答/秒"),
+    "failed": ("failed", "失敗"),
+    "so_many": ("{tokens} tokens", "{tokens}トークン"),
+    "failures": ("Failed calls", "失敗した呼び出し"),
+    "speed": ("tokens/s", "トークン/秒"),
+    "stream_all": ("one / all", "1本 / 合計"),
+    "figure": ("figure", "指標"),
+    "before": ("before", "変更前"),
+    "after": ("after", "変更後"),
+    "ratio": ("ratio", "比較"),
+    "faster": ("{ratio}x as fast", "{ratio}倍の速さ"),
+    "slower": ("{ratio}x as slow", "{ratio}倍の遅さ"),
+    "same": ("the same", "同じ"),
+    "lower": ("lower is better", "小さいほど良い"),
+    "higher": ("higher is better", "大きいほど良い"),
+    "bars": ("Bars: median. Lines: from p5 to p95.", "棒は中央値、線は5〜95パーセンタイル。"),
+    "of": ("{failed} of {calls}", "{failed}/{calls}"),
+    "title": ("How fast it answers", "応答の速さ"),
+    "settings": ("Settings", "測定条件"),
+    "what_was_asked": (
+        "{calls} calls a model, {concurrency} at a time, up to {max_tokens} tokens each; prompts: {prompts} ({count})",
+        "モデルごとに{calls}回、同時に{concurrency}件、1回最大{max_tokens}トークン。プロンプト: {prompts}（{count}件）",
+    ),
+    "different": ("not measured alike", "測定条件の違い"),
+    "written": ("Written: {path}", "書き出しました: {path}"),
+    "busy": (
+        "This tool itself used {share}% of a core: its machine, not the server, may be what these figures show.",
+        "この計測自体がCPUコアの{share}%を使いました。数値はサーバではなく、計測側の限界を示している可能性があります。",
+    ),
+    "repeats": (
+        (
+            "Prompts were repeated ({calls} calls, different prompts: {count}): an engine with a prefix cache answers "
+            "repeats sooner. --unique prevents it."
+        ),
+        (
+            "{count}種類のプロンプトを{calls}回で繰り返しました。プレフィックスキャッシュのあるエンジンでは2回目以降が速くなります。"
+            "--unique で防げます。"
+        ),
+    ),
+    "counted": (
+        "≈ The server does not say how many tokens it sent; each event counts as one.",
+        "≈ サーバがトークン数を返さないため、イベント1つを1トークンと数えています。",
+    ),
+    "incomplete": ("stopped before the end", "途中で停止"),
+}
+
+REASONS: dict[str, tuple[str, str]] = {
+    "connect": ("no connection", "接続できません"),
+    "broken": ("the connection broke", "接続が切れました"),
+    "timeout": ("took longer than --timeout", "--timeout を超えました"),
+    "error_event": ("an error within the stream", "ストリーム内のエラー"),
+    "bad_event": ("an event that can't be read", "読み取れないイベント"),
+    "not_a_stream": (
+        "200, but no event stream: is --api right?",
+        "200ですがイベントストリームではありません（--api を確認）",
+    ),
+    "empty": ("an answer without any output", "出力のない回答"),
+    "cut": ("the stream was cut off", "ストリームが途中で終わりました"),
+    "aborted": ("the engine gave up", "エンジンが中断しました"),
+    "status_401": (
+        "401: give the key with HAYATE_API_KEY or --key",
+        "401: HAYATE_API_KEY か --key でキーを渡してください",
+    ),
+}
+
+
+def word(name: str, language: str, **values: object) -> str:
+    """A word or sentence in the language."""
+    return WORDS[name][language == "ja"].format(**values)
+
+
+def reason(name: str, language: str) -> str:
+    """Why a call failed, for a person."""
+    return REASONS[name][language == "ja"] if name in REASONS else name.removeprefix("status_")
+
+
+def asked(record: Record, language: str) -> str:
+    """How it was measured, as one line."""
+    used = record.settings
+    return word(
+        "what_was_asked",
+        language,
+        calls=used.calls,
+        concurrency=used.concurrency,
+        max_tokens=used.max_tokens,
+        prompts=used.prompts.name,
+        count=used.prompts.count,
+    )
+
+
+def seconds(value: float | None) -> str:
+    """A duration with three significant digits."""
+    if value is None:
+        return "—"
+    if value >= 100:
+        return f"{value:.0f} s"
+    if value >= 1:
+        return f"{value:.3g} s"
+    return f"{value * 1000:.0f} ms" if value >= 0.1 else f"{value * 1000:.3g} ms"
+
+
+def amount(value: float | None) -> str:
+    """A rate with three significant digits."""
+    if value is None:
+        return "—"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -1,0 +1,85 @@
+"""What the planner knows of one model, whatever it was read from: the catalogue, a `config.json`, or a GGUF header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from hayate.tools.planner.arithmetic import Attention
+
+Format = Literal["safetensors", "gguf", "onnx"]
+Quantisation = Literal[
+    "none",
+    "awq",
+    "gptq",
+    "compressed-tensors",
+    "fp8",
+    "mxfp4",
+    "nvfp4",
+    "modelopt",
+    "bitsandbytes",
+    "gguf",
+    "onnx-int4",
+    "other",
+]
+
+
+class UnknownModel(Exception):
+    """The model can't be planned: not found, or its files don't say what is needed. Carries a text in each language."""
+
+    def __init__(self, en: str, ja: str) -> None:
+        super().__init__(en)
+        self.texts = {"en": en, "ja": ja}
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One sentence in the two languages of the project."""
+
+    en: str
+    ja: str
+
+    def of(self, language: str) -> str:
+        """The sentence in `language`; English for any other than Japanese."""
+        return self.ja if language == "ja" else self.en
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The numbers that decide fit. `attention` counts every layer that keeps something between tokens."""
+
+    id: str
+    attention: tuple[Attention, ...]
+    heads: int
+    hidden: int
+    vocab: int
+    context_tokens: int
+    weight_bytes: int
+    dtype: str = "bfloat16"
+    quantisation: Quantisation = "none"
+    variant: str = ""
+    format: Format = "safetensors"
+    family: str = ""
+    licence: str = ""
+    note: Text | None = None
+    refusal: Text | None = None
+    assumptions: tuple[Text, ...] = ()
+    source: str = ""
+    float16_unstable: bool = False
+
+    @property
+    def layers(self) -> int:
+        """How many layers keep something, which is all of them in a transformer."""
+        return sum(kind.layers for kind in self.attention)
+
+    @property
+    def hybrid(self) -> bool:
+        """Whether some layers see only a window, or keep a state of fixed size."""
+        return any(kind.window is not None or kind.state_bytes for kind in self.attention)
+
+    @property
+    def label(self) -> str:
+        """Its weights in two words, for tables: `bf16`, `awq`, `gguf Q4_K_M`."""
+        short = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}.get(self.dtype, self.dtype)
+        name = short if self.quantisation == "none" else self.quantisation
+        return f"{name} {self.variant}".strip()

@@ -1,0 +1,259 @@
+"""Plans and the catalogue as tables for a terminal, in English or Japanese, and as plain values for `--json`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from hayate.tools.planner.arithmetic import GIB, KIB, kv_bytes_per_token
+from hayate.tools.planner.facts import ModelFacts
+from hayate.tools.planner.plan import Plan, Verdict
+
+# As wide as its longest row when the output is not a terminal, so that nothing is folded in a pipe.
+WIDE = 200
+ROOMY = 130
+MARKS: dict[Verdict, str] = {"fits": "✔", "fewer": "△", "partly": "▽", "no": "✘", "unusable": "—"}
+STYLES: dict[str, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+WORDS: dict[str, tuple[str, str]] = {
+    "model": ("model", "モデル"),
+    "weights": ("weights", "重み"),
+    "kv": ("KV per token", "KV/トークン"),
+    "context": ("context", "コンテキスト"),
+    "licence": ("licence", "ライセンス"),
+    "note": ("note", "メモ"),
+    "engine": ("engine", "エンジン"),
+    "pool": ("for KV", "KV用"),
+    "sequences": ("fit\nat once", "同時\n実行数"),
+    "alone": ("longest\nalone", "1件なら\n最長"),
+    "left": ("left", "残り"),
+    "longest": ("longest alone", "1件なら最長"),
+    "verdict": ("", ""),
+    "error": ("error", "エラー"),
+    "warning": ("warning", "警告"),
+    "remark": ("note", "参考"),
+    "flags": ("flags", "起動オプション"),
+    "memory": ("GPU memory", "GPUメモリ"),
+    "share": ("x {share:g} = {size} for the engine", "x {share:g} = エンジン用 {size}"),
+    "cuda": ("CUDA context", "CUDAコンテキスト"),
+    "outside": ("outside the engine's share", "エンジンの割り当ての外"),
+    "working": ("activations, CUDA graphs", "活性・CUDAグラフ"),
+    "pool_row": ("left for the KV cache", "KVキャッシュに残る量"),
+    "tokens": ("tokens", "トークン"),
+    "each": ("KV of one sequence", "1件のKV"),
+    "wished": ("KV of all {n} sequences", "{n}件すべてのKV"),
+    "spare": ("left over", "余り"),
+    "fit": ("sequences that fit", "収まる同時実行数"),
+    "of": ("of", "/"),
+}
+VERDICTS: dict[Verdict, tuple[str, str]] = {
+    "fits": ("fits", "収まります"),
+    "fewer": ("fits with fewer sequences", "同時実行数を減らせば収まります"),
+    "partly": ("fits only partly", "一部だけGPUに載ります"),
+    "no": ("does not fit", "収まりません"),
+    "unusable": ("not usable like this", "この組み合わせでは使えません"),
+}
+
+
+def word(key: str, language: str) -> str:
+    """A heading in the language."""
+    return WORDS[key][language == "ja"]
+
+
+def console() -> Console:
+    """Where tables go."""
+    return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
+
+
+def gib(size: float) -> str:
+    """Bytes in GiB."""
+    return f"{size / GIB:.2f} GiB"
+
+
+def kib(size: float) -> str:
+    """Bytes in KiB."""
+    return f"{size / KIB:.1f}".removesuffix(".0") + " KiB"
+
+
+def model_values(model: ModelFacts) -> dict[str, Any]:
+    """A model for `--json`."""
+    return {
+        "id": model.id,
+        "family": model.family,
+        "format": model.format,
+        "weights": model.label,
+        "weight_bytes": model.weight_bytes,
+        "layers": model.layers,
+        "attention": [
+            {"layers": kind.layers, "kv_heads": kind.kv_heads, "key_dim": kind.key_dim, "value_dim": kind.value_dim}
+            | ({"window": kind.window} if kind.window else {})
+            | ({"state_bytes": kind.state_bytes} if kind.state_bytes else {})
+            for kind in model.attention
+        ],
+        "heads": model.heads,
+        "hidden": model.hidden,
+        "vocab": model.vocab,
+        "context_tokens": model.context_tokens,
+        "kv_bytes_per_token_16bit": kv_bytes_per_token(model.attention, 2),
+        "licence": model.licence,
+        "source": model.source,
+        "note": {"en": model.note.en, "ja": model.note.ja} if model.note else None,
+        "refusal": {"en": model.refusal.en, "ja": model.refusal.ja} if model.refusal else None,
+        "assumptions": [{"en": text.en, "ja": text.ja} for text in model.assumptions],
+    }
+
+
+def plan_values(plan: Plan) -> dict[str, Any]:
+    """A plan for `--json`. Bytes are per GPU unless the engine splits by layers."""
+    wish = plan.wish
+    return {
+        "model": plan.model.id,
+        "engine": plan.engine.name,
+        "verdict": plan.verdict,
+        "gpu": {"name": wish.gpu.name, "memory_bytes": wish.gpu.memory_bytes, "count": wish.gpus},
+        "context_tokens": plan.context_tokens,
+        "concurrency": wish.concurrency,
+        "utilization": wish.utilization,
+        "dtype": plan.dtype,
+        "kv_cache_dtype": wish.kv_dtype,
+        "weight_bytes": plan.weight_bytes,
+        "overhead_bytes": {
+            "cuda_context": plan.overheads.context_bytes,
+            "activations": plan.overheads.activation_bytes,
+            "cuda_graphs": plan.overheads.graph_bytes,
+        },
+        "kv_pool_bytes": plan.pool_bytes,
+        "kv_pool_tokens": plan.pool_tokens,
+        "kv_bytes_per_token": plan.kv_bytes_per_token,
+        "kv_bytes_per_sequence": plan.kv_bytes_per_sequence,
+        "kv_bytes": plan.kv_bytes,
+        "left_bytes": plan.left_bytes,
+        "sequences": plan.sequences,
+        "longest_context_tokens": plan.longest_context_tokens,
+        "remarks": [
+            {"level": remark.level, "code": remark.code, "en": remark.text.en, "ja": remark.text.ja}
+            for remark in plan.remarks
+        ],
+        "command": list(plan.flags.command) if plan.flags else None,
+        "env": plan.flags.env if plan.flags else None,
+    }
+
+
+def _table(columns: Sequence[str]) -> Table:
+    """Figures keep their width; names fold when the terminal is narrow."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, kind in (column.rsplit("|", 1) for column in columns):
+        if kind == "name":
+            table.add_column(heading, overflow="fold", min_width=16)
+        else:
+            table.add_column(heading, justify="right" if kind == "figure" else "left", no_wrap=True)
+    return table
+
+
+def print_models(models: Sequence[ModelFacts], language: str) -> None:
+    """The catalogue; without licences and notes where there is no room for them."""
+    out = console()
+    roomy = out.width >= ROOMY
+    w = {key: word(key, language) for key in WORDS}
+    columns = [
+        f"{w['model']}|name",
+        "GiB|figure",
+        f"{w['weights']}|text",
+        f"{w['kv']}|figure",
+        f"{w['context']}|figure",
+    ]
+    table = _table(columns + ([f"{w['licence']}|name", f"{w['note']}|name"] if roomy else []))
+    for model in models:
+        note = model.refusal or model.note
+        table.add_row(
+            escape(model.id),
+            f"{model.weight_bytes / GIB:.1f}",
+            model.label,
+            kib(kv_bytes_per_token(model.attention, 2)),
+            str(model.context_tokens),
+            *([escape(model.licence), escape(note.of(language)) if note else ""] if roomy else []),
+        )
+    out.print(table)
+
+
+def print_plans(plans: Sequence[Plan], language: str) -> None:
+    """Many models on one GPU, a row each."""
+    w = {key: word(key, language) for key in WORDS}
+    columns = (
+        f"{w['weights']}\nGiB|figure",
+        f"{w['pool']}\nGiB|figure",
+        "KiB\n/token|figure",
+        f"{w['sequences']}|figure",
+    )
+    table = _table(["|text", f"{w['model']}|name", f"{w['engine']}|text", *columns, f"{w['alone']}|figure"])
+    for plan in plans:
+        runs = plan.verdict not in ("no", "unusable", "partly")
+        usable = plan.verdict != "unusable"
+        table.add_row(
+            MARKS[plan.verdict],
+            escape(plan.model.id),
+            plan.engine.title if usable else "—",
+            f"{plan.weight_bytes / GIB:.1f}",
+            f"{max(0, plan.pool_bytes) / GIB:.1f}" if usable else "—",
+            kib(plan.kv_bytes_per_token).removesuffix(" KiB"),
+            str(plan.sequences) if runs else "—",
+            str(plan.longest_context_tokens) if runs else "—",
+        )
+    out = console()
+    out.print(table)
+    legend = (f"{MARKS[verdict]} {VERDICTS[verdict][language == 'ja']}" for verdict in MARKS)
+    out.print(f"\n{'  '.join(legend)}", style="dim")
+
+
+def print_plan(plan: Plan, language: str) -> None:
+    """One model, row by row, then what to know, then the flags."""
+    out, wish = console(), plan.wish
+    gpus = f"{wish.gpus} x {wish.gpu.name}" if wish.gpus > 1 else wish.gpu.name
+    head = f"{plan.model.id}  ({plan.model.label})  {plan.engine.title}, {gpus}"
+    out.print(f"[bold]{escape(head)}[/bold]")
+    verdict = VERDICTS[plan.verdict][language == "ja"]
+    out.print(f"{MARKS[plan.verdict]} {verdict}", style="green" if plan.verdict == "fits" else "yellow")
+    if plan.verdict != "unusable":
+        out.print(_figures(plan, language))
+    for remark in plan.remarks:
+        label = word("remark" if remark.level == "note" else remark.level, language)
+        out.print(f"[{STYLES[remark.level]}]{label}:[/] {escape(remark.text.of(language))}")
+    if plan.flags:
+        out.print(f"\n[bold]{word('flags', language)}[/bold]")
+        out.print(escape(shlex.join(plan.flags.command)), soft_wrap=True)
+
+
+def _figures(plan: Plan, language: str) -> Table:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column(style="dim")
+    extra, wish, tokens = plan.overheads, plan.wish, word("tokens", language)
+    of_engine = gib(plan.memory_bytes * wish.utilization)
+    takes_share = plan.engine.name != "trtllm"
+    share = word("share", language).format(share=wish.utilization, size=of_engine) if takes_share else ""
+    beside = word("outside", language) if plan.engine.name in ("vllm", "sglang") else ""
+    table.add_row(word("memory", language), gib(plan.memory_bytes), share)
+    table.add_row(word("cuda", language), gib(extra.context_bytes), beside)
+    table.add_row(word("weights", language), gib(plan.weight_bytes), "")
+    table.add_row(
+        word("working", language),
+        gib(extra.activation_bytes + extra.graph_bytes),
+        f"{gib(extra.activation_bytes)} + {gib(extra.graph_bytes)}" if extra.graph_bytes else "",
+    )
+    table.add_row(
+        word("pool_row", language), gib(plan.pool_bytes), f"{plan.pool_tokens} {tokens}" if plan.pool_tokens else ""
+    )
+    table.add_row(word("kv", language), kib(plan.kv_bytes_per_token), "")
+    table.add_row(word("each", language), gib(plan.kv_bytes_per_sequence), f"{plan.context_tokens} {tokens}")
+    table.add_row(word("wished", language).format(n=wish.concurrency), gib(plan.kv_bytes), "")
+    table.add_row(word("spare", language), gib(plan.left_bytes), "")
+    table.add_row(word("fit", language), str(plan.sequences), f"{word('of', language)} {wish.concurrency}")
+    table.add_row(word("longest", language), str(plan.longest_context_tokens), tokens)
+    return table

@@ -1,0 +1,1 @@
+"""The engine's connection: the only sockets toward engines."""

@@ -1,0 +1,262 @@
+"""Keys and sessions: one rule for every header, nothing kept but digests, nothing accepted twice removed."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator, KeyFileError, ensure_key, write_key
+from hayate.errors import NotAllowed, NotAuthenticated
+
+KEY = "sk-hayate-0123456789abcdef"
+
+
+class Clock:
+    now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def headers(**values: str) -> list[tuple[bytes, bytes]]:
+    return [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in values.items()]
+
+
+def refused(auth: Authenticator, found: list[tuple[bytes, bytes]]) -> bool:
+    try:
+        auth.check(found)
+    except NotAuthenticated:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        headers(authorization=f"Bearer {KEY}"),
+        headers(authorization=f"bearer {KEY}"),
+        headers(authorization=f"Bearer   {KEY} "),
+        headers(x_api_key=KEY),
+        headers(api_key=KEY),
+        headers(authorization="Bearer wrong", x_api_key=KEY),
+        headers(authorization="Bearer ", x_api_key=KEY),
+        headers(authorization="Bearer", api_key=KEY),
+    ],
+)
+def test_the_key_is_accepted_wherever_it_comes(found: list[tuple[bytes, bytes]]) -> None:
+    assert Authenticator(KEY).check(found) == "main"
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key"])
+def test_a_field_that_comes_twice_must_say_the_same_twice(name: str) -> None:
+    auth, start = Authenticator(KEY), "Bearer " if name == "authorization" else ""
+
+    def twice(first: str, second: str) -> list[tuple[bytes, bytes]]:
+        return [(name.encode(), f"{start}{value}".encode()) for value in (first, second)]
+
+    assert auth.check(twice(KEY, KEY)) == "main"
+    assert auth.check(twice(KEY, f" {KEY} ")) == "main"
+    for other in ("wrong", "", KEY + "x"):
+        assert refused(auth, twice(KEY, other))
+        assert refused(auth, twice(other, KEY))
+        assert refused(auth, [*twice(KEY, other), (b"cookie", f"{COOKIE}={auth.new_session()}".encode())])
+        assert (
+            auth.check([*twice(KEY, KEY), (b"authorization" if start == "" else b"api-key", other.encode())]) == "main"
+        )
+
+
+def test_two_schemes_disagree() -> None:
+    found = headers(authorization=f"Bearer {KEY}") + headers(authorization="Basic aGVsbG86aGVsbG8=")
+    assert refused(Authenticator(KEY), found)
+    assert refused(Authenticator(KEY), found[::-1])
+    assert not refused(Authenticator(KEY), found[:1] + headers(authorization=f"bearer  {KEY}"))
+
+
+def test_the_words_are_the_same_for_every_key_that_is_not_ours() -> None:
+    auth, words = Authenticator(KEY), set()
+    for found in (
+        [],
+        headers(authorization="Bearer wrong"),
+        headers(x_api_key="wrong"),
+        headers(authorization="Basic x"),
+    ):
+        with pytest.raises(NotAuthenticated) as told:
+            auth.check(found)
+        words.add((told.value.english, told.value.japanese))
+    ((english, japanese),) = words
+    assert "Incorrect API key provided" in english
+    assert "APIキーが正しくありません" in japanese
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", KEY[:-1], KEY + "x", KEY.upper(), KEY[:20], f"{KEY}\x00", "' OR 1=1 --", "null", "\xff", "Bearer"],
+)
+def test_what_is_not_the_key_is_refused_alike(value: str) -> None:
+    auth = Authenticator(KEY)
+    for found in (headers(authorization=f"Bearer {value}"), headers(x_api_key=value), headers(api_key=value), []):
+        assert refused(auth, found)
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_but_the_key_are_the_key(value: bytes) -> None:
+    auth = Authenticator(KEY)
+    assert auth.is_key(value) == (value == KEY.encode())
+    assert refused(auth, [(b"authorization", b"Bearer " + value)])
+    assert refused(auth, [(b"cookie", value)])
+
+
+@pytest.mark.parametrize("value", [f"Basic {KEY}", f"Token {KEY}", KEY, f"Bearer{KEY}"])
+def test_another_scheme_is_no_key(value: str) -> None:
+    assert refused(Authenticator(KEY), headers(authorization=value))
+
+
+def test_the_key_itself_is_not_kept() -> None:
+    auth = Authenticator(KEY)
+    assert KEY not in repr(vars(auth))
+
+
+# Sessions.
+
+
+def test_a_session_lasts_a_week() -> None:
+    clock = Clock()
+    auth = Authenticator(KEY, wall_clock=clock)
+    found = headers(cookie=f"{COOKIE}={auth.new_session()}")
+    assert auth.check(found) == "session"
+    clock.now += SESSION_S - 1
+    assert auth.check(found) == "session"
+    clock.now += 1
+    assert refused(auth, found)
+
+
+def test_another_key_ends_every_session() -> None:
+    session = Authenticator(KEY).new_session()
+    assert refused(Authenticator(KEY + "x"), headers(cookie=f"{COOKIE}={session}"))
+
+
+@given(st.text(alphabet=st.characters(max_codepoint=255), max_size=80))
+def test_a_made_up_session_is_refused(value: str) -> None:
+    auth = Authenticator(KEY)
+    assert refused(auth, headers(cookie=f"{COOKIE}={value}"))
+    assert refused(auth, headers(cookie=value))
+
+
+def test_a_session_that_was_touched_is_refused() -> None:
+    auth = Authenticator(KEY)
+    expires, _, signature = auth.new_session().partition(".")
+    for value in (
+        f"{int(expires) + 1}.{signature}",
+        f"{expires}.{signature[:-1]}0",
+        f"{expires}.",
+        signature,
+        f"{expires}.x",
+    ):
+        touched = value if value != f"{expires}.{signature}" else f"{expires}.{signature[:-1]}1"
+        assert refused(auth, headers(cookie=f"{COOKIE}={touched}"))
+
+
+def test_other_cookies_beside_it_do_no_harm() -> None:
+    auth = Authenticator(KEY)
+    session = auth.new_session()
+    for cookie in (f"a=b; {COOKIE}={session}; c=d", f'x="y"; {COOKIE}={session}', f"{COOKIE}={session};"):
+        assert auth.check(headers(cookie=cookie)) == "session"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"sec_fetch_site": "same-origin"},
+        {"sec_fetch_site": "none"},
+        {"origin": "http://gateway:8080"},
+        {"origin": "https://gateway:8080", "sec_fetch_site": "same-origin"},
+        {},
+    ],
+)
+def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
+    auth = Authenticator(KEY)
+    assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found)) == "session"
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"sec_fetch_site": "cross-site"},
+        {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "anything"},
+        {"origin": "http://evil.example"},
+        {"origin": "http://gateway:8081"},
+        {"origin": "http://gateway"},
+        {"origin": "null"},
+        {"origin": ""},
+        {"origin": "http://evil.example", "sec_fetch_site": "same-origin"},
+        {"origin": "http://gateway:8080", "sec_fetch_site": "cross-site"},
+    ],
+)
+def test_a_session_serves_no_other_site(found: dict[str, str]) -> None:
+    auth = Authenticator(KEY)
+    with pytest.raises(NotAllowed):
+        auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found))
+
+
+def test_a_key_serves_every_site() -> None:
+    found = headers(host="gateway", origin="http://evil.example", sec_fetch_site="cross-site", x_api_key=KEY)
+    assert Authenticator(KEY).check(found) == "main"
+
+
+# The key's file.
+
+
+def test_a_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
+    key, made = ensure_key(tmp_path / "data", {})
+    path = tmp_path / "data" / "api_key"
+    assert made
+    assert key.startswith("sk-hayate-")
+    assert len(key) > 40
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert ensure_key(tmp_path / "data", {}) == (key, False)
+
+
+def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
+    key = write_key(tmp_path)
+    (tmp_path / "api_key").chmod(0o644)
+    assert ensure_key(tmp_path, {}) == (key, False)
+    assert stat.S_IMODE((tmp_path / "api_key").stat().st_mode) == 0o600
+
+
+def test_the_environments_key_comes_first_and_is_not_written(tmp_path: Path) -> None:
+    assert ensure_key(tmp_path, {"HAYATE_API_KEY": f" {KEY} "}) == (KEY, False)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("key", ["short", "鍵" * 20, "with space " * 3, "tab\tinside-0123456789", "x" * 15])
+def test_a_key_that_could_not_be_sent_is_refused(tmp_path: Path, key: str) -> None:
+    with pytest.raises(KeyFileError) as refusal:
+        ensure_key(tmp_path, {"HAYATE_API_KEY": key})
+    assert key not in str(refusal.value)
+
+
+def test_a_new_key_replaces_the_old_one(tmp_path: Path) -> None:
+    assert write_key(tmp_path) != write_key(tmp_path)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", ["a file where the folder should be", "bytes that are no key", "a folder where the file should be"]
+)
+def test_a_key_file_that_cannot_be_used_is_one_line(tmp_path: Path, kind: str) -> None:
+    data = tmp_path / "data"
+    if kind.startswith("a file"):
+        data.write_text("x")
+    elif kind.startswith("bytes"):
+        data.mkdir()
+        (data / "api_key").write_bytes(b"\xff\xfe")
+    else:
+        (data / "api_key").mkdir(parents=True)
+    with pytest.raises(KeyFileError) as refusal:
+        ensure_key(data, {})
+    assert "\n" not in str(refusal.value)

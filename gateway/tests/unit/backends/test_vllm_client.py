@@ -1,0 +1,35 @@
+"""vLLM is OpenAI's API with a health endpoint; its other manners are met where every engine's are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.backends.vllm_client import VLLMClient
+from hayate.errors import UpstreamBroke
+from tests.unit.wire.engine_chunks import ABORT, CORE_DIED, DONE, ROLE, WORDS
+
+
+def test_its_health_is_asked_for_by_a_get() -> None:
+    request = VLLMClient().probe()
+    assert (request.method, request.path, request.body) == (b"GET", "/health", b"")
+
+
+def test_it_answers_whole_when_asked_for_that() -> None:
+    assert not VLLMClient().always_streams
+    assert isinstance(VLLMClient(), OpenAICompatible)
+
+
+def test_a_dying_core_and_a_shutdown_are_failures_whatever_follows() -> None:
+    for last in (CORE_DIED, ABORT):
+        stream = VLLMClient().chat_decoder({})
+        assert stream.feed(ROLE + WORDS[0] + last + DONE) == ROLE + WORDS[0]
+        assert isinstance(stream.failure, UpstreamBroke)
+
+
+def test_a_model_may_sleep() -> None:
+    assert VLLMClient().asleep().path == "/is_sleeping"
+    assert VLLMClient().reads_asleep({"is_sleeping": True}, "m")
+    awake: Any
+    for awake in ({"is_sleeping": False}, {"detail": "Not Found"}, None, [], {"is_sleeping": "yes"}):
+        assert not VLLMClient().reads_asleep(awake, "m")

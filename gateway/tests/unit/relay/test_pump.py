@@ -1,0 +1,228 @@
+"""The pump moves an engine's bytes in the callback that brought them, and watches every limit on the way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+import pytest
+
+from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
+from hayate.fleet.replica import Timeouts
+from hayate.policy.progress import Progress
+from hayate.relay.pump import Pump, Watch
+from hayate.relay.ticker import Ticker
+from hayate.upstream.connection import Exchange
+from hayate.upstream.connection_pool import ConnectionPool, UpstreamRequest
+from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.passthrough_stream import RawStream
+from tests.support.engine_faults import HEADERS_THEN_SILENCE, cut_mid_frame, error_then_done, silent_mid_stream
+from tests.support.engine_script import SSE, Answer, Chat, Request, body, cut, end, head, silence
+from tests.support.fake_engine import FakeEngine, running_engine
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+PATIENT = Timeouts(first_byte_s=20, silence_s=20)
+
+
+class Kept:
+    """A sink that keeps what it is given."""
+
+    def __init__(self, *, framed: bool = False) -> None:
+        self.pieces: list[bytes] = []
+        self.chunks: list[bytes] = []
+        self.framed = framed
+        self.pump: Pump | None = None
+        self.gave_up = False
+
+    @property
+    def text(self) -> bytes:
+        return b"".join(self.pieces)
+
+    def writer(self) -> Callable[[bytes], None]:
+        return self.pieces.append
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        return self._take_chunk if self.framed else None
+
+    def _take_chunk(self, chunk: bytes) -> None:
+        self.chunks.append(chunk)
+        self.pieces.append(chunk.partition(b"\r\n")[2][:-2])
+
+    def hold(self) -> None: ...
+
+    def flush(self) -> None: ...
+
+    def attach(self, pump: Pump | None) -> None:
+        self.pump = pump or self.pump
+
+    def give_up(self) -> None:
+        self.gave_up = True
+
+
+class Garbage(RawStream):
+    """A decoder with a fault."""
+
+    def feed(self, data: bytes) -> bytes:
+        raise KeyError("choices")
+
+
+@asynccontextmanager
+async def pumping(
+    script: Answer, sink: Kept, decoder: Any = None, timeouts: Timeouts = PATIENT, stall_s: float = 20
+) -> AsyncIterator[tuple[asyncio.Task[None], Pump, FakeEngine, Exchange]]:
+    """A pump on its way from a fake engine to `sink`."""
+    async with running_engine(script) as engine:
+        pool, ticker = ConnectionPool(engine.url, connect_s=5), Ticker(0.02)
+        asked = UpstreamRequest("/v1/chat/completions", b'{"stream":true}')
+        exchange = await pool.send(asked, first_byte_s=10)
+        pump = Pump(
+            exchange,
+            decoder or OpenAIStream(keep_usage=False),
+            sink,
+            Watch(ticker, timeouts, stall_s, monotonic(), Progress()),
+        )
+        task = asyncio.create_task(pump.run())
+        try:
+            yield task, pump, engine, exchange
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            exchange.close()
+            ticker.close()
+            pool.close()
+
+
+def whole(script: Chat) -> bytes:
+    asked = Request(path="/v1/chat/completions", body=b'{"stream":true}')
+    return b"".join(script.frames(asked))
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize("script", [Chat(), Chat(["x"] * 300), Chat(gap_s=0.01), Chat(per_write=3), Chat(eol="\r\n")])
+async def test_every_byte_arrives_in_order(script: Chat, framed: bool) -> None:
+    sink = Kept(framed=framed)
+    async with pumping(script, sink) as (task, pump, _, _exchange):
+        await asyncio.wait_for(task, 10)
+        assert sink.text == whole(script)
+        assert pump.first_delta_at
+
+
+async def test_plain_chunks_are_forwarded_as_they_came() -> None:
+    sink = Kept(framed=True)
+    async with pumping(Chat(["x"] * 20, gap_s=0.01), sink) as (task, *_):
+        await asyncio.wait_for(task, 10)
+    assert len(sink.chunks) > 10
+
+
+@pytest.mark.parametrize("script", [cut_mid_frame(), error_then_done(), [head(headers=SSE), body(b"data: 7\n\n"), end]])
+async def test_what_breaks_is_raised_after_what_was_good(script: Answer) -> None:
+    sink = Kept()
+    async with pumping(script, sink) as (task, *_):
+        with pytest.raises(UpstreamBroke):
+            await asyncio.wait_for(task, 10)
+    assert b"[DONE]" not in sink.text
+
+
+async def test_a_decoders_own_fault_is_an_engines_that_cannot_be_read() -> None:
+    async with pumping(Chat(), Kept(), Garbage()) as (task, *_):
+        with pytest.raises(UpstreamBroke, match="can't be read"):
+            await asyncio.wait_for(task, 10)
+
+
+@pytest.mark.parametrize(
+    ("script", "timeouts", "named"),
+    [
+        (HEADERS_THEN_SILENCE, Timeouts(first_byte_s=0.1, silence_s=20), "first_byte_s"),
+        (silent_mid_stream(), Timeouts(first_byte_s=20, silence_s=0.1), "silence_s"),
+        (Chat(["x"] * 999, gap_s=0.02), Timeouts(first_byte_s=20, silence_s=20, total_s=0.2), "total_s"),
+        ([head(headers=SSE), *[each for _ in range(99) for each in (body(b": hi\n\n"), 0.02)]],
+         Timeouts(first_byte_s=0.2, silence_s=20), "first_byte_s"),
+    ],
+)  # fmt: skip
+async def test_every_limit_is_named_when_it_is_reached(script: Answer, timeouts: Timeouts, named: str) -> None:
+    async with pumping(script, Kept(), timeouts=timeouts) as (task, *_):
+        with pytest.raises(UpstreamTimeout, match=f"timeouts.{named}"):
+            await asyncio.wait_for(task, 10)
+
+
+async def test_tokens_that_keep_coming_reach_no_limit() -> None:
+    sink = Kept(framed=True)
+    async with pumping(Chat(["x"] * 40, gap_s=0.02), sink, timeouts=Timeouts(first_byte_s=0.3, silence_s=0.3)) as (
+        task,
+        *_,
+    ):
+        await asyncio.wait_for(task, 10)
+    assert sink.text.endswith(b"[DONE]\n\n")
+
+
+async def test_a_full_sink_stops_the_reading_and_a_drained_one_goes_on() -> None:
+    sink = Kept()
+    script = Chat(["x" * 4000] * 4000)
+    async with pumping(script, sink, timeouts=Timeouts(first_byte_s=20, silence_s=0.3)) as (task, pump, engine, _):
+        await eventually(lambda: sink.pieces)
+        pump.pause()
+        count = -1
+        while count != engine.bytes_sent:
+            count = engine.bytes_sent
+            await asyncio.sleep(0.1)
+        stopped_at = len(sink.text)
+        await asyncio.sleep(0.5)  # longer than the silence an engine may keep
+        assert len(sink.text) == stopped_at
+        assert not task.done()
+        pump.resume()
+        await asyncio.wait_for(task, 20)
+    assert sink.text == whole(script)
+
+
+async def test_a_sink_that_stays_full_is_given_up() -> None:
+    sink = Kept()
+    async with pumping(Chat(["x"] * 500, gap_s=0.005), sink, stall_s=0.1) as (_, pump, _engine, _exchange):
+        await eventually(lambda: sink.pieces)
+        pump.pause()
+        await eventually(lambda: sink.gave_up)
+
+
+@pytest.mark.parametrize("last", [[silence], [cut], [0.2, end]])
+async def test_after_its_done_a_stream_is_whole_however_its_connection_ends(last: Any) -> None:
+    sink = Kept()
+    async with pumping(Chat(last=last), sink) as (task, *_):
+        await asyncio.wait_for(task, 10)
+    assert sink.text == whole(Chat())
+
+
+async def test_a_cancelled_pump_writes_no_more() -> None:
+    sink = Kept()
+    async with pumping(Chat(["x"] * 1000, gap_s=0.002), sink) as (task, _pump, engine, exchange):
+        await eventually(lambda: sink.pieces)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        exchange.close()
+        count = len(sink.pieces)
+        await eventually(engine.abandoned.is_set)
+        assert len(sink.pieces) == count
+
+
+async def test_bytes_that_are_no_events_pass_as_they_are() -> None:
+    sink = Kept()
+    pieces = [b"RIFF" * 10, b"\x00\xff", b": not a comment"]
+    async with pumping([head(headers={"content-type": "audio/wav"}), *map(body, pieces), end], sink, RawStream()) as (
+        task,
+        *_,
+    ):
+        await asyncio.wait_for(task, 10)
+    assert sink.text == b"".join(pieces)
+
+
+async def test_an_error_of_ours_is_raised_as_it_is() -> None:
+    class Refusing(RawStream):
+        def feed(self, data: bytes) -> bytes:
+            raise GatewayError("no")
+
+    async with pumping(Chat(), Kept(), Refusing()) as (task, *_):
+        with pytest.raises(GatewayError, match=r"^no$"):
+            await asyncio.wait_for(task, 10)

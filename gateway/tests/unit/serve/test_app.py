@@ -1,0 +1,201 @@
+"""The application as a whole: what is open and what needs the key, the page and its policy, and answers to odd requests."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from hayate.api import admin
+from hayate.backends.openai_compat import RELAYED
+from hayate.backends.registry import option_mistakes
+from hayate.config.models import ConfigError, load_config
+from hayate.serve.app import STATIC, create_app
+from tests.support.http import fetch
+from tests.support.scene import CHAT_PATH, PLAIN, Stage
+
+pytestmark = pytest.mark.anyio
+
+OPEN = {
+    ("GET", "/health"), ("GET", "/health/liveliness"), ("GET", "/health/liveness"), ("GET", "/livez"),
+    ("GET", "/health/readiness"), ("GET", "/readyz"), ("GET", "/"), ("GET", "/static/{path:path}"),
+    ("GET", "/session"), ("POST", "/session"), ("DELETE", "/session"),
+}  # fmt: skip
+"""What anyone may ask: whether the gateway lives, its page, and to sign in. Everything else needs a key."""
+
+
+def routes() -> list[tuple[str, str]]:
+    """Every method and path that is served; the operator's router is kept apart until it is asked."""
+    served = [*create_app(load_config(env={})).routes, *admin.router.routes]
+    found = [each for each in served if isinstance(each, Route)]
+    return sorted((method, each.path) for each in found for method in each.methods or () if method != "HEAD")
+
+
+ROUTES = routes()
+
+
+def test_the_routes_are_those_of_the_documents() -> None:
+    paths = {path for _, path in ROUTES}
+    assert {CHAT_PATH, "/v1/completions", "/generate_stream", "/v1/models", "/metrics", "/admin/reload"} <= paths
+    assert paths >= RELAYED
+
+
+async def test_every_path_that_is_not_open_needs_the_key(stage: Stage) -> None:
+    for method, path in ROUTES:
+        real = re.sub(r"\{[^}]*\}", "index.html", path)
+        body = PLAIN if method == "POST" else None
+        reply = await fetch(stage.url, real, body, method=method)
+        if (method, path) in OPEN:
+            assert reply.status != 401 or path == "/session", path
+        else:
+            assert reply.status == 401, (method, path, reply.body)
+            assert reply.headers["www-authenticate"] == "Bearer"
+    assert not stage.engine.requests
+
+
+async def test_the_documentation_pages_of_the_framework_are_not_there(stage: Stage) -> None:
+    for path in ("/docs", "/redoc", "/openapi.json"):
+        assert (await stage.get(path)).status == 404
+
+
+# The page.
+
+
+async def test_the_page_lets_nothing_in_from_outside(stage: Stage) -> None:
+    page = await fetch(stage.url, "/")
+    assert page.status == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert not re.search(r"""(src|href|action)=["'](https?:)?//""", page.text)
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|style=", page.text)
+
+
+async def test_every_file_of_the_page_is_served_under_the_same_policy(stage: Stage) -> None:
+    for path in STATIC.rglob("*.*"):
+        reply = await fetch(stage.url, f"/static/{path.relative_to(STATIC)}")
+        assert reply.status == 200, path
+        assert reply.body == path.read_bytes()
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../app.py",
+        "..%2fapp.py",
+        "%2e%2e/app.py",
+        "....//app.py",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "x%00.js",
+        ".",
+        "",
+        "absent.js",
+    ],
+)
+async def test_nothing_outside_the_pages_folder_is_served(stage: Stage, path: str) -> None:
+    reply = await fetch(stage.url, f"/static/{path}")
+    assert reply.status in (400, 404)
+    assert b"import" not in reply.body
+    assert reply.json["error"]["code"] == "unknown_path"
+
+
+async def test_a_file_that_has_not_changed_is_not_sent_again(stage: Stage) -> None:
+    first = await fetch(stage.url, "/static/app.js")
+    again = await fetch(stage.url, "/static/app.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+# Odd requests.
+
+
+async def test_an_unknown_path_is_a_404_in_openais_shape(stage: Stage) -> None:
+    for path in ("/v2/chat", "/v1/chat/completion", "/v1", "/%00", "//health//x", "/Health", "/.env", "/health/"):
+        reply = await stage.get(path)
+        assert reply.status == 404, path
+        assert reply.json["error"]["code"] == "unknown_path"
+
+
+async def test_errors_are_told_in_the_language_that_is_read(stage: Stage) -> None:
+    for value, japanese in (
+        ("ja", True),
+        ("ja,en;q=0.5", True),
+        ("en;q=0.3, ja-JP;q=0.9", True),
+        ("en", False),
+        ("fr", False),
+    ):
+        reply = await stage.get("/nowhere", headers={"accept-language": value})
+        assert bool(re.search(r"[ぁ-ん]", reply.json["error"]["message"])) is japanese, value
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
+async def test_a_wrong_method_is_a_405_that_names_the_right_one(stage: Stage, method: str) -> None:
+    async with stage.connect() as client:
+        await client.send(stage.request(None, CHAT_PATH, method=method))
+        reply = await client.read_head()
+    assert reply.status == 405
+    assert reply.headers["allow"] == "POST"
+
+
+async def test_a_get_of_a_post_says_so(stage: Stage) -> None:
+    reply = await stage.get(CHAT_PATH)
+    assert (reply.status, reply.json["error"]["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/", "/metrics", "/health/readiness"])
+async def test_head_is_a_get_without_its_body(stage: Stage, path: str) -> None:
+    got = await stage.get(path)
+    async with stage.connect() as client:
+        await client.send(stage.request(None, path, method="HEAD") + stage.request(None, "/health", method="GET"))
+        head = await client.read_head()
+        assert (head.status, head.headers["content-type"]) == (got.status, got.headers["content-type"])
+        assert (await client.read_head()).status == 200  # nothing of a body stood in between
+
+
+@pytest.mark.parametrize("body", [None, {"prompt": "hi"}])
+async def test_head_starts_no_generation(stage: Stage, body: object) -> None:
+    async with stage.connect() as client:
+        request = stage.request(body, "/generate_stream?prompt=hi", method="HEAD")
+        await client.send(request + stage.request(None, "/health", method="GET"))
+        assert (await client.read_head()).status == 405
+        reply = await client.read_reply()
+    assert (reply.status, reply.json) == (200, {"status": "ok"})
+    assert not stage.engine.requests
+
+
+async def test_a_path_with_a_slash_too_many_leads_nowhere_else(stage: Stage) -> None:
+    """No redirect to whatever host a caller named."""
+    reply = await stage.get("/health/", headers={"host": "evil.example"})
+    assert reply.status == 404 or "evil.example" not in reply.headers.get("location", "")
+
+
+async def test_hosts_and_forwarding_headers_are_not_believed(stage: Stage) -> None:
+    headers = {"x-forwarded-for": "1.2.3.4", "x-forwarded-host": "evil.example", "x-forwarded-proto": "https"}
+    reply = await stage.post(PLAIN, headers=headers)
+    assert reply.status == 200
+    assert not any(name.startswith("x-forwarded") for name in stage.engine.requests[0].headers)
+
+
+# Making it.
+
+
+def test_a_mistake_in_an_option_is_told_before_anything_is_opened(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(
+        "deployments:\n  q: {backend: vllm, replicas: [http://a], options: {nonsense: 1}}\n", encoding="utf-8"
+    )
+    with pytest.raises(ConfigError, match="nonsense"):
+        load_config(path, {}, check=option_mistakes)
+
+
+def test_every_relayed_path_has_the_short_way_in() -> None:
+    app = create_app(load_config(env={}))
+    assert {path.decode() for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *RELAYED}
+    assert not any(method == b"HEAD" for method, _ in app.hot)

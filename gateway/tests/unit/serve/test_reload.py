@@ -1,0 +1,39 @@
+"""From the configuration to what runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hayate.config.models import load_config
+from hayate.serve.reload import tick_s
+
+FILE = """
+deployments:
+  slow: {{backend: vllm, replicas: ["http://127.0.0.1:8000"]}}
+  quick: {{backend: vllm, replicas: ["http://127.0.0.1:8001"], timeouts: {{{timeouts}}}}}
+server: {{{server}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("timeouts", "server", "looked_at_every_s"),
+    [
+        ("", "", 1.0),
+        ("silence_s: 8", "", 1.0),
+        ("silence_s: 4", "", 0.5),
+        ("first_byte_s: 2", "", 0.25),
+        ("total_s: 0.8", "", 0.1),
+        ("", "heartbeat_s: 2", 0.25),
+        ("", "client_stall_s: 1", 0.125),
+        ("silence_s: 0.001", "", 0.02),
+        ("connect_s: 0.1", "drain_s: 0.1", 1.0),
+    ],
+)
+def test_streams_are_looked_at_as_often_as_the_shortest_limit_of_a_stream_asks(
+    tmp_path: Path, timeouts: str, server: str, looked_at_every_s: float
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(FILE.format(timeouts=timeouts, server=server), encoding="utf-8")
+    assert tick_s(load_config(path, {})) == pytest.approx(looked_at_every_s)

@@ -1,0 +1,188 @@
+"""The supervisor: a dead child is started again, a hanging one is killed, and none is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from hayate.tools.embedded.backoff import Backoff
+from hayate.tools.embedded.refusals import EngineFailed
+from hayate.tools.embedded.settings import EngineSettings
+from hayate.tools.embedded.supervisor import COMMAND, Patience, Supervisor
+from hayate.tools.embedded.weights import tiny
+from tests.support.processes import alive, children
+from tests.support.waiting import eventually
+from tests.unit.tools.embedded.engine import ANSWER, answers, ask, settings
+
+pytestmark = pytest.mark.anyio
+
+
+class Heard:
+    """What the supervisor said."""
+
+    def __init__(self) -> None:
+        self.english: list[str] = []
+        self.japanese: list[str] = []
+
+    def __call__(self, english: str, japanese: str) -> None:
+        self.english.append(english)
+        self.japanese.append(japanese)
+
+
+def supervisor(
+    engine: EngineSettings,
+    tmp_path: Path,
+    *,
+    heard: Heard | None = None,
+    patience: Patience | None = None,
+    command: tuple[str, ...] = COMMAND,
+) -> Supervisor:
+    log, say = tmp_path / "engine.log", heard or Heard()
+    return Supervisor(engine, log, say, patience=patience, backoff=Backoff(first_s=0.1), command=command)
+
+
+@asynccontextmanager
+async def started(supervisor: Supervisor) -> AsyncIterator[int]:
+    """The child's pid, once it answers."""
+    await supervisor.start()
+    try:
+        assert supervisor.pid is not None
+        yield supervisor.pid
+    finally:
+        await supervisor.stop()
+
+
+@pytest.fixture
+def left_behind() -> Callable[[], set[int]]:
+    """The children that this test started and did not end; engines of the session may run beside them."""
+    before = set(children(os.getpid()))
+    return lambda: set(children(os.getpid())) - before
+
+
+async def test_start_returns_once_the_engine_answers_and_stop_leaves_nothing(tmp_path: Path) -> None:
+    engine = settings()
+    async with started(supervisor(engine, tmp_path)) as pid:
+        assert await ask(engine.port) == ANSWER
+    assert not alive(pid)
+    assert not await answers(engine.port)
+
+
+async def test_a_killed_engine_is_started_again_on_the_same_port_and_that_is_said(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
+    engine, heard = settings(), Heard()
+    supervised = supervisor(engine, tmp_path, heard=heard)
+    async with started(supervised) as pid:
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: supervised.pid not in (pid, None), 30)
+        await eventually(lambda: answers(engine.port), 30)
+        assert await ask(engine.port) == ANSWER
+    assert heard.english == ["The engine ended (SIGKILL); starting it again in 0.1 s."]
+    assert "再起動" in heard.japanese[0]
+    assert not left_behind()
+
+
+async def test_an_engine_that_dies_again_and_again_is_started_less_and_less_often(tmp_path: Path) -> None:
+    engine, heard = settings(), Heard()
+    supervised = supervisor(engine, tmp_path, heard=heard)
+    async with started(supervised):
+        for _ in range(4):
+            await eventually(lambda: supervised.pid is not None, 30)
+            pid = supervised.pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await eventually(lambda pid=pid: supervised.pid != pid, 30)  # type: ignore[misc]  # bound in the loop on purpose
+    waits = [line.rpartition(" in ")[2] for line in heard.english]
+    assert waits[:3] == ["0.1 s.", "0.2 s.", "0.4 s."]
+
+
+async def test_an_engine_that_hangs_is_killed_and_started_again(tmp_path: Path) -> None:
+    engine = settings()
+    patience = Patience(watch_s=0.05, answer_s=0.3, silent_s=0.5)
+    supervised = supervisor(engine, tmp_path, patience=patience)
+    async with started(supervised) as pid:
+        await asyncio.sleep(0.2)  # seen to answer at least once by the watch
+        os.kill(pid, signal.SIGSTOP)
+        await eventually(lambda: not alive(pid), 30)
+        await eventually(lambda: answers(engine.port), 30)
+
+
+async def test_stop_kills_an_engine_that_does_not_listen(tmp_path: Path) -> None:
+    supervised = supervisor(settings(), tmp_path)
+    async with started(supervised) as pid:
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        await supervised.stop()
+        assert not alive(pid)
+        assert time.monotonic() - began < 5
+
+
+async def test_stop_while_waiting_to_start_again_starts_nothing(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
+    supervised = supervisor(settings(), tmp_path)
+    async with started(supervised) as pid:
+        os.kill(pid, signal.SIGKILL)
+        await eventually(lambda: not alive(pid), 10)
+        await supervised.stop()
+        await asyncio.sleep(0.3)
+        assert not left_behind()
+
+
+async def test_cancelling_the_start_leaves_nothing(tmp_path: Path) -> None:
+    supervised = supervisor(settings(), tmp_path, command=(sys.executable, "-c", "import time; time.sleep(600)"))
+    starting = asyncio.create_task(supervised.start())
+    await eventually(lambda: supervised.pid is not None, 10)
+    pid = supervised.pid
+    assert pid is not None
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not alive(pid)
+
+
+async def test_a_damaged_model_is_one_sentence_with_llama_cpps_reason(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
+    (tmp_path / "m.gguf").write_bytes(tiny().path.read_bytes()[:1_000_000])
+    with pytest.raises(EngineFailed) as refusal:
+        await supervisor(settings(model=tmp_path / "m.gguf"), tmp_path).start()
+    assert "corrupted or incomplete" in refusal.value.english
+    assert "\n" not in refusal.value.english
+    assert not left_behind()
+
+
+async def test_an_engine_that_never_finishes_loading_is_given_up(
+    tmp_path: Path, left_behind: Callable[[], set[int]]
+) -> None:
+    command = (sys.executable, "-c", "import time; time.sleep(600)")
+    patience = Patience(loading_s=0.3)
+    with pytest.raises(EngineFailed, match="did not finish loading"):
+        await supervisor(settings(), tmp_path, patience=patience, command=command).start()
+    assert not left_behind()
+
+
+async def test_an_engine_that_ends_without_a_word_is_told_by_its_status(tmp_path: Path) -> None:
+    command = (sys.executable, "-c", "raise SystemExit(7)")
+    with pytest.raises(EngineFailed, match="status 7"):
+        await supervisor(settings(), tmp_path, command=command).start()
+
+
+async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(EngineFailed, match="No such file"):
+        await supervisor(settings(), tmp_path, command=(str(tmp_path / "none"),)).start()
+
+
+async def test_the_engines_output_goes_to_its_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    async with started(supervisor(settings(), tmp_path)):
+        pass
+    assert "listening on http://127.0.0.1:" in (tmp_path / "engine.log").read_text(encoding="utf-8")
+    assert capfd.readouterr() == ("", "")

@@ -1,0 +1,464 @@
+"""Connections to engines: kept, reused, given up; every way an answer can fail to come."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from hayate.errors import (
+    AnswerTooLarge,
+    ConnectFailed,
+    GatewayError,
+    StaleConnection,
+    UpstreamBroke,
+    UpstreamError,
+    UpstreamTimeout,
+)
+from hayate.upstream import connection_pool as transport
+from hayate.upstream.bodies import MAX_BODY_BYTES
+from hayate.upstream.connection import Exchange
+from hayate.upstream.connection_pool import ConnectionPool, UpstreamRequest, api_bases
+from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
+from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
+from tests.support.fake_engine import FakeEngine, running_engine, unanswered_port
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.anyio
+
+ASKED = UpstreamRequest("/v1/x", b'{"stream":false}')
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[FakeEngine]:
+    async with running_engine(answer({"n": 1})) as running:
+        yield running
+
+
+@pytest.fixture
+async def pool(engine: FakeEngine) -> AsyncIterator[ConnectionPool]:
+    made = ConnectionPool(engine.url, connect_s=2.0, credentials=((b"authorization", b"Bearer of-the-engine"),))
+    yield made
+    made.close()
+    await eventually(lambda: made.open_connections == 0)
+
+
+async def fetched(pool: ConnectionPool, *, first_byte_s: float = 5, fresh: bool = False) -> bytes:
+    with contextlib.closing(await pool.send(ASKED, first_byte_s=first_byte_s, fresh=fresh)) as exchange:
+        return await exchange.read()
+
+
+async def test_a_request_is_sent_with_the_deployments_credentials(engine: FakeEngine, pool: ConnectionPool) -> None:
+    assert await fetched(pool) == b'{"n": 1}'
+    (request,) = engine.requests
+    assert (request.method, request.path, request.body) == ("POST", "/v1/x", b'{"stream":false}')
+    assert request.headers["authorization"] == "Bearer of-the-engine"
+    assert request.headers["host"] == f"127.0.0.1:{engine.port}"
+
+
+async def test_an_origin_may_have_a_path(engine: FakeEngine) -> None:
+    pool = ConnectionPool(engine.url + "/engines/a/", connect_s=2.0)
+    await fetched(pool)
+    assert engine.requests[0].path == "/engines/a/v1/x"
+    pool.close()
+
+
+async def test_a_connection_is_used_again_and_again(engine: FakeEngine, pool: ConnectionPool) -> None:
+    for _ in range(5):
+        await fetched(pool)
+    assert (engine.accepted, pool.open_connections) == (1, 1)
+
+
+async def test_a_connection_that_is_not_to_be_kept_is_closed_after_its_answer(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    """As probes ask: more of them than a connection idles would pile up."""
+    for _ in range(5):
+        with contextlib.closing(await pool.send(ASKED, first_byte_s=5, fresh=True, keep=False)) as exchange:
+            assert await exchange.read() == b'{"n": 1}'
+        assert pool.open_connections == 0
+    assert engine.accepted == 5
+    await eventually(lambda: engine.connections == 0)
+
+
+async def test_requests_at_the_same_time_have_a_connection_each(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [0.1, *answer({})]
+    await asyncio.gather(*(fetched(pool) for _ in range(5)))
+    assert engine.accepted == 5
+    assert pool.open_connections == 5
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [head(headers={"connection": "close"}, framing="length", length=2), b"{}", cut],
+        [head(framing="close"), b"{}", cut],
+        [head(version="HTTP/1.0", framing="length", length=2), b"{}", cut],
+    ],
+)
+async def test_a_connection_that_will_not_stay_is_not_kept(
+    engine: FakeEngine, pool: ConnectionPool, script: Script
+) -> None:
+    engine.script = script
+    for _ in range(2):
+        assert await fetched(pool) == b"{}"
+    assert engine.accepted == 2
+    assert pool.open_connections == 0
+
+
+async def test_an_answer_that_is_not_read_to_its_end_takes_its_connection_with_it(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = [head(), body(b"x"), silence]
+    exchange = await pool.send(ASKED, first_byte_s=5)
+    exchange.close()
+    await eventually(engine.abandoned.is_set)
+    assert pool.open_connections == 0
+
+
+async def test_a_caller_that_leaves_before_the_head_takes_the_connection_with_it(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = NO_ANSWER
+    task = asyncio.create_task(fetched(pool))
+    await eventually(lambda: engine.open == 1)
+    task.cancel()
+    await eventually(engine.abandoned.is_set)
+    assert pool.open_connections == 0
+
+
+@pytest.mark.parametrize("death", [[cut], [reset]], ids=["fin", "rst"])
+async def test_a_kept_connection_that_dies_under_a_request_may_have_done_its_work(
+    engine: FakeEngine, pool: ConnectionPool, death: Script
+) -> None:
+    """The engine may have begun to work: nobody may send it again."""
+    await fetched(pool)
+    engine.stale = death
+    with pytest.raises(UpstreamBroke) as failed:
+        await fetched(pool)
+    assert not failed.value.safe_to_retry
+    assert await fetched(pool, fresh=True) == b'{"n": 1}'
+
+
+@pytest.mark.parametrize("death", ["fin", "rst"])
+async def test_a_kept_connection_that_the_engine_just_closed_is_seen_before_anything_is_sent(death: str) -> None:
+    """The end has arrived, and the event loop has not run since."""
+    accepted: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        pool = ConnectionPool(f"http://127.0.0.1:{listening.getsockname()[1]}", connect_s=5)
+        loop = asyncio.get_running_loop()
+
+        async def serve() -> None:
+            peer, _ = await loop.sock_accept(listening)
+            accepted.append(peer)
+            await loop.sock_recv(peer, 65536)
+            await loop.sock_sendall(peer, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+        for _ in range(3):
+            serving = asyncio.create_task(serve())
+            assert await fetched(pool) == b"{}"
+            await serving
+            if death == "rst":
+                accepted[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            accepted[-1].close()
+        pool.close()
+    assert len(accepted) == 3
+
+
+@pytest.mark.parametrize("read", [False, True], ids=["unread", "read"])
+@pytest.mark.parametrize("death", ["fin", "rst"])
+async def test_a_request_that_crosses_the_engines_end_is_safe_if_the_engine_took_nothing(
+    death: str, read: bool
+) -> None:
+    """Only an orderly end tells: it acknowledges what came before it."""
+    loop = asyncio.get_running_loop()
+    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        listening.setblocking(False)
+        pool = ConnectionPool(f"http://127.0.0.1:{listening.getsockname()[1]}", connect_s=5)
+        first = asyncio.create_task(fetched(pool))
+        peer, _ = await loop.sock_accept(listening)
+        await loop.sock_recv(peer, 65536)
+        await loop.sock_sendall(peer, answer)
+        assert await first == b"{}"
+        [connection] = pool._idle
+        if death == "rst":
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if read:
+            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
+            await loop.sock_recv(peer, 65536)
+            peer.close()
+        else:
+            peer.close()  # and the request is written before anybody has looked
+            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(StaleConnection if death == "fin" and not read else UpstreamBroke):
+            await asyncio.wait_for(head, 5)
+        pool.close()
+
+
+STREAMED = [head(), body(b"{}"), end]
+
+
+async def test_a_connection_rests_after_a_stream_until_the_engine_is_known_to_keep_it(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.script = STREAMED
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    for accepted in (1, 2):
+        assert await fetched(pool) == b"{}"
+        assert engine.accepted == accepted
+    monkeypatch.setattr(transport, "REST_S", 0)
+    assert await fetched(pool) == b"{}"
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    assert await fetched(pool) == b"{}"
+    assert engine.accepted == 2
+
+
+async def test_where_one_was_closed_after_its_stream_those_that_rest_are_given_up(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    monkeypatch.setattr(transport, "SOON_S", 3600)
+    engine.script = STREAMED
+    for _ in range(3):
+        await fetched(pool)
+    assert pool.open_connections == 3
+    next(iter(engine._live)).close()
+    await eventually(lambda: pool.open_connections == 0)
+
+
+async def test_answers_with_a_length_leave_their_connection_free_at_once(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "REST_S", 3600)
+    for _ in range(3):
+        await fetched(pool)
+    assert engine.accepted == 1
+
+
+async def test_an_engine_that_closes_after_a_stream_is_not_asked_on_that_connection(
+    engine: FakeEngine, pool: ConnectionPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "SOON_S", 3600)
+    engine.script = [*STREAMED, cut]
+    assert await fetched(pool) == b"{}"
+    await eventually(lambda: pool.open_connections == 0)
+    monkeypatch.setattr(transport, "REST_S", 0)
+    for _ in range(20):
+        assert await fetched(pool) == b"{}"
+        assert pool.open_connections == 0
+    engine.script = answer({"n": 1})  # what is no stream, it keeps
+    for _ in range(3):
+        await fetched(pool)
+    assert engine.accepted == 22
+
+
+async def test_a_connection_is_not_kept_longer_than_the_engine_says(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(headers={"keep-alive": "timeout=0"}), body(b"{}"), end]
+    for _ in range(3):
+        assert await fetched(pool) == b"{}"
+    assert engine.accepted == 3
+
+
+@pytest.mark.parametrize(
+    ("path", "root", "api"),
+    [
+        ("", "", "/v1"),
+        ("/", "", "/v1"),
+        ("/llm", "/llm", "/llm/v1"),
+        ("/v3", "", "/v3"),
+        ("/v3/", "", "/v3"),
+        ("/api/paas/v4", "/api/paas", "/api/paas/v4"),
+        ("/v1beta/openai", "", "/v1beta/openai"),
+        ("/vllm", "/vllm", "/vllm/v1"),
+        ("/v1x/v2", "", "/v1x/v2"),
+    ],
+)
+def test_a_url_with_a_version_is_the_api_as_it_stands(path: str, root: str, api: str) -> None:
+    assert api_bases(path) == (root.encode(), api.encode())
+
+
+@pytest.mark.parametrize(
+    ("asked", "seen"),
+    [("/v1/chat/completions", "/v3/chat/completions"), ("/health", "/health"), ("/v1/models", "/v3/models")],
+)
+async def test_paths_follow_the_version_of_the_url(engine: FakeEngine, asked: str, seen: str) -> None:
+    pool = ConnectionPool(f"{engine.url}/v3", connect_s=5)
+    with contextlib.closing(await pool.send(UpstreamRequest(asked), first_byte_s=5)) as exchange:
+        await exchange.read()
+    assert engine.requests[-1].path == seen
+    pool.close()
+
+
+async def test_a_kept_connection_that_was_closed_meanwhile_is_not_used(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    await fetched(pool)
+    engine.drop_connections()
+    await eventually(lambda: pool.open_connections == 0)
+    assert await fetched(pool) == b'{"n": 1}'
+
+
+async def test_a_kept_connection_on_which_an_engine_speaks_unasked_is_given_up(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    engine.script = [*answer({}), 0.05, b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n\r\n", silence]
+    await fetched(pool)
+    await eventually(lambda: pool.open_connections == 0)
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (CLOSE_BEFORE_HEADERS, UpstreamBroke),
+        (RESET_BEFORE_HEADERS, UpstreamBroke),
+        (GARBAGE, UpstreamBroke),
+        (HUGE_HEADER, UpstreamBroke),
+        ([b"HTTP/1.1 200 OK\r\ncontent-le", cut], UpstreamBroke),
+        ([head(framing="length", length=9), b"{", cut], UpstreamBroke),
+        ([head(framing="length", length=9), b"{", reset], UpstreamBroke),
+        ([head(), body(b"{"), cut], UpstreamBroke),
+        ([head(), b"xyz\r\n"], UpstreamBroke),
+        (NO_ANSWER, UpstreamTimeout),
+    ],
+)
+async def test_every_fault_has_its_error_and_leaves_nothing_behind(
+    engine: FakeEngine, pool: ConnectionPool, script: Script, kind: type[UpstreamError]
+) -> None:
+    engine.script = script
+    with pytest.raises(kind) as failed:
+        await fetched(pool, first_byte_s=0.3)
+    assert not failed.value.safe_to_retry
+    await eventually(lambda: pool.open_connections == 0)
+
+
+async def test_an_engine_that_accepts_and_closes_is_broken_not_stale(engine: FakeEngine, pool: ConnectionPool) -> None:
+    for step in (cut, reset):
+        engine.on_connect = [step]
+        for _ in range(20):
+            with pytest.raises(UpstreamError) as failed:
+                await fetched(pool)
+            assert not isinstance(failed.value, StaleConnection)
+    assert pool.open_connections == 0
+
+
+async def test_a_refused_connection_may_be_tried_elsewhere(engine: FakeEngine, pool: ConnectionPool) -> None:
+    await engine.refuse()
+    with pytest.raises(ConnectFailed, match="connection refused") as failed:
+        await fetched(pool)
+    assert failed.value.safe_to_retry
+    assert str(engine.port) not in failed.value.english
+
+
+@pytest.mark.parametrize("origin", ["http://no-such-host.invalid:1", "https://127.0.0.1:{port}"])
+async def test_a_host_that_is_not_there_or_speaks_no_tls_is_a_failed_connection(
+    engine: FakeEngine, origin: str
+) -> None:
+    pool = ConnectionPool(origin.format(port=engine.port), connect_s=2.0)
+    with pytest.raises(UpstreamError) as failed:
+        await fetched(pool)
+    assert "invalid" not in failed.value.english
+    pool.close()
+
+
+async def test_a_connection_that_is_not_taken_is_given_up_in_time() -> None:
+    with unanswered_port() as url:
+        pool = ConnectionPool(url, connect_s=0.1)
+        with pytest.raises(ConnectFailed, match=r"0\.1 s"):
+            await asyncio.wait_for(fetched(pool), 5)
+        pool.close()
+
+
+async def test_an_answer_byte_by_byte_is_the_same_answer(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = lambda request: [trickle(), *Chat(["こん"])(request)]
+    assert b"\xe3\x81\x93\xe3\x82\x93" in await fetched(pool)
+
+
+async def test_an_answer_without_bounds_is_cut_off(engine: FakeEngine, pool: ConnectionPool) -> None:
+    piece = body(b"x" * (1 << 20))
+    engine.script = [head(), *[piece for _ in range(MAX_BODY_BYTES // (1 << 20) + 1)], end]
+    with pytest.raises(AnswerTooLarge, match=str(MAX_BODY_BYTES)):
+        await fetched(pool)
+
+
+class Kept:
+    """A receiver that remembers."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.endings: list[Any] = []
+
+    def body_received(self, data: bytes) -> None:
+        self.data += data
+
+    def body_ended(self) -> None:
+        self.endings.append("ended")
+
+    def body_failed(self, error: GatewayError) -> None:
+        self.endings.append(error)
+
+
+async def opened(pool: ConnectionPool) -> Exchange:
+    return await pool.send(ASKED, first_byte_s=5)
+
+
+async def test_what_arrived_before_there_was_a_receiver_is_not_lost(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), body(b"early"), 0.1, body(b" late"), end]
+    exchange, kept = await opened(pool), Kept()
+    await asyncio.sleep(0.05)
+    exchange.stream_to(kept)
+    assert kept.data == b"early"
+    await eventually(lambda: kept.endings)
+    assert (kept.data, kept.endings) == (b"early late", ["ended"])
+
+
+async def test_an_answer_that_was_over_before_there_was_a_receiver_is_told_so(
+    engine: FakeEngine, pool: ConnectionPool
+) -> None:
+    for last, ending in ((end, str), (cut, UpstreamBroke)):
+        engine.script = [head(), body(b"all"), last]
+        exchange, kept = await opened(pool), Kept()
+        await asyncio.sleep(0.1)
+        exchange.stream_to(kept)
+        assert kept.data == b"all"
+        assert isinstance(kept.endings[0], ending)
+        exchange.close()
+
+
+async def test_a_paused_exchange_receives_nothing_until_it_is_resumed(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x" * 1000), 0.005)], end]
+    exchange, kept = await opened(pool), Kept()
+    exchange.stream_to(kept)
+    exchange.pause()
+    size = len(kept.data)
+    await asyncio.sleep(0.2)
+    assert len(kept.data) == size
+    exchange.resume()
+    await eventually(lambda: kept.endings)
+    assert len(kept.data) == 20_000
+
+
+async def test_a_closed_exchange_tells_no_more(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x"), 0.01)], end]
+    exchange, kept = await opened(pool), Kept()
+    exchange.stream_to(kept)
+    exchange.close()
+    exchange.close()
+    size = len(kept.data)
+    await asyncio.sleep(0.05)
+    assert (len(kept.data), kept.endings) == (size, [])
+
+
+async def test_a_closed_pool_keeps_nothing(engine: FakeEngine, pool: ConnectionPool) -> None:
+    engine.script = [0.05, *answer({})]
+    busy = asyncio.create_task(fetched(pool))
+    await eventually(lambda: engine.open == 1)
+    pool.close()
+    assert await busy == b"{}"
+    assert pool.open_connections == 0

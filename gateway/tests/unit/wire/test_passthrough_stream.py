@@ -1,0 +1,155 @@
+"""Streams of /v1/responses and /v1/messages pass untouched, and are read only for their end and their counts."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hayate.errors import UpstreamBroke
+from hayate.wire.passthrough_stream import RawStream, RelayedStream
+
+
+def named(kind: str, **fields: Any) -> bytes:
+    body = json.dumps({"type": kind, **fields}, ensure_ascii=False, separators=(",", ":"))
+    return f"event: {kind}\ndata: {body}\n\n".encode()
+
+
+MESSAGES = [
+    named("message_start", message={"id": "m", "content": [], "usage": {"input_tokens": 53, "output_tokens": 0}}),
+    named("content_block_start", content_block={"type": "text", "text": ""}, index=0),
+    named("content_block_delta", delta={"type": "text_delta", "text": "こん"}, index=0),
+    named("content_block_delta", delta={"type": "text_delta", "text": "にちは"}, index=0),
+    named("content_block_stop", index=0),
+    named("message_delta", delta={"stop_reason": "end_turn"}, usage={"input_tokens": 53, "output_tokens": 4}),
+    named("message_stop"),
+]
+RESPONSES = [
+    named("response.created", response={"id": "r", "output": [], "usage": None}, sequence_number=0),
+    named("response.output_text.delta", content_index=0, delta="H", sequence_number=4),
+    named("response.output_text.delta", content_index=0, delta="i!", sequence_number=5),
+    named("response.completed", response={"id": "r", "usage": {"input_tokens": 9, "output_tokens": 2}}),
+]
+
+
+BOTH = pytest.mark.parametrize(
+    ("path", "events"), [("/v1/messages", MESSAGES), ("/v1/responses", RESPONSES)], ids=["messages", "responses"]
+)
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
+def test_every_event_passes_byte_for_byte(path: str, events: list[bytes], size: int) -> None:
+    whole = b"".join(events)
+    stream = RelayedStream(path)
+    sent = b"".join(stream.feed(whole[n : n + size]) for n in range(0, len(whole), size)) + stream.end()
+    assert sent == whole
+    assert (stream.finished, stream.failure, stream.spoke) == (True, None, True)
+    assert stream.usage.exact
+
+
+def test_counts_and_reasons_are_read() -> None:
+    stream = RelayedStream("/v1/messages")
+    stream.feed(b"".join(MESSAGES))
+    assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (53, 4)
+    assert stream.finish_reason == "end_turn"
+    stream = RelayedStream("/v1/responses")
+    stream.feed(b"".join(RESPONSES))
+    assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 2)
+    assert stream.finish_reason == "response.completed"
+
+
+@BOTH
+def test_a_stream_without_its_last_event_is_broken(path: str, events: list[bytes]) -> None:
+    for kept in range(len(events)):
+        stream = RelayedStream(path)
+        for each in events[:kept]:
+            stream.feed(each)
+        assert stream.end() == b""
+        assert isinstance(stream.failure, UpstreamBroke)
+
+
+ENDS = {
+    "/v1/responses": [
+        b"data: [DONE]\n\n",
+        named("response.completed", response={}),
+        named("response.failed", response={"error": {"code": "server_error"}}),
+        named("response.incomplete", response={}),
+        named("response.cancelled", response={}),
+        named("error", code="server_error", message="busy"),
+    ],
+    "/v1/messages": [named("message_stop"), named("error", error={"type": "overloaded_error", "message": "busy"})],
+}
+
+
+@pytest.mark.parametrize("lacks", [b"", b"\n", b"\n\n", b"\r\n"])
+@pytest.mark.parametrize(("path", "last"), [(path, last) for path, each in ENDS.items() for last in each])
+def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
+    path: str, last: bytes, lacks: bytes
+) -> None:
+    stream = RelayedStream(path)
+    first = b": begins\n\n"
+    last = last.replace(b"\n", b"\r\n") if b"\r" in lacks else last
+    sent = stream.feed(first + last.removesuffix(lacks)) + stream.end()
+    assert (stream.finished, stream.failure) == (True, None)
+    assert sent.replace(b"\r", b"") == first + last.replace(b"\r", b"")
+
+
+@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/speech", "/v1/embeddings"])
+@pytest.mark.parametrize(
+    "last", [b"", b"data: [DONE]\n\n", named("transcript.text.done", text="a"), named("speech.audio.done"), b"data: x"]
+)
+def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, last: bytes) -> None:
+    stream = RelayedStream(path)
+    first = named("transcript.text.delta", delta="a")
+    sent = stream.feed(first + last) + stream.end()
+    assert sent.startswith(first + last)
+    assert (stream.finished, stream.failure) == (True, None)
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'data: {"error":{"message":"CUDA out of memory","code":500}}\n\n',
+        b'event: error\ndata: {"message":"CUDA out of memory","code":500}\n\n',
+    ],
+)
+def test_an_error_in_another_dialect_is_a_failure_with_the_engines_words(path: str, told: bytes) -> None:
+    stream = RelayedStream(path)
+    assert stream.feed(b": a\n\n" + told + b"data: [DONE]\n\n") == b": a\n\n"
+    assert stream.failure is not None
+    assert "CUDA" in stream.failure.english
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_nothing_follows_the_dialects_own_error(at_once: bool) -> None:
+    error = named("error", error={"type": "overloaded_error", "message": "busy"})
+    stream = RelayedStream("/v1/messages")
+    reads = [error + MESSAGES[-1]] if at_once else [error, MESSAGES[-1]]
+    assert b"".join(map(stream.feed, reads)) + stream.end() == error
+    assert stream.failure is None
+
+
+@given(st.binary(max_size=60))
+def test_bytes_that_are_no_events_raise_nothing(junk: bytes) -> None:
+    stream = RelayedStream("/v1/responses")
+    sent = stream.feed(b'data: "usage" ' + junk + b"\n\n")
+    assert sent.startswith(b'data: "usage" ')
+
+
+@pytest.mark.parametrize("value", ["7", "null", '["usage"]', '{"usage":3,"delta":"x","type":4,"message":[1]}'])
+def test_events_of_an_unknown_shape_raise_nothing(value: str) -> None:
+    stream = RelayedStream("/v1/messages")
+    event = f'data: {value}\n: "usage"\n\n'.encode()
+    assert stream.feed(event) == event
+
+
+def test_a_body_that_is_no_event_stream_passes_as_it_is() -> None:
+    stream = RawStream()
+    assert stream.feed(b"\x00\xff\n\n") == b"\x00\xff\n\n"
+    assert stream.end() == b""
+    assert (stream.failure, stream.spoke) == (None, True)
