@@ -41,9 +41,9 @@ CatalogueOption = Annotated[
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
     from hayate.access.authenticator import KeyFileError
-    from hayate.backends.registry import option_mistakes
     from hayate.config.models import ConfigError, load_config
     from hayate.serve.server import quiet_libraries, run
+    from hayate.serve.specs import option_mistakes
 
     quiet_libraries()
     load = partial(load_config, config, check=option_mistakes)
@@ -58,8 +58,8 @@ def serve(config: ConfigOption = None) -> None:
 @app.command("check-config")
 def check_config(config: ConfigOption = None) -> None:
     """Validate the configuration without starting anything."""
-    from hayate.backends.registry import option_mistakes
     from hayate.config.models import ConfigError, load_config
+    from hayate.serve.specs import option_mistakes
 
     try:
         loaded = load_config(config, check=option_mistakes)

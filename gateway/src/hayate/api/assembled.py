@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from hayate.api.call_endpoint import Gateway
-from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Assembling
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError
 from hayate.relay.pump import Pump
 from hayate.relay.relay import Answer
 from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import engine_json, sse
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.error_bodies import JSON
 from hayate.wire.faults import UNREADABLE, unreadable
+from hayate.wire.upstream_request import UpstreamRequest
 
 COUNT_S = 2.0
 """How long the engine may take to count a prompt."""

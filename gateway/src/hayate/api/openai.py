@@ -8,17 +8,19 @@ from typing import Any, Literal
 from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.call_endpoint import Gateway, Handle
 from hayate.api.turns import LONG_BODY_BYTES, others_first
-from hayate.backends.base import Backend, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Backend
 from hayate.downstream.client import Client
 from hayate.relay.heads import DOCUMENT
 from hayate.relay.relay import Answer, Call
 from hayate.telemetry.calls import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.assemble import Assembler
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.error_bodies import JSON
 from hayate.wire.numbers import output_limit
 from hayate.wire.replies import completion_events
 from hayate.wire.request_body import model_of, parse_object
+from hayate.wire.upstream_request import UpstreamRequest
 
 Fields = dict[str, Any]
 Kind = Literal["chat", "text"]

@@ -14,7 +14,7 @@ import orjson
 from hayate.api.assembled import FollowUps, respond_assembled
 from hayate.api.call_endpoint import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
-from hayate.backends.base import Backend, UpstreamRequest
+from hayate.backends.base import Backend
 from hayate.downstream.client import Client
 from hayate.errors import NotSupported
 from hayate.relay.relay import Answer, Call
@@ -29,6 +29,7 @@ from hayate.wire.passed_json import PassedJson
 from hayate.wire.passthrough_stream import RawStream
 from hayate.wire.replies import ToEvents, message_events, response_events
 from hayate.wire.request_body import model_of, parse_object
+from hayate.wire.upstream_request import UpstreamRequest
 
 _HOLD_MEDIA = ("messages", "input", "documents", "query")
 """Fields that may hold media, in any dialect."""

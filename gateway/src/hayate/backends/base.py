@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hayate.errors import GatewayError
-from hayate.upstream.connection_pool import UpstreamRequest
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
-
-__all__ = ["Backend", "Served", "StreamDecoder", "UpstreamRequest", "WholeAnswer"]
 
 
 @dataclass(slots=True)

@@ -10,15 +10,17 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from hayate.backends.base import Assembling, Served, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Assembling, Served
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, prompts_of, wants_usage
 from hayate.wire import sse
 from hayate.wire.chunks import counted
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.numbers import LIMITS
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.responses import QuietResponses, ResponseAssembler
+from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
 
 _MOST_LEFT_OUT = 16

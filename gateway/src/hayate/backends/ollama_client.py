@@ -13,13 +13,15 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Served
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import OptionError
 from hayate.backends.translated import Clock, ForeignDialect
 from hayate.errors import GatewayError, UpstreamRefused
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
+from hayate.wire.upstream_request import UpstreamRequest
 
 DEFAULT_NUM_CTX = 8192
 

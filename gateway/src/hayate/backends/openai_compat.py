@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.base import Served, StreamDecoder, UpstreamRequest, WholeAnswer
+from hayate.backends.base import Served, WholeAnswer
 from hayate.backends.passthrough import PassedThrough
 from hayate.errors import GatewayError
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import engine_error, parse_error
 from hayate.wire.engine_json import TooDense, Unreadable, read
 from hayate.wire.faults import given_up
@@ -16,6 +17,7 @@ from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.replies import no_events
+from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
 
 RELAYED = frozenset(

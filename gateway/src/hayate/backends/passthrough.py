@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from hayate.backends.base import Assembling, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Assembling
 from hayate.errors import GatewayError
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.passthrough_stream import RelayedStream
+from hayate.wire.upstream_request import UpstreamRequest
 
 
 class PassedThrough:

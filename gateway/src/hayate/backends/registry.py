@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from hayate.backends.base import Backend
@@ -15,18 +16,28 @@ from hayate.backends.tokenizer import TokenizerError, check_source, load_tokeniz
 from hayate.backends.triton_client import TritonClient, TritonOptions
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
-from hayate.config.models import Config, ConfigError, DeploymentConfig
 
-Maker = tuple[type[Any], Callable[[DeploymentConfig, Any], Backend]]
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a deployment says of its adapter, in plain values: `backend` is one of `NAMES`, `options` are not read yet."""
+
+    backend: str
+    model: str | None = None
+    context_tokens: int | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+Maker = tuple[type[Any], Callable[[Wanted, Any], Backend]]
 """The options an adapter declares, and how it is made with them."""
 
 
-def _ollama(each: DeploymentConfig, options: OllamaOptions) -> Backend:
-    return OllamaClient(options, model=each.model, context_tokens=each.context_tokens)
+def _ollama(wanted: Wanted, options: OllamaOptions) -> Backend:
+    return OllamaClient(options, model=wanted.model, context_tokens=wanted.context_tokens)
 
 
-def _tokenizer_of(each: DeploymentConfig, options: TritonOptions) -> str:
-    source = options.tokenizer or each.model
+def _tokenizer_of(wanted: Wanted, options: TritonOptions) -> str:
+    source = options.tokenizer or wanted.model
     if source is None:
         raise OptionError(
             "tokenizer", "is needed: the folder or Hub id of the model's tokenizer files (or set HAYATE_TOKENIZER)"
@@ -38,12 +49,12 @@ def _tokenizer_of(each: DeploymentConfig, options: TritonOptions) -> str:
     return source
 
 
-def _triton(each: DeploymentConfig, options: TritonOptions) -> Backend:
+def _triton(wanted: Wanted, options: TritonOptions) -> Backend:
     try:
-        prompts = load_tokenizer(_tokenizer_of(each, options))
+        prompts = load_tokenizer(_tokenizer_of(wanted, options))
     except TokenizerError as error:
         raise OptionError("tokenizer", str(error)) from None
-    return TritonClient(prompts, options, model=each.model, context_tokens=each.context_tokens)
+    return TritonClient(prompts, options, model=wanted.model, context_tokens=wanted.context_tokens)
 
 
 def _without_options(adapter: Callable[[], Backend]) -> Maker:
@@ -59,24 +70,18 @@ _MAKERS: dict[str, Maker] = {
     "triton": (TritonOptions, _triton),
     "ollama": (OllamaOptions, _ollama),
 }
+NAMES = tuple(_MAKERS)
 
 
-def make_backend(name: str, each: DeploymentConfig) -> Backend:
-    """The adapter for the deployment `name`. Raises ConfigError for an option that it does not have or can't use."""
-    kind, make = _MAKERS[each.backend]
-    try:
-        return make(each, read_options(kind, each.options))
-    except OptionError as error:
-        raise ConfigError(f"deployments.{name}.options.{error.key}: {error}") from None
+def make_backend(wanted: Wanted) -> Backend:
+    """The adapter. Raises OptionError for an option that it does not have or can't use."""
+    kind, make = _MAKERS[wanted.backend]
+    return make(wanted, read_options(kind, wanted.options))
 
 
-def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every option that its adapter would refuse: where it stands and what is wrong with it. Loads nothing."""
-    for name, each in config.deployments.items():
-        kind, _ = _MAKERS[each.backend]
-        try:
-            options = read_options(kind, each.options)
-            if isinstance(options, TritonOptions):
-                _tokenizer_of(each, options)
-        except OptionError as error:
-            yield ("deployments", name, "options", error.key), str(error)
+def check_options(wanted: Wanted) -> None:
+    """Raises OptionError for what the adapter would refuse. Loads nothing."""
+    kind, _ = _MAKERS[wanted.backend]
+    options = read_options(kind, wanted.options)
+    if isinstance(options, TritonOptions):
+        _tokenizer_of(wanted, options)

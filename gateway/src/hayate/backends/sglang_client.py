@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hayate.backends.base import UpstreamRequest
 from hayate.backends.openai_compat import RELAYED, OpenAICompatible
+from hayate.wire.upstream_request import UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hayate.backends.base import UpstreamRequest, WholeAnswer
+from hayate.backends.base import WholeAnswer
 from hayate.backends.openai_compat import wants_usage
 from hayate.backends.passthrough import PassedThrough
 from hayate.errors import UpstreamBroke
 from hayate.wire.chunks import ChunkWriter
+from hayate.wire.upstream_request import UpstreamRequest
 
 Clock = Callable[[], float]
 

@@ -14,15 +14,17 @@ from typing import Any, Literal
 import orjson
 
 from hayate.backends import triton_request as triton
-from hayate.backends.base import Served, StreamDecoder, UpstreamRequest
+from hayate.backends.base import Served
 from hayate.backends.options import OptionError
 from hayate.backends.prompts import PromptMaker, answer_limit
 from hayate.backends.translated import Clock, ForeignDialect
 from hayate.backends.triton_stream import TritonStream
 from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire import sse
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
 from hayate.wire.fields import max_tokens, one_prompt, stop_strings
+from hayate.wire.upstream_request import UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,16 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.base import StreamDecoder, UpstreamRequest, WholeAnswer
+from hayate.backends.base import WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
 from hayate.backends.trt_request import chat_body, text_body
 from hayate.errors import EngineError, GatewayError
 from hayate.wire import sse
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import write
 from hayate.wire.faults import given_up
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.upstream_request import UpstreamRequest
 
 _FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
 

@@ -7,8 +7,8 @@ new calls get a 500 that says so (`wire.errors_in`).
 
 from __future__ import annotations
 
-from hayate.backends.base import UpstreamRequest
 from hayate.backends.openai_compat import OpenAICompatible
+from hayate.wire.upstream_request import UpstreamRequest
 
 
 class VLLMClient(OpenAICompatible):

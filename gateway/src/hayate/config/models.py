@@ -227,7 +227,7 @@ def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
 
 
 Check = Callable[["Config"], Iterable[tuple[tuple[int | str, ...], str]]]
-"""Finds mistakes that the models can't see, each with its place; `adapters.option_mistakes` is one."""
+"""Finds mistakes that the models can't see, each with its place; `serve.specs.option_mistakes` is one."""
 
 
 def load_config(

@@ -16,7 +16,7 @@ from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.fleet.fleet import Deployment, Fleet
 from hayate.fleet.health_checks import OnChange, ask
 from hayate.fleet.replica import Replica
-from hayate.upstream.connection_pool import UpstreamRequest
+from hayate.wire.upstream_request import UpstreamRequest
 
 TICK_S = 0.25
 

@@ -14,7 +14,7 @@ from hayate.errors import Overloaded, UpstreamError
 from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Probing, Replica
 from hayate.policy.admission import Gate, Verdict
 from hayate.policy.routing import least_in_flight, resolve
-from hayate.upstream.connection_pool import UpstreamRequest
+from hayate.wire.upstream_request import UpstreamRequest
 
 
 class Deployment:

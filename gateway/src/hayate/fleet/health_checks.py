@@ -19,7 +19,7 @@ from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.fleet.fleet import Deployment, Fleet
 from hayate.fleet.replica import Replica
 from hayate.policy.health import CLOSE_S
-from hayate.upstream.connection_pool import UpstreamRequest
+from hayate.wire.upstream_request import UpstreamRequest
 
 ALIVE = frozenset({404, 405, 501, 429, 529})
 """Beside 2xx."""

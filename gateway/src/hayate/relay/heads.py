@@ -12,7 +12,6 @@ from hayate.fleet.fleet import Deployment
 from hayate.fleet.replica import Timeouts
 from hayate.upstream.bodies import BLANKS
 from hayate.upstream.connection import Exchange
-from hayate.upstream.connection_pool import UpstreamRequest
 from hayate.wire.http1 import Headers, header
 from hayate.wire.replies import (
     EMPTY,
@@ -25,6 +24,7 @@ from hayate.wire.replies import (
     no_events,
     redirected,
 )
+from hayate.wire.upstream_request import UpstreamRequest
 
 MAX_ERROR_BYTES = 64 * 1024
 MAX_RETRY_AFTER_S = 86400.0

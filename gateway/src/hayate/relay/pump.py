@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol, cast
 
-from hayate.backends.base import StreamDecoder
 from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.plain_event import Reader, Shape
 

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hayate.backends.base import Backend, StreamDecoder, WholeAnswer
+from hayate.backends.base import Backend, WholeAnswer
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
 from hayate.fleet.fleet import Deployment, Fleet
 from hayate.fleet.replica import Replica, Timeouts
@@ -30,9 +30,10 @@ from hayate.relay.ticker import Ticker
 from hayate.telemetry.calls import CallRecord, notice
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange
-from hayate.upstream.connection_pool import UpstreamRequest
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.numbers import OutputLimit
 from hayate.wire.replies import ToEvents
+from hayate.wire.upstream_request import UpstreamRequest
 
 Read = TypeVar("Read")
 

@@ -35,7 +35,8 @@ from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
-from hayate.serve.reload import Reloader, configure, probing, specs
+from hayate.serve.reload import Reloader, configure, probing
+from hayate.serve.specs import specs
 from hayate.telemetry.calls import Telemetry, notice
 from hayate.telemetry.log_writer import last_words
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect, error_headers, language_of

@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hayate.api.call_endpoint import Gateway
-from hayate.backends.registry import make_backend
-from hayate.config.models import Config, ConfigError, DeploymentConfig
+from hayate.config.models import Config, ConfigError
 from hayate.errors import RefusedConfig
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.replica import DeploymentSpec, Probing, Timeouts
+from hayate.fleet.replica import DeploymentSpec, Probing
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
+from hayate.serve.specs import specs
 from hayate.telemetry.calls import notice
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
@@ -88,30 +88,6 @@ def tick_s(config: Config) -> float:
     for each in config.deployments.values():
         limits_s += [each.timeouts.first_byte_s, each.timeouts.silence_s, each.timeouts.total_s or math.inf]
     return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
-
-
-def specs(config: Config) -> list[DeploymentSpec]:
-    """The deployments with their adapters made. Raises ConfigError for an option that an adapter does not have."""
-    return [_spec(name, each) for name, each in config.deployments.items()]
-
-
-def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
-    credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
-    limits = each.timeouts
-    return DeploymentSpec(
-        name=name,
-        backend=make_backend(name, each),
-        model=each.model,
-        replicas=each.replicas,
-        credentials=credentials,
-        max_in_flight=each.max_in_flight,
-        max_queued=each.max_queued,
-        queue_timeout_s=each.queue_timeout_s,
-        context_tokens=each.context_tokens,
-        probe=each.probe,
-        canary=each.canary,
-        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s, limits.whole_s),
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ import asyncio
 import re
 import socket
 import ssl
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
 from hayate.upstream.connection import IDLE_S, Connection, Exchange
 from hayate.upstream.deadlines import Deadlines
 from hayate.wire.http1 import render_request
+from hayate.wire.upstream_request import UpstreamRequest
 
 REST_S = 0.1
 SOON_S = 1.0
@@ -27,20 +27,6 @@ MAX_IDLE = 512
 MAX_TARGETS = 64
 _API = "/v1/"
 _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
-
-
-@dataclass(slots=True)
-class UpstreamRequest:
-    """One request to an engine. `path` begins with a slash; `headers` come on top of host, length, type and credentials."""
-
-    path: str
-    body: bytes = b""
-    method: bytes = b"POST"
-    streams: bool = False
-    """Whether it asks for events: an answer that begins long before its end."""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
-    content_type: bytes = b"application/json"
-    """The body's. vLLM takes none without one."""
 
 
 class ConnectionPool:

@@ -17,7 +17,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
 from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Probing, Replica
 from hayate.policy.health import CLOSE_S, KNOWN
-from hayate.upstream.connection_pool import UpstreamRequest
+from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import eventually

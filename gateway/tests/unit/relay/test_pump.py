@@ -16,9 +16,10 @@ from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
 from hayate.upstream.connection import Exchange
-from hayate.upstream.connection_pool import ConnectionPool, UpstreamRequest
+from hayate.upstream.connection_pool import ConnectionPool
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passthrough_stream import RawStream
+from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import HEADERS_THEN_SILENCE, cut_mid_frame, error_then_done, silent_mid_stream
 from tests.support.engine_script import SSE, Answer, Chat, Request, body, cut, end, head, silence
 from tests.support.fake_engine import FakeEngine, running_engine

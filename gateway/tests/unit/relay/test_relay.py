@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hayate.backends.base import Backend, UpstreamRequest
+from hayate.backends.base import Backend
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import (
     ConnectFailed,
@@ -32,6 +32,7 @@ from hayate.relay.relay import Answer, Call, Relay
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.calls import CallRecord
 from hayate.wire.numbers import OutputLimit
+from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
 from tests.support.engine_script import Answer as Answers
 from tests.support.engine_script import Chat, answer, error, head, silence

@@ -10,9 +10,9 @@ from starlette.routing import Route
 
 from hayate.api import admin
 from hayate.backends.openai_compat import RELAYED
-from hayate.backends.registry import option_mistakes
 from hayate.config.models import ConfigError, load_config
 from hayate.serve.app import STATIC, create_app
+from hayate.serve.specs import option_mistakes
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 

@@ -20,8 +20,8 @@ from typing import Any, Protocol
 
 import uvloop
 
-from hayate.backends.registry import option_mistakes
 from hayate.config.models import EMBEDDED, Config, load_config
+from hayate.serve.specs import option_mistakes
 from hayate.telemetry.log_writer import write_error
 from hayate.tools.embedded.announcement import KeyNews, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory

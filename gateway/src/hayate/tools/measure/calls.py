@@ -17,7 +17,8 @@ from hayate.errors import ConnectFailed, GatewayError, StaleConnection, Upstream
 from hayate.tools.measure.dialects import AnswerReader, message_of
 from hayate.tools.measure.failure import Failure
 from hayate.upstream.connection import Exchange
-from hayate.upstream.connection_pool import ConnectionPool, UpstreamRequest
+from hayate.upstream.connection_pool import ConnectionPool
+from hayate.wire.upstream_request import UpstreamRequest
 
 CLOSE_S = 1.0
 """How long a connection may stay open after its answer has ended before it is dropped instead of used again."""

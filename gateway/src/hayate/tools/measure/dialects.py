@@ -19,8 +19,8 @@ from hayate.errors import UpstreamBroke
 from hayate.tools.measure.failure import Failure
 from hayate.tools.measure.prompts import Messages, single_prompt
 from hayate.tools.measure.target import PATHS, Api
-from hayate.upstream.connection_pool import UpstreamRequest
 from hayate.wire import sse
+from hayate.wire.upstream_request import UpstreamRequest
 
 _END_EVENTS = (b"done", b"end", b"close", b"complete", b"finish", b"finished", b"stop")
 _IDLE_EVENTS = (b"ping", b"heartbeat", b"start", b"open", b"meta")

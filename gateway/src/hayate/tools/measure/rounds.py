@@ -25,7 +25,8 @@ from hayate.tools.measure.prompts import Messages, PromptSet, marked
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target
 from hayate.tools.measure.words import reason
-from hayate.upstream.connection_pool import ConnectionPool, UpstreamRequest
+from hayate.upstream.connection_pool import ConnectionPool
+from hayate.wire.upstream_request import UpstreamRequest
 
 CONNECT_S = 10.0
 LIST_S = 30.0
