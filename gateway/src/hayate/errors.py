@@ -285,3 +285,12 @@ class EngineError(UpstreamError):
         super().__init__(english, japanese, param=param)
         self.status = status
         self.code = code
+
+
+def shutting_down() -> ShuttingDown:
+    """For a call that the end of the drain breaks off."""
+    return ShuttingDown(
+        "The gateway is shutting down. Ask again.",
+        "ゲートウェイが停止します。もう一度お試しください。",
+        retry_after_s=1,
+    )

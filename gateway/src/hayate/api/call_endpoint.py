@@ -16,11 +16,11 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from hayate.access.authenticator import INCORRECT, Authenticator
-from hayate.downstream.asgi_stream import AsgiLine
+from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.downstream.request_id import usable_id
-from hayate.downstream.stream import ClientGone, Line
-from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, ShuttingDown
+from hayate.downstream.stream import ClientGone, ClientStream
+from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated, RateLimited, shutting_down
 from hayate.policy.ended_streams import EndedStreams
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.relay.relay import Relay
@@ -137,24 +137,24 @@ class RelayEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one call through ASGI."""
-        await self.serve(scope["state"]["gateway"], AsgiLine(scope, receive, send))
+        await self.serve(scope["state"]["gateway"], AsgiStream(scope, receive, send))
 
-    async def serve(self, gateway: Gateway, line: Line) -> None:
+    async def serve(self, gateway: Gateway, stream: ClientStream) -> None:
         """Serves one call."""
         now = gateway.relay.now
-        given = usable_id(line.fields.get(b"x-request-id"))
+        given = usable_id(stream.fields.get(b"x-request-id"))
         if given is None:
             name = gateway.new_id()
-            line.answer_id = upstream_id = name.encode()
+            stream.answer_id = upstream_id = name.encode()
         else:
-            name, line.answer_id, upstream_id = given.decode("ascii"), given, gateway.upstream_id(given)
+            name, stream.answer_id, upstream_id = given.decode("ascii"), given, gateway.upstream_id(given)
         record = CallRecord(name, self.name, now(), upstream_id)
         client = Client(
-            line, gateway.ticker, gateway.heartbeat_s, record, serves_half_closed=gateway.serves_half_closed
+            stream, gateway.ticker, gateway.heartbeat_s, record, serves_half_closed=gateway.serves_half_closed
         )
-        client.answer_headers.append((b"x-request-id", line.answer_id))
+        client.answer_headers.append((b"x-request-id", stream.answer_id))
         try:
-            record.key = gateway.caller(line.headers, line.fields)
+            record.key = gateway.caller(stream.headers, stream.fields)
             if gateway.requests_per_minute is not None:
                 _count_request(gateway, client, record.key, now())
             await self._handle(gateway, client, record)
@@ -178,11 +178,7 @@ class RelayEndpoint:
 
     def _break_off(self, client: Client, record: CallRecord) -> None:
         """The drain's time is over: the stream that still runs is told so."""
-        error = ShuttingDown(
-            "The gateway is shutting down. Ask again.",
-            "ゲートウェイが停止します。もう一度お試しください。",
-            retry_after_s=1,
-        )
+        error = shutting_down()
         record.status, record.error = error.status, error.code
         if client.started and client.events:
             client.write(self._dialect.frame(error, language_of(client.headers)))

@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 
 from hayate.access.authenticator import COOKIE, INCORRECT, SESSION_S
 from hayate.api.call_endpoint import Gateway
-from hayate.downstream.asgi_stream import AsgiLine
+from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
 from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated
@@ -19,8 +19,8 @@ MAX_SESSION_BODY_BYTES = 4096
 async def sign_in(request: Request) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
     gateway: Gateway = request.scope["state"]["gateway"]
-    line = AsgiLine(request.scope, request.receive, request._send)
-    client = Client(line, gateway.ticker, gateway.heartbeat_s)
+    stream = AsgiStream(request.scope, request.receive, request._send)
+    client = Client(stream, gateway.ticker, gateway.heartbeat_s)
     try:
         key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     except ClientGone:

@@ -1,4 +1,4 @@
-"""A call's line to its client through ASGI's `receive` and `send`: for servers that lend no connection, and for test clients."""
+"""A call's stream to its client through ASGI's `receive` and `send`: for servers that lend no connection, and for test clients."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from hayate.downstream.stream import BODILESS, ClientGone, LineCall, is_bodiless
+from hayate.downstream.stream import BODILESS, ClientGone, ClientListener, is_bodiless
 from hayate.wire.http1 import Headers, fields_of
 
 
-class AsgiLine:
+class AsgiStream:
     """One per call. What is written waits in a backlog for a task that sends it."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -21,7 +21,7 @@ class AsgiLine:
         self.query: bytes = scope["query_string"]
         self._receive = receive
         self._send = send
-        self._call: LineCall | None = None
+        self._listener: ClientListener | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._backlog: _Backlog | None = None
         self._mute = False
@@ -43,14 +43,14 @@ class AsgiLine:
             raise ClientGone
         return message.get("body", b""), message.get("more_body", False)
 
-    def watch(self, call: LineCall) -> None:
-        """From now on `call` is told of the client."""
-        self._call = call
+    def watch(self, listener: ClientListener) -> None:
+        """From now on `listener` is told of the client."""
+        self._listener = listener
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def unwatch(self) -> None:
         """No more."""
-        self._call = None
+        self._listener = None
         if self._watcher is not None:
             self._watcher.cancel()
 
@@ -99,20 +99,20 @@ class AsgiLine:
 
     def full(self) -> None:
         """The backlog is full."""
-        if self._call is not None:
-            self._call.client_full()
+        if self._listener is not None:
+            self._listener.client_full()
 
     def drained(self) -> None:
         """It has been sent."""
-        if self._call is not None:
-            self._call.client_drained()
+        if self._listener is not None:
+            self._listener.client_drained()
 
     def lose(self) -> None:
         """The client has gone."""
         if self._backlog is not None:
             self._backlog.close()
-        if self._call is not None:
-            self._call.client_gone()
+        if self._listener is not None:
+            self._listener.client_gone()
 
     async def _watch(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
@@ -129,9 +129,9 @@ class _Backlog:
 
     HIGH_WATER_BYTES = 65536
 
-    def __init__(self, send: Send, line: AsgiLine) -> None:
+    def __init__(self, send: Send, stream: AsgiStream) -> None:
         self._send = send
-        self._line = line
+        self._stream = stream
         self._parts: list[bytes] = []
         self._size = 0
         self._full = False
@@ -149,7 +149,7 @@ class _Backlog:
         self._wake.set()
         if self._size > self.HIGH_WATER_BYTES and not self._full:
             self._full = True
-            self._line.full()
+            self._stream.full()
 
     async def flushed(self) -> None:
         await self._empty.wait()
@@ -168,10 +168,10 @@ class _Backlog:
                 await self._send(message)
             except OSError:  # ASGI's word for a client that has left
                 self._empty.set()
-                self._line.lose()
+                self._stream.lose()
                 return
             if not self._parts:
                 self._empty.set()
                 if self._full:
                     self._full = False
-                    self._line.drained()
+                    self._stream.drained()

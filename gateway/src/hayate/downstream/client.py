@@ -1,6 +1,6 @@
 """The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
 
-How bytes come and go is the line's affair (`line`). A client that leaves cancels the task that serves it, whatever that task
+How bytes come and go is the stream's affair (`stream`). A client that leaves cancels the task that serves it, whatever that task
 awaits: queue, connect, prefill or stream.
 """
 
@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 from hayate.downstream.request_body import arrived_body, read_body
-from hayate.downstream.stream import Line
+from hayate.downstream.stream import ClientStream
 from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.calls import CallRecord
@@ -36,11 +36,11 @@ class Client:
         "_chunks_seen",
         "_heartbeat_s",
         "_last_write",
-        "_line",
         "_pump",
         "_record",
         "_serves_half_closed",
         "_starting",
+        "_stream",
         "_task",
         "_ticker",
         "answer_headers",
@@ -55,18 +55,18 @@ class Client:
 
     def __init__(
         self,
-        line: Line,
+        stream: ClientStream,
         ticker: Ticker,
         heartbeat_s: float,
         record: CallRecord | None = None,
         *,
         serves_half_closed: bool = False,
     ) -> None:
-        self._line = line
+        self._stream = stream
         self._record = record
         self._serves_half_closed = serves_half_closed
         self._beats = False
-        self.headers = line.headers
+        self.headers = stream.headers
         self.answer_headers: Headers = []
         self.started = False
         self.events = False
@@ -86,12 +86,12 @@ class Client:
     @property
     def method(self) -> str:
         """The request's method."""
-        return self._line.method
+        return self._stream.method
 
     @property
     def query(self) -> bytes:
         """The request's query string."""
-        return self._line.query
+        return self._stream.query
 
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case); the first, if it came more than once."""
@@ -99,29 +99,29 @@ class Client:
 
     def arrived(self, limit: int) -> bytes | None:
         """The whole request body, if it is there; else it is to be waited for. Raises BodyTooLarge."""
-        return arrived_body(self._line, limit)
+        return arrived_body(self._stream, limit)
 
     def body(self, limit: int) -> Awaitable[bytes]:
         """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnreadableCoding, ClientGone."""
-        return read_body(self._line, limit)
+        return read_body(self._stream, limit)
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
-        self._line.fields = {}
-        self._line.query = b""  # a long prompt must not stay in memory for as long as its answer takes
+        self._stream.fields = {}
+        self._stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
         self._task = asyncio.current_task(self._ticker.loop)
-        self._line.watch(self)
+        self._stream.watch(self)
 
     def __exit__(self, *_: object) -> None:
         """No more watching, no more heartbeats."""
         self._task = None
-        self._line.unwatch()
+        self._stream.unwatch()
         self._ticker.discard(self)
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer."""
         self.started = True
-        await self._line.respond(status, headers + self.answer_headers, body)
+        await self._stream.respond(status, headers + self.answer_headers, body)
 
     def expect_stream(self) -> None:
         """From now on the client gets a `: ping` whenever nothing has flowed for a while: in the queue, during a cold
@@ -130,7 +130,7 @@ class Client:
         self._last_write = monotonic()
         self._beats = True
         self._ticker.add(self)
-        if self._line.half_closed:
+        if self._stream.half_closed:
             self._beat()
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
@@ -140,7 +140,7 @@ class Client:
             return
         self.started = True
         self.events = headers is None
-        await self._line.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
+        await self._stream.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
         if self.opening:
             self.write(self.opening)
 
@@ -151,16 +151,16 @@ class Client:
 
     def end_stream(self) -> Awaitable[None]:
         """The proper end of a streamed answer, to be awaited."""
-        return self._line.end()
+        return self._stream.end()
 
     def cut(self) -> None:
         """An improper end, for a body that has no way to say that it broke."""
         self._task = None
-        self._line.abort()
+        self._stream.abort()
 
     def tick(self, now: float) -> None:
         """Sends a `: ping` when nothing has been written for as long as a stream may stay silent."""
-        chunks = self._line.chunks + (0 if self._pump is None else self._pump.passed)
+        chunks = self._stream.chunks + (0 if self._pump is None else self._pump.passed)
         if chunks != self._chunks_seen:
             self._chunks_seen = chunks
             self._last_write = now
@@ -179,23 +179,23 @@ class Client:
 
     def hold(self) -> None:
         """Keeps what is written back until `flush`: heads leave with first bytes, last bytes with the end."""
-        self._line.hold()
+        self._stream.hold()
 
     def flush(self) -> None:
         """Sends what was held."""
-        self._line.flush()
+        self._stream.flush()
 
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream."""
-        self._line.writer()(data)
+        self._stream.writer()(data)
 
     def writer(self) -> Callable[[bytes], None]:
         """What sends pieces of the stream; there once it has started."""
-        return self._line.writer()
+        return self._stream.writer()
 
     def raw_writer(self) -> Callable[[bytes], None] | None:
         """What sends pieces that are framed as chunks already."""
-        return self._line.raw_writer()
+        return self._stream.raw_writer()
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -205,9 +205,9 @@ class Client:
 
     def give_up(self) -> None:
         """The client has not read for too long."""
-        self._line.give_up()
+        self._stream.give_up()
 
-    # What the line says.
+    # What the stream says.
 
     def client_gone(self) -> None:
         """The client left: whatever its task awaits is cancelled. One that has all of its answer has not left before its end."""
@@ -243,6 +243,6 @@ class Client:
 
     async def _start_early(self) -> None:
         self.started = self.events = True
-        await self._line.start(200, SSE_HEADERS + self.answer_headers)
+        await self._stream.start(200, SSE_HEADERS + self.answer_headers)
         self.write(self.opening + sse.PING)
         self.flush()

@@ -7,17 +7,16 @@ client its answer: it lingers. A client that takes nothing of what is sent is cu
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hayate.config.models import ServerConfig
+from hayate.downstream.head import rendered_head
 from hayate.downstream.request_id import answer_id
+from hayate.downstream.stream import Serving
 from hayate.errors import GatewayError
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
-
-if TYPE_CHECKING:
-    from hayate.downstream.direct_stream import LentLine
 
 WRITE_HIGH_WATER_BYTES = 64 * 1024
 LINGER_S = 2.0
@@ -25,7 +24,7 @@ LINGER_BYTES = 64 * 1024 * 1024
 """How long, and how much, a client that was answered before its request was whole may go on sending."""
 
 
-class _OwnClose:
+class UvicornTransport(asyncio.Transport):
     """The transport as uvicorn sees it: closing it is the protocol's affair, and what is written after its end goes nowhere."""
 
     __slots__ = ("_protocol", "_transport")
@@ -34,11 +33,11 @@ class _OwnClose:
         self._protocol = protocol
         self._transport = transport
 
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the transport's own."""
-        return getattr(self._transport, name)
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """The client's address, and the like."""
+        return self._transport.get_extra_info(name, default)
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray | memoryview) -> None:
         """Writes bytes to the client."""
         if not self.is_closing():
             self._transport.write(data)
@@ -69,10 +68,10 @@ class ClosingProtocol(HttpToolsProtocol):
         self._phase = "head"
         self._phase_bytes = 0
         self._lingered_bytes = 0
-        self._serving: RequestResponseCycle | LentLine | None = None
+        self._serving: Serving | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._lingering: asyncio.TimerHandle | None = None
-        super().connection_made(cast("asyncio.Transport", _OwnClose(self, transport)))
+        super().connection_made(UvicornTransport(self, transport))
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -108,13 +107,11 @@ class ClosingProtocol(HttpToolsProtocol):
             body = OPENAI.body(error, language_of(asked))
             headers = [each for each in error_headers(error) if each[0] != b"connection"]
             headers += (
-                (b"x-request-id", getattr(serving, "answer_id", b"") or answer_id(asked)),
+                (b"x-request-id", (serving is not None and serving.answer_id) or answer_id(asked)),
                 (b"content-length", b"%d" % len(body)),
                 (b"connection", b"close"),
             )
-            self.raw.write(
-                b"%b%b\r\n\r\n%b" % (STATUS_LINE[error.status], b"\r\n".join(map(b": ".join, headers)), body)
-            )
+            self.raw.write(rendered_head(error.status, headers) + body)
         self._close(linger=self._phase != "idle")
 
     def close(self) -> None:

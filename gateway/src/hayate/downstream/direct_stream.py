@@ -1,107 +1,97 @@
 """One call's request and answer on the client's own connection: what the connection lends to the endpoint that serves it.
 
 It stands where uvicorn keeps its own cycle of request and response, for the paths that calls take, and writes HTTP/1.1 straight
-to the transport: no message per step, no copy of the scope. Everything else about the connection stays with `edge`.
+to the transport: no message per step, no copy of the scope. Everything else about the connection stays with `protocol`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
-from hayate.downstream.stream import BODILESS, ClientGone, LineCall, is_bodiless
-from hayate.errors import GatewayError
-from hayate.wire.http1 import Fields, Headers, as_line
-
-if TYPE_CHECKING:
-    from hayate.api.call_endpoint import RelayEndpoint
-    from hayate.downstream.protocol import EdgeProtocol
+from hayate.downstream.call_task import serve_call
+from hayate.downstream.head import rendered_head
+from hayate.downstream.stream import BODILESS, ClientConnection, ClientGone, ClientListener, Endpoint, is_bodiless
+from hayate.wire.http1 import Fields, Headers
 
 LAST_CHUNK = b"0\r\n\r\n"
 
-_log = logging.getLogger("uvicorn.error")
 
-
-class LentLine:
-    """One per call. Where uvicorn's protocol looks at a cycle, it finds the same names here."""
+class DirectStream:
+    """One per call: a `ClientStream` to whoever serves it, `Serving` to its connection."""
 
     __slots__ = (
+        "_connection",
+        "_endpoint",
         "_expects",
         "_held",
         "_mute",
-        "_protocol",
         "_waiter",
         "answer_id",
         "body",
-        "call",
         "chunks",
         "disconnected",
-        "endpoint",
         "fields",
         "framed",
         "headers",
         "keep_alive",
+        "listener",
         "method",
         "more_body",
         "query",
         "response_complete",
         "response_started",
-        "task",
     )
 
     def __init__(
         self,
-        protocol: EdgeProtocol,
-        endpoint: RelayEndpoint,
+        connection: ClientConnection,
+        endpoint: Endpoint,
         method: str,
         query: bytes,
-        headers: Headers,
-        fields: Fields,
+        *,
+        framed: bool,
+        keep_alive: bool,
     ) -> None:
-        self._protocol = protocol
+        self._connection = connection
         self._waiter: asyncio.Future[None] | None = None
         self._held: bytes | None = None
         self._mute = False
         self.answer_id = b""
-        self._expects = protocol.expect_100_continue
-        self.endpoint = endpoint
+        self._expects = connection.expect_100_continue
+        self._endpoint = endpoint
         self.method = method
         self.query = query
-        self.headers = headers
-        self.fields = fields
-        self.framed = protocol.parser.get_http_version() != "1.0"
-        self.keep_alive = self.framed and bool(protocol.parser.should_keep_alive())
+        self.headers: Headers = connection.headers
+        self.fields: Fields = connection.fields
+        self.framed = framed
+        self.keep_alive = keep_alive
         self.body: bytes | bytearray = b""
         self.more_body = True
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
         self.chunks = 0
-        self.call: LineCall | None = None
-        self.task: asyncio.Task[None] | None = None
+        self.listener: ClientListener | None = None
 
-    # What uvicorn's protocol and `edge` call.
-
-    @property
-    def message_event(self) -> LentLine:
-        """What uvicorn sets when a piece of the request has come, or the client has gone."""
-        return self
+    # What the connection calls.
 
     @property
-    def half_closed(self) -> bool:
-        """Whether the client has ended its sending."""
-        return self._protocol.half_closed
+    def unread_bytes(self) -> int:
+        """How much of the request's body has come and was not read."""
+        return len(self.body)
 
-    def set(self) -> None:
-        """Something has come: whoever waits for the body looks again."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+    @property
+    def is_watched(self) -> bool:
+        """Whether a call listens."""
+        return self.listener is not None
 
-    def add(self, piece: bytes) -> None:
+    def begin(self) -> None:
+        """Its turn has come."""
+        connection = self._connection
+        connection.tasks.add(connection.loop.create_task(serve_call(self._endpoint, self, connection)))
+
+    def body_received(self, piece: bytes) -> None:
         """A piece of the request's body."""
         if not self.body:
             self.body = piece
@@ -109,40 +99,45 @@ class LentLine:
             self.body += piece
         else:
             self.body = bytearray(self.body) + piece
+        self._wake()
 
-    def lose(self) -> None:
+    def body_ended(self) -> None:
+        """The request is whole."""
+        self.more_body = False
+        self._wake()
+
+    def client_gone(self) -> None:
         """The connection is lost: what is written from now on goes nowhere, and the call is told."""
         self.disconnected = True
-        self.set()
-        if self.call is not None:
-            self.call.client_gone()
+        self._wake()
+        if self.listener is not None:
+            self.listener.client_gone()
 
-    def ended_sending(self) -> bool:
-        """The client ends its sending. Whether it may still wait for its answer: a call that is not known yet says so later."""
-        return self.call is None or self.call.client_ended_sending()
+    def client_ended_sending(self) -> bool:
+        """Whether the client may still wait for its answer: a call that is not known yet says so later."""
+        return self.listener is None or self.listener.client_ended_sending()
 
-    async def run(self) -> None:
-        """Serves the call. A fault of ours is logged and answered, and ends the connection."""
-        try:
-            await self.endpoint.serve(self._protocol.app_state["gateway"], self)
-        except BaseException as error:
-            _log.error("Exception in a call", exc_info=error)
-            if self.response_started:
-                self._protocol.close()
-            else:
-                self._protocol.turn_away(
-                    GatewayError("The gateway failed. Its log says why.", "ゲートウェイで障害が発生しました。")
-                )
-            if not isinstance(error, Exception | asyncio.CancelledError):
-                raise
-        finally:
-            if self.task is not None:
-                self._protocol.tasks.discard(self.task)
-                self.task = None
-            if not self.response_complete and not self.disconnected:
-                self._protocol.close()
+    def client_full(self) -> None:
+        """The client is behind."""
+        if self.listener is not None:
+            self.listener.client_full()
 
-    # The line (`api.line.Line`).
+    def client_drained(self) -> None:
+        """It has caught up."""
+        if self.listener is not None:
+            self.listener.client_drained()
+
+    def _wake(self) -> None:
+        """Whoever waits for the body looks again."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    # What the call calls (`stream.ClientStream`).
+
+    @property
+    def half_closed(self) -> bool:
+        """Whether the client has ended its sending."""
+        return self._connection.half_closed
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already."""
@@ -156,45 +151,43 @@ class LentLine:
         if self._expects:
             self._expects = False
             if not self.disconnected:
-                self._protocol.raw.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._connection.raw.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         while not self.body and self.more_body and not self.disconnected:
-            self._protocol.flow.resume_reading()
-            self._waiter = self._protocol.loop.create_future()
+            self._connection.flow.resume_reading()
+            self._waiter = self._connection.loop.create_future()
             await self._waiter
         if self.disconnected:
             raise ClientGone
         body, self.body = self.body, b""
         return bytes(body), self.more_body
 
-    def watch(self, call: LineCall) -> None:
-        """From now on `call` is told of the client. Raises ClientGone."""
-        if self.disconnected or self._protocol.raw.is_closing():
+    def watch(self, listener: ClientListener) -> None:
+        """From now on `listener` is told of the client. Raises ClientGone."""
+        if self.disconnected or self._connection.raw.is_closing():
             raise ClientGone
-        if self._protocol.half_closed and not call.client_ended_sending():
+        if self._connection.half_closed and not listener.client_ended_sending():
             raise ClientGone
-        self.call = call
-        self._protocol.flow.resume_reading()  # a client that leaves is seen only by reading
+        self.listener = listener
+        self._connection.flow.resume_reading()  # a client that leaves is seen only by reading
 
     def unwatch(self) -> None:
         """No more."""
-        self.call = None
+        self.listener = None
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """A whole answer, in one write."""
-        if self._protocol.flow.write_paused:
+        if self._connection.flow.write_paused:
             await self._caught_up()
-        if status not in BODILESS and self.method != "HEAD":
+        if status not in BODILESS:  # the answer to a HEAD tells what a GET would bring
             headers = [*headers, (b"content-length", b"%d" % len(body))]
-        elif status in BODILESS:
+        if is_bodiless(self.method, status):
             body = b""
-        else:  # the answer to a HEAD tells what a GET would bring
-            headers, body = [*headers, (b"content-length", b"%d" % len(body))], b""
         self._write(b"%b%b%b" % (self._head(status, headers), self._take_held(), body))
         self._complete()
 
     async def start(self, status: int, headers: Headers) -> None:
         """The head of a streamed answer; it leaves with the first piece, or with `flush`."""
-        if self._protocol.flow.write_paused:
+        if self._connection.flow.write_paused:
             await self._caught_up()
         if is_bodiless(self.method, status):
             self._mute, self.framed = True, False
@@ -228,32 +221,29 @@ class LentLine:
 
     def raw_writer(self) -> Callable[[bytes], None] | None:
         """What sends pieces that are framed as chunks already, when nothing is held; not to be used once the client has gone."""
-        return self._protocol.raw.write if self.framed else None
+        return self._connection.raw.write if self.framed else None
 
     def abort(self) -> None:
         """Cuts the connection."""
-        self._protocol.raw.abort()
+        self._connection.raw.abort()
 
     def give_up(self) -> None:
-        """The connection itself knows what is taken of it, and is cut when that is nothing (`edge`)."""
+        """The connection itself knows what is taken of it, and is cut when that is nothing (`close`)."""
 
     async def _caught_up(self) -> None:
         """A client that has not yet taken the answer before gets no other one: what waits for it is memory."""
         if not self.disconnected:
-            await self._protocol.flow.drain()
+            await self._connection.flow.drain()
 
     def _head(self, status: int, headers: Headers) -> bytes:
         self.response_started = True
         self._expects = False
-        headers = self._protocol.server_state.default_headers + headers
+        headers = self._connection.default_headers + headers
         if (b"connection", b"close") in headers:
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append((b"connection", b"close"))
-        head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(as_line, headers)))
-        if head.count(b"\n") != len(headers) + 2:
-            raise RuntimeError("a response header with a line break")
-        return head
+        return rendered_head(status, headers)
 
     def _write_piece(self, data: bytes) -> None:
         self.chunks += 1
@@ -273,7 +263,7 @@ class LentLine:
 
     def _write(self, data: bytes) -> None:
         if not self.disconnected:
-            self._protocol.raw.write(data)
+            self._connection.raw.write(data)
 
     def _take_held(self) -> bytes:
         held, self._held = self._held, None
@@ -284,5 +274,5 @@ class LentLine:
         if self.disconnected:
             return
         if not self.keep_alive:
-            self._protocol.close()
-        self._protocol.on_response_complete()
+            self._connection.close()
+        self._connection.on_response_complete()

@@ -1,4 +1,4 @@
-"""The head of a client's request: what is done to one before it is served, and how a refused one is told.
+"""Heads: what is done to a request's before it is served, how a refused one is told, how an answer's is written.
 
 An upgrade is an offer that a server may pass over (RFC 9110, 7.8), and this one always does. llhttp can't be told to: it takes
 what follows such a head, body included, for another protocol's bytes. So the head is written again without the offer, and a
@@ -11,8 +11,10 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
 from hayate.errors import GatewayError, HeadersTooLarge, UrlTooLong
-from hayate.wire.http1 import Headers
+from hayate.wire.http1 import Headers, as_line
 
 HEAD_FREE_BYTES = 65536
 """What an unfinished head may take before it draws on what all of them share."""
@@ -62,6 +64,14 @@ def _kept(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
                 yield name, b", ".join(kept)
         elif name not in _OFFERS:
             yield name, value
+
+
+def rendered_head(status: int, headers: Headers) -> bytes:
+    """The head of an answer. Raises RuntimeError for a header with a line break: it would be another header, or another answer."""
+    head = b"%b%b\r\n\r\n" % (STATUS_LINE[status], b"\r\n".join(map(as_line, headers)))
+    if head.count(b"\n") != len(headers) + 2:
+        raise RuntimeError("a response header with a line break")
+    return head
 
 
 def headers_too_large(limit_bytes: int, url: bytes) -> GatewayError:

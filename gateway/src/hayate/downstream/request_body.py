@@ -4,43 +4,43 @@ from __future__ import annotations
 
 import asyncio
 
-from hayate.downstream.stream import Line
+from hayate.downstream.stream import ClientStream
 from hayate.errors import BodyTooLarge
 from hayate.wire.content_coding import coding_of, decoded
 from hayate.wire.http1 import header
 
 
-def arrived_body(line: Line, limit: int) -> bytes | None:
+def arrived_body(stream: ClientStream, limit: int) -> bytes | None:
     """The whole body, if it has come already and as it is: the common case, without a wait. Raises BodyTooLarge."""
-    return None if b"content-encoding" in line.fields else _arrived(line, limit)
+    return None if b"content-encoding" in stream.fields else _arrived(stream, limit)
 
 
-async def read_body(line: Line, limit: int) -> bytes:
+async def read_body(stream: ClientStream, limit: int) -> bytes:
     """The whole body; `limit` holds for what came and for what it becomes. Raises BodyTooLarge, before reading when its length is
     declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
-    coding = coding_of(line.headers) if b"content-encoding" in line.fields else None
-    raw = _arrived(line, limit)
+    coding = coding_of(stream.headers) if b"content-encoding" in stream.fields else None
+    raw = _arrived(stream, limit)
     if raw is None:
-        raw = await _read(line, limit)
+        raw = await _read(stream, limit)
     return raw if coding is None or not raw else await _decode(coding, raw, limit)
 
 
-def _arrived(line: Line, limit: int) -> bytes | None:
-    raw = line.arrived()
+def _arrived(stream: ClientStream, limit: int) -> bytes | None:
+    raw = stream.arrived()
     if raw is not None and len(raw) > limit:
         raise _too_large(limit)
     return raw
 
 
-async def _read(line: Line, limit: int) -> bytes:
-    declared = header(line.headers, b"content-length")
+async def _read(stream: ClientStream, limit: int) -> bytes:
+    declared = header(stream.headers, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     parts: list[bytes] = []
     size = 0
     while True:
-        part, more = await line.read()
+        part, more = await stream.read()
         size += len(part)
         if size > limit:
             raise _too_large(limit)

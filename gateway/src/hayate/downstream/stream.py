@@ -1,13 +1,16 @@
-"""What an endpoint sees of the connection that a request came on, and whom that connection tells.
+"""The roles on the client's side: a request with the way back to its sender, who is told of the sender, and the connection below.
 
-The server lends the client's own connection (`lent`), or, on another server, everything passes through ASGI (`asgi_line`).
+Two things can be a `ClientStream`: the client's own connection (`direct_stream`), or, on another server, ASGI (`asgi_stream`).
+Two things can be `Serving` on a connection of ours: such a stream, or uvicorn's own cycle (`uvicorn_cycle`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
 
+from hayate.errors import GatewayError
 from hayate.wire.http1 import Fields, Headers
 
 BODILESS = (204, 304)
@@ -23,8 +26,8 @@ class ClientGone(Exception):
     """The client left before its request was whole."""
 
 
-class LineCall(Protocol):
-    """Whom a line tells."""
+class ClientListener(Protocol):
+    """Who is told of the client that a stream goes to."""
 
     def client_gone(self) -> None:
         """The client has left: nothing can be written any more."""
@@ -39,7 +42,7 @@ class LineCall(Protocol):
         """It has caught up."""
 
 
-class Line(Protocol):
+class ClientStream(Protocol):
     """A request, and the way back to whoever sent it. One per call."""
 
     headers: Headers
@@ -65,8 +68,8 @@ class Line(Protocol):
     async def read(self) -> tuple[bytes, bool]:
         """What has come of the request's body since the last read, and whether there is more. Raises ClientGone."""
 
-    def watch(self, call: LineCall) -> None:
-        """From now on `call` is told of the client. The request's body must have been read. May raise ClientGone."""
+    def watch(self, listener: ClientListener) -> None:
+        """From now on `listener` is told of the client. The request's body must have been read. May raise ClientGone."""
 
     def unwatch(self) -> None:
         """No more."""
@@ -97,3 +100,102 @@ class Line(Protocol):
 
     def give_up(self) -> None:
         """The client has not read for too long."""
+
+
+Endpoint = Callable[[ClientStream], Coroutine[Any, Any, None]]
+"""Serves one call."""
+
+
+class Serving(Protocol):
+    """A request that is read and answered on a connection, as that connection sees it."""
+
+    answer_id: bytes
+    """See `ClientStream`."""
+    keep_alive: bool
+    """Whether the connection stays after the answer."""
+
+    @property
+    def more_body(self) -> bool:
+        """Whether the request's body is still arriving."""
+
+    @property
+    def response_started(self) -> bool:
+        """Whether something of the answer has been written."""
+
+    @property
+    def response_complete(self) -> bool:
+        """Whether all of it has."""
+
+    @property
+    def unread_bytes(self) -> int:
+        """How much of the request's body has come and was not read."""
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody listens to whether the client is still there."""
+
+    def begin(self) -> None:
+        """Its turn has come: serves it in a task."""
+
+    def body_received(self, piece: bytes) -> None:
+        """A piece of the request's body."""
+
+    def body_ended(self) -> None:
+        """The request is whole."""
+
+    def client_gone(self) -> None:
+        """The connection is lost: what is written from now on goes nowhere."""
+
+    def client_ended_sending(self) -> bool:
+        """Whether the client, which sends nothing more, may still wait for its answer."""
+
+    def client_full(self) -> None:
+        """The client does not read as fast as we write."""
+
+    def client_drained(self) -> None:
+        """It has caught up."""
+
+
+class Flow(Protocol):
+    """A connection's two directions, as far as they can be held up."""
+
+    write_paused: bool
+    """Whether the client is behind."""
+
+    async def drain(self) -> None:
+        """Waits until it has caught up."""
+
+    def resume_reading(self) -> None:
+        """Takes more from the client."""
+
+
+class ClientConnection(Protocol):
+    """What a connection of ours lends to the stream that is served on it."""
+
+    raw: asyncio.Transport
+    loop: asyncio.AbstractEventLoop
+    tasks: set[asyncio.Task[None]]
+    """Where the server finds what it must wait for."""
+    half_closed: bool
+    """Whether the client has ended its sending."""
+    headers: Headers
+    fields: Fields
+    expect_100_continue: bool
+    """Of the head that was read last, and whether the client waits for leave to send the body."""
+
+    @property
+    def flow(self) -> Flow:
+        """What holds up whom."""
+
+    @property
+    def default_headers(self) -> Headers:
+        """What the server adds to every answer."""
+
+    def turn_away(self, error: GatewayError) -> None:
+        """Answers in the stream's place, and closes."""
+
+    def close(self) -> None:
+        """Closes once the client has taken what was written."""
+
+    def on_response_complete(self) -> None:
+        """An answer is whole: on to the next request."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from hayate.downstream.close import ClosingProtocol
 from hayate.downstream.head import Crowd
+from hayate.downstream.stream import Serving
 from hayate.errors import ReadTimeout
 from hayate.wire.http1 import Fields
 
@@ -17,7 +18,7 @@ from hayate.wire.http1 import Fields
 class TimedProtocol(ClosingProtocol):
     """A connection with a clock. `_phase_began` is 0 until a phase outlasts the read that it began in."""
 
-    __slots__ = ("_deadline", "_idle", "_idle_since", "_idlers", "_phase_began", "fields")
+    __slots__ = ("_deadline", "_idle", "_idle_since", "_idlers", "_phase_began", "_reading", "fields")
 
     fields: Fields
     """Those of the head that was read last (`http1.fields_of`)."""
@@ -30,6 +31,8 @@ class TimedProtocol(ClosingProtocol):
         self._idle: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
         self._idlers = self.crowd.idle
+        self._reading: Serving | None = None
+        """The request that was read last, whole or not."""
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -48,7 +51,7 @@ class TimedProtocol(ClosingProtocol):
         """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
         self._idlers[self] = None
         self.url, self.headers, self.fields = b"", [], {}
-        self.scope = self.cycle = self._serving = None  # type: ignore[assignment]
+        self._serving = self._reading = None
 
     def _watch_phase(self) -> None:
         limit_s = self.limits.header_timeout_s if self._phase == "head" else self.limits.body_timeout_s
@@ -79,7 +82,7 @@ class TimedProtocol(ClosingProtocol):
         """Whether what arrives is behind a request that is still being answered."""
         serving = self._serving
         under_way = serving is not None and not serving.response_complete
-        return under_way and (self._phase == "head" or self.cycle is not serving)
+        return under_way and (self._phase == "head" or self._reading is not serving)
 
     def _check_idle(self) -> None:
         """The timer: has nothing been asked for long enough? It is set when an answer ends, and once for many of them."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from typing import Any
 
 from fastapi import FastAPI
@@ -28,6 +28,7 @@ from hayate.api.passthrough import relayed
 from hayate.backends.openai_compat import RELAYED
 from hayate.config.models import Config, load_config
 from hayate.downstream.request_id import answer_id
+from hayate.downstream.stream import Endpoint
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.fleet.canary import Canaries
 from hayate.fleet.fleet import Fleet
@@ -58,8 +59,8 @@ class Hayate(FastAPI):
     Every answer gets its `x-request-id` here, outside of all middlewares, so that those to their failures have one too.
     """
 
-    hot: Mapping[tuple[bytes, bytes], RelayEndpoint] = MappingProxyType({})
-    """By method and path."""
+    hot: dict[tuple[bytes, bytes], Endpoint]
+    """By method and path; filled when the gateway they serve is there."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; calls name themselves."""
@@ -81,6 +82,8 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
     """The ASGI application. Nothing is opened before its lifespan starts. `load` reads the configuration again for a reload."""
     deployments = specs(config)  # before the lifespan: a ConfigError must reach whoever starts the gateway
 
+    routes = _routes()
+
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         key, admin_key = ensure_key(config.data)[0], ensure_key(config.data, place=ADMIN)[0]
@@ -97,6 +100,12 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
             asyncio.create_task(prober.run()),
             asyncio.create_task(Canaries(fleet, on_change=_tell_change).run()),
         ]
+        app.hot.update(
+            ((method.encode(), each.path.encode()), partial(each.endpoint.serve, gateway))
+            for each in routes
+            if isinstance(each.endpoint, RelayEndpoint)
+            for method in each.methods or ()
+        )
         try:
             yield {"gateway": gateway}
         finally:
@@ -117,13 +126,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         redoc_url=None,
         redirect_slashes=False,  # it would send callers, keys and all, to whatever host their request named
     )
-    routes = _routes()
-    app.hot = {
-        (method.encode(), each.path.encode()): each.endpoint
-        for each in routes
-        if isinstance(each.endpoint, RelayEndpoint)
-        for method in each.methods or ()
-    }
+    app.hot = {}
     app.router.routes.extend(routes)
     app.include_router(admin.router)
     app.add_exception_handler(GatewayError, _tell_error)  # type: ignore[arg-type]

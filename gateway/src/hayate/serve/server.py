@@ -18,7 +18,7 @@ import uvloop
 from hayate.access.authenticator import MAIN, KeyFileError, ensure_keys
 from hayate.config.models import Config, load_config
 from hayate.downstream.head import Crowd
-from hayate.downstream.protocol import EdgeProtocol
+from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig
 from hayate.serve.app import Hayate, create_app
 from hayate.telemetry.calls import notice
@@ -133,7 +133,7 @@ async def serve(
     limits = config.server
     app = create_app(config, load)
     shared = {"limits": limits, "hot": app.hot, "crowd": Crowd(limits.unfinished_heads_bytes)}
-    protocol = type("Edge", (EdgeProtocol,), {"__slots__": (), **shared})
+    protocol = type("Protocol", (ClientProtocol,), {"__slots__": (), **shared})
     settings = uvicorn.Config(
         app,
         http=protocol,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from hayate.downstream.asgi_stream import AsgiLine
+from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
 from hayate.errors import BodyTooLarge
@@ -34,7 +34,7 @@ class Channel:
             "query_string": b"",
             "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
         }
-        self.client = Client(AsgiLine(scope, self.incoming.get, self._send), ticker, heartbeat_s=0.1)
+        self.client = Client(AsgiStream(scope, self.incoming.get, self._send), ticker, heartbeat_s=0.1)
 
     async def _send(self, message: Any) -> None:
         await self.taking.wait()

@@ -195,7 +195,9 @@ def test_a_mistake_in_an_option_is_told_before_anything_is_opened(tmp_path: Path
         load_config(path, {}, check=option_mistakes)
 
 
-def test_every_relayed_path_has_the_short_way_in() -> None:
-    app = create_app(load_config(env={}))
+async def test_every_relayed_path_has_the_short_way_in(tmp_path: Path) -> None:
+    app = create_app(load_config(env={"HAYATE_DATA": str(tmp_path)}))
+    async with app.router.lifespan_context(app):
+        pass
     assert {path.decode() for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *RELAYED}
     assert not any(method == b"HEAD" for method, _ in app.hot)
