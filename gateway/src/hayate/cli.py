@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from hayate.language import Text, terminal_language
 from hayate.telemetry.log_writer import fill_closed_descriptors
 
 app = typer.Typer(
@@ -52,7 +53,7 @@ def serve(config: ConfigOption = None) -> None:
     except ConfigError as error:
         _fail(str(error))
     except KeyFileError as error:
-        _fail(error.text(_language()))
+        _fail(error.text(terminal_language(os.environ)))
 
 
 @app.command("check-config")
@@ -111,7 +112,7 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     except ConfigError as error:
         _fail(str(error))
     except KeyFileError as error:
-        _fail(error.text(_language()))
+        _fail(error.text(terminal_language(os.environ)))
     raise SystemExit(status)
 
 
@@ -145,7 +146,7 @@ def key(
     except ConfigError as error:
         _fail(str(error))
     except KeyFileError as error:
-        _fail(error.text(_language()))
+        _fail(error.text(terminal_language(os.environ)))
     except OSError as error:
         _fail(f"{data / MAIN.file}: {error.strerror}")
     typer.echo(found)
@@ -153,21 +154,12 @@ def key(
 
 def _no_key(path: Path) -> str:
     """Another folder is the usual reason, and a second key would be of no use there."""
-    if _language() == "ja":
-        return (
-            f"{path} にAPIキーがありません。キーはゲートウェイの初回起動時に作られます。"
-            f"ゲートウェイのデータフォルダーを HAYATE_DATA で指定するか、設定ファイルを --config で指定してください。"
-        )
-    return (
+    return Text(
         f"There is no API key at {path}. The gateway makes one at its first start; "
-        f"name its data folder with HAYATE_DATA, or its file with --config."
-    )
-
-
-def _language() -> str:
-    from hayate.tools.embedded.refusals import language
-
-    return language(os.environ)
+        f"name its data folder with HAYATE_DATA, or its file with --config.",
+        f"{path} にAPIキーがありません。キーはゲートウェイの初回起動時に作られます。"
+        f"ゲートウェイのデータフォルダーを HAYATE_DATA で指定するか、設定ファイルを --config で指定してください。",
+    ).of(terminal_language(os.environ))
 
 
 @app.command()
@@ -176,10 +168,9 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Everything known of each, as JSON.")] = False,
 ) -> None:
     """List the catalogue: sizes, KV cache per token, context, licence."""
-    from hayate.tools.embedded.refusals import language
     from hayate.tools.planner.commands import run_models
 
-    raise SystemExit(run_models(catalogue, as_json, language(os.environ)))
+    raise SystemExit(run_models(catalogue, as_json, terminal_language(os.environ)))
 
 
 @app.command()
@@ -210,7 +201,6 @@ def plan(  # noqa: PLR0913, PLR0917  one parameter an option
     table_markdown: Annotated[bool, typer.Option("--table-markdown", help="The table of the documentation.")] = False,
 ) -> None:
     """Say what fits on a GPU, and the engine's flags for it."""
-    from hayate.tools.embedded.refusals import language
     from hayate.tools.planner.commands import PlanOptions, run_plan
 
     options = PlanOptions(
@@ -230,7 +220,7 @@ def plan(  # noqa: PLR0913, PLR0917  one parameter an option
         write=write,
         env_file=env_file,
     )
-    raise SystemExit(run_plan(options, language(os.environ)))
+    raise SystemExit(run_plan(options, terminal_language(os.environ)))
 
 
 @app.command()
@@ -256,7 +246,6 @@ def bench(  # noqa: PLR0913, PLR0917  one parameter an option
     lang: Annotated[str | None, typer.Option(help="en or ja; by default HAYATE_LANG or the locale.")] = None,
 ) -> None:
     """Measure how fast models answer: first output, time per token, tokens/s, failures; before and after."""
-    from hayate.tools.embedded.refusals import language
     from hayate.tools.measure.commands import run_bench
     from hayate.tools.measure.options import Options
 
@@ -280,7 +269,7 @@ def bench(  # noqa: PLR0913, PLR0917  one parameter an option
         raw=raw,
         plot=plot,
     )
-    raise SystemExit(run_bench(options, language({"LANG": lang} if lang else os.environ)))
+    raise SystemExit(run_bench(options, terminal_language({"LANG": lang} if lang else os.environ)))
 
 
 def _fail(text: str) -> NoReturn:

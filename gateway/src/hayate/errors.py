@@ -41,12 +41,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from hayate.language import BilingualError
+
 CLIENT_CLOSED = 499
 """The status recorded, never sent, for a client that left (nginx's number for it)."""
 
 
-class GatewayError(Exception):
-    """A failure with a status code. `english` and `japanese` are whole sentences that say what to do."""
+class GatewayError(BilingualError):
+    """A failure with a status code."""
 
     status: int = 500
     type: str = "server_error"
@@ -55,17 +57,11 @@ class GatewayError(Exception):
     def __init__(
         self, english: str, japanese: str = "", *, param: str | None = None, retry_after_s: float | None = None
     ) -> None:
-        super().__init__(english)
-        self.english = english
-        self.japanese = japanese or english
+        super().__init__(english, japanese)
         self.param = param
         self.retry_after_s = retry_after_s
         self.event_id: str | None = None
         """Of the event that tells it, in a dialect whose events have ids."""
-
-    def text(self, language: str = "en") -> str:
-        """The sentence in `language`, "en" or "ja"."""
-        return self.japanese if language == "ja" else self.english
 
 
 class RequestError(GatewayError):

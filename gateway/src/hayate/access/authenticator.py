@@ -21,6 +21,7 @@ from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.language import BilingualError
 from hayate.wire.http1 import Fields, Headers, fields_of
 
 COOKIE = "hayate_session"
@@ -31,17 +32,8 @@ INCORRECT = "Incorrect API key provided"
 _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
 
-class KeyFileError(Exception):
-    """A key can't be read or kept; each text is one line that says what to do."""
-
-    def __init__(self, english: str, japanese: str) -> None:
-        super().__init__(english)
-        self.english = english
-        self.japanese = japanese
-
-    def text(self, language: str = "en") -> str:
-        """The line in `language`, "en" or "ja"."""
-        return self.japanese if language == "ja" else self.english
+class KeyFileError(BilingualError):
+    """A key can't be read or kept. Raised before anything serves: the text is one line."""
 
 
 @dataclass(frozen=True, slots=True)

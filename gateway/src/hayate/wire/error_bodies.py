@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import orjson
 
 from hayate.errors import GatewayError, Overloaded, UpstreamRedirected
+from hayate.language import Language, accepted_language
 from hayate.wire import sse
 from hayate.wire.content_coding import CODINGS
 from hayate.wire.http1 import Headers, header
@@ -18,17 +19,17 @@ JSON: Headers = [(b"content-type", b"application/json")]
 class Dialect(Protocol):
     """One client-facing wire format's errors."""
 
-    def body(self, error: GatewayError, language: str) -> bytes:
+    def body(self, error: GatewayError, language: Language) -> bytes:
         """The JSON body of an error answer."""
 
     def status(self, error: GatewayError) -> int:
         """Its status."""
 
-    def frame(self, error: GatewayError, language: str) -> bytes:
+    def frame(self, error: GatewayError, language: Language) -> bytes:
         """The event that ends a stream which has begun."""
 
 
-def openai_error(error: GatewayError, language: str) -> dict[str, Any]:
+def openai_error(error: GatewayError, language: Language) -> dict[str, Any]:
     """OpenAI's error object."""
     return {"error": {"message": error.text(language), "type": error.type, "param": error.param, "code": error.code}}
 
@@ -36,7 +37,7 @@ def openai_error(error: GatewayError, language: str) -> dict[str, Any]:
 class OpenAIDialect:
     """`{"error":{message,type,param,code}}`; in a stream a `data:` event with the same."""
 
-    def body(self, error: GatewayError, language: str) -> bytes:
+    def body(self, error: GatewayError, language: Language) -> bytes:
         """The JSON body."""
         return orjson.dumps(openai_error(error, language))
 
@@ -44,7 +45,7 @@ class OpenAIDialect:
         """As the error says."""
         return error.status
 
-    def frame(self, error: GatewayError, language: str) -> bytes:
+    def frame(self, error: GatewayError, language: Language) -> bytes:
         """A plain event."""
         return sse.render(self.body(error, language))
 
@@ -52,7 +53,7 @@ class OpenAIDialect:
 class GenerateDialect(OpenAIDialect):
     """/generate_stream: the same body; in a stream `event: error`."""
 
-    def frame(self, error: GatewayError, language: str) -> bytes:
+    def frame(self, error: GatewayError, language: Language) -> bytes:
         """A named event, because EventSource has listeners by name."""
         return sse.render(self.body(error, language), event="error", event_id=error.event_id)
 
@@ -60,7 +61,7 @@ class GenerateDialect(OpenAIDialect):
 class ResponsesDialect(OpenAIDialect):
     """/v1/responses: the same body; in a stream an `error` event of its own shape."""
 
-    def frame(self, error: GatewayError, language: str) -> bytes:
+    def frame(self, error: GatewayError, language: Language) -> bytes:
         """OpenAI's ResponseErrorEvent."""
         event = {
             "type": "error",
@@ -87,7 +88,7 @@ class AnthropicDialect:
         504: "timeout_error",
     }  # fmt: skip
 
-    def body(self, error: GatewayError, language: str) -> bytes:
+    def body(self, error: GatewayError, language: Language) -> bytes:
         """The JSON body."""
         kind = self._TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
         return orjson.dumps({"type": "error", "error": {"type": kind, "message": error.text(language)}})
@@ -96,7 +97,7 @@ class AnthropicDialect:
         """529 for overload, as Anthropic's clients expect."""
         return 529 if isinstance(error, Overloaded) else error.status
 
-    def frame(self, error: GatewayError, language: str) -> bytes:
+    def frame(self, error: GatewayError, language: Language) -> bytes:
         """`event: error`."""
         return sse.render(self.body(error, language), event="error")
 
@@ -123,15 +124,6 @@ def error_headers(error: GatewayError) -> Headers:
     return headers
 
 
-def language_of(headers: Headers) -> str:
-    """`ja` when Accept-Language puts Japanese first, else `en`."""
-    best, best_q = "en", 0.0
-    for part in (header(headers, b"accept-language") or b"").decode("latin-1").split(","):
-        tag, _, rest = part.strip().partition(";")
-        try:
-            q = float(rest.strip().removeprefix("q=") or 1)
-        except ValueError:
-            q = 0.0
-        if q > best_q and tag[:2].lower() in ("en", "ja"):
-            best, best_q = tag[:2].lower(), q
-    return best
+def language_of(headers: Headers) -> Language:
+    """What the caller reads, as its Accept-Language says."""
+    return accepted_language((header(headers, b"accept-language") or b"").decode("latin-1"))

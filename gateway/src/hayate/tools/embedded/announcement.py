@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hayate.language import Language, Text
+
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  recognised, not bound
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
@@ -26,54 +28,41 @@ class KeyNews:
         return f"$(cat {shlex.quote(str(self.file))})" if self.file is not None else "$HAYATE_API_KEY"
 
 
-def announcement(url: str, model: str, news: KeyNews, language: str) -> str:
+def announcement(url: str, model: str, news: KeyNews, language: Language) -> str:
     """The lines, each with its end."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     here = url if host not in WILDCARDS else f"{parts.scheme}://{WILDCARDS[host]}:{parts.port}"
-    japanese = language == "ja"
-    hello = "こんにちは" if japanese else "Hello"
+    hello = Text("Hello", "こんにちは").of(language)
     curl = (
         f"curl -N {here}/v1/chat/completions -H 'Content-Type: application/json' "
         f'-H "Authorization: Bearer {news.in_shell}" '
         f"""-d '{{"stream":true,"messages":[{{"role":"user","content":"{hello}"}}]}}'"""
     )
-    rows = _japanese(here, model, news, curl) if japanese else _english(here, model, news, curl)
+    rows = [
+        (Text("chat", "チャット"), Text(f"{here}/  (sign in with the key)", f"{here}/  （キーでサインイン）")),
+        (Text("API", "API"), Text(f"{here}/v1  (OpenAI-compatible)", f"{here}/v1  （OpenAI互換）")),
+        (Text("model", "モデル"), Text(model, model)),
+        (Text("key", "キー"), _where_the_key_is(news)),
+        (Text("try", "試す"), Text(curl, curl)),
+        (Text("stop", "終了"), Text("Ctrl-C", "Ctrl-C")),
+    ]
     if host not in LOOPBACK:
-        rows.append(
-            ("注意", f"他の機器からも届きます（{url}）。通信は暗号化されません。")
-            if japanese
-            else ("note", f"other machines can reach it ({url}), and nothing is encrypted.")
+        warning = Text(
+            f"other machines can reach it ({url}), and nothing is encrypted.",
+            f"他の機器からも届きます（{url}）。通信は暗号化されません。",
         )
-    width = 0 if japanese else max(len(name) for name, _ in rows)
-    return "".join(f"  {name:<{width}}  {text}\n" for name, text in rows)
+        rows.append((Text("note", "注意"), warning))
+    spoken = [(name.of(language), text.of(language)) for name, text in rows]
+    # Japanese names are not padded: how wide a terminal draws them is not ours to know.
+    width = 0 if language == "ja" else max(len(name) for name, _ in spoken)
+    return "".join(f"  {name:<{width}}  {text}\n" for name, text in spoken)
 
 
-def _english(here: str, model: str, news: KeyNews, curl: str) -> list[tuple[str, str]]:
+def _where_the_key_is(news: KeyNews) -> Text:
+    """The key itself only once, when it was made: it is in a file of mode 0600 from then on, and terminals are looked at."""
     if news.file is None:
-        key = "the one in HAYATE_API_KEY"
-    else:
-        key = f"{news.key}  (new; kept in {news.file})" if news.newly_made else f"in {news.file}"
-    return [
-        ("chat", f"{here}/  (sign in with the key)"),
-        ("API", f"{here}/v1  (OpenAI-compatible)"),
-        ("model", model),
-        ("key", key),
-        ("try", curl),
-        ("stop", "Ctrl-C"),
-    ]
-
-
-def _japanese(here: str, model: str, news: KeyNews, curl: str) -> list[tuple[str, str]]:
-    if news.file is None:
-        key = "HAYATE_API_KEY の値"
-    else:
-        key = f"{news.key}  （新規作成。保存先: {news.file}）" if news.newly_made else f"{news.file} に保存済み"
-    return [
-        ("チャット", f"{here}/  （キーでサインイン）"),
-        ("API", f"{here}/v1  （OpenAI互換）"),
-        ("モデル", model),
-        ("キー", key),
-        ("試す", curl),
-        ("終了", "Ctrl-C"),
-    ]
+        return Text("the one in HAYATE_API_KEY", "HAYATE_API_KEY の値")
+    if news.newly_made:
+        return Text(f"{news.key}  (new; kept in {news.file})", f"{news.key}  （新規作成。保存先: {news.file}）")
+    return Text(f"in {news.file}", f"{news.file} に保存済み")

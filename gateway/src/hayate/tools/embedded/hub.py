@@ -25,6 +25,7 @@ from huggingface_hub.errors import (
 
 from hayate.tools.embedded.reference import PREFERRED, HubModel, NoSuchFile, choose, is_of
 from hayate.tools.embedded.refusals import CannotStart, HubFailed, ModelRefused
+from hayate.tools.embedded.speaker import Say
 
 ASK_S = 4.0
 DECIDE_S = 6.0
@@ -33,7 +34,6 @@ DECIDE_S = 6.0
 # What the client library raises when the Hub, the network or the disk fails it; a page that is no Hub's gives the last three.
 FAULTS = (HubFailed, OSError, httpx2.HTTPError, httpx2.InvalidURL, XetDownloadError, ValueError, TypeError, KeyError)
 T = TypeVar("T")
-Say = Callable[[str, str], None]
 
 
 def obtain(model: HubModel, say: Say) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Why `hayate up` can't start, each as one sentence in English and in Japanese. The sentence is all that a person sees.
+"""Why `hayate up` can't start.
 
 CannotStart
 ├── AddressRefused     the port is taken, or the address can't be had
@@ -11,28 +11,11 @@ CannotStart
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-VARIABLES = ("HAYATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+from hayate.tools.refusal import Refusal
 
 
-def language(env: Mapping[str, str]) -> str:
-    """The language to speak, "en" or "ja": HAYATE_LANG, else the locale."""
-    said = next((env[name] for name in VARIABLES if env.get(name)), "")
-    return "ja" if said.lower().startswith("ja") else "en"
-
-
-class CannotStart(Exception):
-    """`english` and `japanese` are whole sentences that say what to do."""
-
-    def __init__(self, english: str, japanese: str) -> None:
-        super().__init__(english)
-        self.english = english
-        self.japanese = japanese
-
-    def text(self, language: str) -> str:
-        """The sentence in `language`, "en" or "ja"."""
-        return self.japanese if language == "ja" else self.english
+class CannotStart(Refusal):
+    """Any of them: status 1."""
 
 
 class AddressRefused(CannotStart):

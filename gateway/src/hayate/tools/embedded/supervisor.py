@@ -11,7 +11,6 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,8 @@ from hayate.tools.embedded.backoff import Backoff
 from hayate.tools.embedded.child import PORT_TAKEN
 from hayate.tools.embedded.refusals import EngineFailed
 from hayate.tools.embedded.settings import EngineSettings
+from hayate.tools.embedded.speaker import Say
 
-Say = Callable[[str, str], None]
 MAX_LINE_BYTES = 65536
 COMMAND = (sys.executable, "-m", "hayate.tools.embedded.child")
 

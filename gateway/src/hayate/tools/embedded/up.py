@@ -21,13 +21,14 @@ from typing import Any, Protocol
 import uvloop
 
 from hayate.config.models import EMBEDDED, Config, load_config
+from hayate.language import terminal_language
 from hayate.serve.specs import option_mistakes
-from hayate.telemetry.log_writer import write_error
 from hayate.tools.embedded.announcement import KeyNews, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory
 from hayate.tools.embedded.machine import available_memory_bytes, threads
-from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed, language
+from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed
 from hayate.tools.embedded.settings import EngineSettings
+from hayate.tools.embedded.speaker import Speaker
 from hayate.tools.embedded.supervisor import Supervisor
 from hayate.tools.embedded.weights import Weights, find_weights
 
@@ -75,24 +76,9 @@ class Gateway:
     serve: Serve
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
-    """Lines for the person at the terminal, on standard error, in their language."""
-
-    language: str
-
-    def __call__(self, english: str, japanese: str) -> None:
-        """One line."""
-        self.write((japanese if self.language == "ja" else english) + "\n")
-
-    def write(self, text: str) -> None:
-        """As it is."""
-        write_error(text)
-
-
 def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int:
     """Runs until told to stop; the exit status. Raises ConfigError."""
-    say = Speaker(language(env))
+    say = Speaker(terminal_language(env))
     try:
         _up(wish, gateway, env, say)
     except CannotStart as error:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 from hayate.tools.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import CannotStart, ModelRefused
+from hayate.tools.embedded.speaker import Say
 from hayate.tools.planner.facts import ModelFacts, UnknownModel
 from hayate.tools.planner.gguf import facts_from_gguf
 
@@ -23,8 +23,6 @@ NOISE_JA = (
     "内蔵の極小モデルを使います。覚えているのはわずかな文（「こんにちは」など）だけで、それ以外の答えは意味のない文字列です。"
     "本物の答えを得るには、一度ネットワークにつなぐか、ファイルを指定してください: make run MODEL=/path/to/model.gguf"
 )
-
-Say = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +92,7 @@ def _checked(parts: list[Path]) -> Weights:
     try:
         return Weights(tuple(parts), facts_from_gguf(parts[0]), served_name(parts[0].name))
     except UnknownModel as error:
-        raise ModelRefused(f"{error.texts['en']}.", f"{error.texts['ja']}。") from None
+        raise ModelRefused(f"{error.english}.", f"{error.japanese}。") from None
 
 
 def _refused(path: Path, english: str, japanese: str) -> ModelRefused:

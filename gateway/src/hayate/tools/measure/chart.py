@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich.cells import cell_len
 
+from hayate.language import Language
 from hayate.tools.measure.comparison import Metric
 from hayate.tools.measure.record import ModelFigures, Record, Spread
 from hayate.tools.measure.tables import series_names, show
@@ -51,7 +52,7 @@ class Panel:
         return max(ends, default=1.0) or 1.0
 
 
-def panels_of(record: Record, before: Record | None, language: str) -> Sequence[Panel]:
+def panels_of(record: Record, before: Record | None, language: Language) -> Sequence[Panel]:
     """The panels, each with the same bars in the same order: the earlier run's first."""
     if before is None:
         runs = [(record.label, 1, record)]
@@ -70,7 +71,7 @@ def shortened(name: str, most: int = 44) -> str:
     return f"…{name}"
 
 
-def _panel(metric: Metric, runs: Sequence[tuple[str, int, Record]], language: str) -> Panel:
+def _panel(metric: Metric, runs: Sequence[tuple[str, int, Record]], language: Language) -> Panel:
     bars = tuple(_bar(metric, each, run, series) for run, series, record in runs for each in record.models)
     hint = word("lower" if metric.lower_is_better else "higher", language)
     return Panel(word(metric.name, language), hint, metric.lower_is_better, bars)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from hayate.language import Language
 from hayate.tools.measure.chart import Bar, Panel, panels_of, shortened
 from hayate.tools.measure.comparison import METRICS, differences, pairs
 from hayate.tools.measure.record import Record
@@ -75,7 +76,7 @@ th:first-child, td:first-child {{ text-align: left; }}
 """
 
 
-def render_html(record: Record, before: Record | None, language: str) -> str:
+def render_html(record: Record, before: Record | None, language: Language) -> str:
     """The whole page."""
     panels = panels_of(record, before, language)
     return PAGE.format(
@@ -88,12 +89,12 @@ def render_html(record: Record, before: Record | None, language: str) -> str:
     )
 
 
-def write_html(record: Record, before: Record | None, path: Path, language: str) -> None:
+def write_html(record: Record, before: Record | None, path: Path, language: Language) -> None:
     """Writes the page."""
     path.write_text(render_html(record, before, language), encoding="utf-8")
 
 
-def _head(record: Record, before: Record | None, language: str) -> Iterable[str]:
+def _head(record: Record, before: Record | None, language: Language) -> Iterable[str]:
     if before is None:
         yield f"<p>{_run(record)}</p>"
     else:
@@ -140,7 +141,7 @@ def _row(number: int, bar: Bar, edge: float, both: bool) -> str:
     )
 
 
-def _tables(record: Record, before: Record | None, language: str) -> Iterable[str]:
+def _tables(record: Record, before: Record | None, language: Language) -> Iterable[str]:
     if before is None:
         yield _table(
             [word("figure", language), *(each.model for each in record.models)],
@@ -174,7 +175,7 @@ def _table(heads: list[str], rows: list[list[str]], verdicts: Sequence[tuple[str
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
 
 
-def _failures(record: Record, language: str) -> Iterable[str]:
+def _failures(record: Record, language: Language) -> Iterable[str]:
     if not record.failed:
         return
     yield f"<h2>{escape(word('failures', language))}</h2><ul>"

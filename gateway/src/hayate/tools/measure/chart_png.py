@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hayate.language import Language
 from hayate.tools.measure.chart import Panel, panels_of, shortened
 from hayate.tools.measure.record import Record
 from hayate.tools.measure.refusal import CannotMeasure
@@ -43,7 +44,7 @@ def require_matplotlib() -> None:
     mpl.use("Agg")
 
 
-def write_png(record: Record, before: Record | None, path: Path, language: str) -> None:
+def write_png(record: Record, before: Record | None, path: Path, language: Language) -> None:
     """Writes the picture. Without a Japanese font the words are English."""
     require_matplotlib()
     from matplotlib import font_manager, rc_context

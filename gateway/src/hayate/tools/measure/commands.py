@@ -16,6 +16,7 @@ import uvloop
 from rich.console import Console
 
 from hayate import __version__
+from hayate.language import Language
 from hayate.tools.measure.chart_html import write_html
 from hayate.tools.measure.chart_png import write_png
 from hayate.tools.measure.comparison import comparison_values
@@ -35,7 +36,7 @@ BUSY = 0.7
 """The share of a core at which this process may itself be what is slow."""
 
 
-def run_bench(options: Options, language: str, env: Mapping[str, str] = os.environ) -> int:
+def run_bench(options: Options, language: Language, env: Mapping[str, str] = os.environ) -> int:
     """`hayate bench`."""
     errors = _console(to_stderr=True)
     try:
@@ -56,7 +57,7 @@ def run_bench(options: Options, language: str, env: Mapping[str, str] = os.envir
     return _tell(record, before, options, language) or status
 
 
-def _measured(plan: Plan, language: str, errors: Console) -> tuple[Rounds, int]:
+def _measured(plan: Plan, language: Language, errors: Console) -> tuple[Rounds, int]:
     """The measurement, as far as it came, and 0 if it came to its end."""
     bar = ProgressBar(errors, language)
     rounds = Rounds(plan, bar)
@@ -104,7 +105,7 @@ def record_of(rounds: Rounds, options: Options) -> Record | None:
     )
 
 
-def _tell(record: Record, before: Record | None, options: Options, language: str) -> int:
+def _tell(record: Record, before: Record | None, options: Options, language: Language) -> int:
     """Tables, JSON and the plot; 0 unless the plot can't be written. With --json the tables go to standard error."""
     out = _console(to_stderr=options.as_json)
     print_record(record, language, out)
@@ -127,7 +128,7 @@ def _tell(record: Record, before: Record | None, options: Options, language: str
     return 0
 
 
-def _remark(record: Record, language: str, errors: Console) -> None:
+def _remark(record: Record, language: Language, errors: Console) -> None:
     """What a reader of the figures should know."""
     used = record.settings
     if record.client_cpu_share >= BUSY:

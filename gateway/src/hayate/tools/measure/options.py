@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hayate.language import Language
 from hayate.tools.measure.chart_png import require_matplotlib
 from hayate.tools.measure.dialects import request_of
 from hayate.tools.measure.prompts import built_in, read_prompts
@@ -41,7 +42,7 @@ class Options:
     plot: Path | None = None
 
 
-def plan_of(options: Options, language: str, env: Mapping[str, str]) -> Plan:
+def plan_of(options: Options, language: Language, env: Mapping[str, str]) -> Plan:
     """What to measure. Raises CannotMeasure for the first thing that is wrong."""
     _check_ranges(options)
     target = parse_target(options.url, options.api, options.key, env)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from hayate.language import Language
 from hayate.tools.measure.calls import Call
 from hayate.tools.measure.words import word
 
@@ -20,7 +21,7 @@ DRAW_S = 0.5
 class ProgressBar:
     """A bar a model. Use it as a context manager."""
 
-    def __init__(self, console: Console, language: str) -> None:
+    def __init__(self, console: Console, language: Language) -> None:
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=30),

@@ -1,16 +1,9 @@
-"""Why a benchmark can't start or be read: one sentence in English and in Japanese. The sentence is all that a person sees."""
+"""Why a measurement can't be made or read."""
 
 from __future__ import annotations
 
+from hayate.tools.refusal import Refusal
 
-class CannotMeasure(Exception):
-    """`english` and `japanese` are whole sentences that say what to do."""
 
-    def __init__(self, english: str, japanese: str) -> None:
-        super().__init__(english)
-        self.english = english
-        self.japanese = japanese
-
-    def text(self, language: str) -> str:
-        """The sentence in `language`, "en" or "ja"."""
-        return self.japanese if language == "ja" else self.english
+class CannotMeasure(Refusal):
+    """What was typed is wrong, a file can't be read, or nobody answers where the calls should go."""

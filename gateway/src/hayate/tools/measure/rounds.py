@@ -18,6 +18,7 @@ import orjson
 
 from hayate import __version__
 from hayate.errors import GatewayError
+from hayate.language import Language
 from hayate.tools.measure.calls import Call, Caller
 from hayate.tools.measure.dialects import message_of, reader_of, request_of
 from hayate.tools.measure.failure import HOPELESS, Failure
@@ -50,7 +51,7 @@ class Plan:
     warm_up: bool
     unique: bool
     timeout_s: float
-    language: str = "en"
+    language: Language = "en"
 
 
 class Progress(Protocol):

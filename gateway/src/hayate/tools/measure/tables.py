@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hayate.language import Language
 from hayate.tools.measure.comparison import METRICS, Metric, Pair, differences, pairs
 from hayate.tools.measure.record import ModelFigures, Record, Spread
 from hayate.tools.measure.words import amount, asked, reason, seconds, word
@@ -19,7 +20,7 @@ SAME = 1.03
 """Ratios nearer to 1 than this are noise."""
 
 
-def print_record(record: Record, language: str, out: Console) -> None:
+def print_record(record: Record, language: Language, out: Console) -> None:
     """Every model, a row each; then the failures."""
     date = record.date.astimezone().strftime("%Y-%m-%d %H:%M")
     out.print(f"[bold]{escape(record.label)}[/bold]  {escape(record.settings.url)}  {date}")
@@ -37,7 +38,7 @@ def print_record(record: Record, language: str, out: Console) -> None:
     _print_failures(record, language, out)
 
 
-def _row(each: ModelFigures, language: str) -> tuple[str, ...]:
+def _row(each: ModelFigures, language: Language) -> tuple[str, ...]:
     approximate = "≈" if each.tokens_from != "usage" and each.succeeded else ""
     stream = each.stream_tokens_per_s.p50 if each.stream_tokens_per_s else None
     failed = word("of", language, failed=each.failed, calls=each.calls)
@@ -56,7 +57,7 @@ def _span(spread: Spread | None) -> str:
     return f"{seconds(spread.p50)} / {seconds(spread.p95)}" if spread else "—"
 
 
-def _print_failures(record: Record, language: str, out: Console) -> None:
+def _print_failures(record: Record, language: Language, out: Console) -> None:
     if not record.failed:
         return
     out.print(f"\n[bold red]{word('failures', language)}[/bold red]")
@@ -66,7 +67,7 @@ def _print_failures(record: Record, language: str, out: Console) -> None:
             out.print(f"  {escape(each.model)}  {failure.count} x {escape(reason(failure.reason, language))}{detail}")
 
 
-def print_comparison(before: Record, after: Record, language: str, out: Console) -> None:
+def print_comparison(before: Record, after: Record, language: Language, out: Console) -> None:
     """Every pair, a table each."""
     names = series_names(before, after, language)
     if changed := differences(before, after):
@@ -85,14 +86,14 @@ def print_comparison(before: Record, after: Record, language: str, out: Console)
         out.print(table)
 
 
-def series_names(before: Record, after: Record, language: str) -> Sequence[str]:
+def series_names(before: Record, after: Record, language: Language) -> Sequence[str]:
     """What the two runs are called: their labels, with "before" and "after" where those are the same."""
     if before.label != after.label:
         return before.label, after.label
     return f"{before.label} ({word('before', language)})", f"{after.label} ({word('after', language)})"
 
 
-def title(metric: Metric, language: str) -> str:
+def title(metric: Metric, language: Language) -> str:
     """The figure's name with its percentile."""
     return f"{word(metric.name, language)}{f' {metric.percent}' if metric.percent else ''}"
 
@@ -102,7 +103,7 @@ def show(metric: Metric, value: float | None) -> str:
     return seconds(value) if metric.lower_is_better else amount(value)
 
 
-def verdict(pair: Pair, metric: Metric, language: str) -> tuple[str, Kind]:
+def verdict(pair: Pair, metric: Metric, language: Language) -> tuple[str, Kind]:
     """How the figure has changed, in words, and which way."""
     gain = pair.gain(metric)
     if gain is None:

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
+from hayate.language import Language, Text
 from hayate.tools.measure.record import Record
 
-WORDS: dict[str, tuple[str, str]] = {
-    "model": ("model", "モデル"),
-    "ttft": ("first output", "最初の出力まで"),
-    "tpot": ("per token", "1トークンあたり"),
-    "total": ("whole answer", "回答全体"),
-    "stream_tokens": ("tokens/s, one stream", "トークン/秒（1本）"),
-    "stream_chars": ("characters/s, one stream", "文字/秒（1本）"),
-    "tokens": ("tokens/s in all", "トークン/秒（合計）"),
-    "requests": ("requests/s", "回答/秒"),
-    "failed": ("failed", "失敗"),
-    "so_many": ("{tokens} tokens", "{tokens}トークン"),
-    "failures": ("Failed calls", "失敗した呼び出し"),
-    "speed": ("tokens/s", "トークン/秒"),
-    "stream_all": ("one / all", "1本 / 合計"),
-    "figure": ("figure", "指標"),
-    "before": ("before", "変更前"),
-    "after": ("after", "変更後"),
-    "ratio": ("ratio", "比較"),
-    "faster": ("{ratio}x as fast", "{ratio}倍の速さ"),
-    "slower": ("{ratio}x as slow", "{ratio}倍の遅さ"),
-    "same": ("the same", "同じ"),
-    "lower": ("lower is better", "小さいほど良い"),
-    "higher": ("higher is better", "大きいほど良い"),
-    "bars": ("Bars: median. Lines: from p5 to p95.", "棒は中央値、線は5〜95パーセンタイル。"),
-    "of": ("{failed} of {calls}", "{failed}/{calls}"),
-    "title": ("How fast it answers", "応答の速さ"),
-    "settings": ("Settings", "測定条件"),
-    "what_was_asked": (
+WORDS: dict[str, Text] = {
+    "model": Text("model", "モデル"),
+    "ttft": Text("first output", "最初の出力まで"),
+    "tpot": Text("per token", "1トークンあたり"),
+    "total": Text("whole answer", "回答全体"),
+    "stream_tokens": Text("tokens/s, one stream", "トークン/秒（1本）"),
+    "stream_chars": Text("characters/s, one stream", "文字/秒（1本）"),
+    "tokens": Text("tokens/s in all", "トークン/秒（合計）"),
+    "requests": Text("requests/s", "回答/秒"),
+    "failed": Text("failed", "失敗"),
+    "so_many": Text("{tokens} tokens", "{tokens}トークン"),
+    "failures": Text("Failed calls", "失敗した呼び出し"),
+    "speed": Text("tokens/s", "トークン/秒"),
+    "stream_all": Text("one / all", "1本 / 合計"),
+    "figure": Text("figure", "指標"),
+    "before": Text("before", "変更前"),
+    "after": Text("after", "変更後"),
+    "ratio": Text("ratio", "比較"),
+    "faster": Text("{ratio}x as fast", "{ratio}倍の速さ"),
+    "slower": Text("{ratio}x as slow", "{ratio}倍の遅さ"),
+    "same": Text("the same", "同じ"),
+    "lower": Text("lower is better", "小さいほど良い"),
+    "higher": Text("higher is better", "大きいほど良い"),
+    "bars": Text("Bars: median. Lines: from p5 to p95.", "棒は中央値、線は5〜95パーセンタイル。"),
+    "of": Text("{failed} of {calls}", "{failed}/{calls}"),
+    "title": Text("How fast it answers", "応答の速さ"),
+    "settings": Text("Settings", "測定条件"),
+    "what_was_asked": Text(
         "{calls} calls a model, {concurrency} at a time, up to {max_tokens} tokens each; prompts: {prompts} ({count})",
         "モデルごとに{calls}回、同時に{concurrency}件、1回最大{max_tokens}トークン。プロンプト: {prompts}（{count}件）",
     ),
-    "different": ("not measured alike", "測定条件の違い"),
-    "written": ("Written: {path}", "書き出しました: {path}"),
-    "busy": (
+    "different": Text("not measured alike", "測定条件の違い"),
+    "written": Text("Written: {path}", "書き出しました: {path}"),
+    "busy": Text(
         "This tool itself used {share}% of a core: its machine, not the server, may be what these figures show.",
         "この計測自体がCPUコアの{share}%を使いました。数値はサーバではなく、計測側の限界を示している可能性があります。",
     ),
-    "repeats": (
+    "repeats": Text(
         (
             "Prompts were repeated ({calls} calls, different prompts: {count}): an engine with a prefix cache answers "
             "repeats sooner. --unique prevents it."
@@ -51,44 +52,44 @@ WORDS: dict[str, tuple[str, str]] = {
             "--unique で防げます。"
         ),
     ),
-    "counted": (
+    "counted": Text(
         "≈ The server does not say how many tokens it sent; each event counts as one.",
         "≈ サーバがトークン数を返さないため、イベント1つを1トークンと数えています。",
     ),
-    "incomplete": ("stopped before the end", "途中で停止"),
+    "incomplete": Text("stopped before the end", "途中で停止"),
 }
 
-REASONS: dict[str, tuple[str, str]] = {
-    "connect": ("no connection", "接続できません"),
-    "broken": ("the connection broke", "接続が切れました"),
-    "timeout": ("took longer than --timeout", "--timeout を超えました"),
-    "error_event": ("an error within the stream", "ストリーム内のエラー"),
-    "bad_event": ("an event that can't be read", "読み取れないイベント"),
-    "not_a_stream": (
+REASONS: dict[str, Text] = {
+    "connect": Text("no connection", "接続できません"),
+    "broken": Text("the connection broke", "接続が切れました"),
+    "timeout": Text("took longer than --timeout", "--timeout を超えました"),
+    "error_event": Text("an error within the stream", "ストリーム内のエラー"),
+    "bad_event": Text("an event that can't be read", "読み取れないイベント"),
+    "not_a_stream": Text(
         "200, but no event stream: is --api right?",
         "200ですがイベントストリームではありません（--api を確認）",
     ),
-    "empty": ("an answer without any output", "出力のない回答"),
-    "cut": ("the stream was cut off", "ストリームが途中で終わりました"),
-    "aborted": ("the engine gave up", "エンジンが中断しました"),
-    "status_401": (
+    "empty": Text("an answer without any output", "出力のない回答"),
+    "cut": Text("the stream was cut off", "ストリームが途中で終わりました"),
+    "aborted": Text("the engine gave up", "エンジンが中断しました"),
+    "status_401": Text(
         "401: give the key with HAYATE_API_KEY or --key",
         "401: HAYATE_API_KEY か --key でキーを渡してください",
     ),
 }
 
 
-def word(name: str, language: str, **values: object) -> str:
+def word(name: str, language: Language, **values: object) -> str:
     """A word or sentence in the language."""
-    return WORDS[name][language == "ja"].format(**values)
+    return WORDS[name].of(language).format(**values)
 
 
-def reason(name: str, language: str) -> str:
+def reason(name: str, language: Language) -> str:
     """Why a call failed, for a person."""
-    return REASONS[name][language == "ja"] if name in REASONS else name.removeprefix("status_")
+    return REASONS[name].of(language) if name in REASONS else name.removeprefix("status_")
 
 
-def asked(record: Record, language: str) -> str:
+def asked(record: Record, language: Language) -> str:
     """How it was measured, as one line."""
     used = record.settings
     return word(

@@ -13,8 +13,9 @@ from typing import Annotated, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import Format, ModelFacts, Quantisation, Text, UnknownModel
+from hayate.tools.planner.facts import Format, ModelFacts, Quantisation, UnknownModel
 
 Count = Annotated[int, Field(ge=1)]
 

@@ -12,29 +12,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hayate.language import Language, Text
 from hayate.tools.planner import report
 from hayate.tools.planner.arithmetic import GIB, concurrency, kv_bytes_per_sequence, kv_tokens
 from hayate.tools.planner.catalogue import CatalogueError, load_catalogue
 from hayate.tools.planner.engines import ENGINES, EngineName, KvDtype, paging, usual_engine
 from hayate.tools.planner.envfile import UnusableEnvFile
-from hayate.tools.planner.facts import ModelFacts, Text, UnknownModel
-from hayate.tools.planner.gpus import UnknownGpu, parse_gpu, parse_size
+from hayate.tools.planner.facts import ModelFacts
+from hayate.tools.planner.gpus import parse_gpu, parse_size
 from hayate.tools.planner.markdown import fit_table
 from hayate.tools.planner.plan import MOST_GPUS, Plan, Wish, chosen_dtype, element_bytes, make_plan
 from hayate.tools.planner.resolve import resolve_model
 from hayate.tools.planner.writing import say, write_env
+from hayate.tools.refusal import Refusal
 
 ENGINE_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
 LARGEST_CONTEXT, MOST_SEQUENCES = 16 * 2**20, 100_000
 
 
-class Mistyped(Exception):
+class Mistyped(Refusal):
     """An option can't be understood."""
-
-    def __init__(self, en: str, ja: str) -> None:
-        super().__init__(en)
-        self.text = Text(en, ja)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +56,7 @@ class PlanOptions:
     env_file: Path = Path(".env")
 
 
-def run_models(catalogue: Path | None, as_json: bool, language: str) -> int:
+def run_models(catalogue: Path | None, as_json: bool, language: Language) -> int:
     """`hayate models`."""
     try:
         models = load_catalogue(catalogue)
@@ -71,7 +69,7 @@ def run_models(catalogue: Path | None, as_json: bool, language: str) -> int:
     return 0
 
 
-def run_plan(options: PlanOptions, language: str, env: Mapping[str, str] | None = None) -> int:
+def run_plan(options: PlanOptions, language: Language, env: Mapping[str, str] | None = None) -> int:
     """`hayate plan`."""
     try:
         catalogue = load_catalogue(options.catalogue)
@@ -85,10 +83,8 @@ def run_plan(options: PlanOptions, language: str, env: Mapping[str, str] | None 
         if options.kv_memory is not None:
             return _tell_kv(model, wish, options, language)
         return _plan_one(make_plan(model, wish, catalogue), options, language)
-    except (UnknownGpu, UnknownModel) as error:
-        return _mistake(error.texts.get(language, error.texts["en"]))
-    except Mistyped as error:
-        return _mistake(error.text.of(language))
+    except Refusal as error:
+        return _mistake(error.text(language))
     except (CatalogueError, UnusableEnvFile) as error:
         return _mistake(str(error))
 
@@ -149,7 +145,7 @@ def _kv_dtype(name: str) -> KvDtype:
     return "fp8" if name == "fp8" else "q8_0" if name == "q8_0" else "auto"
 
 
-def _plan_catalogue(catalogue: Sequence[ModelFacts], wish: Wish, options: PlanOptions, language: str) -> int:
+def _plan_catalogue(catalogue: Sequence[ModelFacts], wish: Wish, options: PlanOptions, language: Language) -> int:
     plans = [make_plan(model, wish, catalogue) for model in catalogue]
     if options.as_json:
         _print_json([report.plan_values(plan) for plan in plans])
@@ -158,7 +154,7 @@ def _plan_catalogue(catalogue: Sequence[ModelFacts], wish: Wish, options: PlanOp
     return 0
 
 
-def _plan_one(plan: Plan, options: PlanOptions, language: str) -> int:
+def _plan_one(plan: Plan, options: PlanOptions, language: Language) -> int:
     if options.as_json:
         _print_json(report.plan_values(plan))
     else:
@@ -176,7 +172,7 @@ def _plan_one(plan: Plan, options: PlanOptions, language: str) -> int:
     return 0
 
 
-def _tell_kv(model: ModelFacts, wish: Wish, options: PlanOptions, language: str) -> int:
+def _tell_kv(model: ModelFacts, wish: Wish, options: PlanOptions, language: Language) -> int:
     """How many tokens a cache of the given size holds: the figure an engine prints at start."""
     size = parse_size(options.kv_memory or "")
     if not size:

@@ -12,8 +12,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import ModelFacts, Quantisation, Text, UnknownModel
+from hayate.tools.planner.facts import ModelFacts, Quantisation, UnknownModel
 
 Config = Mapping[str, Any]
 FULL, SLIDING, LINEAR, CHUNKED = "full_attention", "sliding_attention", "linear_attention", "chunked_attention"

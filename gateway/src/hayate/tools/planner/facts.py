@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
+from hayate.tools.refusal import Refusal
 
 Format = Literal["safetensors", "gguf", "onnx"]
 Quantisation = Literal[
@@ -24,24 +26,8 @@ Quantisation = Literal[
 ]
 
 
-class UnknownModel(Exception):
-    """The model can't be planned: not found, or its files don't say what is needed. Carries a text in each language."""
-
-    def __init__(self, en: str, ja: str) -> None:
-        super().__init__(en)
-        self.texts = {"en": en, "ja": ja}
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One sentence in the two languages of the project."""
-
-    en: str
-    ja: str
-
-    def of(self, language: str) -> str:
-        """The sentence in `language`; English for any other than Japanese."""
-        return self.ja if language == "ja" else self.en
+class UnknownModel(Refusal):
+    """The model can't be planned: not found, or its files don't say what is needed."""
 
 
 @dataclass(frozen=True, slots=True)

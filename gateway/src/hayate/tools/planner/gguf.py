@@ -12,8 +12,9 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
+from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import ModelFacts, Text, UnknownModel
+from hayate.tools.planner.facts import ModelFacts, UnknownModel
 
 Scalar = int | float | bool | str
 Value = Scalar | list[Scalar]

@@ -11,20 +11,20 @@ import unicodedata
 from dataclasses import dataclass
 
 from hayate.tools.planner.arithmetic import GIB
+from hayate.tools.refusal import Refusal
 
 SMALLEST_GIB, LARGEST_GIB = 1, 2048
 
 
-class UnknownGpu(ValueError):
-    """Neither a size nor a known name. Carries a text in each language."""
+class UnknownGpu(Refusal):
+    """Neither a size nor a known name."""
 
     def __init__(self, given: str) -> None:
         names = ", ".join(sorted(CARDS))
-        super().__init__(f"--gpu {given}: give a size (24GiB, 24, 16g) or one of {names}")
-        self.texts = {
-            "en": str(self),
-            "ja": f"--gpu {given}: 容量（24GiB、24、16g など）か、次の名前を指定してください: {names}",
-        }
+        super().__init__(
+            f"--gpu {given}: give a size (24GiB, 24, 16g) or one of {names}",
+            f"--gpu {given}: 容量（24GiB、24、16g など）か、次の名前を指定してください: {names}",
+        )
 
 
 @dataclass(frozen=True, slots=True)

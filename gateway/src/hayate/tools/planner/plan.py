@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from hayate.language import Text
 from hayate.tools.planner import arithmetic, remarks
 from hayate.tools.planner.arithmetic import Overheads
 from hayate.tools.planner.engines import (
@@ -21,7 +22,7 @@ from hayate.tools.planner.engines import (
     share,
     usual_engine,
 )
-from hayate.tools.planner.facts import ModelFacts, Text
+from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.flags import ALL_LAYERS, Flags, Settings, engine_flags
 from hayate.tools.planner.gpus import Gpu
 from hayate.tools.planner.remarks import BF16_FROM, Remark

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from hayate.language import Text
 from hayate.tools.planner.engines import Engine
-from hayate.tools.planner.facts import ModelFacts, Text
+from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import Gpu
 
 Level = Literal["error", "warning", "note"]

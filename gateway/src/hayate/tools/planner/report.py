@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hayate.language import Language, Text
 from hayate.tools.planner.arithmetic import GIB, KIB, kv_bytes_per_token
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.plan import Plan, Verdict
@@ -21,49 +22,49 @@ ROOMY = 130
 MARKS: dict[Verdict, str] = {"fits": "✔", "fewer": "△", "partly": "▽", "no": "✘", "unusable": "—"}
 STYLES: dict[str, str] = {"error": "red", "warning": "yellow", "note": "cyan"}
 
-WORDS: dict[str, tuple[str, str]] = {
-    "model": ("model", "モデル"),
-    "weights": ("weights", "重み"),
-    "kv": ("KV per token", "KV/トークン"),
-    "context": ("context", "コンテキスト"),
-    "licence": ("licence", "ライセンス"),
-    "note": ("note", "メモ"),
-    "engine": ("engine", "エンジン"),
-    "pool": ("for KV", "KV用"),
-    "sequences": ("fit\nat once", "同時\n実行数"),
-    "alone": ("longest\nalone", "1件なら\n最長"),
-    "left": ("left", "残り"),
-    "longest": ("longest alone", "1件なら最長"),
-    "verdict": ("", ""),
-    "error": ("error", "エラー"),
-    "warning": ("warning", "警告"),
-    "remark": ("note", "参考"),
-    "flags": ("flags", "起動オプション"),
-    "memory": ("GPU memory", "GPUメモリ"),
-    "share": ("x {share:g} = {size} for the engine", "x {share:g} = エンジン用 {size}"),
-    "cuda": ("CUDA context", "CUDAコンテキスト"),
-    "outside": ("outside the engine's share", "エンジンの割り当ての外"),
-    "working": ("activations, CUDA graphs", "活性・CUDAグラフ"),
-    "pool_row": ("left for the KV cache", "KVキャッシュに残る量"),
-    "tokens": ("tokens", "トークン"),
-    "each": ("KV of one sequence", "1件のKV"),
-    "wished": ("KV of all {n} sequences", "{n}件すべてのKV"),
-    "spare": ("left over", "余り"),
-    "fit": ("sequences that fit", "収まる同時実行数"),
-    "of": ("of", "/"),
+WORDS: dict[str, Text] = {
+    "model": Text("model", "モデル"),
+    "weights": Text("weights", "重み"),
+    "kv": Text("KV per token", "KV/トークン"),
+    "context": Text("context", "コンテキスト"),
+    "licence": Text("licence", "ライセンス"),
+    "note": Text("note", "メモ"),
+    "engine": Text("engine", "エンジン"),
+    "pool": Text("for KV", "KV用"),
+    "sequences": Text("fit\nat once", "同時\n実行数"),
+    "alone": Text("longest\nalone", "1件なら\n最長"),
+    "left": Text("left", "残り"),
+    "longest": Text("longest alone", "1件なら最長"),
+    "verdict": Text("", ""),
+    "error": Text("error", "エラー"),
+    "warning": Text("warning", "警告"),
+    "remark": Text("note", "参考"),
+    "flags": Text("flags", "起動オプション"),
+    "memory": Text("GPU memory", "GPUメモリ"),
+    "share": Text("x {share:g} = {size} for the engine", "x {share:g} = エンジン用 {size}"),
+    "cuda": Text("CUDA context", "CUDAコンテキスト"),
+    "outside": Text("outside the engine's share", "エンジンの割り当ての外"),
+    "working": Text("activations, CUDA graphs", "活性・CUDAグラフ"),
+    "pool_row": Text("left for the KV cache", "KVキャッシュに残る量"),
+    "tokens": Text("tokens", "トークン"),
+    "each": Text("KV of one sequence", "1件のKV"),
+    "wished": Text("KV of all {n} sequences", "{n}件すべてのKV"),
+    "spare": Text("left over", "余り"),
+    "fit": Text("sequences that fit", "収まる同時実行数"),
+    "of": Text("of", "/"),
 }
-VERDICTS: dict[Verdict, tuple[str, str]] = {
-    "fits": ("fits", "収まります"),
-    "fewer": ("fits with fewer sequences", "同時実行数を減らせば収まります"),
-    "partly": ("fits only partly", "一部だけGPUに載ります"),
-    "no": ("does not fit", "収まりません"),
-    "unusable": ("not usable like this", "この組み合わせでは使えません"),
+VERDICTS: dict[Verdict, Text] = {
+    "fits": Text("fits", "収まります"),
+    "fewer": Text("fits with fewer sequences", "同時実行数を減らせば収まります"),
+    "partly": Text("fits only partly", "一部だけGPUに載ります"),
+    "no": Text("does not fit", "収まりません"),
+    "unusable": Text("not usable like this", "この組み合わせでは使えません"),
 }
 
 
-def word(key: str, language: str) -> str:
+def word(key: str, language: Language) -> str:
     """A heading in the language."""
-    return WORDS[key][language == "ja"]
+    return WORDS[key].of(language)
 
 
 def console() -> Console:
@@ -156,7 +157,7 @@ def _table(columns: Sequence[str]) -> Table:
     return table
 
 
-def print_models(models: Sequence[ModelFacts], language: str) -> None:
+def print_models(models: Sequence[ModelFacts], language: Language) -> None:
     """The catalogue; without licences and notes where there is no room for them."""
     out = console()
     roomy = out.width >= ROOMY
@@ -182,7 +183,7 @@ def print_models(models: Sequence[ModelFacts], language: str) -> None:
     out.print(table)
 
 
-def print_plans(plans: Sequence[Plan], language: str) -> None:
+def print_plans(plans: Sequence[Plan], language: Language) -> None:
     """Many models on one GPU, a row each."""
     w = {key: word(key, language) for key in WORDS}
     columns = (
@@ -207,17 +208,17 @@ def print_plans(plans: Sequence[Plan], language: str) -> None:
         )
     out = console()
     out.print(table)
-    legend = (f"{MARKS[verdict]} {VERDICTS[verdict][language == 'ja']}" for verdict in MARKS)
+    legend = (f"{MARKS[verdict]} {VERDICTS[verdict].of(language)}" for verdict in MARKS)
     out.print(f"\n{'  '.join(legend)}", style="dim")
 
 
-def print_plan(plan: Plan, language: str) -> None:
+def print_plan(plan: Plan, language: Language) -> None:
     """One model, row by row, then what to know, then the flags."""
     out, wish = console(), plan.wish
     gpus = f"{wish.gpus} x {wish.gpu.name}" if wish.gpus > 1 else wish.gpu.name
     head = f"{plan.model.id}  ({plan.model.label})  {plan.engine.title}, {gpus}"
     out.print(f"[bold]{escape(head)}[/bold]")
-    verdict = VERDICTS[plan.verdict][language == "ja"]
+    verdict = VERDICTS[plan.verdict].of(language)
     out.print(f"{MARKS[plan.verdict]} {verdict}", style="green" if plan.verdict == "fits" else "yellow")
     if plan.verdict != "unusable":
         out.print(_figures(plan, language))
@@ -229,7 +230,7 @@ def print_plan(plan: Plan, language: str) -> None:
         out.print(escape(shlex.join(plan.flags.command)), soft_wrap=True)
 
 
-def _figures(plan: Plan, language: str) -> Table:
+def _figures(plan: Plan, language: Language) -> Table:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column()
     table.add_column(justify="right")

@@ -6,14 +6,14 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from hayate.language import Language, Text
 from hayate.tools.planner.engines import ENGINES
 from hayate.tools.planner.envfile import changed_lines, merged, read_env_file, read_values, replace_env_file, with_flags
-from hayate.tools.planner.facts import Text
 from hayate.tools.planner.flags import BACKEND_URLS, EXTRA_ARGS
 from hayate.tools.planner.plan import Plan
 
 
-def write_env(plan: Plan, path: Path, language: str) -> None:
+def write_env(plan: Plan, path: Path, language: Language) -> None:
     """The plan's settings into `.env`, telling on stderr what changed. Raises UnusableEnvFile."""
     old = read_env_file(path)
     new = merged(old, env_values(plan, read_values(old), path))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hayate.language import Language
 from hayate.tools.embedded.announcement import KeyNews, announcement
 
 URL = "http://127.0.0.1:8080"
@@ -16,7 +17,7 @@ GIVEN = KeyNews("sk-hayate-secret", newly_made=False, file=None)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_new_key_is_shown_once_with_the_place_where_it_is_kept(language: str) -> None:
+def test_a_new_key_is_shown_once_with_the_place_where_it_is_kept(language: Language) -> None:
     text = announcement(URL, "tiny", NEW, language)
     assert text.count("sk-hayate-secret") == 1
     assert "/data/api_key" in text
@@ -24,12 +25,12 @@ def test_a_new_key_is_shown_once_with_the_place_where_it_is_kept(language: str) 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize("news", [KEPT, GIVEN])
-def test_a_key_that_was_there_before_is_not_shown(language: str, news: KeyNews) -> None:
+def test_a_key_that_was_there_before_is_not_shown(language: Language, news: KeyNews) -> None:
     assert "sk-hayate-secret" not in announcement(URL, "tiny", news, language)
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_the_curl_is_one_that_a_shell_understands_and_names_no_key(language: str) -> None:
+def test_the_curl_is_one_that_a_shell_understands_and_names_no_key(language: Language) -> None:
     line = next(line for line in announcement(URL, "tiny", KEPT, language).splitlines() if "curl" in line)
     words = shlex.split(line.strip().partition("  ")[2])
     assert words[:3] == ["curl", "-N", f"{URL}/v1/chat/completions"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from hayate.language import Language
 from hayate.tools.measure.chart import panels_of, shortened
 from hayate.tools.measure.chart_html import render_html, write_html
 from hayate.tools.measure.chart_png import write_png
@@ -58,7 +59,7 @@ class Tags(HTMLParser):
     ("shown", "before"), [(AFTER, None), (AFTER, BEFORE), (BROKEN, None), (BROKEN, BROKEN), (AFTER, BROKEN)]
 )
 def test_a_page_is_whole_and_holds_nothing_that_fetches_or_runs(
-    shown: Record, before: Record | None, language: str
+    shown: Record, before: Record | None, language: Language
 ) -> None:
     page = render_html(shown, before, language)
     tags = Tags()
@@ -94,7 +95,9 @@ def test_a_long_name_keeps_its_end_and_a_kanji_counts_twice() -> None:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 @pytest.mark.parametrize(("shown", "before"), [(AFTER, BEFORE), (BROKEN, None)])
-def test_a_png_is_drawn_whatever_the_names(tmp_path: Path, shown: Record, before: Record | None, language: str) -> None:
+def test_a_png_is_drawn_whatever_the_names(
+    tmp_path: Path, shown: Record, before: Record | None, language: Language
+) -> None:
     path = tmp_path / "plot.png"
     write_png(shown, before, path, language)
     data = path.read_bytes()

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from hayate.language import Language
 from hayate.tools.measure.commands import run_bench
 from hayate.tools.measure.options import Options
 from tests.support.engine_script import Chat, error
@@ -124,7 +125,7 @@ async def test_nothing_there_is_one_sentence_and_status_1(tmp_path: Path) -> Non
 )
 @pytest.mark.parametrize("language", ["en", "ja"])
 async def test_a_mistake_is_one_line_and_status_2(
-    mistake: dict[str, Any], language: str, capsys: pytest.CaptureFixture[str]
+    mistake: dict[str, Any], language: Language, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_bench(Options(**{"url": "http://127.0.0.1:9", **mistake}), language, {}) == 2
     told = capsys.readouterr()

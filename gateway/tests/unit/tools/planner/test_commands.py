@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from hayate.cli import app
+from hayate.language import Language
 from hayate.tools.planner.commands import PlanOptions, run_plan
 from tests.support.hub_stand_in import hub_stand_in
 from tests.unit.tools.planner.test_config_json import QWEN
@@ -21,7 +22,7 @@ TINY = str(Path(__file__).parents[4] / "src/hayate/tools/embedded/model/tiny-qwe
 BAKENEKO = "rinna/qwen2.5-bakeneko-32b-instruct-awq"
 
 
-def hayate(*words: str, language: str = "en") -> Result:
+def hayate(*words: str, language: Language = "en") -> Result:
     return CliRunner().invoke(app, list(words), env={"HAYATE_LANG": language, "HAYATE_MODELS": None})
 
 

@@ -43,8 +43,8 @@ def test_a_named_card_has_a_little_less_than_its_label() -> None:
 def test_anything_else_is_refused_with_what_there_is(given: str) -> None:
     with pytest.raises(UnknownGpu) as refused:
         parse_gpu(given)
-    assert "rtx4090" in refused.value.texts["en"]
-    assert "指定してください" in refused.value.texts["ja"]
+    assert "rtx4090" in refused.value.english
+    assert "指定してください" in refused.value.japanese
 
 
 def test_a_size_alone_may_be_below_a_gib() -> None:
