@@ -1,7 +1,8 @@
 """What an ASGI server loads: `uvicorn main:app`. `hayate serve` is the better way in (it lends out the client's transport)."""
 
 from hayate.access.authenticator import KeyFileError, ensure_keys
-from hayate.config.models import ConfigError, load_config
+from hayate.config.load import load_config
+from hayate.config.yaml_file import ConfigError
 from hayate.serve.app import create_app
 from hayate.telemetry.log_writer import take_standard_streams
 

@@ -42,7 +42,8 @@ CatalogueOption = Annotated[
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
     from hayate.access.authenticator import KeyFileError
-    from hayate.config.models import ConfigError, load_config
+    from hayate.config.load import load_config
+    from hayate.config.yaml_file import ConfigError
     from hayate.serve.server import quiet_libraries, run
     from hayate.serve.specs import option_mistakes
 
@@ -59,7 +60,8 @@ def serve(config: ConfigOption = None) -> None:
 @app.command("check-config")
 def check_config(config: ConfigOption = None) -> None:
     """Validate the configuration without starting anything."""
-    from hayate.config.models import ConfigError, load_config
+    from hayate.config.load import load_config
+    from hayate.config.yaml_file import ConfigError
     from hayate.serve.specs import option_mistakes
 
     try:
@@ -99,7 +101,7 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> None:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
     from hayate.access.authenticator import KeyFileError, ensure_keys
-    from hayate.config.models import ConfigError
+    from hayate.config.yaml_file import ConfigError
     from hayate.serve.server import bind, quiet_libraries, serve
     from hayate.tools.embedded.up import Gateway, Wish
     from hayate.tools.embedded.up import up as start
@@ -125,7 +127,8 @@ def key(
 ) -> None:
     """Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to replace it."""
     from hayate.access.authenticator import MAIN, KeyFileError, find_key, write_key
-    from hayate.config.models import ConfigError, load_config
+    from hayate.config.load import load_config
+    from hayate.config.yaml_file import ConfigError
 
     try:
         # The same file may be meant for `up`: its aliases may name the embedded engine, and it may name no other.

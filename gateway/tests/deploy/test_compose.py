@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 import yaml
 
-from hayate.config.environment import BACKEND_ALIASES
-from hayate.config.models import DEFAULT_URLS, ServerConfig, load_config
+from hayate.config.environment import BACKEND_ALIASES, DEFAULT_URLS
+from hayate.config.load import load_config
+from hayate.config.models import ServerConfig
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINES = {

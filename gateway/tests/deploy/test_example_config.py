@@ -10,11 +10,12 @@ from typing import Any, get_args
 
 import pytest
 import yaml
-from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hayate.backends.registry import _MAKERS
-from hayate.config.models import BackendName, Config, DeploymentConfig, load_config
+from hayate.config.load import load_config
+from hayate.config.models import BackendName, Config, DeploymentConfig
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -24,11 +25,17 @@ SHOWN = {"aliases", "model"}
 """Options whose default is nothing and which the example shows in use."""
 
 
-def options(model: type[BaseModel], values: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, Any, Any]]:
+def fields_of(model: Any) -> dict[str, FieldInfo]:
+    """The fields of a model or of a section's dataclass."""
+    found: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__")  # noqa: B009
+    return found
+
+
+def options(model: Any, values: dict[str, Any], path: str = "") -> Iterator[tuple[str, str, Any, Any]]:
     """Every option of the model: its path, its name, the default, and what the example has (PydanticUndefined: nothing)."""
-    for name, info in model.model_fields.items():
+    for name, info in fields_of(model).items():
         default, value = info.get_default(call_default_factory=True), values.get(name, PydanticUndefined)
-        if isinstance(default, BaseModel) and isinstance(value, dict):
+        if dataclasses.is_dataclass(default) and isinstance(value, dict):
             yield from options(type(default), value, f"{path}{name}.")
         else:
             yield f"{path}{name}", name, default, value

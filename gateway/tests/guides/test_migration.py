@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from hayate.config.models import DeploymentConfig, load_config
+from hayate.config.load import load_config
+from hayate.config.models import DeploymentConfig
 from tests.guides.blocks import REPOSITORY, bare, blocks, command, commands
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, cut, end, head
 from tests.support.fake_engine import running_engine

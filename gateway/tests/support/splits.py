@@ -22,10 +22,10 @@ import httptools
 
 from hayate.api.assembled import AssemblingSink
 from hayate.errors import GatewayError
-from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
 from hayate.upstream.connection import Connection
 from hayate.wire.assemble import Assembler
 from hayate.wire.faults import UNREADABLE

@@ -82,6 +82,15 @@ def with_embedded(values: dict[str, Any], embedded: Mapping[str, Any]) -> dict[s
     return values | {"deployments": {**deployments, EMBEDDED: embedded}, "aliases": {"default": EMBEDDED, **aliases}}
 
 
+def with_defaults(values: dict[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Other defaults for some settings, by section. What is no section is left to the model."""
+    sections = {name: values.get(name) for name in defaults}
+    mended = {
+        name: {**defaults[name], **(given or {})} for name, given in sections.items() if isinstance(given, dict | None)
+    }
+    return values | mended
+
+
 def overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     """The settings that mean the same with and without a file."""
     server = values.get("server")

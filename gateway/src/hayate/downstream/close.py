@@ -11,11 +11,11 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from hayate.config.models import ServerConfig
 from hayate.downstream.head import rendered_head
 from hayate.downstream.request_id import answer_id
 from hayate.downstream.stream import Serving
 from hayate.errors import GatewayError
+from hayate.settings import Listening
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 
 WRITE_HIGH_WATER_BYTES = 64 * 1024
@@ -59,7 +59,7 @@ class ClosingProtocol(HttpToolsProtocol):
 
     __slots__ = ("_lingered_bytes", "_lingering", "_phase", "_phase_bytes", "_serving", "_stall", "closing", "raw")
 
-    limits: ServerConfig
+    limits: Listening
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""

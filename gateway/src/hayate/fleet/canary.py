@@ -61,7 +61,7 @@ class Canaries:
         was_ready, last = health.ready(monotonic()), replica.progress.last
         question = deployment.backend.asleep()
         if question is not None:
-            heard = await ask(replica, question, probing.timeout_s)
+            heard = await ask(replica, question, probing.probe_timeout_s)
             if deployment.backend.reads_asleep(heard.parsed(), deployment.served_model):
                 replica.progress.began(monotonic())  # looked at again when as much time has passed
                 return

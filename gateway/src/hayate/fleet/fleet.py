@@ -11,9 +11,10 @@ import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from hayate.errors import Overloaded, UpstreamError
-from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Probing, Replica
+from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Replica
 from hayate.policy.admission import Gate, Verdict
 from hayate.policy.routing import least_in_flight, resolve
+from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 
 

@@ -100,7 +100,7 @@ class Prober:
             if monotonic() - self._refreshed_at < MISS_S:
                 return
             self._refreshing = asyncio.create_task(self._refresh())
-        await asyncio.wait({self._refreshing}, timeout=self._fleet.probing.timeout_s)
+        await asyncio.wait({self._refreshing}, timeout=self._fleet.probing.probe_timeout_s)
 
     async def _refresh(self) -> None:
         now = monotonic()
@@ -141,7 +141,7 @@ class Prober:
             elif replica not in self._listed_at:
                 await self._list(deployment, replica)
             waited_s = monotonic() - now
-            wait_s = replica.health.probe_in_s(now + waited_s, self._fleet.probing.interval_s)
+            wait_s = replica.health.probe_in_s(now + waited_s, self._fleet.probing.probe_interval_s)
             await asyncio.sleep(min(wait_s, CLOSE_S))  # however many calls fail, it is asked no more often
             if wait_s > CLOSE_S:
                 with contextlib.suppress(TimeoutError):
@@ -152,12 +152,12 @@ class Prober:
         health, began = replica.health, monotonic()
         was_ready, calls, ended = health.ready(began), replica.pool.busy_connections, replica.ended
         moved_before = replica.progress.last
-        heard = await ask(replica, request, self._fleet.probing.timeout_s)
+        heard = await ask(replica, request, self._fleet.probing.probe_timeout_s)
         now = monotonic()
         if heard.good:
             # What it serves comes first: who is ready can be asked at once, and some adapters must know the engine's inputs.
             old = now - self._listed_at.get(replica, -MODELS_EVERY_S) >= min(
-                MODELS_EVERY_S, self._fleet.probing.interval_s
+                MODELS_EVERY_S, self._fleet.probing.probe_interval_s
             )
             if not was_ready or old:
                 await self._list(deployment, replica, {request.path: heard})
@@ -178,7 +178,7 @@ class Prober:
     async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
         """Learns what a replica serves; what was `known` already is not asked for again."""
         heard = [
-            (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.timeout_s)
+            (known or {}).get(request.path) or await ask(replica, request, self._fleet.probing.probe_timeout_s)
             for request in deployment.backend.describe()
         ]
         # One that came to life between two questions is asked again; one that answers not every question is not.

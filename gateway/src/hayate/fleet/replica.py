@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hayate.backends.base import Backend, Served
 from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
+from hayate.settings import Capacity, Probing, Timeouts
 from hayate.upstream.connection_pool import ConnectionPool
 
 MAX_LAST_ERROR_CHARS = 500
@@ -19,31 +20,8 @@ NO_PROBE = "none"
 """What `DeploymentSpec.probe` says when nothing but calls may ask the engine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """Limits of one attempt, in seconds; None means none. A stream's first byte and a whole answer have limits of their own."""
-
-    connect_s: float = 5.0
-    first_byte_s: float = 300.0
-    silence_s: float = 60.0
-    total_s: float | None = None
-    whole_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Probing:
-    """How replicas are watched, in seconds."""
-
-    interval_s: float = 5.0
-    timeout_s: float = 2.0
-    eject_after: int = 5
-    eject_s: float = 30.0
-    quiet_s: float = 30.0
-    canary_s: float = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentSpec:
+@dataclass(frozen=True)
+class DeploymentSpec(Capacity):
     """One deployment as configured, with its adapter already made.
 
     `probe` is a path of the engine's, NO_PROBE, or None for the adapter's own; `canary` None leaves it to the adapter.
@@ -54,11 +32,7 @@ class DeploymentSpec:
     model: str | None
     replicas: tuple[str, ...]
     credentials: tuple[tuple[bytes, bytes], ...] = ()
-    max_in_flight: int = 4096
-    max_queued: int = 512
-    queue_timeout_s: float = 60.0
-    context_tokens: int | None = None
-    timeouts: Timeouts = Timeouts()
+    timeouts: Timeouts = field(default_factory=Timeouts)
     probe: str | None = None
     canary: bool | None = None
 

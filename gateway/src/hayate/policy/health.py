@@ -20,6 +20,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from hayate.settings import Probing
+
 PROBES_TO_FAIL = 2
 TRIAL_S = 1.0
 """How long one trial call keeps the others away while it has not ended; how often one tries where nothing probes."""
@@ -44,8 +46,8 @@ class Out(Enum):
 class Health:
     """What is known of one replica. `probing`: whether anything but calls asks it."""
 
-    eject_after: int = 5
-    eject_s: float = 30.0
+    eject_after: int = Probing.eject_after
+    eject_s: float = Probing.eject_s
     probing: bool = True
     failures: int = 0
     """Of any kind, in a row."""

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hayate.settings import Probing
+
 FACTOR = 3.0
 HALF_LIFE_S = 600.0
 LEAST_S = 5.0
@@ -23,7 +25,7 @@ SHORT_S = LEAST_S / FACTOR
 class Progress:
     """What the calls at one replica got, and when."""
 
-    most_s: float = 30.0
+    most_s: float = Probing.quiet_s
     last: float = 0.0
     """When something last came, or the first of the calls in flight went."""
     longest_s: float = 0.0

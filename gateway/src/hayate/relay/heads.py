@@ -9,7 +9,7 @@ import time
 from email.utils import parsedate_to_datetime
 
 from hayate.fleet.fleet import Deployment
-from hayate.fleet.replica import Timeouts
+from hayate.settings import Timeouts
 from hayate.upstream.bodies import BLANKS
 from hayate.upstream.connection import Exchange
 from hayate.wire.http1 import Headers, header

@@ -14,9 +14,9 @@ from time import monotonic
 from typing import Protocol, cast
 
 from hayate.errors import GatewayError, UpstreamTimeout
-from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange
 from hayate.wire.decoder import StreamDecoder

@@ -22,11 +22,12 @@ from typing import TypeVar
 from hayate.backends.base import Backend, WholeAnswer
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
 from hayate.fleet.fleet import Deployment, Fleet
-from hayate.fleet.replica import Replica, Timeouts
+from hayate.fleet.replica import Replica
 from hayate.policy.retries import RetryBudget
 from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_limit
 from hayate.relay.pump import Pump, Sink, Watch
 from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
 from hayate.telemetry.calls import CallRecord, notice
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange

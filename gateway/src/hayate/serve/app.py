@@ -26,7 +26,8 @@ from hayate.api.generate import generate_stream
 from hayate.api.openai import create_completion
 from hayate.api.passthrough import relayed
 from hayate.backends.openai_compat import RELAYED
-from hayate.config.models import Config, load_config
+from hayate.config.load import load_config
+from hayate.config.models import Config
 from hayate.downstream.request_id import answer_id
 from hayate.downstream.stream import Endpoint
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
@@ -36,7 +37,7 @@ from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
-from hayate.serve.reload import Reloader, configure, probing
+from hayate.serve.reload import Reloader, configure
 from hayate.serve.specs import specs
 from hayate.telemetry.calls import Telemetry, notice
 from hayate.telemetry.log_writer import last_words
@@ -87,7 +88,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         key, admin_key = ensure_key(config.data)[0], ensure_key(config.data, place=ADMIN)[0]
-        fleet = Fleet(deployments, config.aliases, probing(config))
+        fleet = Fleet(deployments, config.aliases, config.health)
         ticker = Ticker()
         telemetry = Telemetry(fleet, later=asyncio.get_running_loop().call_later)
         gateway = Gateway(Relay(fleet, ticker), Authenticator(key), Authenticator(admin_key), telemetry, ticker)

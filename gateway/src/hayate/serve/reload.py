@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hayate.api.call_endpoint import Gateway
-from hayate.config.models import Config, ConfigError
+from hayate.config.models import Config
+from hayate.config.yaml_file import ConfigError
 from hayate.errors import RefusedConfig
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.replica import DeploymentSpec, Probing
+from hayate.fleet.replica import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
 from hayate.telemetry.calls import notice
@@ -39,19 +40,6 @@ RESTART_ONLY = (
     "drain_s",
 )
 """What the listening side took when it started."""
-
-
-def probing(config: Config) -> Probing:
-    """How replicas are watched."""
-    health = config.health
-    return Probing(
-        health.probe_interval_s,
-        health.probe_timeout_s,
-        health.eject_after,
-        health.eject_s,
-        health.quiet_s,
-        health.canary_s,
-    )
 
 
 def configure(gateway: Gateway, config: Config) -> None:

@@ -16,7 +16,8 @@ import uvicorn
 import uvloop
 
 from hayate.access.authenticator import MAIN, KeyFileError, ensure_keys
-from hayate.config.models import Config, load_config
+from hayate.config.load import load_config
+from hayate.config.models import Config
 from hayate.downstream.head import Crowd
 from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from hayate.backends.base import Backend
 from hayate.backends.options import OptionError
 from hayate.backends.registry import Wanted, check_options, make_backend
-from hayate.config.models import Config, ConfigError, DeploymentConfig
-from hayate.fleet.replica import DeploymentSpec, Timeouts
+from hayate.config.models import Config, DeploymentConfig
+from hayate.config.yaml_file import ConfigError
+from hayate.fleet.replica import DeploymentSpec
 
 
 def specs(config: Config) -> list[DeploymentSpec]:
@@ -38,7 +39,6 @@ def _backend(name: str, each: DeploymentConfig) -> Backend:
 
 def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
     credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
-    limits = each.timeouts
     return DeploymentSpec(
         name=name,
         backend=_backend(name, each),
@@ -51,5 +51,5 @@ def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
         context_tokens=each.context_tokens,
         probe=each.probe,
         canary=each.canary,
-        timeouts=Timeouts(limits.connect_s, limits.first_byte_s, limits.silence_s, limits.total_s, limits.whole_s),
+        timeouts=each.timeouts,
     )

@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO, cast
 
 import orjson
 
+from hayate.settings import Listening
+
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-QUEUE_BYTES = 4 * 1024 * 1024
-"""What may wait for each of the two unless told otherwise: some 10,000 calls."""
 PIECE_BYTES = 64
 """What one piece costs beside its text, so that many small ones are bounded as well."""
 WRITE_BYTES = 1024 * 1024
@@ -46,7 +46,9 @@ LAST_WORDS_S = 0.5
 class QueuedOutput(io.RawIOBase):
     """One descriptor's queue, and the thread that empties it. It looks like a binary file."""
 
-    def __init__(self, fd: int, name: str, max_bytes: int = QUEUE_BYTES, gather_s: float = GATHER_S) -> None:
+    def __init__(
+        self, fd: int, name: str, max_bytes: int = Listening.log_queue_bytes, gather_s: float = GATHER_S
+    ) -> None:
         super().__init__()
         self.max_bytes = max_bytes
         self.gather_s = gather_s

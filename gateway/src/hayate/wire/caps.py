@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from hayate.settings import Listening, Safety
 from hayate.wire.image_hosts import NO_HOSTS, ImageHosts
-from hayate.wire.json_values import MAX_WEIGHT_PER_MIB
 
 
 @dataclass(frozen=True, slots=True)
 class Caps:
     """How far fields that cost or endanger the engine may go. `allow_fields` lifts the refusal of the named ones."""
 
-    max_n: int = 4
-    max_output_tokens: int | None = None
-    max_media_bytes: int = 8 * 1024 * 1024
+    max_n: int = Safety.max_n
+    max_output_tokens: int | None = Safety.max_output_tokens
+    max_media_bytes: int = Safety.max_media_bytes
     allow_fields: frozenset[str] = frozenset()
     image_hosts: ImageHosts = NO_HOSTS
-    max_weight_per_mib: int = MAX_WEIGHT_PER_MIB
+    max_weight_per_mib: int = Listening.max_json_weight_per_mib
 
 
 RISKY_FIELDS: Final = {

@@ -12,7 +12,9 @@ from typing import Any, Final
 
 import orjson
 
-MAX_WEIGHT_PER_MIB: Final = 180_000
+from hayate.settings import Listening
+
+MAX_WEIGHT_PER_MIB: Final = Listening.max_json_weight_per_mib
 """How much a text may weigh for every MiB of its length, and a shorter one in all: about what is read in 10 ms."""
 
 _MIB: Final = 1 << 20

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from typing import Any, get_args
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from hayate.config.models import Config, DeploymentConfig
 from hayate.config.yaml_file import MAX_NUMBER
+from tests.deploy.test_example_config import fields_of
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import running_gateway
 from tests.support.http import fetch
@@ -53,9 +54,9 @@ def extreme(info: FieldInfo, *, largest: bool) -> float | None:
     return kind(high if largest else low)
 
 
-def extremes(model: type[BaseModel], *, largest: bool) -> Iterator[tuple[str, Any]]:
-    for name, info in model.model_fields.items():
-        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+def extremes(model: type, *, largest: bool) -> Iterator[tuple[str, Any]]:
+    for name, info in fields_of(model).items():
+        if dataclasses.is_dataclass(info.annotation):
             yield name, dict(extremes(info.annotation, largest=largest))
         elif name not in NOT_HERE and (largest or name not in SERVING):
             value = extreme(info, largest=largest)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from hayate.config.models import DEFAULT_URLS, Config, ConfigError, load_config
+from hayate.config.environment import DEFAULT_URLS
+from hayate.config.load import load_config
+from hayate.config.models import Config
+from hayate.config.yaml_file import ConfigError
 
 
 def from_file(tmp_path: Path, text: str, **env: str) -> Config:
@@ -303,8 +307,10 @@ def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
 
 def test_a_configuration_is_frozen_and_shows_no_secret() -> None:
     config = load_config(env={"BACKEND_API_KEY": "secret-of-the-engine"})
+    with pytest.raises(FrozenInstanceError):
+        config.server.__setattr__("port", 1)
     with pytest.raises(ValidationError):
-        config.server.port = 1
+        config.data = Path()
     assert "secret-of-the-engine" not in repr(config)
     assert "secret-of-the-engine" not in config.model_dump_json()
 

@@ -20,11 +20,12 @@ from hayate.errors import (
     UpstreamRefused,
 )
 from hayate.fleet.fleet import Deployment, Fleet
-from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Probing
+from hayate.fleet.replica import NO_PROBE, DeploymentSpec
+from hayate.settings import Probing
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Probing(interval_s=0.05, timeout_s=1.0, eject_after=3, eject_s=10.0)
+QUICK = Probing(probe_interval_s=0.05, probe_timeout_s=1.0, eject_after=3, eject_s=10.0)
 
 
 def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:

@@ -15,8 +15,9 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import ConnectFailed, ConnectTimedOut, UnknownModel, UpstreamBroke
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
-from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Probing, Replica
+from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Replica
 from hayate.policy.health import CLOSE_S, KNOWN
+from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
@@ -24,7 +25,7 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
-QUICK = Probing(interval_s=0.05, timeout_s=1.0, eject_after=3, eject_s=10.0)
+QUICK = Probing(probe_interval_s=0.05, probe_timeout_s=1.0, eject_after=3, eject_s=10.0)
 
 
 def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:
@@ -153,7 +154,7 @@ async def test_without_a_probe_an_engine_that_comes_between_two_questions_is_ask
 
 
 async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=600, timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
         await watched.until(lambda: watched.told == [True])
         for number in (2, 3):
             watched.deployment.blame(watched.replica, UpstreamBroke("500"), 0.0)
@@ -161,7 +162,7 @@ async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngin
 
 
 async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=600, timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
         await watched.until(lambda: watched.told == [True])
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -172,7 +173,7 @@ async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(
 
 
 async def test_an_engine_killed_under_many_calls_is_back_with_its_first_answer(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=600, timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
         await watched.until(lambda: watched.told == [True])
         await engine.refuse()
         for _ in range(150):
@@ -203,7 +204,7 @@ async def call_under_way(watched: Watched, engine: FakeEngine) -> AsyncIterator[
 
 
 async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=0.05, timeout_s=0.1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=0.05, probe_timeout_s=0.1)) as watched:
         await watched.until(lambda: watched.told == [True])
         engine.routes["/health"] = [30.0]
         async with call_under_way(watched, engine):
@@ -216,7 +217,7 @@ async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: Fa
 
 
 async def test_an_engine_that_always_answered_beside_calls_and_stops_is_found(engine: FakeEngine) -> None:
-    probing = Probing(interval_s=0.05, timeout_s=0.1)
+    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.1)
     async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
         engine.routes["/health"] = [30.0]
@@ -224,7 +225,7 @@ async def test_an_engine_that_always_answered_beside_calls_and_stops_is_found(en
 
 
 async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
-    probing = Probing(interval_s=0.05, timeout_s=0.1)
+    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.1)
     async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
         engine.routes["/health"] = [30.0]
@@ -285,7 +286,7 @@ async def test_a_list_that_is_not_answered_for_once_changes_nothing(engine: Fake
 
 
 async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
-    async with watching(engine, OpenAICompatible(), Probing(interval_s=600, timeout_s=1)) as watched:
+    async with watching(engine, OpenAICompatible(), Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
         await watched.until(lambda: watched.told == [True])
         engine.routes["/v1/models"] = answer({"data": [{"id": "scripted"}, {"id": "my-lora"}]})
         seen = asked(engine, "/v1/models")
@@ -303,7 +304,7 @@ async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
 
 
 async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(interval_s=600, timeout_s=0.2)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=0.2)) as watched:
         await watched.until(lambda: watched.told == [True])
         engine.routes["/v1/models"] = engine.routes["/props"] = [30.0]
         async with asyncio.timeout(5):
@@ -316,7 +317,7 @@ async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) 
 async def test_an_engine_that_hangs_does_not_hold_up_the_watch_over_the_others(engine: FakeEngine) -> None:
     async with running_engine() as hanging:
         hanging.routes["/health"] = [30.0]
-        probing = Probing(interval_s=0.05, timeout_s=30)
+        probing = Probing(probe_interval_s=0.05, probe_timeout_s=30)
         fleet = Fleet([spec("a", hanging.url, engine.url, backend=LlamaCppClient())], {}, probing)
         task = asyncio.create_task(Prober(fleet, on_change=lambda *_: None).run())
         _, fine = fleet.deployments["a"].replicas

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.fleet.replica import Timeouts
 from hayate.relay.heads import MAX_RETRY_AFTER_S, first_byte_limit, retry_after_s, whole_limit
+from hayate.settings import Timeouts
 
 NOW_S = 1_795_855_379.0  # Sat, 28 Nov 2026 08:42:59 GMT
 

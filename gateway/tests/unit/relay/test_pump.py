@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
-from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
 from hayate.upstream.connection import Exchange
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.wire.openai_stream import OpenAIStream

@@ -27,9 +27,10 @@ from hayate.errors import (
 )
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
-from hayate.fleet.replica import DeploymentSpec, Probing, Timeouts
+from hayate.fleet.replica import DeploymentSpec
 from hayate.relay.relay import Answer, Call, Relay
 from hayate.relay.ticker import Ticker
+from hayate.settings import Probing, Timeouts
 from hayate.telemetry.calls import CallRecord
 from hayate.wire.numbers import OutputLimit
 from hayate.wire.upstream_request import UpstreamRequest

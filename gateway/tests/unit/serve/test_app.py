@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from hayate.api import admin
 from hayate.backends.openai_compat import RELAYED
-from hayate.config.models import ConfigError, load_config
+from hayate.config.load import load_config
+from hayate.config.yaml_file import ConfigError
 from hayate.serve.app import STATIC, create_app
 from hayate.serve.specs import option_mistakes
 from tests.support.http import fetch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.config.models import load_config
+from hayate.config.load import load_config
 from hayate.serve.reload import tick_s
 
 FILE = """

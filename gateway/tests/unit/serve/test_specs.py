@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from hayate.config.models import Config, ConfigError, load_config
+from hayate.config.load import load_config
+from hayate.config.models import Config
+from hayate.config.yaml_file import ConfigError
 from hayate.serve.specs import option_mistakes, specs
 
 TOKENIZER = str(Path(__file__).parents[4] / "llm/tiny/tiny-qwen2")

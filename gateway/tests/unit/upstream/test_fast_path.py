@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.fleet.replica import Timeouts
 from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
 from hayate.upstream.connection import Connection
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.wire.http1 import chunk_size

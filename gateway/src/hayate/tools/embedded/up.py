@@ -7,6 +7,7 @@ The order, so that what can fail cheaply fails first: (1) the configuration, (2)
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import os
 import secrets
@@ -20,7 +21,9 @@ from typing import Any, Protocol
 
 import uvloop
 
-from hayate.config.models import EMBEDDED, Config, load_config
+from hayate.config.environment import EMBEDDED
+from hayate.config.load import load_config
+from hayate.config.models import Config
 from hayate.language import terminal_language
 from hayate.serve.specs import option_mistakes
 from hayate.tools.embedded.announcement import KeyNews, announcement
@@ -152,19 +155,15 @@ def configuration(wish: Wish, env: Mapping[str, str], port: int, engine_key: str
         "api_key": engine_key,
         "max_in_flight": wish.slots,
     }
-    config = load_config(wish.config, env, embedded=deployment, check=option_mistakes)
-    server, health = config.server, config.health
-    if "drain_s" not in server.model_fields_set:
-        server = server.model_copy(update={"drain_s": DRAIN_S})
-    if "probe_interval_s" not in health.model_fields_set:
-        health = health.model_copy(update={"probe_interval_s": PROBE_INTERVAL_S})
-    return config.model_copy(update={"server": server, "health": health})
+    defaults = {"server": {"drain_s": DRAIN_S}, "health": {"probe_interval_s": PROBE_INTERVAL_S}}
+    return load_config(wish.config, env, embedded=deployment, defaults=defaults, check=option_mistakes)
 
 
 def _filled(config: Config, weights: Weights, context_tokens: int) -> Config:
     """With what is known once the weights are there."""
-    found = {"model": weights.served_model, "context_tokens": context_tokens}
-    embedded = config.deployments[EMBEDDED].model_copy(update=found)
+    embedded = dataclasses.replace(
+        config.deployments[EMBEDDED], model=weights.served_model, context_tokens=context_tokens
+    )
     return config.model_copy(update={"deployments": {**config.deployments, EMBEDDED: embedded}})
 
 

@@ -1,0 +1,105 @@
+"""What can be set, each with its default, its bounds and its unit, once.
+
+The parts of the configuration file are these classes with checks on top (`config.models`); everything that runs takes them, or
+single defaults of them, from here. A setting's name ends in its unit; None means that there is no such limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
+
+Seconds = Annotated[float, Gt(0)]
+AtLeastOne = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listening:
+    """Where the gateway listens and what it takes from a client's connection (`server`)."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Ge(0), Le(65535)] = 8080
+    workers: AtLeastOne = 1
+    max_connections: AtLeastOne = 8192
+    max_header_bytes: Annotated[int, Ge(1024)] = 65536
+    max_header_lines: Annotated[int, Ge(16)] = 256
+    max_url_bytes: Annotated[int, Ge(1024)] = 262144
+    unfinished_heads_bytes: Annotated[int, Ge(0)] = 64 * 1024 * 1024
+    """What unfinished requests of all clients may take together."""
+    max_body_bytes: Annotated[int, Ge(1024)] = 10 * 1024 * 1024
+    max_json_weight_per_mib: Annotated[int, Ge(10_000)] = 180_000
+    """How many objects a megabyte of JSON may become (`wire.json_values`)."""
+    header_timeout_s: Seconds = 10.0
+    body_timeout_s: Seconds = 20.0
+    body_min_bytes_per_s: AtLeastOne = 16384
+    """A body earns time beyond its timeout by arriving at this rate."""
+    keep_alive_s: Seconds = 75.0
+    heartbeat_s: Seconds = 15.0
+    """How long a stream may stay silent before it is pinged."""
+    client_stall_s: Seconds = 120.0
+    half_close: Literal["cancel", "serve"] = "cancel"
+    """What becomes of a whole answer whose client has ended its sending."""
+    drain_s: Annotated[float, Ge(0)] = 60.0
+    log_queue_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
+    """What may wait for each of standard output and standard error: some 10,000 calls."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateLimits:
+    """What one key may do; none of these is on unless set (`limits`)."""
+
+    requests_per_minute: AtLeastOne | None = None
+    burst: AtLeastOne | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Safety:
+    """Request fields that can hurt an engine: how far they may go (`safety`)."""
+
+    max_n: AtLeastOne = 4
+    max_output_tokens: AtLeastOne | None = None
+    max_media_bytes: Annotated[int, Ge(0)] = 8 * 1024 * 1024
+    allow_fields: tuple[str, ...] = ()
+    """Fields that are refused unless they are named here (`wire.caps.RISKY_FIELDS`)."""
+    image_hosts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeouts:
+    """Limits of one attempt (`timeouts`). A stream's first byte and a whole answer have limits of their own, and there is no limit
+    on a stream as a whole unless `total_s` is set.
+    """
+
+    connect_s: Seconds = 5.0
+    first_byte_s: Seconds = 300.0
+    silence_s: Seconds = 60.0
+    total_s: Seconds | None = None
+    whole_s: Seconds | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probing:
+    """When a replica is asked, thrown out and taken back (`health`)."""
+
+    probe_interval_s: Seconds = 5.0
+    probe_timeout_s: Seconds = 2.0
+    eject_after: AtLeastOne = 5
+    """Failures in a row."""
+    eject_s: Seconds = 30.0
+    quiet_s: Seconds = 30.0
+    """How long calls may get nothing before that is odd, wherever it is not known what is usual (`policy.progress`)."""
+    canary_s: Seconds = 10.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """How many calls a deployment takes (in `deployments.<name>`)."""
+
+    max_in_flight: AtLeastOne = 4096
+    """At each replica."""
+    max_queued: Annotated[int, Ge(0)] = 512
+    queue_timeout_s: Seconds = 60.0
+    context_tokens: AtLeastOne | None = None
+    """The context of the model, where the engine does not tell, or tells too much."""
