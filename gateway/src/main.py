@@ -1,6 +1,6 @@
 """What an ASGI server loads: `uvicorn main:app`. `hayate serve` is the better way in (it lends out the client's transport)."""
 
-from hayate.access.authenticator import KeyFileError, ensure_keys
+from hayate.access.key_files import KeyFileError, ensure_keys
 from hayate.config.load import load_config
 from hayate.config.yaml_file import ConfigError
 from hayate.serve.app import create_app

@@ -41,7 +41,7 @@ CatalogueOption = Annotated[
 @app.command()
 def serve(config: ConfigOption = None) -> None:
     """Start the bare gateway in front of engines that run elsewhere."""
-    from hayate.access.authenticator import KeyFileError
+    from hayate.access.key_files import KeyFileError
     from hayate.config.load import load_config
     from hayate.config.yaml_file import ConfigError
     from hayate.serve.server import quiet_libraries, run
@@ -100,7 +100,7 @@ def up(  # noqa: PLR0913, PLR0917  one parameter an option
     memory_check: Annotated[bool, typer.Option(help="Refuse a model that would not fit in memory.")] = True,
 ) -> None:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
-    from hayate.access.authenticator import KeyFileError, ensure_keys
+    from hayate.access.key_files import KeyFileError, ensure_keys
     from hayate.config.yaml_file import ConfigError
     from hayate.serve.server import bind, quiet_libraries, serve
     from hayate.tools.embedded.up import Gateway, Wish
@@ -126,7 +126,7 @@ def key(
     ] = False,
 ) -> None:
     """Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to replace it."""
-    from hayate.access.authenticator import MAIN, KeyFileError, find_key, write_key
+    from hayate.access.key_files import MAIN, KeyFileError, find_key, write_key
     from hayate.config.load import load_config
     from hayate.config.yaml_file import ConfigError
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.access.authenticator import ensure_key
+from hayate.access.key_files import ensure_key
 from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 

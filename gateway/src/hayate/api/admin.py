@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pydantic import BaseModel, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import Response
 
-from fastapi import APIRouter, Depends, Request
-from pydantic import BaseModel
-
-from hayate.api.call_endpoint import Gateway
-from hayate.errors import RefusedConfig
+from hayate.api.gateway import Gateway
 from hayate.fleet.replica import LastError
-
-
-def _operator(request: Request) -> Gateway:
-    """The gateway, for whoever brings the admin key. Raises NotAuthenticated."""
-    gateway: Gateway = request.scope["state"]["gateway"]
-    gateway.operator(request.scope["headers"])
-    return gateway
-
-
-Operator = Annotated[Gateway, Depends(_operator)]
-router = APIRouter(prefix="/admin")
 
 
 class ReloadAnswer(BaseModel):
@@ -63,28 +50,28 @@ class DeploymentAnswer(BaseModel):
     replicas: list[ReplicaAnswer]
 
 
+_DEPLOYMENTS = TypeAdapter(list[DeploymentAnswer])
+
+
 def _last_error(error: LastError | None) -> LastErrorAnswer | None:
     return None if error is None else LastErrorAnswer(text=error.text, at=error.at)
 
 
-@router.post("/reload")
-async def reload(gateway: Operator) -> ReloadAnswer:
+async def reload(_: Request, gateway: Gateway) -> Response:
     """POST /admin/reload: applies the changed file, if it is valid; else 400 with every mistake, and nothing changes."""
-    if gateway.reload is None:
-        raise RefusedConfig("There is nothing to reload.", "再読み込みできる設定がありません。")
     done = await gateway.reload()
-    return ReloadAnswer(
+    answer = ReloadAnswer(
         deployments=list(done.deployments),
         aliases={name: list(targets) for name, targets in done.aliases.items()},
         restart_needed=list(done.restart_needed),
     )
+    return _json(answer.model_dump_json())
 
 
-@router.get("/deployments")
-async def list_deployments(gateway: Operator) -> list[DeploymentAnswer]:
+async def list_deployments(_: Request, gateway: Gateway) -> Response:
     """GET /admin/deployments: what is configured and how it does."""
     now = gateway.relay.now()
-    return [
+    answer = [
         DeploymentAnswer(
             name=each.name,
             engine=each.backend.name,
@@ -108,3 +95,8 @@ async def list_deployments(gateway: Operator) -> list[DeploymentAnswer]:
         )
         for each in gateway.relay.fleet.deployments.values()
     ]
+    return _json(_DEPLOYMENTS.dump_json(answer))
+
+
+def _json(body: str | bytes) -> Response:
+    return Response(body, media_type="application/json")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hayate.api.call_endpoint import Gateway
+from hayate.api.gateway import Gateway
 from hayate.backends.base import Assembling
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError
@@ -49,7 +49,7 @@ async def respond_assembled(
     """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke."""
     ask = ask or FollowUps()
     parts = AssemblingSink(assembler)
-    await answer.pump(decoder, parts, client_stall_s=gateway.client_stall_s)
+    await answer.pump(decoder, parts, client_stall_s=gateway.settings.client_stall_s)
     if parts.unreadable:
         raise unreadable()
     if ask.count is not None and not answer.record.usage.prompt_tokens:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
-from hayate.api.call_endpoint import Gateway
+from hayate.api.gateway import Gateway
 from hayate.api.openai import completion_call
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
 from hayate.relay.relay import Call
-from hayate.telemetry.calls import CallRecord
+from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
 from hayate.wire.request_body import parse_object
@@ -20,7 +20,7 @@ from hayate.wire.request_body import parse_object
 
 async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
     """GET or POST /generate_stream"""
-    body = await client.body(gateway.max_body_bytes)
+    body = await client.body(gateway.settings.max_body_bytes)
     last_event_id = client.header(b"last-event-id")
     if last_event_id:
         await _not_again(gateway, client, record, last_event_id)
@@ -30,7 +30,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
         await others_first()
     fields = to_chat(asked)
     await gateway.relay.check_model(asked.get("model"))
-    checks.check_chat(fields, gateway.caps)
+    checks.check_chat(fields, gateway.settings.caps)
     record.stream = True
     if asked.get("model"):
         fields["model"] = asked["model"]
@@ -71,7 +71,7 @@ def _asked(gateway: Gateway, client: Client, body: bytes) -> dict[str, Any]:
                 "The query string is not valid UTF-8.", "クエリ文字列が正しいUTF-8ではありません。"
             ) from None
         return from_query(pairs)
-    return parse_object(body, gateway.caps.max_weight_per_mib)
+    return parse_object(body, gateway.settings.caps.max_weight_per_mib)
 
 
 async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str, Any]) -> None:
@@ -87,7 +87,7 @@ async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str
                 model = answer.deployment.served_model or answer.deployment.name
                 decoder = GenerateStream(answer.backend.chat_decoder(fields), stream_id=record.request_id, model=model)
                 await client.start_stream()
-                await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+                await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
                 await client.end_stream()
             finally:
                 answer.close()

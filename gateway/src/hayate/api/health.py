@@ -9,7 +9,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hayate.api.call_endpoint import Gateway
+from hayate.access.guards import is_known
+from hayate.api.gateway import Gateway
 from hayate.errors import UnknownModel
 from hayate.fleet.fleet import Deployment, Fleet
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
@@ -17,21 +18,20 @@ from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 _STARTED = int(time.time())
 
 
-async def live(_: Request) -> Response:
+async def live(_: Request, __: Gateway) -> Response:
     """GET /health: the process answers, whatever its engines do."""
     return JSONResponse({"status": "ok"})
 
 
-async def ready(request: Request) -> Response:
+async def ready(request: Request, gateway: Gateway) -> Response:
     """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is behind it
     is told to those who bring a key, the callers' or the operator's.
     """
-    gateway = _gateway(request)
     relay = gateway.relay
     now = relay.now()
     good = relay.fleet.ready(now)
     answer: dict[str, Any] = {"status": "ready" if good else "not_ready"}
-    if gateway.knows(request.scope["headers"]):
+    if is_known(gateway.auth, request.scope["headers"]):
         answer["deployments"] = _deployments(relay.fleet, now)
     return JSONResponse(answer, status_code=200 if good else 503)
 
@@ -53,24 +53,19 @@ def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
     }
 
 
-async def metrics(request: Request) -> Response:
+async def metrics(_: Request, gateway: Gateway) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
-    gateway = _gateway(request)
-    gateway.caller(request.scope["headers"])
-    return Response(gateway.telemetry.expose(), media_type=CONTENT_TYPE_LATEST)
+    gateway.calls.flush()
+    return Response(gateway.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def list_models(request: Request) -> Response:
+async def list_models(_: Request, gateway: Gateway) -> Response:
     """GET /v1/models: aliases first, then deployments, then what else their engines serve (adapters loaded at run time, say)."""
-    gateway = _gateway(request)
-    gateway.caller(request.scope["headers"])
     return JSONResponse({"object": "list", "data": _models(gateway)})
 
 
-async def show_model(request: Request) -> Response:
+async def show_model(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own."""
-    gateway = _gateway(request)
-    gateway.caller(request.scope["headers"])
     wanted = request.path_params["model"]
     for model in _models(gateway):
         if model["id"] == wanted:
@@ -122,8 +117,3 @@ def _model(name: str, kind: str, targets: list[Deployment], now: float) -> dict[
             "context_tokens": first.context_tokens,
         },
     }
-
-
-def _gateway(request: Request) -> Gateway:
-    gateway: Gateway = request.scope["state"]["gateway"]
-    return gateway

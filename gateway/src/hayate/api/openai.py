@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from hayate.api.assembled import FollowUps, respond_assembled
-from hayate.api.call_endpoint import Gateway, Handle
+from hayate.api.call_endpoint import Handle
+from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.backends.base import Backend
 from hayate.downstream.client import Client
 from hayate.relay.heads import DOCUMENT
 from hayate.relay.relay import Answer, Call
-from hayate.telemetry.calls import CallRecord
+from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.assemble import Assembler
 from hayate.wire.decoder import StreamDecoder
@@ -31,17 +32,17 @@ def create_completion(kind: Kind) -> Handle:
     check = checks.check_chat if kind == "chat" else checks.check_completion
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
-        body = client.arrived(gateway.max_body_bytes)
+        body = client.arrived(gateway.settings.max_body_bytes)
         if body is None:
-            body = await client.body(gateway.max_body_bytes)
-        fields, size = parse_object(body, gateway.caps.max_weight_per_mib), len(body)
+            body = await client.body(gateway.settings.max_body_bytes)
+        fields, size = parse_object(body, gateway.settings.caps.max_weight_per_mib), len(body)
         del body  # a long prompt must not stay in memory for as long as its answer takes
         if size > LONG_BODY_BYTES:
             await others_first()
         model = model_of(fields)
         if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
             await gateway.relay.check_model(model)
-        check(fields, gateway.caps)
+        check(fields, gateway.settings.caps)
         if size > LONG_BODY_BYTES:
             await others_first()
         record.stream = bool(fields.get("stream"))
@@ -88,7 +89,7 @@ def completion_call(record: CallRecord, fields: Fields, kind: Kind) -> Call:
 async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:
     """The answer as server-sent events."""
     await client.start_stream()
-    await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+    await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
     await client.end_stream()
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import orjson
 
 from hayate.api.assembled import FollowUps, respond_assembled
-from hayate.api.call_endpoint import Gateway
+from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.backends.base import Backend
 from hayate.downstream.client import Client
 from hayate.errors import NotSupported
 from hayate.relay.relay import Answer, Call
-from hayate.telemetry.calls import CallRecord
+from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
@@ -44,13 +44,13 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
     """The handler of one passed-through path."""
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
-        body = await client.body(gateway.max_body_bytes)
+        body = await client.body(gateway.settings.max_body_bytes)
         content_type = client.header(b"content-type") or b"application/json"
         if content_type.lower().startswith(b"multipart/form-data"):
             fields: dict[str, Any] = {}
             call = _form_call(record, path, content_type, body)
         else:
-            fields = parse_object(body, gateway.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
+            fields = parse_object(body, gateway.settings.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
             if len(body) > LONG_BODY_BYTES:
                 await others_first()
             await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
@@ -82,7 +82,7 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
             await respond_assembled(gateway, client, answer, decoder, assembler, ask=FollowUps(count=count))
             return
         await client.start_stream()
-        await answer.pump(decoder, client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
         await client.end_stream()
     elif content_type.startswith(b"application/json"):
         raw = await answer.read(_HELD_BYTES)
@@ -91,21 +91,21 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
             await client.respond(answer.exchange.status, headers, raw)
             return
         await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(PassedJson(), client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(PassedJson(), client, client_stall_s=gateway.settings.client_stall_s)
         await client.end_stream()
     else:
         await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(RawStream(), client, client_stall_s=gateway.client_stall_s)
+        await answer.pump(RawStream(), client, client_stall_s=gateway.settings.client_stall_s)
         await client.end_stream()
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
-    checks.check_passed(fields, gateway.caps)
+    checks.check_passed(fields, gateway.settings.caps)
     if path == "/v1/responses":
         checks.check_background(fields)
     for name in _HOLD_MEDIA:
-        check_sources(name, fields.get(name), gateway.caps)
+        check_sources(name, fields.get(name), gateway.settings.caps)
     record.model = model or "default"
     record.stream = bool(fields.get("stream"))
 

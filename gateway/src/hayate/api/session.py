@@ -6,7 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from hayate.access.authenticator import COOKIE, INCORRECT, SESSION_S
-from hayate.api.call_endpoint import Gateway
+from hayate.access.guards import callers
+from hayate.access.principals import Role
+from hayate.api.gateway import Gateway
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
@@ -16,18 +18,18 @@ from hayate.wire.request_body import parse_object
 MAX_SESSION_BODY_BYTES = 4096
 
 
-async def sign_in(request: Request) -> Response:
+async def sign_in(request: Request, gateway: Gateway) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
-    gateway: Gateway = request.scope["state"]["gateway"]
     stream = AsgiStream(request.scope, request.receive, request._send)
-    client = Client(stream, gateway.ticker, gateway.heartbeat_s)
+    client = Client(stream, gateway.ticker, gateway.settings.heartbeat_s)
     try:
         key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     except ClientGone:
         return Response(status_code=CLIENT_CLOSED)
     presented = key.strip().encode("utf-8", "replace") if isinstance(key, str) else b""
-    if not gateway.auth.is_key(presented):
-        raise _not_the_key(operators=gateway.admin.is_key(presented))
+    principal = gateway.auth.identify(presented)
+    if principal is None or principal.role is not Role.CALLER:
+        raise _not_the_key(operators=principal is not None)
     response = Response(status_code=204)
     response.set_cookie(
         COOKIE,
@@ -41,17 +43,16 @@ async def sign_in(request: Request) -> Response:
     return response
 
 
-async def show_session(request: Request) -> Response:
+async def show_session(request: Request, gateway: Gateway) -> Response:
     """GET /session: whether the browser is signed in; 200 either way, for a page asks before anyone has signed in."""
-    gateway: Gateway = request.scope["state"]["gateway"]
     try:
-        gateway.auth.check(request.scope["headers"])
+        callers(gateway.auth, request.scope["headers"])
     except (NotAuthenticated, NotAllowed):
         return JSONResponse({"signed_in": False})
     return JSONResponse({"signed_in": True})
 
 
-async def sign_out(_: Request) -> Response:
+async def sign_out(_: Request, __: Gateway) -> Response:
     """DELETE /session: takes the cookie back."""
     response = Response(status_code=204)
     response.set_cookie(COOKIE, max_age=0, expires=0, path=None, httponly=True, samesite="strict")

@@ -15,7 +15,7 @@ from hayate.downstream.request_body import arrived_body, read_body
 from hayate.downstream.stream import ClientStream
 from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
-from hayate.telemetry.calls import CallRecord
+from hayate.telemetry.record import CallRecord
 from hayate.wire import sse
 from hayate.wire.http1 import Headers, header
 

@@ -21,3 +21,30 @@ def usable_id(given: bytes | None) -> bytes | None:
 def answer_id(headers: Headers) -> bytes:
     """For an answer that no call stands behind: the caller's own, or a new one."""
     return usable_id(header(headers, b"x-request-id")) or os.urandom(10).hex().encode()
+
+
+class RequestIds:
+    """The ids of calls. One per gateway."""
+
+    __slots__ = ("_count", "_given", "_prefix")
+
+    def __init__(self) -> None:
+        self._prefix = os.urandom(6).hex()
+        self._count = 0
+        self._given: set[bytes] = set()
+
+    def new(self) -> str:
+        """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id."""
+        self._count += 1
+        return f"{self._prefix}{self._count:08x}"
+
+    def take(self, given: bytes) -> bytes:
+        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
+        if given in self._given:
+            return b"%b-%b" % (given, self.new().encode())
+        self._given.add(given)
+        return given
+
+    def release(self, taken: bytes) -> None:
+        """The call has ended."""
+        self._given.discard(taken)

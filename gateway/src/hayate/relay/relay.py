@@ -28,7 +28,8 @@ from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_lim
 from hayate.relay.pump import Pump, Sink, Watch
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
-from hayate.telemetry.calls import CallRecord, notice
+from hayate.telemetry.log import log_event
+from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange
 from hayate.wire.decoder import StreamDecoder
@@ -196,7 +197,7 @@ class Relay:
     def blame(self, deployment: Deployment, replica: Replica, error: UpstreamError) -> None:
         """Counts a failure against a replica, and says so when that throws it out."""
         if deployment.blame(replica, error, self.now()):
-            notice(
+            log_event(
                 "replica_ejected",
                 replica=replica.label,
                 for_s=round(replica.health.back_in_s(self.now()), 1),

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from hayate.api.call_endpoint import Gateway
+from hayate.api.gateway import CallSettings, Gateway, Reloaded
 from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError
 from hayate.errors import RefusedConfig
@@ -19,7 +18,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
-from hayate.telemetry.calls import notice
+from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
 from hayate.wire.image_hosts import ImageHosts
@@ -42,26 +41,31 @@ RESTART_ONLY = (
 """What the listening side took when it started."""
 
 
-def configure(gateway: Gateway, config: Config) -> None:
-    """The settings that calls read, all of them changeable while the gateway runs."""
-    safety, server, limits = config.safety, config.server, config.limits
-    gateway.caps = Caps(
-        safety.max_n,
-        safety.max_output_tokens,
-        safety.max_media_bytes,
-        frozenset(safety.allow_fields),
-        ImageHosts(safety.image_hosts),
-        server.max_json_weight_per_mib,
+def call_settings(config: Config) -> CallSettings:
+    """What calls read."""
+    safety, server = config.safety, config.server
+    return CallSettings(
+        caps=Caps(
+            safety.max_n,
+            safety.max_output_tokens,
+            safety.max_media_bytes,
+            frozenset(safety.allow_fields),
+            ImageHosts(safety.image_hosts),
+            server.max_json_weight_per_mib,
+        ),
+        max_body_bytes=server.max_body_bytes,
+        heartbeat_s=server.heartbeat_s,
+        client_stall_s=server.client_stall_s,
+        serves_half_closed=server.half_close == "serve",
     )
-    gateway.max_body_bytes = server.max_body_bytes
-    gateway.heartbeat_s = server.heartbeat_s
-    gateway.client_stall_s = server.client_stall_s
-    gateway.serves_half_closed = server.half_close == "serve"
-    if (gateway.requests_per_minute, gateway.burst) != (limits.requests_per_minute, limits.burst):
-        gateway.limits.clear()
-    gateway.requests_per_minute, gateway.burst = limits.requests_per_minute, limits.burst
+
+
+def configure(gateway: Gateway, config: Config) -> None:
+    """The settings that may change while the gateway runs."""
+    gateway.settings = call_settings(config)
+    gateway.quotas.configure(config.limits)
     gateway.ticker.tick_s = tick_s(config)
-    set_queue_bytes(server.log_queue_bytes)
+    set_queue_bytes(config.server.log_queue_bytes)
 
 
 def tick_s(config: Config) -> float:
@@ -78,24 +82,20 @@ def tick_s(config: Config) -> float:
     return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """What a reload changed. `restart_needed` names changed settings that only a restart applies."""
-
-    deployments: tuple[str, ...]
-    aliases: Mapping[str, Sequence[str]]
-    restart_needed: tuple[str, ...]
-
-
 class Reloader:
     """Applies a changed file, one change at a time. `load` reads and validates it. One per gateway."""
 
-    def __init__(self, fleet: Fleet, gateway: Gateway, config: Config, load: Callable[[], Config]) -> None:
+    def __init__(self, fleet: Fleet, config: Config, load: Callable[[], Config]) -> None:
         self._fleet = fleet
-        self._gateway = gateway
+        self._gateway: Gateway | None = None
         self._config = config
         self._load = load
         self._busy = asyncio.Lock()
+
+    def configure(self, gateway: Gateway) -> None:
+        """Applies the configuration that there is to the gateway, and every later one."""
+        self._gateway = gateway
+        configure(gateway, self._config)
 
     async def reload(self) -> Reloaded:
         """Reads, validates, swaps. Raises RefusedConfig, with the old configuration still serving."""
@@ -103,20 +103,21 @@ class Reloader:
             try:
                 config, tables = await asyncio.to_thread(self._read)
             except ConfigError as error:
-                notice("reload_refused", reason=str(error))
+                log_event("reload_refused", reason=str(error))
                 raise RefusedConfig(
                     f"The configuration has mistakes, and the old one still serves:\n{error}",
                     f"設定に誤りがあるため、元の設定のまま動作しています。\n{error}",
                 ) from None
             self._fleet.apply(tables, config.aliases)
-            configure(self._gateway, config)
+            if self._gateway is not None:
+                configure(self._gateway, config)
             old, self._config = self._config, config
             restart = tuple(
                 f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(config.server, each)
             )
             restart += tuple(each for each in ("data", "health") if getattr(old, each) != getattr(config, each))
             done = Reloaded(tuple(config.deployments), self._fleet.aliases, restart)
-            notice("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
+            log_event("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
             return done
 
     def _read(self) -> tuple[Config, list[DeploymentSpec]]:

@@ -15,14 +15,14 @@ from types import FrameType
 import uvicorn
 import uvloop
 
-from hayate.access.authenticator import MAIN, KeyFileError, ensure_keys
+from hayate.access.key_files import MAIN, KeyFileError, ensure_keys
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.downstream.head import Crowd
 from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig
 from hayate.serve.app import Hayate, create_app
-from hayate.telemetry.calls import notice
+from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import take_standard_streams, write_error
 
 
@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
         if self._announce is not None:
             self._announce(url)
         else:
-            notice("listening", url=url)
+            log_event("listening", url=url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """A second signal ends the waiting, not the cleaning up: uvicorn would leave the lifespan to die with the loop."""
@@ -189,5 +189,5 @@ def run(config: Config, load: Callable[[], Config] = load_config) -> None:
         listener.close()
         raise
     if newly_made:
-        notice("key_made", file=str((config.data / MAIN.file).resolve()))
+        log_event("key_made", file=str((config.data / MAIN.file).resolve()))
     uvloop.run(serve(config, sockets=[listener], load=load))

@@ -11,12 +11,13 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hayate.fleet.fleet import Fleet
 from hayate.telemetry.log_writer import dropped_lines
-from hayate.wire.usage import Usage
+from hayate.telemetry.record import CallRecord
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 TOKEN_SECONDS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
@@ -63,36 +64,43 @@ class _Deployment:
 
 
 class CallMetrics(Collector):
-    """One per gateway. Labels come from bounded sets: endpoints, configured deployments, statuses."""
+    """The observer that counts. One per gateway. Labels come from bounded sets: endpoints, configured deployments, statuses."""
 
     def __init__(self) -> None:
         self._calls: dict[tuple[str, str, int], int] = {}
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._deployments: dict[str, _Deployment] = {}
 
-    def count(self, endpoint: str, deployment: str, status: int) -> None:
-        """One more call that ended."""
-        key = (endpoint, deployment, status)
-        self._calls[key] = self._calls.get(key, 0) + 1
+    def calls_ended(self, batch: Sequence[CallRecord]) -> None:
+        """Adds them up."""
+        for record in batch:
+            outcome = (record.endpoint, record.deployment or "-", record.status)
+            self._calls[outcome] = self._calls.get(outcome, 0) + 1
+            if record.deployment:
+                self._measure(record)
 
-    def measure(
-        self, endpoint: str, deployment: str, usage: Usage, *, total_s: float, ttft_s: float | None
-    ) -> _Deployment:
-        """What it took and used. Returns the deployment's numbers."""
-        duration = self._durations.get((endpoint, deployment))
+    def _measure(self, record: CallRecord) -> None:
+        """What a call that reached a deployment took and used."""
+        where = (record.endpoint, record.deployment)
+        duration = self._durations.get(where)
         if duration is None:
-            duration = self._durations[endpoint, deployment] = Histogram(SECONDS)
+            duration = self._durations[where] = Histogram(SECONDS)
+        total_s = record.ended - record.started
         duration.observe(total_s)
-        at = self._deployments.get(deployment)
+        at = self._deployments.get(record.deployment)
         if at is None:
-            at = self._deployments[deployment] = _Deployment()
+            at = self._deployments[record.deployment] = _Deployment()
+        usage, ttft_s = record.usage, record.ttft_s
         at.input_tokens += usage.prompt_tokens
         at.output_tokens += usage.completion_tokens
         if ttft_s is not None:
             at.ttft.observe(ttft_s)
             if usage.completion_tokens > 1:
                 at.tpot.observe((total_s - ttft_s) / (usage.completion_tokens - 1))
-        return at
+        if record.attempts > 1:
+            at.retries += record.attempts - 1
+        if record.queued_s:
+            at.queued.observe(record.queued_s)
 
     def collect(self) -> Iterable[Metric]:
         """What Prometheus asks for."""
@@ -174,3 +182,17 @@ class LogMetrics(Collector):
         for stream, lines in dropped_lines().items():
             dropped.add_metric([stream], lines)
         return [dropped]
+
+
+class Metrics:
+    """All that Prometheus may ask for. One per gateway."""
+
+    def __init__(self, fleet: Fleet) -> None:
+        self.calls = CallMetrics()
+        self._registry = CollectorRegistry()
+        for each in (self.calls, FleetMetrics(fleet), LogMetrics()):
+            self._registry.register(each)
+
+    def expose(self) -> bytes:
+        """The Prometheus text."""
+        return generate_latest(self._registry)

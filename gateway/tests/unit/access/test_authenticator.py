@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator, KeyFileError, ensure_key, write_key
+from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
+from hayate.access.key_files import KeyFileError, ensure_key, write_key
+from hayate.access.principals import OWNER, SESSION
 from hayate.errors import NotAllowed, NotAuthenticated
 
 KEY = "sk-hayate-0123456789abcdef"
@@ -48,36 +50,36 @@ def refused(auth: Authenticator, found: list[tuple[bytes, bytes]]) -> bool:
     ],
 )
 def test_the_key_is_accepted_wherever_it_comes(found: list[tuple[bytes, bytes]]) -> None:
-    assert Authenticator(KEY).check(found) == "main"
+    assert Authenticator({KEY: OWNER}).check(found) is OWNER
 
 
 @pytest.mark.parametrize("name", ["authorization", "x-api-key", "api-key"])
 def test_a_field_that_comes_twice_must_say_the_same_twice(name: str) -> None:
-    auth, start = Authenticator(KEY), "Bearer " if name == "authorization" else ""
+    auth, start = Authenticator({KEY: OWNER}), "Bearer " if name == "authorization" else ""
 
     def twice(first: str, second: str) -> list[tuple[bytes, bytes]]:
         return [(name.encode(), f"{start}{value}".encode()) for value in (first, second)]
 
-    assert auth.check(twice(KEY, KEY)) == "main"
-    assert auth.check(twice(KEY, f" {KEY} ")) == "main"
+    assert auth.check(twice(KEY, KEY)) is OWNER
+    assert auth.check(twice(KEY, f" {KEY} ")) is OWNER
     for other in ("wrong", "", KEY + "x"):
         assert refused(auth, twice(KEY, other))
         assert refused(auth, twice(other, KEY))
         assert refused(auth, [*twice(KEY, other), (b"cookie", f"{COOKIE}={auth.new_session()}".encode())])
         assert (
-            auth.check([*twice(KEY, KEY), (b"authorization" if start == "" else b"api-key", other.encode())]) == "main"
+            auth.check([*twice(KEY, KEY), (b"authorization" if start == "" else b"api-key", other.encode())]) is OWNER
         )
 
 
 def test_two_schemes_disagree() -> None:
     found = headers(authorization=f"Bearer {KEY}") + headers(authorization="Basic aGVsbG86aGVsbG8=")
-    assert refused(Authenticator(KEY), found)
-    assert refused(Authenticator(KEY), found[::-1])
-    assert not refused(Authenticator(KEY), found[:1] + headers(authorization=f"bearer  {KEY}"))
+    assert refused(Authenticator({KEY: OWNER}), found)
+    assert refused(Authenticator({KEY: OWNER}), found[::-1])
+    assert not refused(Authenticator({KEY: OWNER}), found[:1] + headers(authorization=f"bearer  {KEY}"))
 
 
 def test_the_words_are_the_same_for_every_key_that_is_not_ours() -> None:
-    auth, words = Authenticator(KEY), set()
+    auth, words = Authenticator({KEY: OWNER}), set()
     for found in (
         [],
         headers(authorization="Bearer wrong"),
@@ -97,26 +99,26 @@ def test_the_words_are_the_same_for_every_key_that_is_not_ours() -> None:
     ["", " ", KEY[:-1], KEY + "x", KEY.upper(), KEY[:20], f"{KEY}\x00", "' OR 1=1 --", "null", "\xff", "Bearer"],
 )
 def test_what_is_not_the_key_is_refused_alike(value: str) -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     for found in (headers(authorization=f"Bearer {value}"), headers(x_api_key=value), headers(api_key=value), []):
         assert refused(auth, found)
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_but_the_key_are_the_key(value: bytes) -> None:
-    auth = Authenticator(KEY)
-    assert auth.is_key(value) == (value == KEY.encode())
+    auth = Authenticator({KEY: OWNER})
+    assert (auth.identify(value) is OWNER) == (value == KEY.encode())
     assert refused(auth, [(b"authorization", b"Bearer " + value)])
     assert refused(auth, [(b"cookie", value)])
 
 
 @pytest.mark.parametrize("value", [f"Basic {KEY}", f"Token {KEY}", KEY, f"Bearer{KEY}"])
 def test_another_scheme_is_no_key(value: str) -> None:
-    assert refused(Authenticator(KEY), headers(authorization=value))
+    assert refused(Authenticator({KEY: OWNER}), headers(authorization=value))
 
 
 def test_the_key_itself_is_not_kept() -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     assert KEY not in repr(vars(auth))
 
 
@@ -125,29 +127,29 @@ def test_the_key_itself_is_not_kept() -> None:
 
 def test_a_session_lasts_a_week() -> None:
     clock = Clock()
-    auth = Authenticator(KEY, wall_clock=clock)
+    auth = Authenticator({KEY: OWNER}, wall_clock=clock)
     found = headers(cookie=f"{COOKIE}={auth.new_session()}")
-    assert auth.check(found) == "session"
+    assert auth.check(found) is SESSION
     clock.now += SESSION_S - 1
-    assert auth.check(found) == "session"
+    assert auth.check(found) is SESSION
     clock.now += 1
     assert refused(auth, found)
 
 
 def test_another_key_ends_every_session() -> None:
-    session = Authenticator(KEY).new_session()
-    assert refused(Authenticator(KEY + "x"), headers(cookie=f"{COOKIE}={session}"))
+    session = Authenticator({KEY: OWNER}).new_session()
+    assert refused(Authenticator({KEY + "x": OWNER}), headers(cookie=f"{COOKIE}={session}"))
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=80))
 def test_a_made_up_session_is_refused(value: str) -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     assert refused(auth, headers(cookie=f"{COOKIE}={value}"))
     assert refused(auth, headers(cookie=value))
 
 
 def test_a_session_that_was_touched_is_refused() -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     expires, _, signature = auth.new_session().partition(".")
     for value in (
         f"{int(expires) + 1}.{signature}",
@@ -161,10 +163,10 @@ def test_a_session_that_was_touched_is_refused() -> None:
 
 
 def test_other_cookies_beside_it_do_no_harm() -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     session = auth.new_session()
     for cookie in (f"a=b; {COOKIE}={session}; c=d", f'x="y"; {COOKIE}={session}', f"{COOKIE}={session};"):
-        assert auth.check(headers(cookie=cookie)) == "session"
+        assert auth.check(headers(cookie=cookie)) is SESSION
 
 
 @pytest.mark.parametrize(
@@ -178,8 +180,8 @@ def test_other_cookies_beside_it_do_no_harm() -> None:
     ],
 )
 def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
-    auth = Authenticator(KEY)
-    assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found)) == "session"
+    auth = Authenticator({KEY: OWNER})
+    assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found)) is SESSION
 
 
 @pytest.mark.parametrize(
@@ -198,14 +200,14 @@ def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
     ],
 )
 def test_a_session_serves_no_other_site(found: dict[str, str]) -> None:
-    auth = Authenticator(KEY)
+    auth = Authenticator({KEY: OWNER})
     with pytest.raises(NotAllowed):
         auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found))
 
 
 def test_a_key_serves_every_site() -> None:
     found = headers(host="gateway", origin="http://evil.example", sec_fetch_site="cross-site", x_api_key=KEY)
-    assert Authenticator(KEY).check(found) == "main"
+    assert Authenticator({KEY: OWNER}).check(found) is OWNER
 
 
 # The key's file.

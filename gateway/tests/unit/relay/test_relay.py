@@ -31,7 +31,7 @@ from hayate.fleet.replica import DeploymentSpec
 from hayate.relay.relay import Answer, Call, Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Probing, Timeouts
-from hayate.telemetry.calls import CallRecord
+from hayate.telemetry.record import CallRecord
 from hayate.wire.numbers import OutputLimit
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER

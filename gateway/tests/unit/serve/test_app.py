@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route
 
-from hayate.api import admin
+import hayate
 from hayate.backends.openai_compat import RELAYED
 from hayate.config.load import load_config
 from hayate.config.yaml_file import ConfigError
-from hayate.serve.app import STATIC, create_app
+from hayate.serve.app import create_app
 from hayate.serve.specs import option_mistakes
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 
 pytestmark = pytest.mark.anyio
 
+STATIC = Path(hayate.__file__).parent / "static"
 OPEN = {
     ("GET", "/health"), ("GET", "/health/liveliness"), ("GET", "/health/liveness"), ("GET", "/livez"),
     ("GET", "/health/readiness"), ("GET", "/readyz"), ("GET", "/"), ("GET", "/static/{path:path}"),
@@ -28,9 +29,8 @@ OPEN = {
 
 
 def routes() -> list[tuple[str, str]]:
-    """Every method and path that is served; the operator's router is kept apart until it is asked."""
-    served = [*create_app(load_config(env={})).routes, *admin.router.routes]
-    found = [each for each in served if isinstance(each, Route)]
+    """Every method and path that is served."""
+    found = [each for each in create_app(load_config(env={})).routes if isinstance(each, Route)]
     return sorted((method, each.path) for each in found for method in each.methods or () if method != "HEAD")
 
 

@@ -1,0 +1,62 @@
+"""Who may pass to a path. Each path has one of these guards (`api.routes`), and it is asked before anything else of a request is
+looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hayate.access.authenticator import INCORRECT, Authenticator
+from hayate.access.principals import Principal, Role
+from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.wire.http1 import Fields, Headers
+
+Guard = Callable[[Authenticator, Headers, Fields | None], Principal | None]
+"""Who brings the request, as far as the path needs to know. Raises NotAuthenticated or NotAllowed for who may not."""
+
+
+def anyone(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> None:
+    """Nobody is asked: liveness, the page's own files, the way in."""
+
+
+def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever may call models. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
+    principal = auth.check(headers, fields)
+    if principal.role is not Role.CALLER:
+        raise NotAuthenticated(
+            f"{INCORRECT}: this is the operator's key, for /admin only. Calls take the callers' key: "
+            "HAYATE_API_KEY, or what `hayate key` shows.",
+            "これは管理者用（/admin専用）のキーです。呼び出しには HAYATE_API_KEY の値、"
+            "または `hayate key` で表示されるAPIキーを使ってください。",
+        )
+    return principal
+
+
+def operators(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever runs the gateway. Raises NotAuthenticated, which says what key is needed."""
+    try:
+        principal = auth.check(headers, fields, Role.OPERATOR)
+    except (NotAuthenticated, NotAllowed) as error:
+        raise NotAuthenticated(
+            f"{error.english} /admin takes the operator's key: HAYATE_ADMIN_KEY, or admin_key in the data folder.",
+            f"{error.japanese}{_OPERATORS_KEY}を使ってください。",
+        ) from None
+    if principal.role is not Role.OPERATOR:
+        raise NotAuthenticated(
+            f"{INCORRECT}: this is the callers' key. /admin takes the operator's: HAYATE_ADMIN_KEY, "
+            "or admin_key in the data folder.",
+            f"これは呼び出し用のAPIキーです。{_OPERATORS_KEY}を使ってください。",
+        )
+    return principal
+
+
+_OPERATORS_KEY = "/admin には管理者用のキー（HAYATE_ADMIN_KEY の値、またはデータフォルダーの admin_key）"
+
+
+def is_known(auth: Authenticator, headers: Headers) -> bool:
+    """Whether the request carries anybody's key: for paths that tell such a one more."""
+    try:
+        auth.check(headers)
+    except (NotAuthenticated, NotAllowed):
+        return False
+    return True

@@ -1,0 +1,54 @@
+"""What the endpoints share: services that stay, and settings that a reload swaps whole."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from hayate.access.authenticator import Authenticator
+from hayate.access.quotas import Quotas
+from hayate.downstream.request_id import RequestIds
+from hayate.policy.ended_streams import EndedStreams
+from hayate.relay.relay import Relay
+from hayate.relay.ticker import Ticker
+from hayate.settings import Listening
+from hayate.telemetry.calls import EndedCalls
+from hayate.telemetry.metrics import Metrics
+from hayate.wire.caps import Caps
+
+
+@dataclass(frozen=True, slots=True)
+class CallSettings:
+    """What calls read of the configuration."""
+
+    caps: Caps = field(default_factory=Caps)
+    max_body_bytes: int = Listening.max_body_bytes
+    heartbeat_s: float = Listening.heartbeat_s
+    client_stall_s: float = Listening.client_stall_s
+    serves_half_closed: bool = Listening.half_close == "serve"
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What a reload changed. `restart_needed` names changed settings that only a restart applies."""
+
+    deployments: tuple[str, ...]
+    aliases: Mapping[str, Sequence[str]]
+    restart_needed: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One per process; built in `serve.app`'s lifespan, read from the request's state. Only `settings` changes."""
+
+    relay: Relay
+    auth: Authenticator
+    calls: EndedCalls
+    metrics: Metrics
+    ticker: Ticker
+    reload: Callable[[], Awaitable[Reloaded]]
+    """Applies a changed configuration. Raises RefusedConfig."""
+    settings: CallSettings = field(default_factory=CallSettings)
+    quotas: Quotas = field(default_factory=Quotas)
+    ids: RequestIds = field(default_factory=RequestIds)
+    ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -1,0 +1,28 @@
+"""The debug page's files, under a policy that lets nothing in from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from hayate.api.gateway import Gateway
+
+_FILES: Final = StaticFiles(directory=Path(__file__).parents[1] / "static")
+HEADERS: Final = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-cache",
+}
+
+
+async def show(request: Request, _: Gateway) -> Response:
+    """GET / and what the page names under /static. Raises HTTPException where there is no such file."""
+    response = await _FILES.get_response(request.path_params.get("path", "index.html"), request.scope)
+    response.headers.update(HEADERS)
+    return response

@@ -1,0 +1,92 @@
+"""Every path that the gateway serves, with its methods, its guard and its handler: the whole table on one screen.
+
+The paths that calls take (`call`) are served past all middlewares; the rest (`plain`) by Starlette. Both ask the guard first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hayate.access.guards import Guard, anyone, callers, operators
+from hayate.api import admin, health, page, session
+from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
+from hayate.api.gateway import Gateway
+from hayate.api.generate import generate_stream
+from hayate.api.openai import create_completion
+from hayate.api.passthrough import relayed
+from hayate.backends.openai_compat import RELAYED
+from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
+
+Handler = Callable[[Request, Gateway], Awaitable[Response]]
+
+
+class Row(NamedTuple):
+    """One path. `call` is its endpoint where calls take it."""
+
+    path: str
+    methods: tuple[str, ...]
+    guard: Guard | CallGuard
+    route: Route
+    call: CallEndpoint | None = None
+
+
+def call(path: str, methods: str, guard: CallGuard, handle: Handle, dialect: Dialect) -> Row:
+    """A path that calls take; its name in logs and metrics is the path without `/v1/` and slashes around it."""
+    name = NAMES.get(path) or path.removeprefix("/v1/").strip("/")
+    endpoint = CallEndpoint(name, handle, guard, dialect)
+    route = Route(path, endpoint, methods=methods.split())
+    (route.methods or set()).discard(
+        "HEAD"
+    )  # Starlette adds it to every GET; an answer without a body is not worth a GPU
+    return Row(path, tuple(methods.split()), guard, route, endpoint)
+
+
+def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
+    """Any other path."""
+
+    async def guarded(request: Request) -> Response:
+        gateway: Gateway = request.scope["state"]["gateway"]
+        guard(gateway.auth, request.scope["headers"], None)
+        return await handler(request, gateway)
+
+    return Row(path, tuple(methods.split()), guard, Route(path, guarded, methods=methods.split()))
+
+
+NAMES: Final = {"/v1/chat/completions": "chat", "/generate_stream": "generate"}
+DIALECTS: Final[dict[str, Dialect]] = {
+    "/v1/messages": ANTHROPIC,
+    "/v1/messages/count_tokens": ANTHROPIC,
+    "/v1/responses": RESPONSES,
+}
+
+ROUTES: Final = (
+    # Calls.
+    call("/v1/chat/completions", "POST", callers, create_completion("chat"), OPENAI),
+    call("/v1/completions", "POST", callers, create_completion("text"), OPENAI),
+    call("/generate_stream", "GET POST", callers, generate_stream, GENERATE),
+    *(call(path, "POST", callers, relayed(path), DIALECTS.get(path, OPENAI)) for path in sorted(RELAYED)),
+    # What there is, and how it does.
+    plain("/v1/models", "GET", callers, health.list_models),
+    plain("/v1/models/{model:path}", "GET", callers, health.show_model),
+    plain("/metrics", "GET", callers, health.metrics),
+    plain("/health", "GET", anyone, health.live),
+    plain("/health/liveliness", "GET", anyone, health.live),
+    plain("/health/liveness", "GET", anyone, health.live),
+    plain("/livez", "GET", anyone, health.live),
+    plain("/health/readiness", "GET", anyone, health.ready),
+    plain("/readyz", "GET", anyone, health.ready),
+    # The page and its sign-in.
+    plain("/", "GET", anyone, page.show),
+    plain("/static/{path:path}", "GET", anyone, page.show),
+    plain("/session", "POST", anyone, session.sign_in),
+    plain("/session", "GET", anyone, session.show_session),
+    plain("/session", "DELETE", anyone, session.sign_out),
+    # The operator.
+    plain("/admin/reload", "POST", operators, admin.reload),
+    plain("/admin/deployments", "GET", operators, admin.list_deployments),
+)

@@ -1,0 +1,34 @@
+"""The facts of one call, gathered while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hayate.wire.usage import Usage
+
+
+@dataclass(slots=True)
+class CallRecord:
+    """The facts of one call. Times are seconds on the monotonic clock; `EndedCalls` fills in the end."""
+
+    request_id: str
+    endpoint: str
+    started: float
+    upstream_id: bytes = b""
+    """What the engine is told; empty: `request_id`."""
+    key: str = "-"
+    """Whose key it was (`access.principals`): an id, never the key."""
+    model: str = ""
+    stream: bool = False
+    deployment: str = ""
+    replica: str = ""
+    attempts: int = 0
+    queued_s: float = 0.0
+    ttft_s: float | None = None
+    status: int = 0
+    error: str | None = None
+    finish_reason: str | None = None
+    usage: Usage = field(default_factory=Usage)
+    ended: float = 0.0
+    ended_at: float = 0.0
+    """The same moment on the wall's clock."""
