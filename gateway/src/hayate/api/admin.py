@@ -77,7 +77,7 @@ async def list_deployments(_: Request, gateway: Gateway) -> Response:
             engine=each.backend.name,
             model=each.served_model,
             context_tokens=each.context_tokens,
-            in_flight=each.gate.inside,
+            in_flight=each.gate.in_flight,
             queued=each.gate.queued,
             replicas=[
                 ReplicaAnswer(

@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response
 from hayate.access.guards import is_known
 from hayate.api.gateway import Gateway
 from hayate.errors import UnknownModel
-from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.fleet import Fleet
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 
 _STARTED = int(time.time())

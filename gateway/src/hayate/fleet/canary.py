@@ -13,7 +13,8 @@ import asyncio
 from time import monotonic
 
 from hayate.errors import GatewayError, UpstreamTimeout
-from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask
 from hayate.fleet.replica import Replica
 from hayate.wire.upstream_request import UpstreamRequest

@@ -1,165 +1,13 @@
-"""What stands behind the names: deployments, their replicas and live counters. What watches them is in `probing` and `canary`.
-
-Rule: counters change here and in `relay` only, always in pairs (in, out), and a call that is under way keeps the objects it
-was started with, whatever a reload does to the tables.
-"""
+"""What stands behind the names: deployments and aliases, swapped in one step. What watches them: `health_checks`, `canary`."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from hayate.errors import Overloaded, UpstreamError
-from hayate.fleet.replica import NO_PROBE, DeploymentSpec, Replica
-from hayate.policy.admission import Gate, Verdict
-from hayate.policy.routing import least_in_flight, resolve
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.spec import DeploymentSpec
+from hayate.policy.routing import resolve
 from hayate.settings import Probing
-from hayate.wire.upstream_request import UpstreamRequest
-
-
-class Deployment:
-    """Interchangeable replicas of one model."""
-
-    def __init__(self, spec: DeploymentSpec, probing: Probing) -> None:
-        self.name = spec.name
-        self.replicas: list[Replica] = []
-        self.gate: Gate[asyncio.Future[None]] = Gate(0, spec.max_queued)
-        self._probing = probing
-        self.served_model: str | None = None
-        """The engine's own name for the model."""
-        self.models: set[str] = set()
-        """Every model id that means this deployment."""
-        self.context_tokens: int | None = None
-        """The smallest context among the replicas."""
-        self.adopt(spec)
-
-    def adopt(self, spec: DeploymentSpec) -> None:
-        """Takes a new configuration; replicas that stay keep their connections and counters."""
-        old = {replica.url: replica for replica in self.replicas if replica.credentials == spec.credentials}
-        self.spec = spec
-        self.backend = spec.backend
-        self.replicas = [
-            old.pop(url) if url in old else Replica(spec, url, number, self._probing)
-            for number, url in enumerate(spec.replicas)
-        ]
-        for replica in old.values():
-            replica.pool.close()
-        for replica in self.replicas:
-            replica.health.probing = spec.probe != NO_PROBE
-            if replica.told is not None:
-                self.listen(replica, replica.told)
-        self.learn()
-
-    def probe(self) -> UpstreamRequest | None:
-        """What asks a replica whether it lives; None when only calls may."""
-        path = self.spec.probe
-        if path == NO_PROBE:
-            return None
-        return self.backend.probe() if path is None else UpstreamRequest(path, method=b"GET")
-
-    def listen(self, replica: Replica, told: list[object]) -> None:
-        """Reads what an engine said of itself. What it did not answer this time is as it was; what is no answer to `describe`
-        changes nothing.
-        """
-        if replica.told is not None and len(replica.told) == len(told):
-            told = [was if now is None else now for was, now in zip(replica.told, told, strict=True)]
-        with contextlib.suppress(ValueError, TypeError, AttributeError, KeyError):  # an engine may answer anything
-            replica.served = self.backend.read_served(told)
-            replica.told = told
-
-    def learn(self) -> None:
-        """Takes in what the replicas said; what is configured comes first. The gate opens as wide as the replicas are:
-        `max_in_flight` each, or the slots an engine has, if fewer.
-        """
-        spec, served = self.spec, [replica.served for replica in self.replicas]
-        found = [model for each in served for model in each.models]
-        if spec.model is not None:
-            self.served_model = spec.model
-        elif self.served_model not in found:  # more models change nothing; one that is gone is followed by what came
-            self.served_model = next(iter(found), None)
-        self.models = {*found, spec.model} if spec.model else set(found)
-        self.context_tokens = spec.context_tokens or min(
-            filter(None, (each.context_tokens for each in served)), default=None
-        )
-        capacity = sum(min(spec.max_in_flight, each.slots or spec.max_in_flight) for each in served)
-        for ticket in self.gate.resize(capacity, spec.max_queued):
-            if ticket.done():  # its caller has left
-                self.leave()
-            else:
-                ticket.set_result(None)
-
-    def ready(self, now: float) -> bool:
-        """Whether some replica has been seen to answer and may be called."""
-        return any(replica.health.ready(now) for replica in self.replicas)
-
-    async def enter(self) -> None:
-        """Takes a place, waiting in the queue if need be. Raises Overloaded. Every success must `leave` once."""
-        if self.gate.try_enter():
-            return
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        verdict = self.gate.enter(ticket)
-        if verdict is Verdict.IN:
-            return
-        if verdict is Verdict.REFUSED:
-            raise Overloaded(
-                f"{self.name} is at capacity and its queue of {self.gate.max_queued} is full. Try again shortly.",
-                f"{self.name} は満員で、待ち行列（{self.gate.max_queued}件）もいっぱいです。少し待ってからお試しください。",
-                retry_after_s=1.0,
-            )
-        try:
-            async with asyncio.timeout(self.spec.queue_timeout_s):
-                await ticket
-        except TimeoutError:
-            self._step_back(ticket)
-            raise Overloaded(
-                f"No place became free at {self.name} within {self.spec.queue_timeout_s:g} s (queue_timeout_s). Try again later.",
-                f"{self.spec.queue_timeout_s:g}秒待っても {self.name} に空きができませんでした。しばらくしてからお試しください。",
-                retry_after_s=5.0,
-            ) from None
-        except BaseException:
-            self._step_back(ticket)
-            raise
-
-    def leave(self) -> None:
-        """Gives the place back; the first in the queue takes it."""
-        ticket = self.gate.leave()
-        while ticket is not None and ticket.done():  # its caller has left
-            ticket = self.gate.leave()
-        if ticket is not None:
-            ticket.set_result(None)
-
-    def choose(self, tried: Collection[Replica], now: float, last: UpstreamError | None = None) -> Replica:
-        """The next replica to try, the available ones first. When there is none, raises `last`, what the one before said, or
-        Overloaded.
-        """
-        replica = least_in_flight(self.replicas, tried, now)
-        if replica is None:
-            spare = [each for each in self.replicas if each.health.spare() and each not in tried]
-            replica = min(spare, key=lambda each: each.in_flight, default=None)
-        if replica is None:
-            raise last or self._no_replica()
-        if replica.health.out is not None:
-            replica.health.chosen(now)
-        return replica
-
-    def blame(self, replica: Replica, error: UpstreamError, now: float) -> bool:
-        """Holds a failed attempt against its replica, if it was the replica's fault. True when that threw it out."""
-        alone = not any(each is not replica and each.available(now) for each in self.replicas)
-        return replica.failed(error, now, alone=alone)
-
-    def _no_replica(self) -> Overloaded:
-        """What to say when `choose` found none. All are probed closely: each is back as soon as it answers."""
-        return Overloaded(
-            f"No replica of {self.name} is healthy right now. Try again shortly.",
-            f"{self.name} のエンジンが現在応答していません。少し待ってからお試しください。",
-            retry_after_s=1.0,
-        )
-
-    def _step_back(self, ticket: asyncio.Future[None]) -> None:
-        """Undoes a wait: out of the queue, or, when let in at this very moment, out again."""
-        if not self.gate.withdraw(ticket) and ticket.done() and not ticket.cancelled():
-            self.leave()
 
 
 class Fleet:
@@ -205,9 +53,9 @@ class Fleet:
         """Whether calls have found that name already; `route` tells about one that none has asked for yet."""
         return (name or "default") in self._routes
 
-    def learned(self, deployment: Deployment) -> None:
+    def refresh(self, deployment: Deployment) -> None:
         """A replica has said what it serves: names may mean something else now."""
-        deployment.learn()
+        deployment.refresh()
         self._routes.clear()
 
     def ready(self, now: float) -> bool:

@@ -16,7 +16,8 @@ from time import monotonic
 import orjson
 
 from hayate.errors import GatewayError, UpstreamTimeout
-from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.policy.health import CLOSE_S
 from hayate.wire.upstream_request import UpstreamRequest
@@ -185,6 +186,6 @@ class Prober:
         if any(each.status for each in heard) and all(each.status or each.late for each in heard):
             self._listed_at[replica] = monotonic()
         before = replica.served
-        deployment.listen(replica, [each.parsed() for each in heard])
+        deployment.describe(replica, [each.parsed() for each in heard])
         if replica.served != before:
-            self._fleet.learned(deployment)
+            self._fleet.refresh(deployment)

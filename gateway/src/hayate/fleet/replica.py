@@ -1,45 +1,20 @@
-"""One running engine as the gateway knows it: how it is reached, how it does, and what it last said. And the plain values that a
-deployment is made of.
-"""
+"""One running engine as the gateway knows it: how it is reached, how it does, and what it last said."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from hayate.backends.base import Backend, Served
+from hayate.backends.base import Served
 from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
+from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
-from hayate.settings import Capacity, Probing, Timeouts
+from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
 
 MAX_LAST_ERROR_CHARS = 500
-NO_PROBE = "none"
-"""What `DeploymentSpec.probe` says when nothing but calls may ask the engine."""
-
-
-@dataclass(frozen=True)
-class DeploymentSpec(Capacity):
-    """One deployment as configured, with its adapter already made.
-
-    `probe` is a path of the engine's, NO_PROBE, or None for the adapter's own; `canary` None leaves it to the adapter.
-    """
-
-    name: str
-    backend: Backend
-    model: str | None
-    replicas: tuple[str, ...]
-    credentials: tuple[tuple[bytes, bytes], ...] = ()
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    probe: str | None = None
-    canary: bool | None = None
-
-    @property
-    def sends_canaries(self) -> bool:
-        """Whether a silent engine may be asked for a token."""
-        return self.backend.canary if self.canary is None else self.canary
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +36,7 @@ class Replica:
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
         self.progress = Progress(most_s=probing.quiet_s)
         self.served = Served(())
-        self.told: list[object] | None = None
+        self.description: list[object] | None = None
         """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
         self.in_flight = 0
         self.ended = 0

@@ -30,7 +30,7 @@ class Gate(Generic[Ticket]):
     def __init__(self, capacity: int, max_queued: int) -> None:
         self.capacity = capacity
         self.max_queued = max_queued
-        self.inside = 0
+        self.in_flight = 0
         self._waiting: deque[Ticket] = deque()
 
     @property
@@ -40,9 +40,9 @@ class Gate(Generic[Ticket]):
 
     def try_enter(self) -> bool:
         """Goes in if there is room and nobody waits: the common case, without a ticket."""
-        if self.inside >= self.capacity or self._waiting:
+        if self.in_flight >= self.capacity or self._waiting:
             return False
-        self.inside += 1
+        self.in_flight += 1
         return True
 
     def enter(self, ticket: Ticket) -> Verdict:
@@ -64,7 +64,7 @@ class Gate(Generic[Ticket]):
 
     def leave(self) -> Ticket | None:
         """Gives a place back; returns the ticket that takes it, if any."""
-        self.inside -= 1
+        self.in_flight -= 1
         return self._next()
 
     def resize(self, capacity: int, max_queued: int) -> list[Ticket]:
@@ -76,7 +76,7 @@ class Gate(Generic[Ticket]):
         return admitted
 
     def _next(self) -> Ticket | None:
-        if self._waiting and self.inside < self.capacity:
-            self.inside += 1
+        if self._waiting and self.in_flight < self.capacity:
+            self.in_flight += 1
             return self._waiting.popleft()
         return None

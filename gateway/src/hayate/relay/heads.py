@@ -8,7 +8,7 @@ import math
 import time
 from email.utils import parsedate_to_datetime
 
-from hayate.fleet.fleet import Deployment
+from hayate.fleet.deployment import Deployment
 from hayate.settings import Timeouts
 from hayate.upstream.bodies import BLANKS
 from hayate.upstream.connection import Exchange

@@ -21,7 +21,8 @@ from typing import TypeVar
 
 from hayate.backends.base import Backend, WholeAnswer
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
-from hayate.fleet.fleet import Deployment, Fleet
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.policy.retries import RetryBudget
 from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_limit
@@ -196,7 +197,7 @@ class Relay:
 
     def blame(self, deployment: Deployment, replica: Replica, error: UpstreamError) -> None:
         """Counts a failure against a replica, and says so when that throws it out."""
-        if deployment.blame(replica, error, self.now()):
+        if deployment.record_failure(replica, error, self.now()):
             log_event(
                 "replica_ejected",
                 replica=replica.label,

@@ -15,7 +15,7 @@ from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError
 from hayate.errors import RefusedConfig
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.replica import DeploymentSpec
+from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
 from hayate.telemetry.log import log_event

@@ -9,7 +9,7 @@ from hayate.backends.options import OptionError
 from hayate.backends.registry import Wanted, check_options, make_backend
 from hayate.config.models import Config, DeploymentConfig
 from hayate.config.yaml_file import ConfigError
-from hayate.fleet.replica import DeploymentSpec
+from hayate.fleet.spec import DeploymentSpec
 
 
 def specs(config: Config) -> list[DeploymentSpec]:

@@ -19,8 +19,9 @@ from hayate.errors import (
     UpstreamBroke,
     UpstreamRefused,
 )
-from hayate.fleet.fleet import Deployment, Fleet
-from hayate.fleet.replica import NO_PROBE, DeploymentSpec
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.fleet import Fleet
+from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.settings import Probing
 
 pytestmark = pytest.mark.anyio
@@ -52,7 +53,7 @@ async def test_places_are_given_queued_and_refused() -> None:
     assert full.value.retry_after_s == 1.0
     qwen.leave()
     await second
-    assert (qwen.gate.inside, qwen.gate.queued) == (1, 0)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
 
 
 async def test_every_replica_adds_its_places() -> None:
@@ -68,7 +69,7 @@ async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
     with pytest.raises(Overloaded, match="queue_timeout_s"):
         await qwen.enter()
     qwen.leave()
-    assert (qwen.gate.inside, qwen.gate.queued) == (0, 0)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
 
 
 async def test_who_leaves_the_queue_takes_no_place() -> None:
@@ -80,7 +81,7 @@ async def test_who_leaves_the_queue_takes_no_place() -> None:
     await second
     with pytest.raises(asyncio.CancelledError):
         await first
-    assert (qwen.gate.inside, qwen.gate.queued) == (1, 0)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
 
 
 async def test_who_leaves_at_the_very_moment_of_being_let_in_gives_the_place_back() -> None:
@@ -93,7 +94,7 @@ async def test_who_leaves_at_the_very_moment_of_being_let_in_gives_the_place_bac
     with suppress(asyncio.CancelledError):
         await first
     qwen.leave()
-    assert (qwen.gate.inside, qwen.gate.queued) == (0, 0)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -114,7 +115,7 @@ async def test_no_place_is_lost_whatever_the_order_of_coming_and_going(seed: int
         if number % 3 == seed % 3:
             asyncio.get_running_loop().call_later((number + seed) % 7 / 300, task.cancel)
     await asyncio.gather(*calls, return_exceptions=True)
-    assert (qwen.gate.inside, qwen.gate.queued) == (0, 0)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
 
 
 # What is known of a deployment.
@@ -124,8 +125,8 @@ async def test_what_is_configured_comes_before_what_the_engine_says() -> None:
     said = {"object": "list", "data": [{"id": "qwen-7b", "max_model_len": 4096}, {"id": "lora", "max_model_len": 2048}]}
     plain, named = Deployment(spec(), QUICK), Deployment(spec(model="mine", context_tokens=100), QUICK)
     for each in (plain, named):
-        each.listen(each.replicas[0], [said])
-        each.learn()
+        each.describe(each.replicas[0], [said])
+        each.refresh()
     assert (plain.served_model, plain.models, plain.context_tokens) == ("qwen-7b", {"qwen-7b", "lora"}, 2048)
     assert (named.served_model, named.models, named.context_tokens) == ("mine", {"qwen-7b", "lora", "mine"}, 100)
 
@@ -142,8 +143,8 @@ async def test_more_models_change_nothing_and_a_model_that_is_gone_is_followed()
         (list[object]([None]), "base"),  # no answer this time
         (said("other", "another"), "other"),
     ):
-        qwen.listen(qwen.replicas[0], told)
-        fleet.learned(qwen)
+        qwen.describe(qwen.replicas[0], told)
+        fleet.refresh(qwen)
         assert qwen.served_model == served
     assert fleet.route("another") == [qwen]
     with pytest.raises(UnknownModel):
@@ -153,8 +154,8 @@ async def test_more_models_change_nothing_and_a_model_that_is_gone_is_followed()
 @pytest.mark.parametrize("said", [[None], [[]], [7], ["x"], [{"data": 7}], [{"data": [None, 7, {"id": 3}]}]])
 async def test_an_engine_may_say_anything_of_itself(said: list[Any]) -> None:
     qwen = Deployment(spec(), QUICK)
-    qwen.listen(qwen.replicas[0], said)
-    qwen.learn()
+    qwen.describe(qwen.replicas[0], said)
+    qwen.refresh()
     assert (qwen.served_model, qwen.models, qwen.context_tokens) == (None, set(), None)
 
 
@@ -167,10 +168,10 @@ async def test_what_an_engine_says_of_being_busy_or_of_the_request_counts_agains
         AnswerTooLarge("82 MB"),
         StaleConnection("gone"),
     ):
-        assert not any(qwen.blame(replica, error, 0.0) for _ in range(10))
+        assert not any(qwen.record_failure(replica, error, 0.0) for _ in range(10))
     assert replica.available(0.0)
     assert not replica.doubt.is_set()
-    assert [qwen.blame(replica, UpstreamBroke("cut"), 0.0) for _ in range(3)] == [False, False, True]
+    assert [qwen.record_failure(replica, UpstreamBroke("cut"), 0.0) for _ in range(3)] == [False, False, True]
     assert replica.doubt.is_set()
     assert replica.last_error is not None
     assert replica.last_error.text == "cut"
@@ -180,14 +181,14 @@ async def test_answers_set_aside_one_replica_but_never_the_last() -> None:
     qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
     first, second = qwen.replicas
     for _ in range(100):
-        qwen.blame(first, UpstreamBroke("500"), 0.0)
-        qwen.blame(second, UpstreamBroke("500"), 0.0)
+        qwen.record_failure(first, UpstreamBroke("500"), 0.0)
+        qwen.record_failure(second, UpstreamBroke("500"), 0.0)
     assert [each.available(0.0) for each in qwen.replicas] == [False, True]
     assert qwen.choose([], 0.0) is second
     assert qwen.choose([second], 0.0) is first  # nothing better is left
     assert qwen.ready(0.0) is False  # nobody has seen either answer
     for _ in range(3):
-        qwen.blame(second, ConnectFailed("refused"), 0.0)
+        qwen.record_failure(second, ConnectFailed("refused"), 0.0)
     assert qwen.choose([], 0.0) is first
 
 
@@ -195,7 +196,7 @@ async def test_when_all_are_out_the_caller_is_told_to_come_back() -> None:
     qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
     for replica in qwen.replicas:
         for _ in range(3):
-            qwen.blame(replica, ConnectFailed("refused"), 0.0)
+            qwen.record_failure(replica, ConnectFailed("refused"), 0.0)
     with pytest.raises(Overloaded) as refused:
         qwen.choose([], 5.0)
     assert refused.value.retry_after_s == 1.0  # it is probed four times a second
@@ -226,8 +227,8 @@ async def test_names_learned_later_are_found() -> None:
     with pytest.raises(UnknownModel):
         fleet.route("lora")
     deployment = fleet.deployments["a"]
-    deployment.listen(deployment.replicas[0], [{"data": [{"id": "lora"}]}])
-    fleet.learned(deployment)
+    deployment.describe(deployment.replicas[0], [{"data": [{"id": "lora"}]}])
+    fleet.refresh(deployment)
     assert fleet.route("lora") == [deployment]
 
 
@@ -249,7 +250,7 @@ async def test_a_new_configuration_keeps_what_stays() -> None:
 
     assert fleet.deployments["a"] is a
     assert a.replicas[0] is old[1]
-    assert (a.replicas[0].in_flight, a.gate.inside, a.gate.capacity) == (3, 1, 14)
+    assert (a.replicas[0].in_flight, a.gate.in_flight, a.gate.capacity) == (3, 1, 14)
     assert set(fleet.deployments) == {"a", "new"}
     assert [each.name for each in fleet.route(None)] == ["new"]
 

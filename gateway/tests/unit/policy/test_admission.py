@@ -11,7 +11,7 @@ from hayate.policy.admission import Gate, Verdict
 def test_in_then_queued_then_refused() -> None:
     gate: Gate[str] = Gate(2, 1)
     assert [gate.enter(name) for name in "abcd"] == [Verdict.IN, Verdict.IN, Verdict.QUEUED, Verdict.REFUSED]
-    assert (gate.inside, gate.queued) == (2, 1)
+    assert (gate.in_flight, gate.queued) == (2, 1)
 
 
 def test_the_first_in_the_queue_takes_the_place_that_is_given_back() -> None:
@@ -21,7 +21,7 @@ def test_the_first_in_the_queue_takes_the_place_that_is_given_back() -> None:
     assert gate.leave() == "b"
     assert gate.leave() == "c"
     assert gate.leave() is None
-    assert (gate.inside, gate.queued) == (0, 0)
+    assert (gate.in_flight, gate.queued) == (0, 0)
 
 
 def test_nobody_overtakes_the_queue() -> None:
@@ -53,7 +53,7 @@ def test_more_room_lets_the_first_in() -> None:
     for name in "abcde":
         gate.enter(name)
     assert gate.resize(3, 5) == ["b", "c"]
-    assert gate.inside == 3
+    assert gate.in_flight == 3
 
 
 def test_less_room_throws_nobody_out() -> None:
@@ -61,7 +61,7 @@ def test_less_room_throws_nobody_out() -> None:
     for name in "abcd":
         gate.enter(name)
     assert gate.resize(1, 0) == []
-    assert (gate.inside, gate.queued) == (3, 1)
+    assert (gate.in_flight, gate.queued) == (3, 1)
     assert [gate.leave(), gate.leave()] == [None, None]
     assert gate.leave() == "d"
 
@@ -94,5 +94,5 @@ def test_places_are_never_lost_doubled_or_left_empty(capacity: int, max_queued: 
             for admitted in gate.resize(capacity + number % 3, max_queued):
                 assert waiting.pop(0) == admitted
                 inside.append(admitted)
-        assert (gate.inside, gate.queued) == (len(inside), len(waiting))
-        assert not waiting or gate.inside >= gate.capacity
+        assert (gate.in_flight, gate.queued) == (len(inside), len(waiting))
+        assert not waiting or gate.in_flight >= gate.capacity

@@ -27,7 +27,7 @@ from hayate.errors import (
 )
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
-from hayate.fleet.replica import DeploymentSpec
+from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.relay import Answer, Call, Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Probing, Timeouts
@@ -70,7 +70,7 @@ async def relaying(
     try:
         yield relay
         for deployment in relay.fleet.deployments.values():
-            assert (deployment.gate.inside, deployment.gate.queued) == (0, 0)
+            assert (deployment.gate.in_flight, deployment.gate.queued) == (0, 0)
             assert all(replica.in_flight == 0 for replica in deployment.replicas)
     finally:
         relay.ticker.close()
@@ -111,10 +111,10 @@ async def test_a_call_is_recorded_with_its_facts(one: FakeEngine) -> None:
 async def test_while_an_answer_is_open_its_place_is_taken(one: FakeEngine) -> None:
     async with relaying(spec("a", one)) as relay:
         found = await relay.open(call())
-        assert (found.deployment.gate.inside, found.replica.in_flight) == (1, 1)
+        assert (found.deployment.gate.in_flight, found.replica.in_flight) == (1, 1)
         found.close()
         found.close()
-        assert (found.deployment.gate.inside, found.replica.in_flight) == (0, 0)
+        assert (found.deployment.gate.in_flight, found.replica.in_flight) == (0, 0)
 
 
 async def test_the_replica_with_the_fewest_calls_gets_the_next(one: FakeEngine, two: FakeEngine) -> None:

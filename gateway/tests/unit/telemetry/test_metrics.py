@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.replica import DeploymentSpec
+from hayate.fleet.spec import DeploymentSpec
 from hayate.telemetry.metrics import SECONDS, CallMetrics, Histogram, Metrics
 from hayate.telemetry.record import CallRecord
 from hayate.wire.usage import Usage

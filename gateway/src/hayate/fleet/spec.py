@@ -1,0 +1,33 @@
+"""The plain values that a deployment is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hayate.backends.base import Backend
+from hayate.settings import Capacity, Timeouts
+
+NO_PROBE = "none"
+"""What `DeploymentSpec.probe` says when nothing but calls may ask the engine."""
+
+
+@dataclass(frozen=True)
+class DeploymentSpec(Capacity):
+    """One deployment as configured, with its adapter already made.
+
+    `probe` is a path of the engine's, NO_PROBE, or None for the adapter's own; `canary` None leaves it to the adapter.
+    """
+
+    name: str
+    backend: Backend
+    model: str | None
+    replicas: tuple[str, ...]
+    credentials: tuple[tuple[bytes, bytes], ...] = ()
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    probe: str | None = None
+    canary: bool | None = None
+
+    @property
+    def sends_canaries(self) -> bool:
+        """Whether a silent engine may be asked for a token."""
+        return self.backend.canary if self.canary is None else self.canary
