@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hayate.backends.base import Asked
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import GatewayError
 from hayate.relay.heads import MAX_ERROR_BYTES
@@ -25,6 +26,7 @@ from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.media import check_sources
 from hayate.wire.numbers import output_limit
+from hayate.wire.paths import CHAT, RESPONSES
 from hayate.wire.request_body import parse_object
 from tests.support.adversaries import ANSWERS, BODIES, FORM_TYPE, FORMS, MB, STREAMS, filled, held_s
 
@@ -122,7 +124,9 @@ def test_a_stream_is_read_in_linear_time(name: str, piece_bytes: int, adapter: s
 
     def feed() -> None:
         backend = OpenAICompatible()
-        decoder = backend.chat_decoder({}) if adapter == "chat" else backend.relayed_decoder("/v1/responses", {}, "m")
+        path = CHAT if adapter == "chat" else RESPONSES
+        decoder = backend.prepare(Asked(path, None, {"stream": True}, streams=True), "m").decoder
+        assert decoder is not None
         with contextlib.suppress(GatewayError):
             for piece in pieces:
                 decoder.feed(piece)

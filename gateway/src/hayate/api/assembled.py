@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from hayate.api.gateway import Gateway
-from hayate.backends.base import Assembling
+from hayate.backends.base import Assembling, Assembly
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError
 from hayate.relay.pump import Pump
@@ -27,38 +26,21 @@ REST_S = 5.0
 """How long the engine may take for the last few tokens of a text."""
 
 
-@dataclass(slots=True)
-class FollowUps:
-    """What is asked of the engine after its stream, should that not have said it."""
-
-    count: UpstreamRequest | None = None
-    """How long the prompt is."""
-    rest: Callable[[dict[str, Any]], UpstreamRequest | None] = lambda _: None
-    """The end of this answer's text, if that was left out."""
-
-
 async def respond_assembled(
-    gateway: Gateway,
-    client: Client,
-    answer: Answer,
-    decoder: StreamDecoder,
-    assembler: Assembling,
-    *,
-    ask: FollowUps | None = None,
+    gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder, assembly: Assembly
 ) -> None:
     """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke."""
-    ask = ask or FollowUps()
-    parts = AssemblingSink(assembler)
-    await answer.pump(decoder, parts, client_stall_s=gateway.settings.client_stall_s)
-    if parts.unreadable:
+    sink, parts = AssemblingSink(assembly.parts), assembly.parts
+    await answer.pump(decoder, sink, client_stall_s=gateway.settings.client_stall_s)
+    if sink.unreadable:
         raise unreadable()
-    if ask.count is not None and not answer.record.usage.prompt_tokens:
-        await _count_prompt(answer, assembler, ask.count)
+    if assembly.count_prompt is not None and not answer.record.usage.prompt_tokens:
+        await _count_prompt(answer, parts, assembly.count_prompt)
     try:
-        said = assembler.answer()
-        asked = ask.rest(said)
-        if asked is not None:
-            await _add_rest(answer, said, asked)
+        said = parts.answer()
+        rest = None if assembly.rest is None else assembly.rest(said)
+        if rest is not None:
+            await _add_rest(answer, said, rest)
         whole = engine_json.write(said)
     except UNREADABLE:  # an engine may answer anything
         raise unreadable() from None

@@ -6,7 +6,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from hayate.api.gateway import Gateway
-from hayate.api.openai import completion_call
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
@@ -15,6 +14,8 @@ from hayate.relay.relay import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
+from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.paths import CHAT
 from hayate.wire.request_body import parse_object
 
 
@@ -34,8 +35,10 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     record.stream = True
     if asked.get("model"):
         fields["model"] = asked["model"]
-    call = completion_call(record, fields, "chat")
-    await _stream(gateway, client, call, fields)
+    record.model = asked.get("model") or "default"
+    answering = _stream(gateway, client, Call(CHAT, fields.get("model"), fields, streams=True, record=record))
+    del body, asked, fields  # a long prompt must not stay in memory for as long as its answer takes
+    await answering
 
 
 async def _not_again(gateway: Gateway, client: Client, record: CallRecord, last_event_id: bytes) -> None:
@@ -74,7 +77,7 @@ def _asked(gateway: Gateway, client: Client, body: bytes) -> dict[str, Any]:
     return parse_object(body, gateway.settings.caps.max_weight_per_mib)
 
 
-async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str, Any]) -> None:
+async def _stream(gateway: Gateway, client: Client, call: Call) -> None:
     """The answer's events; whatever ends them is remembered, for a browser that connects again."""
     record = call.record
     client.opening = opening(record.request_id)
@@ -83,9 +86,11 @@ async def _stream(gateway: Gateway, client: Client, call: Call, fields: dict[str
         client.expect_stream()
         try:
             answer = await gateway.relay.open(call)
+            del call
             try:
                 model = answer.deployment.served_model or answer.deployment.name
-                decoder = GenerateStream(answer.backend.chat_decoder(fields), stream_id=record.request_id, model=model)
+                chunks = answer.decoder or OpenAIStream(keep_usage=False)
+                decoder = GenerateStream(chunks, stream_id=record.request_id, model=model)
                 await client.start_stream()
                 await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
                 await client.end_stream()

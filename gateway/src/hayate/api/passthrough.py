@@ -6,17 +6,13 @@ clear error in its own dialect. Bodies are JSON, or multipart forms (audio) whos
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
-import orjson
-
-from hayate.api.assembled import FollowUps, respond_assembled
+from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
-from hayate.backends.base import Backend
 from hayate.downstream.client import Client
-from hayate.errors import NotSupported
 from hayate.relay.relay import Answer, Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
@@ -24,18 +20,15 @@ from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
-from hayate.wire.numbers import output_limit
 from hayate.wire.passed_json import PassedJson
-from hayate.wire.passthrough_stream import RawStream
-from hayate.wire.replies import ToEvents, message_events, response_events
+from hayate.wire.passthrough_stream import RawStream, RelayedStream
+from hayate.wire.paths import RESPONSES
+from hayate.wire.replies import TO_EVENTS
 from hayate.wire.request_body import model_of, parse_object
-from hayate.wire.upstream_request import UpstreamRequest
 
 _HOLD_MEDIA = ("messages", "input", "documents", "query")
 """Fields that may hold media, in any dialect."""
 _PASSED_ON = (b"content-type", b"content-disposition")
-_TO_EVENTS: Mapping[str, ToEvents] = {"/v1/responses": response_events, "/v1/messages": message_events}
-"""The paths with streams of events, and what puts a whole answer of theirs into such."""
 _HELD_BYTES = 1024 * 1024
 """A whole answer up to this is sent when it has come whole, so that a fault still has a status; a larger one as it comes."""
 
@@ -47,7 +40,6 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
         body = await client.body(gateway.settings.max_body_bytes)
         content_type = client.header(b"content-type") or b"application/json"
         if content_type.lower().startswith(b"multipart/form-data"):
-            fields: dict[str, Any] = {}
             call = _form_call(record, path, content_type, body)
         else:
             fields = parse_object(body, gateway.settings.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
@@ -55,31 +47,30 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
                 await others_first()
             await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
+            del fields
         if len(body) > LONG_BODY_BYTES:
             await others_first()
         del body  # nothing of a long request must stay in memory for as long as its answer takes
         with client:
-            if record.stream and path in _TO_EVENTS:
+            if record.stream and path in TO_EVENTS:
                 client.expect_stream()
             answer = await gateway.relay.open(call)
+            del call  # its fields or its form
             try:
-                await _relay(gateway, client, answer, path, fields)
+                await _relay(gateway, client, answer, path)
             finally:
                 answer.close()
 
     return handle
 
 
-async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fields: dict[str, Any]) -> None:
+async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str) -> None:
     headers: Headers = [pair for pair in answer.exchange.headers if pair[0] in _PASSED_ON]
     content_type = (answer.exchange.header(b"content-type") or b"").lower()
     if content_type.startswith(b"text/event-stream"):
-        backend, model = answer.backend, answer.deployment.served_model or answer.record.model
-        decoder = backend.relayed_decoder(path, fields, model)
-        assembler = None if answer.record.stream else backend.assembler(path)
-        if assembler is not None:
-            count = backend.count_prompt(path, fields)
-            await respond_assembled(gateway, client, answer, decoder, assembler, ask=FollowUps(count=count))
+        decoder = answer.decoder or RelayedStream(path)  # events of audio, which nobody expected
+        if answer.assembly is not None:
+            await respond_assembled(gateway, client, answer, decoder, answer.assembly)
             return
         await client.start_stream()
         await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
@@ -102,42 +93,16 @@ async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str, fi
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
     checks.check_passed(fields, gateway.settings.caps)
-    if path == "/v1/responses":
+    if path == RESPONSES:
         checks.check_background(fields)
     for name in _HOLD_MEDIA:
         check_sources(name, fields.get(name), gateway.settings.caps)
     record.model = model or "default"
     record.stream = bool(fields.get("stream"))
-
-    def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        sent = backend.relayed_fields(path, fields)
-        if served_model is not None:
-            sent = {**sent, "model": served_model}
-        return UpstreamRequest(
-            _path_of(backend, path),
-            orjson.dumps(sent),
-            streams=path in _TO_EVENTS and bool(sent.get("stream")),
-        )
-
-    to_events = _TO_EVENTS.get(path) if record.stream else None
-    return Call(record, model, render, output_limit(fields), to_events)
+    return Call(path, model, fields, record.stream, record=record)
 
 
 def _form_call(record: CallRecord, path: str, content_type: bytes, body: bytes) -> Call:
     form = Form(content_type, body)
     record.model = form.model or "default"
-
-    def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        return UpstreamRequest(_path_of(backend, path), form.naming(served_model), content_type=content_type)
-
-    return Call(record, form.model, render)
-
-
-def _path_of(backend: Backend, path: str) -> str:
-    found = backend.endpoint(path)
-    if found is None:
-        raise NotSupported(
-            f"{backend.name} has no {path}; ask a model on an engine that has it.",
-            f"{backend.name} には {path} がありません。対応するエンジンのモデルを指定してください。",
-        )
-    return found
+    return Call(path, form.model, {}, form=form, record=record)

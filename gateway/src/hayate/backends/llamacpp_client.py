@@ -8,17 +8,23 @@ character no role is sent, nor the start of a message; with n > 1 it sends one u
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
-from hayate.backends.base import Assembling, Served
+import orjson
+
+from hayate.backends.base import Asked, Assembly, Prepared, Served
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, prompts_of, wants_usage
+from hayate.backends.passthrough import for_a_stream
 from hayate.wire import sse
+from hayate.wire.assemble import Assembler
 from hayate.wire.chunks import counted
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.numbers import LIMITS
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.paths import CHAT, COMPLETIONS, MESSAGES, RESPONSES, TEXT
 from hayate.wire.responses import QuietResponses, ResponseAssembler
 from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
@@ -32,43 +38,22 @@ class LlamaCppClient(OpenAICompatible):
     """llama-server."""
 
     name = "llamacpp"
-    always_streams = True
     canary = True
 
-    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Adds the missing role, joins the usage events, takes out the progress that only we asked for."""
-        return LlamaCppStream(fields)
-
-    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Text has no role to miss."""
-        return LlamaCppStream(fields, roles=False)
-
-    def repeats(self, fields: dict[str, Any]) -> str:
-        """The text of a last message of the assistant's, which the answer continues; text parts become paragraphs."""
-        messages = fields.get("messages")
-        last = messages[-1] if isinstance(messages, list) and messages else None
-        if not isinstance(last, dict) or last.get("role") != "assistant":
-            return ""
-        content = last.get("content")
-        if isinstance(content, list):
-            texts = [part.get("text") for part in content if isinstance(part, dict)]
-            return "\n\n".join(text for text in texts if isinstance(text, str))
-        return content if isinstance(content, str) else ""
-
-    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """A text's chunks say how many tokens they come to: so it shows when the stream has left out the last ones."""
-        told = {"timings_per_token": True} if "prompt" in fields else {}
-        return {**fields, **told, "stream": True}
-
-    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
-        """A stream that `max_tokens` ends inside a character leaves out that token with all it holds, whole characters included;
-        nobody has seen it, so it may be made anew, as the end of a prompt that says the rest.
-        """
-        prompt = fields.get("prompt")
-        if not isinstance(prompt, str) or tokens > _MOST_LEFT_OUT or not _ALONE.isdisjoint(fields):
-            return None
-        names = [name for name in LIMITS if name in fields]
-        return {**fields, "prompt": prompt + said, **dict.fromkeys(names or ("max_tokens",), tokens), "stream": False}
+    def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
+        """A completion that the client wants whole is asked for as a stream, and joined."""
+        if asked.streams or asked.path not in COMPLETIONS:
+            return super().prepare(asked, served_model)
+        fields, chat = for_a_stream(asked.fields), asked.path == CHAT
+        if (
+            not chat
+        ):  # a text's chunks say how many tokens they come to: so it shows when the stream has left out the last ones
+            fields["timings_per_token"] = True
+        prepared = super().prepare(Asked(asked.path, asked.model, fields, streams=True), served_model)
+        assembler = Assembler(chat=chat, prefix=_repeated(asked.fields))
+        rest = None if chat else self._rest(asked.fields, served_model, assembler)
+        prepared.assembly = Assembly(assembler, rest=rest)
+        return prepared
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""
@@ -89,33 +74,52 @@ class LlamaCppClient(OpenAICompatible):
         n_ctx = _count((props.get("default_generation_settings") or {}).get("n_ctx"))
         return Served(served.models, n_ctx, slots=_count(props.get("total_slots")))
 
-    def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """What generates is always asked for as a stream, as chat is; Messages have no progress."""
-        if path == "/v1/responses":
-            return {"return_progress": True, **fields, "stream": True}
-        return {**fields, "stream": True} if path == "/v1/messages" else fields
-
-    def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
-        """Takes out the progress that only we asked for; adds the start that Messages lack as chat lacks its role."""
-        if path == "/v1/messages":
-            return StartingMessages(message_id=f"msg_{secrets.token_hex(12)}", model=model)
-        if path == "/v1/responses" and not fields.get("return_progress"):
-            return QuietResponses()
-        return super().relayed_decoder(path, fields, model)
-
-    def assembler(self, path: str) -> Assembling | None:
-        """For both endpoints that generate."""
-        if path == "/v1/messages":
-            return MessageAssembler()
-        return ResponseAssembler() if path == "/v1/responses" else None
-
-    def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
-        """The start that Messages lack would have had it."""
-        return UpstreamRequest("/v1/messages/count_tokens", write(fields)) if path == "/v1/messages" else None
-
-    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""
-        return {"return_progress": True, **super()._sent(fields)}
+        return {"return_progress": True, **super()._sent(asked, served_model)}
+
+    def _decoder(self, asked: Asked) -> StreamDecoder:
+        """Adds the role that a chat may miss, joins the usage events, takes out the progress that only we asked for."""
+        return LlamaCppStream(asked.fields, roles=asked.path == CHAT)
+
+    def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
+        """What generates is always asked for as a stream, as chat is; Messages have no progress."""
+        path, fields = asked.path, asked.fields
+        if asked.form is not None or path not in (RESPONSES, MESSAGES):
+            return super()._passed(asked, served_model)
+        sent = {**fields, "stream": True} if path == MESSAGES else {"return_progress": True, **fields, "stream": True}
+        prepared = super()._passed(Asked(path, asked.model, sent, streams=True), served_model)
+        if path == MESSAGES:
+            model = served_model or asked.model or "default"
+            prepared.decoder = StartingMessages(message_id=f"msg_{secrets.token_hex(12)}", model=model)
+        elif not fields.get("return_progress"):
+            prepared.decoder = QuietResponses()
+        if not asked.streams:
+            prepared.assembly = Assembly(ResponseAssembler()) if path == RESPONSES else _of_messages(fields)
+        return prepared
+
+    def _rest(
+        self, fields: dict[str, Any], served_model: str | None, assembler: Assembler
+    ) -> Callable[[dict[str, Any]], UpstreamRequest | None] | None:
+        """What asks for the end of a text. None where it can't be put together from two answers.
+
+        A stream that `max_tokens` ends inside a character leaves out that token with all it holds, whole characters included;
+        nobody has seen it, so it may be made anew, as the end of a prompt that says the rest.
+        """
+        prompt = fields.get("prompt")
+        if not isinstance(prompt, str) or not _ALONE.isdisjoint(fields):
+            return None
+        names = [name for name in LIMITS if name in fields] or ["max_tokens"]
+
+        def rest(answer: dict[str, Any]) -> UpstreamRequest | None:
+            tokens = assembler.left_out(answer)
+            if not 0 < tokens <= _MOST_LEFT_OUT:
+                return None
+            said = prompt + answer["choices"][0]["text"]
+            sent: dict[str, Any] = {**fields, "prompt": said, **dict.fromkeys(names, tokens), "stream": False}
+            return UpstreamRequest(TEXT, orjson.dumps(self._sent(Asked(TEXT, None, sent), served_model)))
+
+        return rest
 
 
 class LlamaCppStream(OpenAIStream):
@@ -178,6 +182,26 @@ class LlamaCppStream(OpenAIStream):
                     choice["delta"] = {"role": "assistant", **delta}
                     added = True
         return sse.render(write(event)) if added else frame
+
+
+def _of_messages(fields: dict[str, Any]) -> Assembly:
+    """The start that a stream of Messages may lack would have had the prompt's tokens."""
+    return Assembly(MessageAssembler(), UpstreamRequest("/v1/messages/count_tokens", write(fields)))
+
+
+def _repeated(fields: dict[str, Any]) -> str:
+    """What a whole answer begins with and a stream does not: the text of a last message of the assistant's, which the answer
+    continues; its text parts become paragraphs.
+    """
+    messages = fields.get("messages")
+    last = messages[-1] if isinstance(messages, list) and messages else None
+    if not isinstance(last, dict) or last.get("role") != "assistant":
+        return ""
+    content = last.get("content")
+    if isinstance(content, list):
+        texts = [part.get("text") for part in content if isinstance(part, dict)]
+        return "\n\n".join(text for text in texts if isinstance(text, str))
+    return content if isinstance(content, str) else ""
 
 
 def _count(value: object) -> int | None:

@@ -21,6 +21,7 @@ from hayate.backends.translated import Clock, ForeignDialect
 from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
+from hayate.wire.paths import EMBEDDINGS
 from hayate.wire.upstream_request import UpstreamRequest
 
 DEFAULT_NUM_CTX = 8192
@@ -46,6 +47,7 @@ class OllamaClient(ForeignDialect):
     name = "ollama"
     canary = False  # it works on one call at a time unless told otherwise: a canary would wait behind a long prompt
     lines_are_documents = True
+    passes = frozenset({EMBEDDINGS})  # its other /v1 endpoints could not be given a context
 
     def __init__(
         self,
@@ -60,26 +62,6 @@ class OllamaClient(ForeignDialect):
         self._model = model
         self._num_ctx = options.num_ctx or context_tokens or DEFAULT_NUM_CTX
         self._keep_alive = options.keep_alive
-
-    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /api/chat."""
-        return self._request("/api/chat", chat_body(fields, model=_named(served_model), num_ctx=self._num_ctx))
-
-    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """NDJSON to chat.completion.chunk."""
-        return OllamaStream(self._writer(fields, self._label(fields), chat=True), chat=True)
-
-    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /api/generate."""
-        return self._request("/api/generate", generate_body(fields, model=_named(served_model), num_ctx=self._num_ctx))
-
-    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """NDJSON to text_completion."""
-        return OllamaStream(self._writer(fields, self._label(fields), chat=False), chat=False)
-
-    def endpoint(self, path: str) -> str | None:
-        """Embeddings. Ollama's other /v1 endpoints could not be given a context."""
-        return path if path == "/v1/embeddings" else None
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """`{"error":"text"}`; the text may be the JSON of the llama-server inside."""
@@ -121,13 +103,22 @@ class OllamaClient(ForeignDialect):
         names = [each["name"] for each in listed or () if isinstance(each, dict) and isinstance(each.get("name"), str)]
         return Served(tuple(names[:1]), self._num_ctx)
 
+    def _translated(
+        self, fields: dict[str, Any], served_model: str | None, *, chat: bool
+    ) -> tuple[UpstreamRequest, StreamDecoder]:
+        """POST /api/chat or /api/generate; their NDJSON becomes chunks."""
+        model, num_ctx = _named(served_model), self._num_ctx
+        if chat:
+            request = self._request("/api/chat", chat_body(fields, model=model, num_ctx=num_ctx))
+        else:
+            request = self._request("/api/generate", generate_body(fields, model=model, num_ctx=num_ctx))
+        label = self._model or fields.get("model") or "default"
+        return request, OllamaStream(self._writer(fields, label, chat=chat), chat=chat)
+
     def _request(self, path: str, body: dict[str, Any]) -> UpstreamRequest:
         if self._keep_alive is not None and path != "/api/show":
             body["keep_alive"] = self._keep_alive
         return UpstreamRequest(path, orjson.dumps(body))
-
-    def _label(self, fields: dict[str, Any]) -> str:
-        return self._model or fields.get("model") or "default"
 
 
 def _named(served_model: str | None) -> str:

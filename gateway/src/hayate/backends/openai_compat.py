@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.base import Served, WholeAnswer
+from hayate.backends.base import Asked, Prepared, Served, WholeAnswer
 from hayate.backends.passthrough import PassedThrough
 from hayate.errors import GatewayError
 from hayate.wire.decoder import StreamDecoder
@@ -16,15 +16,16 @@ from hayate.wire.faults import given_up
 from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.paths import COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
 from hayate.wire.replies import no_events
 from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
 
 RELAYED = frozenset(
     {
-        "/v1/embeddings",
-        "/v1/responses",
-        "/v1/messages",
+        EMBEDDINGS,
+        RESPONSES,
+        MESSAGES,
         "/v1/messages/count_tokens",
         "/v1/rerank",
         "/v1/audio/speech",
@@ -40,27 +41,18 @@ class OpenAICompatible(PassedThrough):
     """OpenAI's API as it is. Engines with manners of their own override what differs."""
 
     name = "openai"
-    always_streams = False
     canary = False  # what lies behind may be a remote API, whose tokens cost money
     _takes_stream_options = True
     _takes_top_p_0 = True
-    relayed = RELAYED
+    passes = RELAYED
 
-    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /v1/chat/completions, with usage asked for in streams."""
-        return UpstreamRequest("/v1/chat/completions", self._body(fields, served_model))
-
-    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Passes events through."""
-        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
-
-    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /v1/completions."""
-        return UpstreamRequest("/v1/completions", self._body(fields, served_model))
-
-    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """The same events, with `text` for `delta`."""
-        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+    def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
+        """The path is the engine's too, and so are the fields, but for what `_sent` puts otherwise."""
+        if asked.path not in COMPLETIONS:
+            return self._passed(asked, served_model)
+        streams = asked.streams
+        request = UpstreamRequest(asked.path, orjson.dumps(self._sent(asked, served_model)), streams=streams)
+        return Prepared(request, self._decoder(asked) if streams else None)
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """Usage and finish reason are read; the bytes stay as they came."""
@@ -83,10 +75,6 @@ class OpenAICompatible(PassedThrough):
         if reason == "abort":
             raise given_up("abort")
         return WholeAnswer(raw, usage, reason if isinstance(reason, str) else None)
-
-    def endpoint(self, path: str) -> str | None:
-        """Relayed paths are the engine's own."""
-        return path if path in self.relayed else None
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """By the shapes in `wire.errors_in`."""
@@ -130,17 +118,18 @@ class OpenAICompatible(PassedThrough):
         lengths = [each["max_model_len"] for each in models if isinstance(each.get("max_model_len"), int)]
         return Served(tuple(each["id"] for each in models), min(lengths, default=None))
 
-    def _body(self, fields: dict[str, Any], served_model: str | None) -> bytes:
-        sent = self._sent(fields)
+    def _decoder(self, asked: Asked) -> StreamDecoder:
+        """Passes events through."""
+        fields = asked.fields
+        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+
+    def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
+        """The body of a completion as this engine takes it, a new dict: its own name for the model, and the usage of a stream."""
+        sent = asked.fields.copy()
         if served_model is not None:
             sent["model"] = served_model
         else:
             sent.pop("model", None)
-        return orjson.dumps(sent)
-
-    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The fields as this engine takes them: a new dict."""
-        sent = dict(fields)
         if sent.get("top_p") == 0 and not self._takes_top_p_0:
             sent["top_p"] = LEAST_TOP_P
         if sent.get("stream") and self._takes_stream_options:

@@ -1,44 +1,24 @@
-"""How a relayed endpoint is passed on: as it is, unless an adapter says otherwise."""
+"""What all adapters share: how a path that is not translated passes through, and what an engine has no part in."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from hayate.backends.base import Assembling
-from hayate.errors import GatewayError
-from hayate.wire.decoder import StreamDecoder
-from hayate.wire.passthrough_stream import RelayedStream
+import orjson
+
+from hayate.backends.base import Asked, Prepared
+from hayate.errors import GatewayError, NotSupported
+from hayate.wire.passthrough_stream import LAST_EVENTS, RelayedStream
 from hayate.wire.upstream_request import UpstreamRequest
 
 
 class PassedThrough:
     """A base for adapters: nothing is added to a request, nothing taken from its answer."""
 
+    name: str
     lines_are_documents = False
-
-    def repeats(self, fields: dict[str, Any]) -> str:
-        """Nothing."""
-        return ""
-
-    def streamed(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """The same, with `stream`."""
-        return {**fields, "stream": True}
-
-    def rest(self, fields: dict[str, Any], said: str, tokens: int) -> dict[str, Any] | None:
-        """Nothing is left out."""
-        return None
-
-    def relayed_fields(self, path: str, fields: dict[str, Any]) -> dict[str, Any]:
-        """The fields as they came."""
-        return fields
-
-    def relayed_decoder(self, path: str, fields: dict[str, Any], model: str) -> StreamDecoder:
-        """Passes events through."""
-        return RelayedStream(path)
-
-    def assembler(self, path: str) -> Assembling | None:
-        """None: the engine is asked for what the client wants."""
-        return None
+    passes: ClassVar[frozenset[str]] = frozenset()
+    """The gateway's paths beside the completions that the engine has too."""
 
     def concede(self, error: GatewayError) -> bool:
         """False: nothing is added that an engine could refuse."""
@@ -47,6 +27,22 @@ class PassedThrough:
     def restore(self) -> None:
         """Nothing was left out."""
 
-    def count_prompt(self, path: str, fields: dict[str, Any]) -> UpstreamRequest | None:
-        """None: the engine tells."""
-        return None
+    def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
+        """A request that changes in its model's name alone. Raises NotSupported where the engine has no such path."""
+        path, form = asked.path, asked.form
+        if path not in self.passes:
+            raise NotSupported(
+                f"{self.name} has no {path}; ask a model on an engine that has it.",
+                f"{self.name} には {path} がありません。対応するエンジンのモデルを指定してください。",
+            )
+        if form is not None:
+            return Prepared(UpstreamRequest(path, form.naming(served_model), content_type=form.content_type))
+        sent = asked.fields if served_model is None else {**asked.fields, "model": served_model}
+        streams = path in LAST_EVENTS and bool(sent.get("stream"))
+        request = UpstreamRequest(path, orjson.dumps(sent), streams=streams)
+        return Prepared(request, RelayedStream(path) if streams else None)
+
+
+def for_a_stream(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a completion that the client wants whole and the engine is asked to stream, with all that it counts."""
+    return {**fields, "stream": True, "stream_options": {"include_usage": True}}

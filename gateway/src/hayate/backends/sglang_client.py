@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hayate.backends.base import Asked
 from hayate.backends.openai_compat import RELAYED, OpenAICompatible
 from hayate.wire.upstream_request import UpstreamRequest
 
@@ -29,7 +30,7 @@ class SGLangClient(OpenAICompatible):
     name = "sglang"
     canary = True
     _takes_top_p_0 = False
-    relayed = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
+    passes = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:
         self._turn_priority = not (options or SGLangOptions()).lower_priority_first
@@ -38,8 +39,8 @@ class SGLangClient(OpenAICompatible):
         """200 when a token could be generated; 503 while it starts or is stuck."""
         return UpstreamRequest("/health", method=b"GET")
 
-    def _sent(self, fields: dict[str, Any]) -> dict[str, Any]:
-        sent = super()._sent(fields)
+    def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
+        sent = super()._sent(asked, served_model)
         priority = sent.get("priority")
         if self._turn_priority and isinstance(priority, int | float):
             sent["priority"] = -priority

@@ -4,26 +4,44 @@ from __future__ import annotations
 
 import secrets
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from hayate.backends.base import WholeAnswer
+from hayate.backends.base import Asked, Assembly, Prepared, WholeAnswer
 from hayate.backends.openai_compat import wants_usage
-from hayate.backends.passthrough import PassedThrough
+from hayate.backends.passthrough import PassedThrough, for_a_stream
 from hayate.errors import UpstreamBroke
+from hayate.wire.assemble import Assembler
 from hayate.wire.chunks import ChunkWriter
+from hayate.wire.decoder import StreamDecoder
+from hayate.wire.paths import CHAT, COMPLETIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
 Clock = Callable[[], float]
 
 
-class ForeignDialect(PassedThrough):
+class ForeignDialect(PassedThrough, ABC):
     """A base for such adapters; `clock` gives seconds since 1970, for the answers' `created`."""
-
-    always_streams = True
 
     def __init__(self, clock: Clock = time.time) -> None:
         self._clock = clock
+
+    def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
+        """A completion in the engine's own words; whole for the client only once it has been streamed here."""
+        if asked.path not in COMPLETIONS:
+            return self._passed(asked, served_model)
+        chat = asked.path == CHAT
+        fields = asked.fields if asked.streams else for_a_stream(asked.fields)
+        request, decoder = self._translated(fields, served_model, chat=chat)
+        request.streams = True
+        return Prepared(request, decoder, None if asked.streams else Assembly(Assembler(chat=chat)))
+
+    @abstractmethod
+    def _translated(
+        self, fields: dict[str, Any], served_model: str | None, *, chat: bool
+    ) -> tuple[UpstreamRequest, StreamDecoder]:
+        """The request for a stream, and what reads that. Raises GatewayError for what the engine can't do."""
 
     def asleep(self) -> UpstreamRequest | None:
         """Most have no such question."""

@@ -69,26 +69,6 @@ class TritonClient(ForeignDialect):
         self._context_tokens = context_tokens
         self._layout: triton.Layout | None = None
 
-    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /v2/models/NAME/generate_stream with the rendered prompt."""
-        return self._request(fields, self._chat_prompt(fields))
-
-    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Text events to chat.completion.chunk."""
-        return self._decoder(fields, self._chat_prompt(fields), chat=True)
-
-    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """The same with the caller's prompt."""
-        return self._request(fields, one_prompt(triton.ENGINE, triton.text_fields(fields)["prompt"]))
-
-    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Text events to text_completion."""
-        return self._decoder(fields, one_prompt(triton.ENGINE, fields["prompt"]), chat=False)
-
-    def endpoint(self, path: str) -> str | None:
-        """None: Triton has no OpenAI endpoints of its own."""
-        return None
-
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """`{"error":"text"}`, as JSON or as the data of one event."""
         return parse_error(status, sse.data_of(raw) or raw, retry_after_s=retry_after_s)
@@ -110,33 +90,33 @@ class TritonClient(ForeignDialect):
         self._layout = layout
         return Served((self._model or layout.model,), self._context_tokens)
 
-    def _chat_prompt(self, fields: dict[str, Any]) -> str:
-        asked = triton.chat_fields(fields)
-        return self._prompts.render(asked["messages"], **asked.get("chat_template_kwargs", {}))
-
-    def _request(self, fields: dict[str, Any], prompt: str) -> UpstreamRequest:
+    def _translated(
+        self, fields: dict[str, Any], served_model: str | None, *, chat: bool
+    ) -> tuple[UpstreamRequest, StreamDecoder]:
+        """POST /v2/models/NAME/generate_stream with the rendered prompt, or the caller's; its text events become chunks."""
+        prompt = self._chat_prompt(fields) if chat else one_prompt(triton.ENGINE, triton.text_fields(fields)["prompt"])
         layout = self._known_layout()
         limit = self._limit(fields, prompt)
-        begins_with = self._prompts.begins_with
-        adds_bos = layout.newer if self._options.adds_bos is None else self._options.adds_bos
-        if adds_bos and begins_with:
-            prompt = prompt.removeprefix(
-                begins_with
-            )  # the template has written it, and the engine would write it again
-        body = triton.model_inputs(layout, fields, prompt, limit)
-        return UpstreamRequest(f"{triton.model_path(layout.model)}/generate_stream", orjson.dumps(body))
-
-    def _decoder(self, fields: dict[str, Any], prompt: str, *, chat: bool) -> StreamDecoder:
-        layout = self._known_layout()
+        body = triton.model_inputs(layout, fields, self._without_bos(layout, prompt), limit)
         text_output = self._options.text_output
-        return TritonStream(
+        decoder = TritonStream(
             self._writer(fields, self._model or layout.model, chat=chat),
             cumulative=layout.cumulative if text_output == "auto" else text_output == "cumulative",
             stops=stop_strings(fields),
             prompt=prompt,
-            max_tokens=self._limit(fields, prompt),
+            max_tokens=limit,
             count=self._prompts.count,
         )
+        return UpstreamRequest(f"{triton.model_path(layout.model)}/generate_stream", orjson.dumps(body)), decoder
+
+    def _chat_prompt(self, fields: dict[str, Any]) -> str:
+        asked = triton.chat_fields(fields)
+        return self._prompts.render(asked["messages"], **asked.get("chat_template_kwargs", {}))
+
+    def _without_bos(self, layout: triton.Layout, prompt: str) -> str:
+        """The prompt without its first special token, where the template has written that and the engine would write it again."""
+        adds_bos = layout.newer if self._options.adds_bos is None else self._options.adds_bos
+        return prompt.removeprefix(self._prompts.begins_with) if adds_bos else prompt
 
     def _limit(self, fields: dict[str, Any], prompt: str) -> int:
         if self._context_tokens is None:

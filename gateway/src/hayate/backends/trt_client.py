@@ -11,9 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import orjson
-
-from hayate.backends.base import WholeAnswer
+from hayate.backends.base import Asked, WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
 from hayate.backends.trt_request import chat_body, text_body
 from hayate.errors import EngineError, GatewayError
@@ -22,6 +20,7 @@ from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import write
 from hayate.wire.faults import given_up
 from hayate.wire.openai_stream import OpenAIStream
+from hayate.wire.paths import CHAT, EMBEDDINGS, MESSAGES, RESPONSES
 from hayate.wire.upstream_request import UpstreamRequest
 
 _FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
@@ -32,23 +31,7 @@ class TrtLLMClient(OpenAICompatible):
 
     name = "trtllm"
     canary = True
-    relayed = frozenset({"/v1/embeddings", "/v1/responses", "/v1/messages", "/v1/messages/count_tokens"})
-
-    def chat(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /v1/chat/completions."""
-        return _request("/v1/chat/completions", chat_body(fields), served_model)
-
-    def chat_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """Events with what the engine leaves out."""
-        return TrtLLMStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
-
-    def completion(self, fields: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-        """POST /v1/completions."""
-        return _request("/v1/completions", text_body(fields), served_model)
-
-    def completion_decoder(self, fields: dict[str, Any]) -> StreamDecoder:
-        """The same for texts."""
-        return TrtLLMStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+    passes = frozenset({EMBEDDINGS, RESPONSES, MESSAGES, "/v1/messages/count_tokens"})
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """As OpenAI's, unless the engine gave up in the middle."""
@@ -69,6 +52,15 @@ class TrtLLMClient(OpenAICompatible):
     def probe(self) -> UpstreamRequest:
         """200 while the engine lives."""
         return UpstreamRequest("/health", method=b"GET")
+
+    def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
+        body = chat_body(asked.fields) if asked.path == CHAT else text_body(asked.fields)
+        # A model must be named, and any name will do; answers repeat it.
+        return {**body, "model": served_model or "default"}
+
+    def _decoder(self, asked: Asked) -> StreamDecoder:
+        """Events with what the engine leaves out."""
+        return TrtLLMStream(keep_usage=wants_usage(asked.fields), choices=choices_of(asked.fields))
 
 
 class TrtLLMStream(OpenAIStream):
@@ -110,8 +102,3 @@ class TrtLLMStream(OpenAIStream):
 
 
 _GIVEN_UP = ("timeout", "cancelled")
-
-
-def _request(path: str, body: dict[str, Any], served_model: str | None) -> UpstreamRequest:
-    # A model must be named, and any name will do; answers repeat it.
-    return UpstreamRequest(path, orjson.dumps({**body, "model": served_model or "default"}))

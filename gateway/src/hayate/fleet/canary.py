@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 from time import monotonic
 
+from hayate.backends.base import Asked
 from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask
 from hayate.fleet.replica import Replica
+from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
 
 TICK_S = 0.25
@@ -112,9 +114,8 @@ def _one_token(deployment: Deployment) -> UpstreamRequest | None:
     fields = {
         "messages": [{"role": "user", "content": "."}],
         "max_tokens": 1,
-        "stream": deployment.backend.always_streams,
     }
     try:
-        return deployment.backend.chat(fields, deployment.served_model)
+        return deployment.backend.prepare(Asked(CHAT, None, fields), deployment.served_model).request
     except GatewayError:  # not known yet what the engine takes
         return None

@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
-from hayate.backends.base import Backend, WholeAnswer
+from hayate.backends.base import Asked, Assembly, Backend, Prepared, WholeAnswer
 from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
@@ -34,58 +34,44 @@ from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.connection import Exchange
 from hayate.wire.decoder import StreamDecoder
-from hayate.wire.numbers import OutputLimit
-from hayate.wire.replies import ToEvents
-from hayate.wire.upstream_request import UpstreamRequest
+from hayate.wire.numbers import output_limit
+from hayate.wire.paths import COMPLETIONS
+from hayate.wire.replies import TO_EVENTS
 
 Read = TypeVar("Read")
 
-Render = Callable[[Backend, str | None], UpstreamRequest]
-"""Makes the upstream request for the adapter and served model of the deployment that was chosen."""
-
 
 @dataclass(slots=True)
-class Call:
-    """One client request on its way to an engine. `model` is the name the client sent."""
+class Call(Asked):
+    """What a client asks for, on its way to an engine, and the record of how it fares."""
 
-    record: CallRecord
-    model: str | None
-    render: Render
-    limit: OutputLimit | None = None
-    to_events: ToEvents | None = None
-    """Puts a whole answer that came in place of a stream into the stream's events, where the caller wants such."""
-    adds: bool = False
-    """Whether the engine's adapter adds to the fields what the caller has not sent: if that is refused, the call is not."""
+    record: CallRecord = field(kw_only=True)
 
 
+@dataclass(slots=True, eq=False)
 class Answer:
-    """An engine's answer under way; holds a place at the deployment and the replica until it is closed."""
+    """An engine's answer under way; holds a place at the deployment and the replica until it is closed.
 
-    __slots__ = ("_closed", "_relay", "backend", "deployment", "exchange", "record", "replica", "sent_at")
+    Of what was prepared for the call only what reads the answer is kept: the request, as large as its prompt, has been sent.
+    """
 
-    def __init__(
-        self,
-        relay: Relay,
-        deployment: Deployment,
-        replica: Replica,
-        exchange: Exchange,
-        record: CallRecord,
-        sent_at: float,
-    ) -> None:
-        self._relay = relay
-        self._closed = False
-        self.deployment = deployment
-        self.backend = deployment.backend  # a reload may give the deployment another one
-        self.replica = replica
-        self.exchange = exchange
-        self.record = record
-        self.sent_at = sent_at
+    relay: Relay
+    deployment: Deployment
+    backend: Backend
+    """The deployment's when the answer began: a reload may give it another one."""
+    replica: Replica
+    exchange: Exchange
+    record: CallRecord
+    decoder: StreamDecoder | None
+    assembly: Assembly | None
+    sent_at: float
+    closed: bool = False
 
     async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
         """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
         record = self.record
         limits = self.deployment.spec.timeouts
-        watch = Watch(self._relay.ticker, limits, client_stall_s, self.sent_at, self.replica.progress)
+        watch = Watch(self.relay.ticker, limits, client_stall_s, self.sent_at, self.replica.progress)
         pump = Pump(self.exchange, decoder, sink, watch)
         try:
             await pump.run()
@@ -97,7 +83,7 @@ class Answer:
             record.finish_reason = decoder.finish_reason
             if pump.first_delta_at:
                 record.ttft_s = pump.first_delta_at - record.started
-        self.replica.succeeded(self._relay.now(), self.sent_at)
+        self.replica.succeeded(self.relay.now(), self.sent_at)
 
     async def whole(self) -> WholeAnswer:
         """Reads a non-streaming answer. Raises GatewayError."""
@@ -110,7 +96,7 @@ class Answer:
         except UpstreamError as error:
             self._failed(error)
             raise
-        self.replica.succeeded(self._relay.now(), self.sent_at)
+        self.replica.succeeded(self.relay.now(), self.sent_at)
         self.record.usage = whole.usage
         self.record.finish_reason = whole.finish_reason
         return whole
@@ -124,7 +110,7 @@ class Answer:
             self._failed(error)
             raise
         if raw is not None:
-            self.replica.succeeded(self._relay.now(), self.sent_at)
+            self.replica.succeeded(self.relay.now(), self.sent_at)
         return raw
 
     def _in_time(self, limits: Timeouts, reading: Awaitable[Read]) -> Awaitable[Read]:
@@ -132,18 +118,18 @@ class Answer:
         limit_s, name = whole_limit(limits)
         if limit_s is None:
             return reading
-        return _within(reading, self.sent_at + limit_s - self._relay.now(), took_too_long(name, limit_s))
+        return _within(reading, self.sent_at + limit_s - self.relay.now(), took_too_long(name, limit_s))
 
     def close(self) -> None:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
-        if not self._closed:
-            self._closed = True
+        if not self.closed:
+            self.closed = True
             self.exchange.close()
             self.replica.leave()
             self.deployment.leave()
 
     def _failed(self, error: UpstreamError) -> None:
-        self._relay.blame(self.deployment, self.replica, error)
+        self.relay.blame(self.deployment, self.replica, error)
 
 
 class Relay:
@@ -208,10 +194,10 @@ class Relay:
     async def _open_at(self, deployment: Deployment, call: Call) -> Answer:
         record = call.record
         record.deployment = deployment.name
-        check_length(call.limit, deployment)
+        check_length(call.fields, deployment)
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
-        request = _rendered(call, deployment, served_model)
+        prepared = _prepared(call, deployment, served_model)
         if not deployment.gate.try_enter():
             waited_from = self.now()
             try:
@@ -227,18 +213,18 @@ class Relay:
                 record.replica = replica.label
                 record.attempts += 1
                 try:
-                    return await self._attempt(deployment, replica, call, request)
+                    return await self._attempt(deployment, replica, call, prepared)
                 except UpstreamError as error:
-                    if isinstance(error, EngineError) and call.adds:
+                    if isinstance(error, EngineError) and _may_be_ours(call):
                         if conceded:  # it was not what we add
                             deployment.backend.restore()
                         elif conceded := deployment.backend.concede(error):
-                            request = _rendered(call, deployment, served_model)
+                            prepared = _prepared(call, deployment, served_model)
                             continue
                     self.blame(deployment, replica, error)
                     if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
                         served_model = deployment.served_model
-                        request = _rendered(call, deployment, served_model)
+                        prepared = _prepared(call, deployment, served_model)
                         continue
                     if not error.safe_to_retry or not self._budget.allow(self.now()):
                         raise
@@ -248,8 +234,8 @@ class Relay:
             deployment.leave()
             raise
 
-    async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, request: UpstreamRequest) -> Answer:
-        sent_at = self.now()
+    async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, prepared: Prepared) -> Answer:
+        request, sent_at = prepared.request, self.now()
         replica.enter(sent_at)
         limits = deployment.spec.timeouts
         limit_s, limit = first_byte_limit(limits) if request.streams else whole_limit(limits)
@@ -261,20 +247,27 @@ class Relay:
                 exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
             if exchange.status != 200 or (request.streams and not sends_events(exchange)):
                 try:
-                    await settle(exchange, request, deployment, call.to_events)
+                    await settle(exchange, request, deployment, TO_EVENTS.get(call.path) if call.streams else None)
                 except BaseException:
                     exchange.close()
                     raise
         except BaseException:
             replica.leave()
             raise
-        return Answer(self, deployment, replica, exchange, call.record, sent_at)
+        decoder, assembly = prepared.decoder, prepared.assembly
+        return Answer(self, deployment, deployment.backend, replica, exchange, call.record, decoder, assembly, sent_at)
 
 
-def _rendered(call: Call, deployment: Deployment, served_model: str | None) -> UpstreamRequest:
-    request = call.render(deployment.backend, served_model)
-    request.headers.append((b"x-request-id", call.record.upstream_id or call.record.request_id.encode()))
-    return request
+def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> Prepared:
+    prepared = deployment.backend.prepare(call, served_model)
+    record = call.record
+    prepared.request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
+    return prepared
+
+
+def _may_be_ours(call: Call) -> bool:
+    """Whether an adapter may have added to the fields what the caller has not sent: if that is refused, the call is not."""
+    return call.path in COMPLETIONS and not call.fields.get("stream_options")
 
 
 async def _within(reading: Awaitable[Read], limit_s: float, too_late: UpstreamError) -> Read:
@@ -289,9 +282,10 @@ async def _nothing_new() -> None:
     """What a relay that nobody watches for hears."""
 
 
-def check_length(limit: OutputLimit | None, deployment: Deployment) -> None:
+def check_length(fields: dict[str, Any], deployment: Deployment) -> None:
     """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
     context = deployment.context_tokens
+    limit = None if context is None else output_limit(fields)
     if context is not None and limit is not None and limit.tokens > context:
         raise InvalidRequest(
             f"'{limit.field}' is {limit.tokens}, but the context of {deployment.name} is {context} tokens in all.",

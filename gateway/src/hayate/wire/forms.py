@@ -31,9 +31,9 @@ _SILENT.disabled = True
 
 
 class Form:
-    """A form as it came. `model` is the name it asks for; None when it has no such field."""
+    """A form as it came. `model` is the name it asks for; None when it has no such field. `content_type` names the boundary."""
 
-    __slots__ = ("_body", "_end", "_start", "model")
+    __slots__ = ("_body", "_end", "_start", "content_type", "model")
 
     def __init__(self, content_type: bytes, body: bytes) -> None:
         """Raises InvalidRequest for what is no form, or one with more parts or headers than a form has."""
@@ -42,6 +42,7 @@ class Form:
         reader = _Reader()
         reader.read(boundary, body)
         self._body = body
+        self.content_type = content_type
         self._start, self._end = reader.model
         self.model: str | None = None
         if self._end:

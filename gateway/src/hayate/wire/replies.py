@@ -7,13 +7,14 @@ stream is put into the events that were asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from hayate.errors import GatewayError, UpstreamBroke, UpstreamRedirected
 from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, text_of_page
 from hayate.wire.engine_json import Unreadable, read, write
+from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT
 from hayate.wire.sse import DONE, render
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -169,3 +170,12 @@ def _with_indices(message: dict[str, Any]) -> dict[str, Any]:
         return message
     numbered = [{"index": n, **call} for n, call in enumerate(calls) if isinstance(call, dict)]
     return {**message, "tool_calls": numbered}
+
+
+TO_EVENTS: Final[Mapping[str, ToEvents]] = {
+    CHAT: completion_events,
+    TEXT: completion_events,
+    RESPONSES: response_events,
+    MESSAGES: message_events,
+}
+"""The paths that are answered with streams of events, and what puts a whole answer of theirs into such."""

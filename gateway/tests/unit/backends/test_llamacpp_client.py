@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from hayate.backends.base import Served
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.wire import sse
+from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT
+from tests.unit.backends.prepared import chat, completion, decoder, prepared
 from tests.unit.wire.engine_chunks import DONE, event, llamacpp, llamacpp_choice
 
 ENGINE = LlamaCppClient()
@@ -29,7 +32,7 @@ def usage(prompt: int, completion: int) -> bytes:
 
 def relay(fields: dict[str, Any], *reads: bytes) -> list[Any]:
     """The client's events, parsed."""
-    stream = ENGINE.chat_decoder(fields)
+    stream = decoder(ENGINE, fields)
     out = b"".join(stream.feed(read) for read in reads) + stream.end()
     assert stream.failure is None
     data = [sse.data_of(frame) or b"" for frame in sse.frames(out)]
@@ -82,18 +85,18 @@ def test_the_usage_of_several_choices_is_joined() -> None:
 
 
 def test_progress_is_asked_for_and_shown_to_who_asked() -> None:
-    body = json.loads(ENGINE.chat({"messages": [], "stream": True}, "m").body)
+    body = json.loads(chat(ENGINE, {"messages": [], "stream": True}).body)
     assert body["return_progress"] is True
     assert len(relay({}, PROGRESS, PROGRESS, ROLE, said("a"), STOP, DONE)) == 4
     assert len(relay({"return_progress": True}, PROGRESS, PROGRESS, ROLE, said("a"), STOP, DONE)) == 6
 
 
 def test_who_wants_no_progress_is_heard() -> None:
-    assert json.loads(ENGINE.chat({"messages": [], "return_progress": False}, "m").body)["return_progress"] is False
+    assert json.loads(chat(ENGINE, {"messages": [], "return_progress": False}).body)["return_progress"] is False
 
 
 def test_a_text_completion_needs_no_role() -> None:
-    stream = ENGINE.completion_decoder({})
+    stream = decoder(ENGINE, {}, TEXT)
     chunk = event({"choices": [{"index": 0, "text": "ん", "finish_reason": None}]})
     assert stream.feed(chunk) == chunk
 
@@ -108,7 +111,12 @@ def test_what_is_served_is_read() -> None:
 
 
 def test_it_is_asked_for_a_stream_always() -> None:
-    assert ENGINE.always_streams
+    for path in (CHAT, TEXT, RESPONSES, MESSAGES):
+        for streams in (True, False):
+            call = prepared(ENGINE, {"prompt": "a", "stream": streams}, path=path)
+            assert json.loads(call.request.body)["stream"] is call.request.streams is True
+            assert call.decoder is not None
+            assert (call.assembly is None) == streams
     assert ENGINE.probe().path == "/health"
     assert [each.path for each in ENGINE.describe()] == ["/v1/models", "/props"]
 
@@ -116,7 +124,7 @@ def test_it_is_asked_for_a_stream_always() -> None:
 def test_progress_in_the_middle_is_taken_out_too() -> None:
     """Two prompts: one is still read when the other has begun to speak."""
     asked = {"prompt": ["a", "b"]}
-    stream = ENGINE.completion_decoder(asked)
+    stream = decoder(ENGINE, asked, TEXT)
 
     def chunk(text: str, index: int, finish: str | None = None, **more: Any) -> bytes:
         return event(llamacpp([{"text": text, "index": index, "logprobs": None, "finish_reason": finish}], **more))
@@ -129,7 +137,7 @@ def test_progress_in_the_middle_is_taken_out_too() -> None:
     assert b"usage" not in sent
     assert (stream.failure, stream.finished) == (None, True)
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 6)
-    kept = ENGINE.completion_decoder({**asked, "return_progress": True})
+    kept = decoder(ENGINE, {**asked, "return_progress": True}, TEXT)
     assert kept.feed(progress) == progress
 
 
@@ -145,18 +153,49 @@ def test_progress_in_the_middle_is_taken_out_too() -> None:
     ],
 )
 def test_a_whole_answer_repeats_what_it_continues(fields: dict[str, Any], prefix: str) -> None:
-    assert ENGINE.repeats(fields) == prefix
+    assembly = prepared(ENGINE, fields).assembly
+    assert assembly is not None
+    assembly.parts.add({"choices": [{"delta": {"content": "."}}]})
+    assert assembly.parts.answer()["choices"][0]["message"]["content"] == prefix + "."
+
+
+def rest_of(fields: dict[str, Any], tokens: int) -> Any:
+    """What is asked for when a stream said "b", one token of it, and `tokens` tokens more are counted."""
+    assembly = prepared(ENGINE, fields, path=TEXT).assembly
+    assert assembly is not None
+    assembly.parts.add({"choices": [{"text": "b"}], "timings": {"predicted_n": 1}})
+    assembly.parts.add(
+        {"choices": [{"text": "", "finish_reason": "length"}], "usage": {"completion_tokens": 1 + tokens}}
+    )
+    request = None if assembly.rest is None else assembly.rest(assembly.parts.answer())
+    return None if request is None else json.loads(request.body)
 
 
 def test_the_end_of_a_text_is_asked_for_where_two_answers_make_one() -> None:
     asked = {"prompt": "a", "max_tokens": 9, "temperature": 0}
-    assert ENGINE.rest(asked, "b", 2) == {**asked, "prompt": "ab", "max_tokens": 2, "stream": False}
-    assert ENGINE.rest({"prompt": "a"}, "b", 2) == {"prompt": "ab", "max_tokens": 2, "stream": False}
+    sent = {"prompt": "ab", "max_tokens": 2, "stream": False, "model": "m", "return_progress": True}
+    assert rest_of(asked, 2) == {**asked, **sent}
+    assert rest_of({"prompt": "a"}, 2) == sent
+    assert rest_of(asked, 0) is None
     for other in ({"prompt": ["a"]}, {"prompt": [1, 2]}, {**asked, "logprobs": 1}, {**asked, "grammar": "x"}):
-        assert ENGINE.rest(other, "b", 2) is None
-    assert ENGINE.rest(asked, "b", 1000) is None
+        assert rest_of(other, 2) is None
+    assert rest_of(asked, 1000) is None
 
 
 def test_only_texts_that_will_be_told_as_a_whole_are_counted_by_the_chunk() -> None:
-    assert ENGINE.streamed({"prompt": "a"}) == {"prompt": "a", "timings_per_token": True, "stream": True}
-    assert ENGINE.streamed({"messages": []}) == {"messages": [], "stream": True}
+    whole, streamed = {"prompt": "a"}, {"prompt": "a", "stream": True}
+    assert json.loads(completion(ENGINE, whole).body)["timings_per_token"] is True
+    for request in (completion(ENGINE, streamed), chat(ENGINE, {"messages": []})):
+        assert "timings_per_token" not in json.loads(request.body)
+
+
+def test_of_a_request_nothing_long_stays_with_its_answer() -> None:
+    class Message(dict[str, Any]):
+        """One whose end can be seen."""
+
+    fields = {"messages": [Message(role="user", content="a")]}
+    message = weakref.ref(fields["messages"][0])
+    call = prepared(ENGINE, fields)
+    del fields
+    assert call.assembly is not None
+    assert message() is None

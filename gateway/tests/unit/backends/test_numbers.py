@@ -23,7 +23,9 @@ from hayate.errors import InvalidRequest, RequestError
 from hayate.wire.caps import Caps
 from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.numbers import LIMITS, REAL, WHOLE
+from hayate.wire.paths import CHAT, TEXT
 from hayate.wire.validation import check_chat, check_completion
+from tests.unit.backends.prepared import chat, completion, prepared
 from tests.unit.backends.test_triton_client import client as triton
 
 ADAPTERS: dict[str, Callable[[], Backend]] = {
@@ -46,17 +48,15 @@ HELLO = {"messages": [{"role": "user", "content": "Hello"}], "prompt": "Hello"}
 @given(st.dictionaries(names, values, max_size=5))
 def test_whatever_the_numbers_a_request_is_rendered_or_refused(name: str, numbers: dict[str, Any]) -> None:
     adapter = ADAPTERS[name]()
-    for chat in (True, False):
+    for chatting in (True, False):
         fields = copy.deepcopy(HELLO | numbers)
         echo = fields.get("echo")
         if type(echo) is int and not -(2**63) <= echo < 2**64:
             fields["echo"] = float(echo)  # as whatever reads a body makes it
-        del fields["prompt" if chat else "messages"]
+        del fields["prompt" if chatting else "messages"]
         with contextlib.suppress(RequestError):
-            check_chat(fields, Caps()) if chat else check_completion(fields, Caps())
-            request = adapter.chat(fields, "m") if chat else adapter.completion(fields, "m")
-            orjson.loads(request.body)
-            adapter.chat_decoder(fields) if chat else adapter.completion_decoder(fields)
+            check_chat(fields, Caps()) if chatting else check_completion(fields, Caps())
+            orjson.loads(prepared(adapter, fields, path=CHAT if chatting else TEXT).request.body)
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_a_top_p_of_zero_is_put_as_the_engine_takes_it(name: str, sent: float) -
     for zero in (0, 0.0):
         fields: dict[str, Any] = {"messages": HELLO["messages"], "top_p": zero}
         check_chat(fields, Caps())
-        assert orjson.loads(ADAPTERS[name]().chat(fields, "m").body)["top_p"] == sent
+        assert orjson.loads(chat(ADAPTERS[name](), fields).body)["top_p"] == sent
         assert fields["top_p"] == 0
 
 
 def test_ollama_and_triton_get_a_top_p_they_take_too() -> None:
     fields: dict[str, Any] = {"messages": HELLO["messages"], "top_p": 0, "temperature": 1}
-    assert orjson.loads(ADAPTERS["ollama"]().chat(fields, "m").body)["options"]["top_p"] == 0
-    assert orjson.loads(ADAPTERS["triton"]().chat(fields, "m").body)["top_p"] == LEAST_TOP_P
+    assert orjson.loads(chat(ADAPTERS["ollama"](), fields).body)["options"]["top_p"] == 0
+    assert orjson.loads(chat(ADAPTERS["triton"](), fields).body)["top_p"] == LEAST_TOP_P
 
 
 @pytest.mark.parametrize("name", ["vllm", "openai", "llamacpp", "sglang", "trtllm"])
 def test_a_prompt_is_scored_with_no_answer(name: str) -> None:
     fields: dict[str, Any] = {"prompt": "Hello", "max_tokens": 0, "echo": True, "logprobs": 1}
     check_completion(fields, Caps())
-    sent = orjson.loads(ADAPTERS[name]().completion(fields, "m").body)
+    sent = orjson.loads(completion(ADAPTERS[name](), fields).body)
     assert (sent["max_tokens"], sent["echo"], sent["logprobs"]) == (0, True, 1)
 
 
@@ -90,7 +90,7 @@ def test_what_can_not_score_says_so(name: str) -> None:
     fields: dict[str, Any] = {"prompt": "Hello", "max_tokens": 0, "echo": True}
     check_completion(fields, Caps())
     with pytest.raises(InvalidRequest) as refused:
-        ADAPTERS[name]().completion(fields, "m")
+        completion(ADAPTERS[name](), fields)
     assert refused.value.param == "echo"
 
 
@@ -99,10 +99,10 @@ def test_what_can_not_score_says_so(name: str) -> None:
 def test_no_limit_reaches_no_engine_as_one(name: str, field: str) -> None:
     fields: dict[str, Any] = {"messages": HELLO["messages"], field: -1}
     check_chat(fields, Caps())
-    assert b"-1" not in ADAPTERS[name]().chat(fields, "m").body
+    assert b"-1" not in chat(ADAPTERS[name](), fields).body
 
 
 def test_triton_which_must_be_told_a_limit_gets_its_usual_one() -> None:
     fields: dict[str, Any] = {"messages": HELLO["messages"], "max_tokens": -1}
     check_chat(fields, Caps())
-    assert orjson.loads(ADAPTERS["triton"]().chat(fields, "m").body)["max_tokens"] == 1024
+    assert orjson.loads(chat(ADAPTERS["triton"](), fields).body)["max_tokens"] == 1024

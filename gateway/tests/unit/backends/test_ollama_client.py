@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 
 from hayate.backends.ollama_client import OllamaClient, OllamaOptions
-from hayate.errors import ContextTooLong, EngineError, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.wire.paths import TEXT
+from tests.unit.backends.prepared import chat, completion, decoder, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 def body(client: OllamaClient, **fields: Any) -> dict[str, Any]:
-    request = client.chat({**HELLO, **fields}, "m")
+    request = chat(client, {**HELLO, **fields})
     assert request.path == "/api/chat"
     sent: dict[str, Any] = json.loads(request.body)
     return sent
@@ -29,8 +31,8 @@ def test_the_context_is_the_option_then_the_deployment_s_then_8192() -> None:
 def test_keep_alive_goes_along_when_it_is_set() -> None:
     assert "keep_alive" not in body(OllamaClient())
     assert body(OllamaClient(OllamaOptions(keep_alive=-1)))["keep_alive"] == -1
-    completion = OllamaClient(OllamaOptions(keep_alive="30m")).completion({"prompt": "a"}, "m")
-    assert (completion.path, json.loads(completion.body)["keep_alive"]) == ("/api/generate", "30m")
+    request = completion(OllamaClient(OllamaOptions(keep_alive="30m")), {"prompt": "a"})
+    assert (request.path, json.loads(request.body)["keep_alive"]) == ("/api/generate", "30m")
 
 
 def test_a_deployment_is_one_model() -> None:
@@ -48,14 +50,16 @@ def test_readiness_asks_for_the_configured_model() -> None:
 
 def test_without_a_model_a_call_is_turned_away_and_may_go_elsewhere() -> None:
     with pytest.raises(UpstreamRefused) as refusal:
-        OllamaClient().chat(HELLO, None)
+        chat(OllamaClient(), HELLO, None)
     assert refusal.value.safe_to_retry
 
 
 def test_only_embeddings_are_passed_on() -> None:
     client = OllamaClient()
-    assert client.endpoint("/v1/embeddings") == "/v1/embeddings"
-    assert client.endpoint("/v1/responses") is client.endpoint("/v1/messages") is None
+    assert prepared(client, {"input": "x"}, path="/v1/embeddings").request.path == "/v1/embeddings"
+    for path in ("/v1/responses", "/v1/messages"):
+        with pytest.raises(NotSupported):
+            prepared(client, {"input": "x"}, path=path)
 
 
 @pytest.mark.parametrize(
@@ -91,11 +95,11 @@ def test_an_odd_error_is_still_an_error(raw: bytes) -> None:
 
 def test_answers_carry_the_model_that_was_configured() -> None:
     decoders = [
-        OllamaClient(model="b").chat_decoder(HELLO),
-        OllamaClient().completion_decoder({"prompt": "a", "model": "alias"}),
+        decoder(OllamaClient(model="b"), HELLO),
+        decoder(OllamaClient(), {"prompt": "a", "model": "alias"}, TEXT),
     ]
     lines = [b'{"message":{"content":"x"},"done":false}\n', b'{"response":"x","done":false}\n']
-    told = [decoder.feed(line) for decoder, line in zip(decoders, lines, strict=True)]
+    told = [each.feed(line) for each, line in zip(decoders, lines, strict=True)]
     assert b'"model":"b"' in told[0]
     assert b'"model":"alias"' in told[1]
 

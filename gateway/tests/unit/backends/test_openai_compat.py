@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 from hayate.backends.base import Served
 from hayate.backends.openai_compat import RELAYED, OpenAICompatible, choices_of, wants_usage
-from hayate.errors import GatewayError, UpstreamBroke, UpstreamRefused
+from hayate.errors import GatewayError, NotSupported, UpstreamBroke, UpstreamRefused
+from tests.unit.backends.prepared import chat, completion, prepared
 
 ENGINE = OpenAICompatible()
 FIELDS: dict[str, Any] = {"messages": [{"role": "user", "content": "こんにちは"}], "tomorrow": {"x": [1, None]}}
 
 
 def sent(fields: dict[str, Any], model: str | None = "m") -> dict[str, Any]:
-    request = ENGINE.chat(fields, model)
+    request = chat(ENGINE, fields, model)
     assert (request.method, request.path) == (b"POST", "/v1/chat/completions")
     parsed: dict[str, Any] = json.loads(request.body)
     return parsed
@@ -46,13 +47,13 @@ def test_usage_is_asked_for_in_every_stream_and_in_nothing_else() -> None:
 def test_the_callers_fields_are_left_alone() -> None:
     fields = {**FIELDS, "model": "fast", "stream": True, "stream_options": {"include_usage": False}}
     before = json.dumps(fields)
-    ENGINE.chat(fields, "m")
-    ENGINE.completion(fields, None)
+    chat(ENGINE, fields)
+    completion(ENGINE, fields, None)
     assert json.dumps(fields) == before
 
 
 def test_a_text_completion_has_a_path_of_its_own() -> None:
-    request = ENGINE.completion({"prompt": "x", "model": "fast"}, "m")
+    request = completion(ENGINE, {"prompt": "x", "model": "fast"})
     assert (request.path, json.loads(request.body)) == ("/v1/completions", {"prompt": "x", "model": "m"})
 
 
@@ -113,8 +114,9 @@ def test_an_error_is_read_by_its_shape() -> None:
 
 
 def test_relayed_paths_are_the_engines_own() -> None:
-    assert all(ENGINE.endpoint(path) == path for path in RELAYED)
-    assert ENGINE.endpoint("/v1/secrets") is None
+    assert all(prepared(ENGINE, {"input": "x"}, path=path).request.path == path for path in RELAYED)
+    with pytest.raises(NotSupported):
+        prepared(ENGINE, {"input": "x"}, path="/v1/secrets")
 
 
 @pytest.mark.parametrize(

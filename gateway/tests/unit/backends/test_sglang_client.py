@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.sglang_client import SGLangClient, SGLangOptions
-from hayate.errors import ContextTooLong, EngineError
+from hayate.errors import ContextTooLong, EngineError, NotSupported
+from tests.unit.backends.prepared import chat, completion, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}], "separate_reasoning": False}
 
@@ -17,14 +18,14 @@ HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}], "se
 def test_a_lower_priority_is_sooner_whatever_the_engine_thinks(lower_first: bool, priority: int) -> None:
     client = SGLangClient(SGLangOptions(lower_priority_first=lower_first))
     fields = {**HELLO, "priority": 3}
-    body = json.loads(client.chat(fields, "m").body)
+    body = json.loads(chat(client, fields).body)
     assert body == {**HELLO, "priority": priority, "model": "m"}
     assert fields["priority"] == 3, "the caller's fields are not changed"
-    assert json.loads(client.completion({"prompt": "a", "priority": "x"}, "m").body)["priority"] == "x"
+    assert json.loads(completion(client, {"prompt": "a", "priority": "x"}).body)["priority"] == "x"
 
 
 def test_unknown_fields_stay_and_usage_is_asked_for_in_streams() -> None:
-    body = json.loads(SGLangClient().chat({**HELLO, "regex": "a+", "stream": True}, "m").body)
+    body = json.loads(chat(SGLangClient(), {**HELLO, "regex": "a+", "stream": True}).body)
     assert (body["regex"], body["stream_options"]) == ("a+", {"include_usage": True})
 
 
@@ -42,5 +43,6 @@ def test_its_flat_errors_are_read() -> None:
 
 def test_a_stuck_engine_is_found_by_its_health() -> None:
     assert SGLangClient().probe().path == "/health"
-    assert SGLangClient().endpoint("/v1/audio/speech") is None
-    assert SGLangClient().endpoint("/v1/rerank") == "/v1/rerank"
+    assert prepared(SGLangClient(), {"query": "x"}, path="/v1/rerank").request.path == "/v1/rerank"
+    with pytest.raises(NotSupported):
+        prepared(SGLangClient(), {"input": "x"}, path="/v1/audio/speech")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from hayate.backends.translated import ForeignDialect
+from hayate.backends.ollama_client import OllamaClient
 from hayate.errors import UpstreamBroke
 
 
 def test_ids_differ_and_the_clock_is_used() -> None:
-    dialect = ForeignDialect(lambda: 1_700_000_000.9)
+    dialect = OllamaClient(clock=lambda: 1_700_000_000.9)
     writers = [dialect._writer({}, "m", chat=chat) for chat in (True, True, False)]
     assert len({writer.answer_id for writer in writers}) == 3
     assert writers[0].answer_id.startswith("chatcmpl-")
@@ -18,6 +18,5 @@ def test_ids_differ_and_the_clock_is_used() -> None:
 
 
 def test_a_whole_answer_is_never_expected() -> None:
-    assert ForeignDialect.always_streams
     with pytest.raises(UpstreamBroke):
-        ForeignDialect().whole_answer(b"{}")
+        OllamaClient().whole_answer(b"{}")

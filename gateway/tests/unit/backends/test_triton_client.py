@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.triton_client import TritonClient, TritonOptions
-from hayate.errors import ContextTooLong, EngineError, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
+from tests.unit.backends.prepared import chat, completion, decoder, prepared
 from tests.unit.backends.test_triton_request import CLASSIC, NEWER, config
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hello"}]}]}
@@ -19,7 +20,10 @@ class Prompts:
 
     begins_with = "<s>"
 
+    rendered = 0
+
     def render(self, messages: list[dict[str, Any]], **variables: Any) -> str:
+        self.rendered += 1
         extra = "".join(f"[{name}={value}]" for name, value in sorted(variables.items()))
         return "<s>" + extra + "".join(f"{message['role']}: {message['content']}\n" for message in messages)
 
@@ -35,7 +39,7 @@ def client(*inputs: str, options: TritonOptions | None = None, **more: Any) -> T
 
 
 def sent(triton: TritonClient, **fields: Any) -> dict[str, Any]:
-    request = triton.chat({**HELLO, **fields}, None)
+    request = chat(triton, {**HELLO, **fields}, None)
     assert request.path == "/v2/models/found/generate_stream"
     body: dict[str, Any] = json.loads(request.body)
     return body
@@ -44,8 +48,8 @@ def sent(triton: TritonClient, **fields: Any) -> dict[str, Any]:
 def test_messages_become_the_template_s_prompt() -> None:
     assert sent(client())["text_input"] == "<s>user: Hello\n"
     assert sent(client(), chat_template_kwargs={"mood": "kind"})["text_input"] == "<s>[mood=kind]user: Hello\n"
-    completion = client().completion({"prompt": "as it is"}, None)
-    assert json.loads(completion.body)["text_input"] == "as it is"
+    request = completion(client(), {"prompt": "as it is"}, None)
+    assert json.loads(request.body)["text_input"] == "as it is"
 
 
 def test_the_first_special_token_is_not_written_twice() -> None:
@@ -62,14 +66,14 @@ def test_a_limit_is_always_sent() -> None:
     assert sent(client(context_tokens=100))["max_tokens"] == 100 - prompt
     assert sent(client(context_tokens=100), max_tokens=99)["max_tokens"] == 100 - prompt
     with pytest.raises(ContextTooLong):
-        client(context_tokens=prompt).chat(HELLO, None)
+        chat(client(context_tokens=prompt), HELLO, None)
 
 
 def test_before_the_model_is_known_calls_go_elsewhere_or_come_back() -> None:
     triton = TritonClient(Prompts())
-    for ask, fields in ((triton.chat, HELLO), (triton.completion, {"prompt": "a"})):
+    for ask, fields in ((chat, HELLO), (completion, {"prompt": "a"})):
         with pytest.raises(UpstreamRefused) as refusal:
-            ask(fields, None)
+            ask(triton, fields, None)
         assert refusal.value.safe_to_retry
         assert refusal.value.retry_after_s == 1
 
@@ -109,8 +113,21 @@ def test_its_errors_are_read_as_json_or_as_an_event(status: int, raw: bytes, kin
 @pytest.mark.parametrize(("option", "text"), [("auto", "ab"), ("cumulative", "ab"), ("delta", "aab")])
 def test_whether_events_repeat_the_text_can_be_said(option: Any, text: str) -> None:
     triton = client(*NEWER, options=TritonOptions(text_output=option))
-    decoder = triton.chat_decoder({**HELLO, "stream": True})
-    raw = decoder.feed(b'data: {"text_output":"a"}\n\ndata: {"text_output":"ab"}\n\n') + decoder.end()
+    stream = decoder(triton, {**HELLO, "stream": True})
+    raw = stream.feed(b'data: {"text_output":"a"}\n\ndata: {"text_output":"ab"}\n\n') + stream.end()
     deltas = [json.loads(frame[6:])["choices"][0]["delta"] for frame in raw.split(b"\n\n")[:-2]]
     assert "".join(delta.get("content", "") for delta in deltas) == text
-    assert client().endpoint("/v1/embeddings") is None
+
+
+def test_it_has_none_of_the_other_paths() -> None:
+    with pytest.raises(NotSupported, match="triton has no /v1/embeddings"):
+        prepared(client(), {"input": "x"}, path="/v1/embeddings")
+
+
+@pytest.mark.parametrize("streams", [True, False])
+def test_a_prompt_is_rendered_once(streams: bool) -> None:
+    prompts = Prompts()
+    triton = TritonClient(prompts, context_tokens=100)
+    triton.read_served([config("found", CLASSIC)])
+    call = prepared(triton, {**HELLO, "stream": streams})
+    assert (prompts.rendered, call.request.streams, call.assembly is None) == (1, True, streams)

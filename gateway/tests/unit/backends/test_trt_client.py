@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from hayate.backends.trt_client import TrtLLMClient
-from hayate.errors import ContextTooLong, EngineError, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
 from hayate.wire import sse
+from hayate.wire.paths import TEXT
+from tests.unit.backends.prepared import chat, completion, decoder, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
 
@@ -26,13 +28,13 @@ def choices(raw: bytes) -> list[Any]:
 
 def test_a_model_is_always_named() -> None:
     for served, name in (("tiny", "tiny"), (None, "default")):
-        assert json.loads(TrtLLMClient().chat(HELLO, served).body)["model"] == name
-        assert json.loads(TrtLLMClient().completion({"prompt": "a"}, served).body)["model"] == name
+        assert json.loads(chat(TrtLLMClient(), HELLO, served).body)["model"] == name
+        assert json.loads(completion(TrtLLMClient(), {"prompt": "a"}, served).body)["model"] == name
 
 
 def test_chunks_get_what_they_lack_and_lose_what_is_empty() -> None:
-    decoder = TrtLLMClient().chat_decoder({})
-    raw = decoder.feed(
+    stream = decoder(TrtLLMClient(), HELLO)
+    raw = stream.feed(
         chunk({"role": "assistant"})
         + chunk({"content": "a", "reasoning_content": ""})
         + chunk({"content": "", "reasoning_content": "hm"})
@@ -42,25 +44,25 @@ def test_chunks_get_what_they_lack_and_lose_what_is_empty() -> None:
         {"content": "a"},
         {"content": "", "reasoning_content": "hm"},
     ]
-    raw = decoder.feed(chunk({"content": "b"}, "stop") + sse.DONE)
-    assert (choices(raw)[0]["finish_reason"], decoder.finish_reason, decoder.finished) == ("stop", "stop", True)
+    raw = stream.feed(chunk({"content": "b"}, "stop") + sse.DONE)
+    assert (choices(raw)[0]["finish_reason"], stream.finish_reason, stream.finished) == ("stop", "stop", True)
 
 
 def test_a_call_by_name_gets_an_id_once() -> None:
-    decoder = TrtLLMClient().chat_decoder({})
+    stream = decoder(TrtLLMClient(), HELLO)
     calls = [[{"index": 0, "function": {"name": "f", "arguments": part}}] for part in ("{", "}")]
-    raw = decoder.feed(chunk({"role": "assistant"}) + b"".join(chunk({"tool_calls": each}) for each in calls))
+    raw = stream.feed(chunk({"role": "assistant"}) + b"".join(chunk({"tool_calls": each}) for each in calls))
     ids = [choice["delta"]["tool_calls"][0].get("id") for choice in choices(raw)[1:]]
     assert ids == ["call_7_0_0", None]
     theirs = chunk({"tool_calls": [{"index": 1, "id": "theirs", "function": {"name": "g", "arguments": ""}}]})
-    assert choices(decoder.feed(theirs))[0]["delta"]["tool_calls"][0]["id"] == "theirs"
+    assert choices(stream.feed(theirs))[0]["delta"]["tool_calls"][0]["id"] == "theirs"
 
 
 @pytest.mark.parametrize("reason", ["timeout", "cancelled", "abort"])
 def test_an_answer_that_was_given_up_is_a_failure(reason: str) -> None:
-    decoder = TrtLLMClient().completion_decoder({})
-    decoder.feed(chunk({"content": "a"}) + chunk({"content": "b"}, reason))
-    assert decoder.failure is not None
+    stream = decoder(TrtLLMClient(), {"prompt": "a"}, TEXT)
+    stream.feed(chunk({"content": "a"}) + chunk({"content": "b"}, reason))
+    assert stream.failure is not None
     whole = {"choices": [{"message": {"content": "a"}, "finish_reason": reason}], "usage": {}}
     with pytest.raises(UpstreamBroke):
         TrtLLMClient().whole_answer(json.dumps(whole).encode())
@@ -108,6 +110,8 @@ def test_its_flat_errors_are_read(status: int, message: str, kind: type[Exceptio
 
 def test_what_is_passed_on() -> None:
     client = TrtLLMClient()
-    assert client.endpoint("/v1/responses") == "/v1/responses"
-    assert client.endpoint("/tokenize") is client.endpoint("/v1/audio/speech") is None
+    assert prepared(client, {"input": "x"}, path="/v1/responses").request.path == "/v1/responses"
+    for path in ("/tokenize", "/v1/audio/speech"):
+        with pytest.raises(NotSupported):
+            prepared(client, {"input": "x"}, path=path)
     assert client.probe().path == "/health"

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from hayate.backends.base import Backend
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import (
     ConnectFailed,
@@ -32,8 +31,7 @@ from hayate.relay.relay import Answer, Call, Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Probing, Timeouts
 from hayate.telemetry.record import CallRecord
-from hayate.wire.numbers import OutputLimit
-from hayate.wire.upstream_request import UpstreamRequest
+from hayate.wire.paths import CHAT
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
 from tests.support.engine_script import Answer as Answers
 from tests.support.engine_script import Chat, answer, error, head, silence
@@ -50,15 +48,10 @@ def spec(name: str, *engines: FakeEngine, **more: Any) -> DeploymentSpec:
     return DeploymentSpec(name, **{"backend": OpenAICompatible(), "model": "m", "replicas": urls, **more})
 
 
-def call(model: str | None = None, limit: OutputLimit | None = None, *, streams: bool = False) -> Call:
+def call(model: str | None = None, *, streams: bool = False, **more: Any) -> Call:
     """A plain chat."""
-
-    def render(backend: Backend, served_model: str | None) -> UpstreamRequest:
-        request = backend.chat({"messages": [{"role": "user", "content": "x"}], "stream": streams}, served_model)
-        request.streams = streams
-        return request
-
-    return Call(CallRecord("id-1", "chat", time.monotonic()), model, render, limit)
+    fields = {"messages": [{"role": "user", "content": "x"}], "stream": streams, **more}
+    return Call(CHAT, model, fields, streams, record=CallRecord("id-1", "chat", time.monotonic()))
 
 
 @asynccontextmanager
@@ -309,8 +302,8 @@ async def test_a_caller_that_leaves_in_any_phase_gives_everything_back(one: Fake
 async def test_more_output_than_the_context_holds_is_refused_before_the_engine_sees_it(one: FakeEngine) -> None:
     async with relaying(spec("a", one, context_tokens=100)) as relay:
         with pytest.raises(InvalidRequest) as refused:
-            await relay.open(call(limit=OutputLimit("n_predict", 101)))
-        await served(relay, call(limit=OutputLimit("n_predict", 100)))
+            await relay.open(call(n_predict=101))
+        await served(relay, call(n_predict=100))
     assert refused.value.param == "n_predict"
     assert "'n_predict'" in refused.value.english
     assert len(one.requests) == 1
