@@ -27,7 +27,6 @@ from hayate.settings import Capacity, Listening, Probing, RateLimits, Safety, Ti
 from hayate.wire.image_hosts import host_mistake
 
 BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 

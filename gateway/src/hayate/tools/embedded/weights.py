@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from hayate.tools.embedded.download import obtain
 from hayate.tools.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import CannotStart, ModelRefused
 from hayate.tools.embedded.speaker import Say
@@ -48,9 +48,9 @@ def find_weights(model: str | None, say: Say) -> Weights:
     """The weights that `model` (MODEL) names, else the default's, else the tiny ones. Raises CannotStart when one was named."""
     if model is not None:
         named = parse_model(model)
-        return _checked(_local_files(named.path) if isinstance(named, LocalModel) else _from_hub(named, say))
+        return _checked(_local_files(named.path) if isinstance(named, LocalModel) else obtain(named, say))
     try:
-        return _checked(_from_hub(DEFAULT, say))
+        return _checked(obtain(DEFAULT, say))
     except CannotStart as error:
         say(f"{error.english} {NOISE}", f"{error.japanese}{NOISE_JA}")
         return tiny()
@@ -59,14 +59,6 @@ def find_weights(model: str | None, say: Say) -> Weights:
 def tiny() -> Weights:
     """The model that ships in the package (llm/tiny says how it is made)."""
     return _checked([Path(str(files("hayate.tools.embedded") / "model" / "tiny-qwen2.gguf"))])
-
-
-def _from_hub(model: HubModel, say: Say) -> list[Path]:
-    # Read when the client library is imported: without it, it asks the Hub for more than the model.
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from hayate.tools.embedded import hub  # here, because that library takes a third of a second to import
-
-    return hub.obtain(model, say)
 
 
 def _local_files(path: Path) -> list[Path]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from hayate.tools.loopback import LOOPBACK
 from hayate.tools.measure.refusal import CannotMeasure
 
 Api = Literal["openai", "generate_stream"]
@@ -21,7 +22,6 @@ _ENDINGS: Mapping[Api, tuple[str, ...]] = {
     "openai": ("/chat/completions", "/v1"),
     "generate_stream": ("/generate_stream",),
 }
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True)

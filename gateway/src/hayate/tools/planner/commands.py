@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,7 +78,7 @@ def run_plan(options: PlanOptions, language: Language, env: Mapping[str, str] | 
         wish = wish_of(options)
         if options.model is None:
             return _plan_catalogue(catalogue, wish, options, language)
-        model = resolve_model(options.model, catalogue, os.environ if env is None else env)
+        model = resolve_model(options.model, catalogue, env)
         if options.kv_memory is not None:
             return _tell_kv(model, wish, options, language)
         return _plan_one(make_plan(model, wish, catalogue), options, language)

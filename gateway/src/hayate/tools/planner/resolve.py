@@ -10,7 +10,7 @@ from hayate.tools.planner.catalogue import find_model
 from hayate.tools.planner.config_json import facts_from_config
 from hayate.tools.planner.facts import ModelFacts, UnknownModel
 from hayate.tools.planner.gguf import facts_from_gguf
-from hayate.tools.planner.hub import facts_from_hub
+from hayate.tools.planner.hub_facts import facts_from_hub
 from hayate.tools.planner.weights import folder_weight_bytes, read_json
 
 

@@ -1,0 +1,98 @@
+"""A model's facts from the Hugging Face Hub: its `config.json` and the sizes of its weight files, nothing more is fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hayate.tools.hub import BadName, Gated, Hub, HubTrouble, NoRepository, NotInstalled, hide_progress
+from hayate.tools.planner.config_json import facts_from_config
+from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.weights import (
+    BIN_INDEX,
+    SAFETENSORS_INDEX,
+    folder_weight_bytes,
+    index_total,
+    read_json,
+    weight_files,
+)
+
+CONFIG = "config.json"
+ANSWER_S = 10.0
+
+
+def facts_from_hub(repo: str, env: Mapping[str, str] | None = None) -> ModelFacts:
+    """The model called `repo` on the Hub. Raises UnknownModel with the reason."""
+    try:
+        hub = Hub(env)
+        hide_progress()
+        return _from_cache(hub, repo) if hub.offline else _asked(hub, repo)
+    except HubTrouble as trouble:
+        raise _refusal(repo, trouble) from None
+    except (OSError, ValueError, TypeError, KeyError) as error:  # a config.json that only looks like one
+        raise _not_asked(repo, type(error).__name__) from None
+
+
+def _asked(hub: Hub, repo: str) -> ModelFacts:
+    listing = hub.files(repo, ANSWER_S)
+    sizes = listing.sizes
+    if CONFIG not in sizes:
+        raise _without_config(repo, list(sizes))
+    config = read_json(hub.fetch(repo, CONFIG, listing.revision))
+    total = None
+    for index in (SAFETENSORS_INDEX, BIN_INDEX):
+        if index in sizes:
+            total = index_total(read_json(hub.fetch(repo, index, listing.revision)))
+            break
+    total = total or sum(sizes[name] for name in weight_files(sizes))
+    if not total:
+        raise UnknownModel(f"{repo}: no weight files", f"{repo}: 重みのファイルがありません")
+    source = f"Hub, revision {listing.revision}" if listing.revision else "Hub"
+    return facts_from_config(repo, config, total, source=source)
+
+
+def _from_cache(hub: Hub, repo: str) -> ModelFacts:
+    folder = hub.snapshot(repo)
+    if folder is None or not (folder / CONFIG).is_file():
+        raise UnknownModel(
+            f"{repo}: not cached, and HF_HUB_OFFLINE is on", f"{repo} はキャッシュになく、HF_HUB_OFFLINE が有効です"
+        )
+    return facts_from_config(repo, read_json(folder / CONFIG), folder_weight_bytes(folder), source="Hub cache")
+
+
+def _without_config(repo: str, names: list[str]) -> UnknownModel:
+    if any(name.endswith(".gguf") for name in names):
+        return UnknownModel(
+            f"{repo} holds GGUF files: download one and give its path",
+            f"{repo} はGGUFのリポジトリです。ファイルを1つダウンロードし、そのパスを指定してください",
+        )
+    return UnknownModel(f"{repo} has no {CONFIG}", f"{repo} に {CONFIG} がありません")
+
+
+def _refusal(repo: str, trouble: HubTrouble) -> UnknownModel:
+    match trouble:
+        case NotInstalled():
+            return UnknownModel(
+                f"{repo} is not in the catalogue, and huggingface_hub is not installed to look it up"
+                " (pip install 'hayate[embedded]')",
+                f"{repo} はカタログになく、調べるための huggingface_hub も入っていません（pip install 'hayate[embedded]'）",
+            )
+        case Gated():
+            return UnknownModel(
+                f"{repo} is gated: accept its terms on the Hub and set HF_TOKEN",
+                f"{repo} は利用条件への同意が必要です。Hubで同意し、HF_TOKEN を設定してください",
+            )
+        case NoRepository():
+            return UnknownModel(
+                f"{repo}: neither in the catalogue, nor a path here, nor on the Hub",
+                f"{repo} はカタログにも手元にもHubにも見つかりません",
+            )
+        case BadName():
+            return UnknownModel(
+                f"{repo}: neither in the catalogue nor a path here", f"{repo} はカタログにも手元にもありません"
+            )
+    return _not_asked(repo, f"HTTP {trouble.status}" if trouble.status else trouble.kind)
+
+
+def _not_asked(repo: str, reason: str) -> UnknownModel:
+    """`reason` is a status or what kind of failure it was: the library's own texts repeat addresses and headers."""
+    return UnknownModel(f"{repo}: the Hub can't be asked ({reason})", f"{repo}: Hubに問い合わせできません（{reason}）")
