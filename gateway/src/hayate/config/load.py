@@ -75,3 +75,12 @@ def load_config(
     if check is not None and (found := [told(root, where, text) for where, text in check(config)]):
         raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in found))
     return config
+
+
+def data_folder(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Path:
+    """Where a gateway of this configuration keeps its keys. Raises ConfigError, as for any other use of it.
+
+    It need not name an engine: the file may be meant for `hayate up`, whose engine its aliases may name all the same.
+    """
+    engine_of_up = {"backend": "llamacpp", "replicas": ["http://127.0.0.1"]}
+    return load_config(path, env, embedded=engine_of_up).data

@@ -13,18 +13,19 @@ import os
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import uvloop
 
+from hayate.access.key_files import ensure_keys
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.language import terminal_language
+from hayate.serve.server import bind, serve
 from hayate.serve.specs import option_mistakes
 from hayate.tools.embedded.announcement import KeyNews, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory
@@ -33,6 +34,7 @@ from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefu
 from hayate.tools.embedded.settings import EngineSettings
 from hayate.tools.embedded.speaker import Speaker
 from hayate.tools.embedded.supervisor import Supervisor
+from hayate.tools.embedded.verbs import UpOptions
 from hayate.tools.embedded.weights import Weights, find_weights
 
 LOG_FILE = "engine.log"
@@ -43,47 +45,11 @@ PROBE_INTERVAL_S = 1.0
 INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What the command line said; None means the default."""
-
-    config: Path | None = None
-    model: str | None = None
-    context_tokens: int | None = None
-    slots: int = 4
-    threads: int | None = None
-    show_engine: bool = False
-    memory_check: bool = True
-
-
-class Serve(Protocol):
-    """`hayate.serve.server.serve`."""
-
-    def __call__(
-        self,
-        config: Config,
-        *,
-        sockets: list[socket.socket],
-        announce: Callable[[str], None],
-        load: Callable[[], Config],
-    ) -> Awaitable[None]:
-        """Runs the gateway until it is told to stop; `load` is for SIGHUP."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gateway:
-    """What is needed of the gateway; handed in, because the engine's side knows nothing of the web's."""
-
-    bind: Callable[[str, int], socket.socket]
-    ensure_key: Callable[[Path, Mapping[str, str]], tuple[str, bool]]
-    serve: Serve
-
-
-def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int:
-    """Runs until told to stop; the exit status. Raises ConfigError."""
+def run_up(options: UpOptions, env: Mapping[str, str] = os.environ) -> int:
+    """Runs until told to stop; the exit status. Raises ConfigError, KeyFileError."""
     say = Speaker(terminal_language(env))
     try:
-        _up(wish, gateway, env, say)
+        _up(options, env, say)
     except CannotStart as error:
         say(error.english, error.japanese)
         return 1
@@ -93,20 +59,20 @@ def up(wish: Wish, gateway: Gateway, env: Mapping[str, str] = os.environ) -> int
     return 0
 
 
-def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> None:
+def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
     require_installed()
     port, engine_key = free_port(), secrets.token_urlsafe(32)
-    config = configuration(wish, env, port, engine_key)
-    listener = _listener(gateway, config)
+    config = configuration(options, env, port, engine_key)
+    listener = _listener(config)
     try:
-        key, newly_made = gateway.ensure_key(config.data, env)
+        key, newly_made = ensure_keys(config.data, env)
         news = KeyNews(
             key, newly_made, None if env.get("HAYATE_API_KEY", "").strip() else (config.data / "api_key").resolve()
         )
-        weights = find_weights((wish.model or "").strip() or None, say)
-        context_tokens = context_of(weights, wish.context_tokens)
-        if wish.memory_check:
-            require_memory(weights, need_of(weights, context_tokens, wish.slots), available_memory_bytes())
+        weights = find_weights((options.model or "").strip() or None, say)
+        context_tokens = context_of(weights, options.context_tokens)
+        if options.memory_check:
+            require_memory(weights, need_of(weights, context_tokens, options.slots), available_memory_bytes())
         settings = EngineSettings(
             model_path=str(weights.path),
             served_model=weights.served_model,
@@ -114,18 +80,18 @@ def _up(wish: Wish, gateway: Gateway, env: Mapping[str, str], say: Speaker) -> N
             key=engine_key,
             parent_pid=os.getpid(),
             context_tokens=context_tokens,
-            slots=wish.slots,
-            threads=wish.threads or threads(),
-            verbose=wish.show_engine,
+            slots=options.slots,
+            threads=options.threads or threads(),
+            verbose=options.show_engine,
         )
         say(f"Starting llama.cpp with {weights.path}", f"llama.cpp を起動しています: {weights.path}")
-        supervisor = Supervisor(settings, None if wish.show_engine else _log_file(config.data), say)
+        supervisor = Supervisor(settings, None if options.show_engine else _log_file(config.data), say)
 
         def load() -> Config:
-            return _filled(configuration(wish, env, port, engine_key), weights, context_tokens)
+            return _filled(configuration(options, env, port, engine_key), weights, context_tokens)
 
         serving = partial(
-            gateway.serve,
+            serve,
             load(),
             sockets=[listener],
             announce=lambda url: _announce(url, weights, settings, news, say),
@@ -144,7 +110,7 @@ async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -
         await supervisor.stop()
 
 
-def configuration(wish: Wish, env: Mapping[str, str], port: int, engine_key: str) -> Config:
+def configuration(options: UpOptions, env: Mapping[str, str], port: int, engine_key: str) -> Config:
     """The file's or the environment's settings with the child as a deployment. Raises ConfigError.
 
     Unless set, the drain is short, so that Ctrl-C ends everything at once, and the probe is quick.
@@ -153,10 +119,10 @@ def configuration(wish: Wish, env: Mapping[str, str], port: int, engine_key: str
         "backend": "llamacpp",
         "replicas": [f"http://127.0.0.1:{port}"],
         "api_key": engine_key,
-        "max_in_flight": wish.slots,
+        "max_in_flight": options.slots,
     }
     defaults = {"server": {"drain_s": DRAIN_S}, "health": {"probe_interval_s": PROBE_INTERVAL_S}}
-    return load_config(wish.config, env, embedded=deployment, defaults=defaults, check=option_mistakes)
+    return load_config(options.config, env, embedded=deployment, defaults=defaults, check=option_mistakes)
 
 
 def _filled(config: Config, weights: Weights, context_tokens: int) -> Config:
@@ -167,10 +133,10 @@ def _filled(config: Config, weights: Weights, context_tokens: int) -> Config:
     return config.model_copy(update={"deployments": {**config.deployments, EMBEDDED: embedded}})
 
 
-def _listener(gateway: Gateway, config: Config) -> socket.socket:
+def _listener(config: Config) -> socket.socket:
     host, port = config.server.host, config.server.port
     try:
-        return gateway.bind(host, port)
+        return bind(host, port)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise AddressRefused(

@@ -21,12 +21,13 @@ from hayate.tools.measure.chart_html import write_html
 from hayate.tools.measure.chart_png import write_png
 from hayate.tools.measure.comparison import comparison_values
 from hayate.tools.measure.figures import figures_of
-from hayate.tools.measure.options import Options, check_plot, plan_of
+from hayate.tools.measure.plan import BenchPlan, check_plot, plan_of
 from hayate.tools.measure.progress import ProgressBar
 from hayate.tools.measure.record import PromptsUsed, Record, Settings, read_record, to_values
 from hayate.tools.measure.refusal import CannotMeasure
-from hayate.tools.measure.rounds import Plan, Rounds
+from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.tables import print_comparison, print_record
+from hayate.tools.measure.verbs import BenchOptions
 from hayate.tools.measure.words import word
 
 FAILED, MISTYPED, INTERRUPTED = 1, 2, 130
@@ -36,7 +37,7 @@ BUSY = 0.7
 """The share of a core at which this process may itself be what is slow."""
 
 
-def run_bench(options: Options, language: Language, env: Mapping[str, str] = os.environ) -> int:
+def run_bench(options: BenchOptions, language: Language, env: Mapping[str, str] = os.environ) -> int:
     """`hayate bench`."""
     errors = _console(to_stderr=True)
     try:
@@ -57,7 +58,7 @@ def run_bench(options: Options, language: Language, env: Mapping[str, str] = os.
     return _tell(record, before, options, language) or status
 
 
-def _measured(plan: Plan, language: Language, errors: Console) -> tuple[Rounds, int]:
+def _measured(plan: BenchPlan, language: Language, errors: Console) -> tuple[Rounds, int]:
     """The measurement, as far as it came, and 0 if it came to its end."""
     bar = ProgressBar(errors, language)
     rounds = Rounds(plan, bar)
@@ -72,7 +73,7 @@ def _measured(plan: Plan, language: Language, errors: Console) -> tuple[Rounds, 
     return rounds, 0
 
 
-def record_of(rounds: Rounds, options: Options) -> Record | None:
+def record_of(rounds: Rounds, options: BenchOptions) -> Record | None:
     """What was measured; None if no call has ended."""
     plan = rounds.plan
     models = [
@@ -105,7 +106,7 @@ def record_of(rounds: Rounds, options: Options) -> Record | None:
     )
 
 
-def _tell(record: Record, before: Record | None, options: Options, language: Language) -> int:
+def _tell(record: Record, before: Record | None, options: BenchOptions, language: Language) -> int:
     """Tables, JSON and the plot; 0 unless the plot can't be written. With --json the tables go to standard error."""
     out = _console(to_stderr=options.as_json)
     print_record(record, language, out)

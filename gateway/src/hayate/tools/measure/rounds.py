@@ -18,11 +18,11 @@ import orjson
 
 from hayate import __version__
 from hayate.errors import GatewayError
-from hayate.language import Language
 from hayate.tools.measure.calls import Call, Caller
 from hayate.tools.measure.dialects import message_of, reader_of, request_of
 from hayate.tools.measure.failure import HOPELESS, Failure
-from hayate.tools.measure.prompts import Messages, PromptSet, marked
+from hayate.tools.measure.plan import BenchPlan
+from hayate.tools.measure.prompts import Messages, marked
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target
 from hayate.tools.measure.words import reason
@@ -35,23 +35,6 @@ MAX_LISTED = 8
 """A server that lists more models than this is asked only for those that are named."""
 UNNAMED = "default"
 """What a model is called that no request names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to measure, checked. `models` is empty for whatever the server offers."""
-
-    target: Target
-    models: tuple[str, ...]
-    prompts: PromptSet
-    concurrency: int
-    calls: int
-    max_tokens: int
-    temperature: float | None
-    warm_up: bool
-    unique: bool
-    timeout_s: float
-    language: Language = "en"
 
 
 class Progress(Protocol):
@@ -81,7 +64,7 @@ class ModelRound:
 class Rounds:
     """One measurement. `run` fills it."""
 
-    def __init__(self, plan: Plan, progress: Progress) -> None:
+    def __init__(self, plan: BenchPlan, progress: Progress) -> None:
         self.plan = plan
         self.models: list[ModelRound] = []
         self.complete = False

@@ -8,8 +8,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from hayate.language import Language, Text
 from hayate.tools.planner import report
@@ -22,6 +20,7 @@ from hayate.tools.planner.gpus import parse_gpu, parse_size
 from hayate.tools.planner.markdown import fit_table
 from hayate.tools.planner.plan import MOST_GPUS, Plan, Wish, chosen_dtype, element_bytes, make_plan
 from hayate.tools.planner.resolve import resolve_model
+from hayate.tools.planner.verbs import ModelsOptions, PlanOptions
 from hayate.tools.planner.writing import say, write_env
 from hayate.tools.refusal import Refusal
 
@@ -34,34 +33,13 @@ class Mistyped(Refusal):
     """An option can't be understood."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """`hayate plan`'s options as typed."""
-
-    gpu: str | None = None
-    gpus: int = 1
-    model: str | None = None
-    engine: str | None = None
-    context: int = 8192
-    concurrency: int = 8
-    utilization: float = 0.9
-    dtype: str = "auto"
-    kv_dtype: str = "auto"
-    kv_memory: str | None = None
-    catalogue: Path | None = None
-    as_json: bool = False
-    table_markdown: bool = False
-    write: bool = False
-    env_file: Path = Path(".env")
-
-
-def run_models(catalogue: Path | None, as_json: bool, language: Language) -> int:
+def run_models(options: ModelsOptions, language: Language) -> int:
     """`hayate models`."""
     try:
-        models = load_catalogue(catalogue)
+        models = load_catalogue(options.catalogue)
     except CatalogueError as error:
         return _mistake(str(error))
-    if as_json:
+    if options.as_json:
         _print_json([report.model_values(model) for model in models])
     else:
         report.print_models(models, language)

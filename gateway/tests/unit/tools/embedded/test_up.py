@@ -17,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from hayate.config.models import Config
-from hayate.tools.embedded.up import CHILD_PORTS, Wish, configuration
+from hayate.tools.embedded.up import CHILD_PORTS, configuration
 from hayate.tools.embedded.up import free_port as child_port
+from hayate.tools.embedded.verbs import UpOptions
 from hayate.tools.embedded.weights import DEFAULT, tiny
 from tests.support.gateway import RunningGateway, free_port, running_gateway
 from tests.support.http import connection, fetch, request_bytes
@@ -40,7 +41,7 @@ LONG = {**QUESTION, "stream": True, "max_tokens": 3500, "ignore_eos": True}
 def configured(text: str, tmp_path: Path) -> Config:
     """The configuration of `hayate up` with this file."""
     (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
-    return configuration(Wish(config=tmp_path / "c.yaml", slots=3), {}, 1234, "engine-key")
+    return configuration(UpOptions(config=tmp_path / "c.yaml", slots=3), {}, 1234, "engine-key")
 
 
 @asynccontextmanager

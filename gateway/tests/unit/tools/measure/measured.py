@@ -15,9 +15,10 @@ import orjson
 
 from hayate.tools.measure.calls import Call
 from hayate.tools.measure.failure import Failure
+from hayate.tools.measure.plan import BenchPlan
 from hayate.tools.measure.prompts import built_in
 from hayate.tools.measure.record import PromptsUsed, Record, Settings
-from hayate.tools.measure.rounds import Plan, Rounds
+from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.target import Api, Target
 from tests.support.waiting import eventually
 
@@ -32,7 +33,7 @@ class Silent:
     def model_ended(self) -> None: ...
 
 
-def plan(url: str, api: Api = "openai", key: str | None = None, **changes: Any) -> Plan:
+def plan(url: str, api: Api = "openai", key: str | None = None, **changes: Any) -> BenchPlan:
     """Four calls, two at a time, of a model called `fast`."""
     chosen: dict[str, Any] = {
         "models": ("fast",),
@@ -45,10 +46,10 @@ def plan(url: str, api: Api = "openai", key: str | None = None, **changes: Any) 
         "unique": False,
         "timeout_s": 20.0,
     }
-    return Plan(target=Target(url, api, key), **{**chosen, **changes})
+    return BenchPlan(target=Target(url, api, key), **{**chosen, **changes})
 
 
-async def measured(chosen: Plan) -> list[Call]:
+async def measured(chosen: BenchPlan) -> list[Call]:
     """The calls of the only model."""
     rounds = Rounds(chosen, Silent())
     await rounds.run()

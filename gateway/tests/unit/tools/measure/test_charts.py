@@ -111,7 +111,7 @@ def test_html_needs_no_matplotlib_and_a_png_says_that_it_does(tmp_path: Path) ->
     program = (
         "import sys; sys.modules['matplotlib'] = None\n"
         "from hayate.tools.measure import commands\n"
-        "from hayate.tools.measure.options import check_plot\n"
+        "from hayate.tools.measure.plan import check_plot\n"
         "from pathlib import Path\n"
         "check_plot(Path('x.html'))\n"
         "try:\n    check_plot(Path('x.png'))\nexcept Exception as error:\n    print(error)\n"

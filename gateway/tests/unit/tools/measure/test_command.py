@@ -10,7 +10,7 @@ import pytest
 
 from hayate.language import Language
 from hayate.tools.measure.commands import run_bench
-from hayate.tools.measure.options import Options
+from hayate.tools.measure.verbs import BenchOptions
 from tests.support.engine_script import Chat, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway
@@ -127,7 +127,7 @@ async def test_nothing_there_is_one_sentence_and_status_1(tmp_path: Path) -> Non
 async def test_a_mistake_is_one_line_and_status_2(
     mistake: dict[str, Any], language: Language, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_bench(Options(**{"url": "http://127.0.0.1:9", **mistake}), language, {}) == 2
+    assert run_bench(BenchOptions(**{"url": "http://127.0.0.1:9", **mistake}), language, {}) == 2
     told = capsys.readouterr()
     assert not told.out
     assert len(told.err.splitlines()) == 1

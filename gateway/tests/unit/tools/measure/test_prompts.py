@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hayate.tools.measure import builtin
-from hayate.tools.measure.options import Options
 from hayate.tools.measure.prompts import built_in, marked, read_prompts, single_prompt
 from hayate.tools.measure.refusal import CannotMeasure
+from hayate.tools.measure.verbs import BenchOptions
 
 
 def kept(tmp_path: Path, name: str, text: str | bytes) -> Path:
@@ -26,7 +26,7 @@ def refusal(path: Path) -> CannotMeasure:
 
 
 def test_no_built_in_prompt_is_asked_twice_by_default_not_even_to_warm_up() -> None:
-    assert len({*builtin.PROMPTS, builtin.WARM_UP}) == Options().calls + 1
+    assert len({*builtin.PROMPTS, builtin.WARM_UP}) == BenchOptions().calls + 1
 
 
 def test_built_in_prompts_can_be_asked_through_either_api() -> None:

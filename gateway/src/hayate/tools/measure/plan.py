@@ -1,4 +1,4 @@
-"""What was typed, and the plan that it makes once everything in it is checked."""
+"""The plan that is made of what was typed, once everything in it is checked."""
 
 from __future__ import annotations
 
@@ -9,40 +9,33 @@ from pathlib import Path
 from hayate.language import Language
 from hayate.tools.measure.chart_png import require_matplotlib
 from hayate.tools.measure.dialects import request_of
-from hayate.tools.measure.prompts import built_in, read_prompts
+from hayate.tools.measure.prompts import PromptSet, built_in, read_prompts
 from hayate.tools.measure.refusal import CannotMeasure
-from hayate.tools.measure.rounds import Plan
-from hayate.tools.measure.target import parse_target
+from hayate.tools.measure.target import Target, parse_target
+from hayate.tools.measure.verbs import BenchOptions
 
 MOST_AT_ONCE, MOST_CALLS, MOST_TOKENS = 512, 100_000, 1_000_000
 PLOTS = (".html", ".png")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """The command line."""
+class BenchPlan:
+    """What to measure, checked. `models` is empty for whatever the server offers."""
 
-    models: str | None = None
-    concurrency: int = 4
-    calls: int = 32
-    url: str | None = None
-    api: str = "openai"
-    key: str | None = None
-    prompts: Path | None = None
-    max_tokens: int = 128
-    temperature: float | None = None
-    timeout_s: float = 600.0
-    warm_up: bool = True
-    unique: bool = False
-    label: str | None = None
-    compare: Path | None = None
-    show: Path | None = None
-    as_json: bool = False
-    raw: bool = False
-    plot: Path | None = None
+    target: Target
+    models: tuple[str, ...]
+    prompts: PromptSet
+    concurrency: int
+    calls: int
+    max_tokens: int
+    temperature: float | None
+    warm_up: bool
+    unique: bool
+    timeout_s: float
+    language: Language = "en"
 
 
-def plan_of(options: Options, language: Language, env: Mapping[str, str]) -> Plan:
+def plan_of(options: BenchOptions, language: Language, env: Mapping[str, str]) -> BenchPlan:
     """What to measure. Raises CannotMeasure for the first thing that is wrong."""
     _check_ranges(options)
     target = parse_target(options.url, options.api, options.key, env)
@@ -50,7 +43,7 @@ def plan_of(options: Options, language: Language, env: Mapping[str, str]) -> Pla
     for messages in prompts.prompts:
         request_of(target.api, messages, None, options.max_tokens, options.temperature)
     models = tuple(dict.fromkeys(name.strip() for name in (options.models or "").split(",") if name.strip()))
-    return Plan(
+    return BenchPlan(
         target=target,
         models=models,
         prompts=prompts,
@@ -82,7 +75,7 @@ def check_plot(path: Path | None) -> None:
         require_matplotlib()
 
 
-def _check_ranges(options: Options) -> None:
+def _check_ranges(options: BenchOptions) -> None:
     limits: tuple[tuple[str, float | None, float, float], ...] = (
         ("-c", options.concurrency, 1, MOST_AT_ONCE),
         ("-n", options.calls, 1, MOST_CALLS),
