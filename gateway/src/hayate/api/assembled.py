@@ -10,8 +10,8 @@ from hayate.api.gateway import Gateway
 from hayate.backends.base import Assembling, Assembly
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError
+from hayate.relay.answer import Answer
 from hayate.relay.pump import Pump
-from hayate.relay.relay import Answer
 from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import engine_json, sse
 from hayate.wire.decoder import StreamDecoder

@@ -10,7 +10,7 @@ from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
-from hayate.relay.relay import Call
+from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
@@ -85,17 +85,14 @@ async def _stream(gateway: Gateway, client: Client, call: Call) -> None:
     with client:
         client.expect_stream()
         try:
-            answer = await gateway.relay.open(call)
-            del call
-            try:
+            with await gateway.relay.open(call) as answer:
+                del call
                 model = answer.deployment.served_model or answer.deployment.name
                 chunks = answer.decoder or OpenAIStream(keep_usage=False)
                 decoder = GenerateStream(chunks, stream_id=record.request_id, model=model)
                 await client.start_stream()
                 await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
                 await client.end_stream()
-            finally:
-                answer.close()
         except GatewayError as error:
             last = 1 + (0 if decoder is None else decoder.sent)
             error.event_id = f"{record.request_id}-{last}"

@@ -9,11 +9,10 @@ from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
+from hayate.relay.call import Call
 from hayate.relay.heads import DOCUMENT
-from hayate.relay.relay import Answer, Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
-from hayate.wire.decoder import StreamDecoder
 from hayate.wire.error_bodies import JSON
 from hayate.wire.paths import CHAT, TEXT
 from hayate.wire.request_body import model_of, parse_object
@@ -44,25 +43,16 @@ def create_completion(kind: Kind) -> Handle:
         with client:
             if streams:
                 client.expect_stream()
-            answer = await gateway.relay.open(Call(path, model, fields, streams, record=record))
-            del fields  # nor must what was read of it
-            try:
-                decoder, assembly = answer.decoder, answer.assembly
+            with await gateway.relay.open(Call(path, model, fields, streams, record=record)) as answer:
+                del fields  # nor must what was read of it
+                decoder = answer.decoder
                 if decoder is None or answer.exchange.headers is DOCUMENT:
-                    whole = await answer.whole()
-                    await client.respond(200, JSON, whole.body)
-                elif assembly is None:
-                    await stream_completion(gateway, client, answer, decoder)
+                    await client.respond(200, JSON, (await answer.whole()).body)
+                elif answer.assembly is not None:
+                    await respond_assembled(gateway, client, answer, decoder, answer.assembly)
                 else:
-                    await respond_assembled(gateway, client, answer, decoder, assembly)
-            finally:
-                answer.close()
+                    await client.start_stream()
+                    await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
+                    await client.end_stream()
 
     return handle
-
-
-async def stream_completion(gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder) -> None:
-    """The answer as server-sent events."""
-    await client.start_stream()
-    await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
-    await client.end_stream()

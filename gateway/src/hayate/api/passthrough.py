@@ -13,12 +13,13 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
-from hayate.relay.relay import Answer, Call
+from hayate.relay.answer import Answer
+from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
+from hayate.wire.decoder import StreamDecoder
 from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
-from hayate.wire.http1 import Headers
 from hayate.wire.media import check_sources
 from hayate.wire.passed_json import PassedJson
 from hayate.wire.passthrough_stream import RawStream, RelayedStream
@@ -54,40 +55,36 @@ def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
         with client:
             if record.stream and path in TO_EVENTS:
                 client.expect_stream()
-            answer = await gateway.relay.open(call)
-            del call  # its fields or its form
-            try:
-                await _relay(gateway, client, answer, path)
-            finally:
-                answer.close()
+            with await gateway.relay.open(call) as answer:
+                del call  # nor its fields or its form
+                await _pass_on(gateway, client, answer, path)
 
     return handle
 
 
-async def _relay(gateway: Gateway, client: Client, answer: Answer, path: str) -> None:
-    headers: Headers = [pair for pair in answer.exchange.headers if pair[0] in _PASSED_ON]
-    content_type = (answer.exchange.header(b"content-type") or b"").lower()
+async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) -> None:
+    exchange = answer.exchange
+    status, headers = exchange.status, [pair for pair in exchange.headers if pair[0] in _PASSED_ON]
+    content_type = (exchange.header(b"content-type") or b"").lower()
+    decoder: StreamDecoder
     if content_type.startswith(b"text/event-stream"):
         decoder = answer.decoder or RelayedStream(path)  # events of audio, which nobody expected
         if answer.assembly is not None:
             await respond_assembled(gateway, client, answer, decoder, answer.assembly)
             return
         await client.start_stream()
-        await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
-        await client.end_stream()
-    elif content_type.startswith(b"application/json"):
-        raw = await answer.read(_HELD_BYTES)
-        if raw is not None:
-            answer.record.usage.take(usage_in(raw))
-            await client.respond(answer.exchange.status, headers, raw)
-            return
-        await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(PassedJson(), client, client_stall_s=gateway.settings.client_stall_s)
-        await client.end_stream()
     else:
-        await client.start_stream(answer.exchange.status, headers)
-        await answer.pump(RawStream(), client, client_stall_s=gateway.settings.client_stall_s)
-        await client.end_stream()
+        decoder = RawStream()
+        if content_type.startswith(b"application/json"):
+            raw = await answer.read(_HELD_BYTES)
+            if raw is not None:
+                answer.record.usage.take(usage_in(raw))
+                await client.respond(status, headers, raw)
+                return
+            decoder = PassedJson()
+        await client.start_stream(status, headers)
+    await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
+    await client.end_stream()
 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:

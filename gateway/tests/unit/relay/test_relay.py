@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -27,7 +27,9 @@ from hayate.errors import (
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
 from hayate.fleet.spec import DeploymentSpec
-from hayate.relay.relay import Answer, Call, Relay
+from hayate.relay.answer import Answer
+from hayate.relay.call import Call
+from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Probing, Timeouts
 from hayate.telemetry.record import CallRecord
@@ -72,11 +74,8 @@ async def relaying(
 
 async def served(relay: Relay, asked: Call | None = None) -> Answer:
     """One answer, read to its end and closed."""
-    found = await relay.open(asked or call())
-    try:
+    with await relay.open(asked or call()) as found:
         await found.whole()
-    finally:
-        found.close()
     return found
 
 
@@ -103,19 +102,16 @@ async def test_a_call_is_recorded_with_its_facts(one: FakeEngine) -> None:
 
 async def test_while_an_answer_is_open_its_place_is_taken(one: FakeEngine) -> None:
     async with relaying(spec("a", one)) as relay:
-        found = await relay.open(call())
-        assert (found.deployment.gate.in_flight, found.replica.in_flight) == (1, 1)
-        found.close()
-        found.close()
+        with await relay.open(call()) as found:
+            assert (found.deployment.gate.in_flight, found.replica.in_flight) == (1, 1)
         assert (found.deployment.gate.in_flight, found.replica.in_flight) == (0, 0)
 
 
 async def test_the_replica_with_the_fewest_calls_gets_the_next(one: FakeEngine, two: FakeEngine) -> None:
     async with relaying(spec("a", one, two)) as relay:
-        answers = [await relay.open(call()) for _ in range(4)]
-        assert [each.record.replica for each in answers] == ["a/0", "a/1", "a/0", "a/1"]
-        for each in answers:
-            each.close()
+        with ExitStack() as held:
+            answers = [held.enter_context(await relay.open(call())) for _ in range(4)]
+            assert [each.record.replica for each in answers] == ["a/0", "a/1", "a/0", "a/1"]
 
 
 async def test_a_refused_connection_moves_the_call_to_another_replica(one: FakeEngine, two: FakeEngine) -> None:
@@ -163,9 +159,8 @@ async def test_an_alias_is_tried_in_order(one: FakeEngine, two: FakeEngine) -> N
 async def test_an_alias_whose_first_is_full_or_out_goes_on(one: FakeEngine, two: FakeEngine) -> None:
     first = spec("a", one, max_in_flight=1, max_queued=0)
     async with relaying(first, spec("b", two), smart=("a", "b")) as relay:
-        held = await relay.open(call("a"))
-        assert (await served(relay, call("smart"))).record.deployment == "b"
-        held.close()
+        with await relay.open(call("a")) as held:
+            assert (await served(relay, call("smart"))).record.deployment == "b"
         for _ in range(5):
             held.replica.health.failed(relay.now(), connecting=True)
         assert (await served(relay, call("smart"))).record.deployment == "b"

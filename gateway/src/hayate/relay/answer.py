@@ -1,0 +1,125 @@
+"""The second phase of a call: its answer has begun. Nothing is retried any more, and a failure ends what has been sent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeVar
+
+from hayate.backends.base import Assembly, Backend, WholeAnswer
+from hayate.errors import UpstreamError
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.replica import Replica
+from hayate.relay.heads import whole_limit
+from hayate.relay.pump import Pump, Sink, Watch
+from hayate.relay.ticker import Ticker
+from hayate.settings import Timeouts
+from hayate.telemetry.record import CallRecord
+from hayate.upstream.bodies import took_too_long
+from hayate.upstream.connection import Exchange
+from hayate.wire.decoder import StreamDecoder
+
+Read = TypeVar("Read")
+
+
+class Opener(Protocol):
+    """Whoever opened the answer: the relay."""
+
+    ticker: Ticker
+    now: Callable[[], float]
+
+    def record_failure(self, deployment: Deployment, replica: Replica, error: UpstreamError) -> None:
+        """Counts a failure against a replica."""
+
+
+@dataclass(slots=True, eq=False)
+class Answer:
+    """An engine's answer under way, to be used in `with`: it holds a place at the deployment and the replica until then.
+
+    Of what was prepared for the call only what reads the answer is kept: the request, as large as its prompt, has been sent.
+    """
+
+    opener: Opener
+    deployment: Deployment
+    backend: Backend
+    """The deployment's when the answer began: a reload may give it another one."""
+    replica: Replica
+    exchange: Exchange
+    record: CallRecord
+    decoder: StreamDecoder | None
+    assembly: Assembly | None
+    sent_at: float
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
+        self.exchange.close()
+        self.replica.leave()
+        self.deployment.leave()
+
+    async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
+        """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
+        record = self.record
+        limits = self.deployment.spec.timeouts
+        watch = Watch(self.opener.ticker, limits, client_stall_s, self.sent_at, self.replica.progress)
+        pump = Pump(self.exchange, decoder, sink, watch)
+        try:
+            await pump.run()
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        finally:
+            record.usage = decoder.usage
+            record.finish_reason = decoder.finish_reason
+            if pump.first_delta_at:
+                record.ttft_s = pump.first_delta_at - record.started
+        self.replica.succeeded(self.opener.now(), self.sent_at)
+
+    async def whole(self) -> WholeAnswer:
+        """Reads a non-streaming answer. Raises GatewayError."""
+        try:
+            raw = self.exchange.arrived()
+            if raw is None:
+                limits = self.deployment.spec.timeouts
+                raw = await self._in_time(limits, self.exchange.read(silence_s=limits.silence_s))
+            whole = self.backend.whole_answer(raw)
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        self.replica.succeeded(self.opener.now(), self.sent_at)
+        self.record.usage = whole.usage
+        self.record.finish_reason = whole.finish_reason
+        return whole
+
+    async def read(self, hold_bytes: int) -> bytes | None:
+        """The answer's body, whatever it says; None when it is over `hold_bytes`: then it is to be pumped. Raises UpstreamError."""
+        limits = self.deployment.spec.timeouts
+        try:
+            raw = await self._in_time(limits, self.exchange.read_held(hold_bytes, silence_s=limits.silence_s))
+        except UpstreamError as error:
+            self._failed(error)
+            raise
+        if raw is not None:
+            self.replica.succeeded(self.opener.now(), self.sent_at)
+        return raw
+
+    def _in_time(self, limits: Timeouts, reading: Awaitable[Read]) -> Awaitable[Read]:
+        """`reading`, to be awaited, within the limits of a whole answer. Raises UpstreamTimeout beyond them."""
+        limit_s, name = whole_limit(limits)
+        if limit_s is None:
+            return reading
+        return _within(reading, self.sent_at + limit_s - self.opener.now(), took_too_long(name, limit_s))
+
+    def _failed(self, error: UpstreamError) -> None:
+        self.opener.record_failure(self.deployment, self.replica, error)
+
+
+async def _within(reading: Awaitable[Read], limit_s: float, too_late: UpstreamError) -> Read:
+    try:
+        async with asyncio.timeout(limit_s):
+            return await reading
+    except TimeoutError:
+        raise too_late from None

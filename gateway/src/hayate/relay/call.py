@@ -1,0 +1,21 @@
+"""One call on its way to an engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hayate.backends.base import Asked
+from hayate.telemetry.record import CallRecord
+from hayate.wire.paths import COMPLETIONS
+
+
+@dataclass(slots=True)
+class Call(Asked):
+    """What a client asks for, as an adapter is given it, and the record of how it fares."""
+
+    record: CallRecord = field(kw_only=True)
+
+    @property
+    def takes_additions(self) -> bool:
+        """Whether an adapter may have added to the fields what the caller has not sent: if that is refused, the call is not."""
+        return self.path in COMPLETIONS and not self.fields.get("stream_options")
