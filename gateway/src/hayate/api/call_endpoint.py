@@ -18,7 +18,7 @@ from hayate.access.quotas import refuse
 from hayate.api.gateway import Gateway
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
-from hayate.downstream.request_id import usable_id
+from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
 from hayate.errors import CLIENT_CLOSED, GatewayError, shutting_down
 from hayate.policy.limits import Allowance
@@ -47,12 +47,12 @@ class CallEndpoint:
     async def serve(self, gateway: Gateway, stream: ClientStream) -> None:
         """Serves one call."""
         now = gateway.relay.now
-        given = usable_id(stream.fields.get(b"x-request-id"))
-        if given is None:
-            name = gateway.ids.new()
-            stream.answer_id = upstream_id = name.encode()
-        else:
+        given = stream.fields.get(b"x-request-id")
+        if given is not None and is_usable(given):
             name, stream.answer_id, upstream_id = given.decode("ascii"), given, gateway.ids.take(given)
+        else:
+            given, name = None, gateway.ids.new()
+            stream.answer_id = upstream_id = name.encode()
         record = CallRecord(name, self.name, now(), upstream_id)
         settings = gateway.settings
         client = Client(

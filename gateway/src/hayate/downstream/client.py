@@ -7,11 +7,11 @@ awaits: queue, connect, prefill or stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from time import monotonic
 from typing import Any
 
-from hayate.downstream.request_body import arrived_body, read_body
+from hayate.downstream.request_body import read_body, too_large
 from hayate.downstream.stream import ClientStream
 from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
@@ -45,12 +45,18 @@ class Client:
         "_ticker",
         "answer_headers",
         "answered",
+        "end_stream",
         "events",
+        "flush",
         "full",
+        "give_up",
         "gone",
         "headers",
+        "hold",
         "opening",
+        "raw_writer",
         "started",
+        "writer",
     )
 
     def __init__(
@@ -82,6 +88,13 @@ class Client:
         self._last_write = 0.0
         self._chunks_seen = 0
         self._starting: asyncio.Task[None] | None = None
+        # The sink's: the stream's own, so that nothing stands between a pump and the connection.
+        self.writer = stream.writer
+        self.raw_writer = stream.raw_writer
+        self.hold = stream.hold
+        self.flush = stream.flush
+        self.end_stream = stream.end
+        self.give_up = stream.give_up
 
     @property
     def method(self) -> str:
@@ -98,8 +111,12 @@ class Client:
         return header(self.headers, name)
 
     def arrived(self, limit: int) -> bytes | None:
-        """The whole request body, if it is there; else it is to be waited for. Raises BodyTooLarge."""
-        return arrived_body(self._stream, limit)
+        """The whole request body, if it is there as it is: the common case, without a wait. Raises BodyTooLarge."""
+        stream = self._stream
+        raw = None if b"content-encoding" in stream.fields else stream.arrived()
+        if raw is not None and len(raw) > limit:
+            raise too_large(limit)
+        return raw
 
     def body(self, limit: int) -> Awaitable[bytes]:
         """The whole request body, decoded, to be awaited. Raises BodyTooLarge, UnreadableCoding, ClientGone."""
@@ -135,7 +152,8 @@ class Client:
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head of a streamed answer; SSE's unless `headers` says otherwise."""
-        await self.settled()
+        if self._starting is not None:
+            await self._starting
         if self.started:
             return
         self.started = True
@@ -148,10 +166,6 @@ class Client:
         """Waits for a heartbeat that is just starting the response: from then on it has begun."""
         if self._starting is not None:
             await self._starting
-
-    def end_stream(self) -> Awaitable[None]:
-        """The proper end of a streamed answer, to be awaited."""
-        return self._stream.end()
 
     def cut(self) -> None:
         """An improper end, for a body that has no way to say that it broke."""
@@ -177,35 +191,15 @@ class Client:
 
     # The sink.
 
-    def hold(self) -> None:
-        """Keeps what is written back until `flush`: heads leave with first bytes, last bytes with the end."""
-        self._stream.hold()
-
-    def flush(self) -> None:
-        """Sends what was held."""
-        self._stream.flush()
-
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream."""
         self._stream.writer()(data)
-
-    def writer(self) -> Callable[[bytes], None]:
-        """What sends pieces of the stream; there once it has started."""
-        return self._stream.writer()
-
-    def raw_writer(self) -> Callable[[bytes], None] | None:
-        """What sends pieces that are framed as chunks already."""
-        return self._stream.raw_writer()
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
         self._pump = pump
         if pump is not None and self.full:
             pump.pause()
-
-    def give_up(self) -> None:
-        """The client has not read for too long."""
-        self._stream.give_up()
 
     # What the stream says.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from hayate.downstream.call_task import serve_call
 from hayate.downstream.head import rendered_head
-from hayate.downstream.stream import BODILESS, ClientConnection, ClientGone, ClientListener, Endpoint, is_bodiless
+from hayate.downstream.stream import BODILESS, ClientConnection, ClientGone, ClientListener, Endpoint
 from hayate.wire.http1 import Fields, Headers
 
 LAST_CHUNK = b"0\r\n\r\n"
@@ -33,6 +33,7 @@ class DirectStream:
         "disconnected",
         "fields",
         "framed",
+        "half_closed",
         "headers",
         "keep_alive",
         "listener",
@@ -56,7 +57,9 @@ class DirectStream:
         self._connection = connection
         self._waiter: asyncio.Future[None] | None = None
         self._held: bytes | None = None
-        self._mute = False
+        self._mute = method == "HEAD"
+        """Whether no body is sent, whatever an engine sent (RFC 9112, 6.3)."""
+        self.half_closed = connection.half_closed
         self.answer_id = b""
         self._expects = connection.expect_100_continue
         self._endpoint = endpoint
@@ -89,6 +92,7 @@ class DirectStream:
     def begin(self) -> None:
         """Its turn has come."""
         connection = self._connection
+        self.half_closed = connection.half_closed
         connection.tasks.add(connection.loop.create_task(serve_call(self._endpoint, self, connection)))
 
     def body_received(self, piece: bytes) -> None:
@@ -99,22 +103,26 @@ class DirectStream:
             self.body += piece
         else:
             self.body = bytearray(self.body) + piece
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def body_ended(self) -> None:
         """The request is whole."""
         self.more_body = False
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
     def client_gone(self) -> None:
         """The connection is lost: what is written from now on goes nowhere, and the call is told."""
         self.disconnected = True
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
         if self.listener is not None:
             self.listener.client_gone()
 
     def client_ended_sending(self) -> bool:
         """Whether the client may still wait for its answer: a call that is not known yet says so later."""
+        self.half_closed = True
         return self.listener is None or self.listener.client_ended_sending()
 
     def client_full(self) -> None:
@@ -129,15 +137,11 @@ class DirectStream:
 
     def _wake(self) -> None:
         """Whoever waits for the body looks again."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     # What the call calls (`stream.ClientStream`).
-
-    @property
-    def half_closed(self) -> bool:
-        """Whether the client has ended its sending."""
-        return self._connection.half_closed
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already."""
@@ -165,10 +169,11 @@ class DirectStream:
         """From now on `listener` is told of the client. Raises ClientGone."""
         if self.disconnected or self._connection.raw.is_closing():
             raise ClientGone
-        if self._connection.half_closed and not listener.client_ended_sending():
+        if self.half_closed and not listener.client_ended_sending():
             raise ClientGone
         self.listener = listener
-        self._connection.flow.resume_reading()  # a client that leaves is seen only by reading
+        if self._connection.flow.read_paused:
+            self._connection.flow.resume_reading()  # a client that leaves is seen only by reading
 
     def unwatch(self) -> None:
         """No more."""
@@ -180,7 +185,7 @@ class DirectStream:
             await self._caught_up()
         if status not in BODILESS:  # the answer to a HEAD tells what a GET would bring
             headers = [*headers, (b"content-length", b"%d" % len(body))]
-        if is_bodiless(self.method, status):
+        if self._mute or status in BODILESS:
             body = b""
         self._write(b"%b%b%b" % (self._head(status, headers), self._take_held(), body))
         self._complete()
@@ -189,19 +194,21 @@ class DirectStream:
         """The head of a streamed answer; it leaves with the first piece, or with `flush`."""
         if self._connection.flow.write_paused:
             await self._caught_up()
-        if is_bodiless(self.method, status):
+        if self._mute or status in BODILESS:
             self._mute, self.framed = True, False
         elif self.framed:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
-        self._held = self._take_held() + self._head(status, headers)
+        head = self._head(status, headers)
+        self._held = self._held + head if self._held else head
 
     async def end(self) -> None:
         """The proper end of a streamed answer."""
-        last = self._take_held()
+        last = self._held or b""
+        self._held = None
         if self.framed:
             last += LAST_CHUNK
-        if last:
-            self._write(last)
+        if last and not self.disconnected:
+            self._connection.raw.write(last)
         self._complete()
 
     def hold(self) -> None:
@@ -211,9 +218,9 @@ class DirectStream:
 
     def flush(self) -> None:
         """Sends what was held."""
-        held = self._take_held()
-        if held:
-            self._write(held)
+        held, self._held = self._held, None
+        if held and not self.disconnected:
+            self._connection.raw.write(held)
 
     def writer(self) -> Callable[[bytes], None]:
         """What sends pieces of a streamed answer."""

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 
 from hayate.downstream.direct_stream import DirectStream
 from hayate.downstream.reading import MAX_READ_AHEAD, ReadingProtocol
-from hayate.downstream.stream import Endpoint, Serving
+from hayate.downstream.stream import Endpoint
 from hayate.wire.http1 import Headers
 
 HALF_CLOSED_CHECK_S = 0.25
@@ -69,14 +69,13 @@ class LeanFlow(FlowControl):
 class ClientProtocol(ReadingProtocol):
     """A connection whose calls are served on it. The class attributes are set once, by `serve.server`."""
 
-    __slots__ = ("_half_closed_check", "default_headers", "half_closed")
+    __slots__ = ("_half_closed_check", "default_headers")
 
     hot: Mapping[tuple[bytes, bytes], Endpoint]
     """The endpoints that are served without ASGI, by method and path."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
-        self.half_closed = False
         self._half_closed_check: asyncio.TimerHandle | None = None
         self.default_headers: Headers = self.server_state.default_headers
         super().connection_made(transport)
@@ -153,11 +152,6 @@ class ClientProtocol(ReadingProtocol):
         if serving is None or reading is None or not serving.is_watched:
             return False
         return len(self._ahead) < MAX_READ_AHEAD and reading.unread_bytes <= HIGH_WATER_LIMIT
-
-    def _begin(self, request: Serving) -> None:
-        if self.half_closed:
-            request.keep_alive = request.keep_alive and bool(self._ahead)
-        super()._begin(request)
 
     def _close(self, *, linger: bool) -> None:
         super()._close(linger=linger)

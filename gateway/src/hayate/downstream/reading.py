@@ -30,10 +30,12 @@ _NAME = itemgetter(0)
 class ReadingProtocol(LimitedProtocol):
     """A connection that reads requests and gives each its turn."""
 
-    __slots__ = ("_ahead",)
+    __slots__ = ("_ahead", "half_closed")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
+        self.half_closed = False
+        """Whether the client has ended its sending."""
         self._ahead: tuple[Serving, ...] = ()
         """Requests that have been read and wait for the answers before theirs; the next one first."""
         super().connection_made(transport)
@@ -155,7 +157,7 @@ class ReadingProtocol(LimitedProtocol):
         reading = self._reading
         if reading is not None and not reading.response_complete:
             reading.body_received(body)
-            if reading.unread_bytes > HIGH_WATER_LIMIT:
+            if self._phase_bytes > HIGH_WATER_LIMIT and reading.unread_bytes > HIGH_WATER_LIMIT:
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -192,11 +194,8 @@ class ReadingProtocol(LimitedProtocol):
             self.flow.pause_reading()
             self._ahead += (request,)
         else:
-            self._begin(request)
-
-    def _begin(self, request: Serving) -> None:
-        self._serving = request
-        request.begin()
+            self._serving = request
+            request.begin()
 
     # What uvicorn, and whoever serves, call.
 
@@ -205,13 +204,16 @@ class ReadingProtocol(LimitedProtocol):
         self.server_state.total_requests += 1
         if self.closing or self.raw.is_closing():
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self._unread is not None and len(self._ahead) < MAX_READ_AHEAD:
             self.loop.call_soon(self._read_on)
         if self._ahead:
-            following, *rest = self._ahead
+            self._serving, *rest = self._ahead
             self._ahead = tuple(rest)
-            self._begin(following)
+            if self.half_closed:
+                self._serving.keep_alive = self._serving.keep_alive and bool(rest)
+            self._serving.begin()
             return
         self._idle_since = self.loop.time()
         if self._idle is None:

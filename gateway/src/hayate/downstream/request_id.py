@@ -13,14 +13,15 @@ _USABLE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 """Printable ASCII, 128 characters at most: it goes into logs, into headers and into the ids of events."""
 
 
-def usable_id(given: bytes | None) -> bytes | None:
-    """The caller's own, if it is one that can be used."""
-    return given if given is not None and _USABLE.fullmatch(given) else None
+def is_usable(given: bytes) -> bool:
+    """Whether the caller's own id can be ours."""
+    return _USABLE.fullmatch(given) is not None
 
 
 def answer_id(headers: Headers) -> bytes:
     """For an answer that no call stands behind: the caller's own, or a new one."""
-    return usable_id(header(headers, b"x-request-id")) or os.urandom(10).hex().encode()
+    given = header(headers, b"x-request-id")
+    return given if given is not None and is_usable(given) else os.urandom(10).hex().encode()
 
 
 class RequestIds:

@@ -58,9 +58,8 @@ class ClientStream(Protocol):
     def chunks(self) -> int:
         """How many pieces of a streamed answer have been written."""
 
-    @property
-    def half_closed(self) -> bool:
-        """Whether the client has ended its sending."""
+    half_closed: bool
+    """Whether the client has ended its sending."""
 
     def arrived(self) -> bytes | None:
         """The request's whole body, if it has come already and nothing of it was read: the common case, without a wait."""
@@ -161,6 +160,8 @@ class Flow(Protocol):
 
     write_paused: bool
     """Whether the client is behind."""
+    read_paused: bool
+    """Whether nothing is taken from the client for now."""
 
     async def drain(self) -> None:
         """Waits until it has caught up."""

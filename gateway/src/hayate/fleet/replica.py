@@ -51,7 +51,7 @@ class Replica:
         """A call goes there. Every one must `leave` once."""
         self.in_flight += 1
         if self.in_flight == 1:
-            self.progress.began(now)
+            self.progress.last = now  # from here on silence counts (`Progress.began`)
 
     def leave(self) -> None:
         """It has ended, one way or another."""

@@ -65,7 +65,7 @@ class Gate(Generic[Ticket]):
     def leave(self) -> Ticket | None:
         """Gives a place back; returns the ticket that takes it, if any."""
         self.in_flight -= 1
-        return self._next()
+        return self._next() if self._waiting else None
 
     def resize(self, capacity: int, max_queued: int) -> list[Ticket]:
         """New bounds; returns the waiting tickets that now fit."""

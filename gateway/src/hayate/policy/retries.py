@@ -21,18 +21,19 @@ class RetryBudget:
 
     def called(self, now: float) -> None:
         """One call came in."""
-        self._roll(now)
+        if now - self._window_began >= WINDOW_S:
+            self._roll(now)
         self._calls += 1
 
     def allow(self, now: float) -> bool:
         """Whether one more retry fits; if so it is counted."""
-        self._roll(now)
+        if now - self._window_began >= WINDOW_S:
+            self._roll(now)
         if self._retries >= max(self.ratio * self._calls, self.floor_per_s * WINDOW_S):
             return False
         self._retries += 1
         return True
 
     def _roll(self, now: float) -> None:
-        if now - self._window_began >= WINDOW_S:
-            self._window_began = now
-            self._calls = self._retries = 0
+        self._window_began = now
+        self._calls = self._retries = 0
