@@ -23,7 +23,7 @@ class Text:
     ja: str
 
     def of(self, language: Language) -> str:
-        """The sentences in `language`."""
+        """What to show whoever reads `language`."""
         return self.ja if language == "ja" else self.en
 
 
@@ -47,7 +47,7 @@ class BilingualError(Exception):
         return self.texts.ja
 
     def text(self, language: Language = "en") -> str:
-        """The sentences in `language`."""
+        """What to show whoever reads `language`; English where nobody has said."""
         return self.texts.of(language)
 
 

@@ -21,7 +21,7 @@ PROCESS_BYTES = 64 * MIB
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Bytes of memory."""
+    """Bytes of memory, by what they are for."""
 
     weights: int
     cache: int
@@ -29,7 +29,7 @@ class Need:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """What must be free before the engine is started."""
         return self.weights + self.cache + self.rest
 
 
@@ -47,7 +47,7 @@ def context_of(weights: Weights, wished: int | None) -> int:
 
 
 def need_of(weights: Weights, context_tokens: int, slots: int) -> Need:
-    """What running it takes."""
+    """What `slots` answers at once take, each with its full context."""
     facts = weights.facts
     cache = slots * kv_bytes_per_sequence(facts.attention, context_tokens, F16_BYTES, Paging())
     return Need(weights.size_bytes, cache, facts.vocab * BATCH_TOKENS * LOGIT_BYTES + PROCESS_BYTES)

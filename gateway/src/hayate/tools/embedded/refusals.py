@@ -35,7 +35,7 @@ class HubFailed(CannotStart):
 
 
 class TooLittleMemory(CannotStart):
-    """It would not fit."""
+    """It would not fit: said before a machine that swaps, or a process that is killed, says it."""
 
 
 class EngineFailed(CannotStart):

@@ -27,5 +27,5 @@ class EngineSettings:
 
     @classmethod
     def parse(cls, line: bytes) -> EngineSettings:
-        """From that line."""
+        """The child's side of `render`."""
         return cls(**json.loads(line))

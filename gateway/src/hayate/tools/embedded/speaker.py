@@ -19,7 +19,7 @@ class Speaker:
     language: Language
 
     def __call__(self, english: str, japanese: str) -> None:
-        """One line: a `Say`."""
+        """One line, as a `Say` takes it."""
         self.write(Text(english, japanese).of(self.language) + "\n")
 
     def write(self, text: str) -> None:

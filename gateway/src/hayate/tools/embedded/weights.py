@@ -10,7 +10,7 @@ from hayate.tools.embedded.download import obtain
 from hayate.tools.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import CannotStart, ModelRefused
 from hayate.tools.embedded.speaker import Say
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 from hayate.tools.planner.gguf import facts_from_gguf
 
 DEFAULT = HubModel("Qwen/Qwen2.5-0.5B-Instruct-GGUF", file="qwen2.5-0.5b-instruct-q4_k_m.gguf")
@@ -35,12 +35,12 @@ class Weights:
 
     @property
     def path(self) -> Path:
-        """The file to load."""
+        """What llama.cpp is given: it finds the other parts beside it."""
         return self.parts[0]
 
     @property
     def size_bytes(self) -> int:
-        """Of all parts."""
+        """Of all parts together, which are in memory at once."""
         return sum(part.stat().st_size for part in self.parts)
 
 
@@ -83,7 +83,7 @@ def _local_files(path: Path) -> list[Path]:
 def _checked(parts: list[Path]) -> Weights:
     try:
         return Weights(tuple(parts), facts_from_gguf(parts[0]), served_name(parts[0].name))
-    except UnknownModel as error:
+    except FactsMissing as error:
         raise ModelRefused(f"{error.english}.", f"{error.japanese}。") from None
 
 

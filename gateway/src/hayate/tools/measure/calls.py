@@ -22,10 +22,11 @@ from hayate.wire.upstream_request import UpstreamRequest
 
 CLOSE_S = 1.0
 """How long a connection may stay open after its answer has ended before it is dropped instead of used again."""
+SILENT = "no output yet"
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class MeasuredCall:
     """What one call came to. `started_s` counts from the start of its model's measurement."""
 
     number: int
@@ -112,7 +113,7 @@ class Caller:
     timeout_s: float
     secret: str | None
 
-    async def call(self, number: int, request: UpstreamRequest, epoch: float) -> Call:
+    async def call(self, number: int, request: UpstreamRequest, epoch: float) -> MeasuredCall:
         """One call; what goes wrong is in its result."""
         reader, began = self.new_reader(), perf_counter()
         watch = _Watch(reader)
@@ -120,12 +121,12 @@ class Caller:
             async with asyncio.timeout(self.timeout_s):
                 failure = await self._converse(request, watch)
         except TimeoutError:
-            failure = Failure("timeout", "no output yet" if watch.first_at is None else "in the middle of the answer")
+            failure = Failure("timeout", SILENT if watch.first_at is None else "in the middle of the answer")
         except GatewayError as error:
             failure = _failure_of(error)
         failure = failure or reader.failure
         ended = watch.ended_at if watch.ended_at is not None else perf_counter()
-        return Call(
+        return MeasuredCall(
             number=number,
             started_s=began - epoch,
             total_s=ended - began,
@@ -166,7 +167,7 @@ def _failure_of(error: GatewayError) -> Failure:
     if isinstance(error, ConnectFailed):
         return Failure("connect", "no connection in time" if isinstance(cause, TimeoutError) else said)
     if isinstance(error, UpstreamTimeout):
-        return Failure("timeout", "no output yet")
+        return Failure("timeout", SILENT)
     return Failure("broken", said or "closed before the answer was complete")
 
 

@@ -77,7 +77,7 @@ th:first-child, td:first-child {{ text-align: left; }}
 
 
 def render_html(record: Record, before: Record | None, language: Language) -> str:
-    """The whole page."""
+    """The whole page, with every text escaped."""
     panels = panels_of(record, before, language)
     return PAGE.format(
         language=language,
@@ -90,7 +90,7 @@ def render_html(record: Record, before: Record | None, language: Language) -> st
 
 
 def write_html(record: Record, before: Record | None, path: Path, language: Language) -> None:
-    """Writes the page."""
+    """Writes the page, in UTF-8. Raises OSError."""
     path.write_text(render_html(record, before, language), encoding="utf-8")
 
 

@@ -62,8 +62,7 @@ def write_png(record: Record, before: Record | None, path: Path, language: Langu
         figure, grid = plt.subplots(2, 3, figsize=(13, 2.4 + 1.1 * rows), layout="constrained")
         for axes, panel in zip(grid.flat, panels, strict=True):
             _draw(axes, panel)
-        date = record.date.astimezone().strftime("%Y-%m-%d %H:%M")
-        figure.suptitle(f"{word('title', spoken)}  ({date})\n{asked(record, spoken)}", fontsize=10)
+        figure.suptitle(f"{word('title', spoken)}  ({record.local_date})\n{asked(record, spoken)}", fontsize=10)
         figure.supxlabel(word("bars", spoken), fontsize=8)
         figure.savefig(path, dpi=130)
         plt.close(figure)

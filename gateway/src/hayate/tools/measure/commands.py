@@ -23,7 +23,7 @@ from hayate.tools.measure.comparison import comparison_values
 from hayate.tools.measure.figures import figures_of
 from hayate.tools.measure.plan import BenchPlan, check_plot, plan_of
 from hayate.tools.measure.progress import ProgressBar
-from hayate.tools.measure.record import PromptsUsed, Record, Settings, read_record, to_values
+from hayate.tools.measure.record import PromptsUsed, Record, RunSettings, read_record, to_values
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.tables import print_comparison, print_record
@@ -38,7 +38,7 @@ BUSY = 0.7
 
 
 def run_bench(options: BenchOptions, language: Language, env: Mapping[str, str] = os.environ) -> int:
-    """`hayate bench`."""
+    """Measures and shows it; the status. What is mistyped is said before anything is measured."""
     errors = _console(to_stderr=True)
     try:
         check_plot(options.plot)
@@ -90,7 +90,7 @@ def record_of(rounds: Rounds, options: BenchOptions) -> Record | None:
         hayate=__version__,
         complete=rounds.complete,
         client_cpu_share=round(rounds.client_cpu_share, 4),
-        settings=Settings(
+        settings=RunSettings(
             url=plan.target.origin,
             api=plan.target.api,
             concurrency=plan.concurrency,

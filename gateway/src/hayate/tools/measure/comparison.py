@@ -27,11 +27,11 @@ class Metric:
 
     @property
     def label(self) -> str:
-        """A name for JSON."""
+        """Its name in `--json`, which stays."""
         return f"{self.field}_{self.percent}" if self.percent else self.field
 
     def of(self, figures: ModelFigures) -> float | None:
-        """The figure, or None."""
+        """The figure; None where the model has none."""
         value: Spread | float | None = getattr(figures, self.field)
         return getattr(value, self.percent or "p50") if isinstance(value, Spread) else value
 

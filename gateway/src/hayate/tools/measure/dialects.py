@@ -167,7 +167,7 @@ class GenerateReader(AnswerReader):
 
 
 def reader_of(api: Api) -> AnswerReader:
-    """A fresh reader."""
+    """A fresh reader, for one answer of that dialect."""
     return ChatReader() if api == "openai" else GenerateReader()
 
 

@@ -23,7 +23,7 @@ HOPELESS = ("connect", "status_401", "status_403", "status_404", "status_405", "
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed call."""
+    """Why one call does not count. `detail` may repeat what the server said, and is only shown once `told`."""
 
     reason: str
     detail: str = ""

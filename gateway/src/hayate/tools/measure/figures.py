@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from hayate.tools.measure.calls import Call
+from hayate.tools.measure.calls import MeasuredCall
 from hayate.tools.measure.record import CallRow, FailureCount, ModelFigures, Spread
 
 
@@ -38,7 +38,7 @@ def spread_of(values: Iterable[float | None]) -> Spread | None:
 
 
 def figures_of(
-    model: str, calls: Sequence[Call], wall_s: float, warm_up_s: float | None = None, raw: bool = False
+    model: str, calls: Sequence[MeasuredCall], wall_s: float, warm_up_s: float | None = None, raw: bool = False
 ) -> ModelFigures:
     """One model's figures. Times and speeds are those of the calls that succeeded; `wall_s` is the time all of them took."""
     good = [call for call in calls if call.failure is None]
@@ -66,24 +66,24 @@ def figures_of(
     )
 
 
-def _per_s(call: Call, amount: int) -> float | None:
+def _per_s(call: MeasuredCall, amount: int) -> float | None:
     """How fast an answer flowed once it did; None for one that came all at once."""
     return amount / call.decode_s if call.decode_s is not None and call.output_tokens > 1 else None
 
 
-def _source(good: Sequence[Call]) -> str:
+def _source(good: Sequence[MeasuredCall]) -> str:
     told = {call.tokens_told for call in good}
     return "mixed" if len(told) == 2 else "deltas" if told == {False} else "usage"
 
 
-def _failures(calls: Sequence[Call]) -> list[FailureCount]:
+def _failures(calls: Sequence[MeasuredCall]) -> list[FailureCount]:
     """A row for each reason, the commonest first, with what the first such call was told."""
     counts: Counter[str] = Counter(call.failure.reason for call in calls if call.failure)
     details = {call.failure.reason: call.failure.detail for call in reversed(calls) if call.failure}
     return [FailureCount(reason=each, detail=details[each], count=count) for each, count in counts.most_common()]
 
 
-def _row(call: Call) -> CallRow:
+def _row(call: MeasuredCall) -> CallRow:
     return CallRow(
         number=call.number,
         started_s=call.started_s,

@@ -13,6 +13,7 @@ from hayate.tools.measure.prompts import PromptSet, built_in, read_prompts
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target, parse_target
 from hayate.tools.measure.verbs import BenchOptions
+from hayate.tools.refusal import out_of_range
 
 MOST_AT_ONCE, MOST_CALLS, MOST_TOKENS = 512, 100_000, 1_000_000
 PLOTS = (".html", ".png")
@@ -85,6 +86,5 @@ def _check_ranges(options: BenchOptions) -> None:
     )
     for name, value, least, most in limits:
         if value is not None and not least <= value <= most:
-            raise CannotMeasure(
-                f"{name} {value}: from {least} to {most}.", f"{name} {value}: {least}から{most}までの値にしてください。"
-            )
+            said = out_of_range(name, value, least, most)
+            raise CannotMeasure(f"{said.en}.", f"{said.ja}。")

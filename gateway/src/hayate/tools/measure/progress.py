@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from hayate.language import Language
-from hayate.tools.measure.calls import Call
+from hayate.tools.measure.calls import MeasuredCall
 from hayate.tools.measure.words import word
 
 DRAW_S = 0.5
@@ -48,13 +48,13 @@ class ProgressBar:
         self._bar.stop()
 
     def model_begun(self, model: str, calls: int) -> None:
-        """A new bar."""
+        """A new bar, for this model; the last one stays above it."""
         self._failed = self._tokens = 0
         self._task = self._bar.add_task(escape(model), total=calls, note="")
         self._draw()
 
-    def call_ended(self, call: Call) -> None:
-        """One step."""
+    def call_ended(self, call: MeasuredCall) -> None:
+        """One step. Nothing is drawn for it: that is the timer's."""
         if self._task is None:
             return
         self._failed += call.failure is not None

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from hayate.tools.measure import builtin
-from hayate.tools.measure.refusal import CannotMeasure
+from hayate.tools.measure.refusal import CannotMeasure, too_large, unreadable
 
 MAX_FILE_BYTES = 64 * 1024 * 1024
 JSON_SUFFIXES = (".jsonl", ".ndjson")
@@ -45,12 +45,10 @@ def read_prompts(path: Path) -> PromptSet:
     """The prompts of a file. Raises CannotMeasure with the line that is at fault."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise CannotMeasure(f"{path} is over 64 MiB.", f"{path} が64 MiBを超えています。")
+            raise too_large(path, MAX_FILE_BYTES)
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise CannotMeasure(
-            f"{path} can't be read: {error.strerror}.", f"{path} を読めません: {error.strerror}"
-        ) from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise CannotMeasure(

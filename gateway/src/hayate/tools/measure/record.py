@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hayate.tools.measure.refusal import CannotMeasure
+from hayate.tools.measure.refusal import CannotMeasure, too_large, unreadable
 
 FORMAT: Literal["hayate-bench/1"] = "hayate-bench/1"
 MAX_FILE_BYTES = 256 * 1024 * 1024
@@ -44,7 +44,7 @@ class FailureCount(Part):
 
 
 class CallRow(Part):
-    """One call, with `--raw`."""
+    """One call, kept only with `--raw`; times are seconds from the start of its model's measurement."""
 
     number: int
     started_s: float
@@ -58,7 +58,7 @@ class CallRow(Part):
 
 
 class ModelFigures(Part):
-    """One model's figures."""
+    """One model's figures; None where no call of it gave such a value."""
 
     model: str
     served_model: str | None
@@ -82,15 +82,15 @@ class ModelFigures(Part):
 
 
 class PromptsUsed(Part):
-    """Which prompts were asked."""
+    """Which prompts were asked: enough to tell whether two runs can be compared, and not the prompts."""
 
     name: str
     count: int
     sha256: str
 
 
-class Settings(Part):
-    """How it was measured."""
+class RunSettings(Part):
+    """How it was measured: what must be the same for two runs to be compared."""
 
     url: str
     api: str
@@ -113,8 +113,13 @@ class Record(Part):
     hayate: str
     complete: bool
     client_cpu_share: float
-    settings: Settings
+    settings: RunSettings
     models: list[ModelFigures] = Field(min_length=1)
+
+    @property
+    def local_date(self) -> str:
+        """When it was made, by this machine's clock and time zone."""
+        return self.date.astimezone().strftime("%Y-%m-%d %H:%M")
 
     @property
     def failed(self) -> int:
@@ -135,15 +140,13 @@ def read_record(path: Path) -> Record:
     """A record from a file. Raises CannotMeasure, which names what is wrong with it."""
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise CannotMeasure(f"{path} is over 256 MiB.", f"{path} が256 MiBを超えています。")
+            raise too_large(path, MAX_FILE_BYTES)
         # UTF-16 is what Windows PowerShell's `>` writes.
         data = path.read_bytes()
         text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
         return Record.model_validate_json(text)
     except OSError as error:
-        raise CannotMeasure(
-            f"{path} can't be read: {error.strerror}.", f"{path} を読めません: {error.strerror}"
-        ) from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError:
         raise _unusable(path, "not UTF-8") from None
     except ValidationError as error:

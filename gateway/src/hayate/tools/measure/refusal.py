@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hayate.tools.refusal import Refusal
 
 
 class CannotMeasure(Refusal):
     """What was typed is wrong, a file can't be read, or nobody answers where the calls should go."""
+
+
+def unreadable(path: Path, error: OSError) -> CannotMeasure:
+    """A file that is not there, or not ours to read."""
+    return CannotMeasure(f"{path} can't be read: {error.strerror}.", f"{path} を読めません: {error.strerror}")
+
+
+def too_large(path: Path, most_bytes: int) -> CannotMeasure:
+    """A file that is surely not what was meant, before it fills the memory."""
+    mib = most_bytes // 2**20
+    return CannotMeasure(f"{path} is over {mib} MiB.", f"{path} が{mib} MiBを超えています。")

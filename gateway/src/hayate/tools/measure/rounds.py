@@ -18,7 +18,7 @@ import orjson
 
 from hayate import __version__
 from hayate.errors import GatewayError
-from hayate.tools.measure.calls import Call, Caller
+from hayate.tools.measure.calls import Caller, MeasuredCall
 from hayate.tools.measure.dialects import message_of, reader_of, request_of
 from hayate.tools.measure.failure import HOPELESS, Failure
 from hayate.tools.measure.plan import BenchPlan
@@ -37,17 +37,17 @@ UNNAMED = "default"
 """What a model is called that no request names."""
 
 
-class Progress(Protocol):
+class MeasureObserver(Protocol):
     """Who is told how it goes. Called from the event loop: nothing here may take long."""
 
     def model_begun(self, model: str, calls: int) -> None:
         """The first call is about to leave."""
 
-    def call_ended(self, call: Call) -> None:
+    def call_ended(self, call: MeasuredCall) -> None:
         """One more call is over."""
 
     def model_ended(self) -> None:
-        """All calls are over."""
+        """All calls of the model are over, or it was given up."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class ModelRound:
     """One model's calls so far."""
 
     model: str
-    calls: list[Call] = field(default_factory=list)
+    calls: list[MeasuredCall] = field(default_factory=list)
     began: float = 0.0
     wall_s: float = 0.0
     warm_up_s: float | None = None
@@ -64,7 +64,7 @@ class ModelRound:
 class Rounds:
     """One measurement. `run` fills it."""
 
-    def __init__(self, plan: BenchPlan, progress: Progress) -> None:
+    def __init__(self, plan: BenchPlan, progress: MeasureObserver) -> None:
         self.plan = plan
         self.models: list[ModelRound] = []
         self.complete = False

@@ -22,8 +22,7 @@ SAME = 1.03
 
 def print_record(record: Record, language: Language, out: Console) -> None:
     """Every model, a row each; then the failures."""
-    date = record.date.astimezone().strftime("%Y-%m-%d %H:%M")
-    out.print(f"[bold]{escape(record.label)}[/bold]  {escape(record.settings.url)}  {date}")
+    out.print(f"[bold]{escape(record.label)}[/bold]  {escape(record.settings.url)}  {record.local_date}")
     stopped = "" if record.complete else f"  [yellow]{word('incomplete', language)}[/yellow]"
     out.print(f"[dim]{escape(asked(record, language))}[/dim]{stopped}")
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))

@@ -75,7 +75,7 @@ class Overheads:
 
     @property
     def total_bytes(self) -> int:
-        """All three together."""
+        """Taken on every GPU, however small its part of the model."""
         return self.context_bytes + self.activation_bytes + self.graph_bytes
 
 
@@ -187,7 +187,7 @@ def captured_sizes(sequences: int) -> int:
 
 
 def graph_bytes(layers: int, sequences: int) -> int:
-    """What CUDA graphs keep."""
+    """What CUDA graphs keep of the GPU while `sequences` may run at once."""
     return GRAPH_BASE_BYTES + layers * captured_sizes(sequences) * GRAPH_BYTES_PER_LAYER_AND_SIZE
 
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import Format, ModelFacts, Quantisation, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, Format, ModelFacts, Quantisation
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -119,7 +119,7 @@ class ModelEntry(Entry):
 
 
 class CatalogueFile(Entry):
-    """The whole file."""
+    """The whole file. `version` changes when its meaning does."""
 
     version: Literal[1]
     models: tuple[ModelEntry, ...] = Field(min_length=1)
@@ -164,7 +164,7 @@ def find_model(catalogue: Sequence[ModelFacts], name: str) -> ModelFacts | None:
     short = [model for model in catalogue if model.id.lower().split("/")[1] == wanted]
     if len(short) > 1:
         ids = ", ".join(model.id for model in short)
-        raise UnknownModel(
+        raise FactsMissing(
             f"{name} could be any of {ids}: give the whole id",
             f"{name} に当てはまるものが複数あります（{ids}）。IDを省略せずに指定してください",
         )

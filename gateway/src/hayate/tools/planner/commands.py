@@ -22,7 +22,7 @@ from hayate.tools.planner.plan import MOST_GPUS, Plan, Wish, chosen_dtype, eleme
 from hayate.tools.planner.resolve import resolve_model
 from hayate.tools.planner.verbs import ModelsOptions, PlanOptions
 from hayate.tools.planner.writing import say, write_env
-from hayate.tools.refusal import Refusal
+from hayate.tools.refusal import Refusal, out_of_range
 
 ENGINE_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
@@ -34,7 +34,7 @@ class Mistyped(Refusal):
 
 
 def run_models(options: ModelsOptions, language: Language) -> int:
-    """`hayate models`."""
+    """The catalogue, to standard output; the status."""
     try:
         models = load_catalogue(options.catalogue)
     except CatalogueError as error:
@@ -47,7 +47,7 @@ def run_models(options: ModelsOptions, language: Language) -> int:
 
 
 def run_plan(options: PlanOptions, language: Language, env: Mapping[str, str] | None = None) -> int:
-    """`hayate plan`."""
+    """The plan, to standard output, and with --write into `.env`; the status. `env` names the Hub in place of the process's own."""
     try:
         catalogue = load_catalogue(options.catalogue)
         if options.table_markdown:
@@ -93,9 +93,8 @@ def wish_of(options: PlanOptions) -> Wish:
     )
     for name, value, least, most in limits:
         if not least <= value <= most:
-            raise Mistyped(
-                f"{name} {value}: from {least} to {most}", f"{name} {value}: {least}から{most}までの値にしてください"
-            )
+            said = out_of_range(name, value, least, most)
+            raise Mistyped(said.en, said.ja)
     if options.gpu is None and options.kv_memory is None:
         raise Mistyped(
             "--gpu is needed: 24GiB, rtx4090, h100, …", "--gpu を指定してください（24GiB、rtx4090、h100 など）"

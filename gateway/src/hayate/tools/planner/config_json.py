@@ -14,7 +14,7 @@ from typing import Any, get_args
 
 from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import ModelFacts, Quantisation, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts, Quantisation
 
 Config = Mapping[str, Any]
 FULL, SLIDING, LINEAR, CHUNKED = "full_attention", "sliding_attention", "linear_attention", "chunked_attention"
@@ -29,7 +29,7 @@ def _integer(config: Config, key: str, *others: str, default: int | None = None)
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= LARGEST_COUNT:
             return value
     if default is None:
-        raise UnknownModel(f"config.json has no usable {key!r}", f"config.json に使える {key!r} がありません")
+        raise FactsMissing(f"config.json has no usable {key!r}", f"config.json に使える {key!r} がありません")
     return default
 
 
@@ -39,7 +39,7 @@ def _optional(config: Config, key: str) -> int | None:
 
 
 def facts_from_config(model_id: str, config: Config, weight_bytes: int, source: str = "") -> ModelFacts:
-    """The model that `config` describes. Raises UnknownModel when it does not say what is needed."""
+    """The model that `config` describes. Raises FactsMissing when it does not say what is needed."""
     inner = config.get("text_config")
     text: Config = {**config, **inner} if isinstance(inner, Mapping) else config
     hidden = _integer(text, "hidden_size", "n_embd", "d_model")
@@ -102,12 +102,12 @@ def _layer_types(text: Config, layers: int) -> list[str] | None:
     types = text.get("layer_types")
     if isinstance(types, list) and types:
         if len(types) != layers:
-            raise UnknownModel(
+            raise FactsMissing(
                 "config.json: layer_types does not name every layer", "config.json の layer_types が層の数と合いません"
             )
         known = {FULL, SLIDING, LINEAR, CHUNKED}
         if odd := sorted({str(name) for name in types} - known):
-            raise UnknownModel(
+            raise FactsMissing(
                 f"config.json: layers of kind {', '.join(odd)} can't be counted",
                 f"config.json の層の種類 {', '.join(odd)} は計算できません",
             )

@@ -26,7 +26,7 @@ Quantisation = Literal[
 ]
 
 
-class UnknownModel(Refusal):
+class FactsMissing(Refusal):
     """The model can't be planned: not found, or its files don't say what is needed."""
 
 

@@ -30,8 +30,8 @@ BACKEND_URLS: Mapping[EngineName, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the plan decided."""
+class LaunchSettings:
+    """What the engine is to be started with, before it is put in that engine's own words."""
 
     context_tokens: int
     sequences: int
@@ -51,7 +51,7 @@ class Flags:
     extra: dict[str, str | None] = field(default_factory=dict)
 
 
-def engine_flags(engine: EngineName, model: ModelFacts, settings: Settings) -> Flags:
+def engine_flags(engine: EngineName, model: ModelFacts, settings: LaunchSettings) -> Flags:
     """The flags of `engine` for `model` under `settings`."""
     writers = {"vllm": _vllm, "sglang": _sglang, "trtllm": _trtllm, "llamacpp": _llamacpp, "ollama": _ollama}
     return writers[engine](model, settings)
@@ -70,7 +70,7 @@ def _unless_auto(value: str) -> str | None:
     return None if value == "auto" else value
 
 
-def _vllm(model: ModelFacts, s: Settings) -> Flags:
+def _vllm(model: ModelFacts, s: LaunchSettings) -> Flags:
     extra = {"--tensor-parallel-size": _several(s.gpus)}
     flags = {
         "--max-model-len": str(s.context_tokens),
@@ -90,7 +90,7 @@ def _vllm(model: ModelFacts, s: Settings) -> Flags:
     return Flags(("vllm", "serve", model.id, *_given(flags), *_given(extra)), env, extra)
 
 
-def _sglang(model: ModelFacts, s: Settings) -> Flags:
+def _sglang(model: ModelFacts, s: LaunchSettings) -> Flags:
     extra = {
         "--tp-size": _several(s.gpus),
         "--dtype": _unless_auto(s.dtype),
@@ -111,7 +111,7 @@ def _sglang(model: ModelFacts, s: Settings) -> Flags:
     return Flags(("python3", "-m", "sglang.launch_server", *_given(flags), *_given(extra)), env, extra)
 
 
-def _trtllm(model: ModelFacts, s: Settings) -> Flags:
+def _trtllm(model: ModelFacts, s: LaunchSettings) -> Flags:
     extra = {"--tp_size": _several(s.gpus)}
     flags = {
         "--max_seq_len": str(s.context_tokens),
@@ -132,7 +132,7 @@ def is_repository(model: ModelFacts) -> bool:
     return not model.id.endswith(".gguf") and model.id.count("/") == 1 and not model.id.startswith((".", "/", "~"))
 
 
-def _llamacpp(model: ModelFacts, s: Settings) -> Flags:
+def _llamacpp(model: ModelFacts, s: LaunchSettings) -> Flags:
     hub = is_repository(model)
     reference = f"{model.id}:{model.variant}" if hub and model.variant else model.id
     whole, kind = str(s.context_tokens * s.sequences), _unless_auto(s.kv_dtype)
@@ -147,7 +147,7 @@ def _llamacpp(model: ModelFacts, s: Settings) -> Flags:
     return Flags(("llama-server", *_given(flags), *_given(extra)), env, extra)
 
 
-def _ollama(model: ModelFacts, s: Settings) -> Flags:
+def _ollama(model: ModelFacts, s: LaunchSettings) -> Flags:
     env = {"OLLAMA_CONTEXT_LENGTH": str(s.context_tokens), "OLLAMA_NUM_PARALLEL": str(s.sequences)}
     command = (*(f"{name}={value}" for name, value in env.items()), "ollama", "serve")
     if is_repository(model):

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 
 Scalar = int | float | bool | str
 Value = Scalar | list[Scalar]
@@ -38,8 +38,8 @@ SLIDING_PATTERNS = {"gemma2": 2, "gemma3": 6, "gemma3n": 5, "gpt-oss": 2, "coher
 _SHARD = re.compile(r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
 
-def _broken(path: Path, why: str) -> UnknownModel:
-    return UnknownModel(f"{path}: not a usable GGUF file ({why})", f"{path}: GGUFファイルとして読めません（{why}）")
+def _broken(path: Path, why: str) -> FactsMissing:
+    return FactsMissing(f"{path}: not a usable GGUF file ({why})", f"{path}: GGUFファイルとして読めません（{why}）")
 
 
 class _Reader:
@@ -101,7 +101,7 @@ class _Reader:
 
 
 def read_metadata(path: Path) -> dict[str, Value]:
-    """The header's entries. Of the token list only its length is kept, as an integer. Raises UnknownModel."""
+    """The header's entries. Of the token list only its length is kept, as an integer. Raises FactsMissing."""
     try:
         with path.open("rb") as file:
             reader = _Reader(file, path)
@@ -118,11 +118,11 @@ def read_metadata(path: Path) -> dict[str, Value]:
                 entries[key] = reader.array_length if key == _TOKENS else value
             return entries
     except OSError as error:
-        raise UnknownModel(f"{path}: {error.strerror}", f"{path}: 読めません（{error.strerror}）") from None
+        raise FactsMissing(f"{path}: {error.strerror}", f"{path}: 読めません（{error.strerror}）") from None
 
 
 def facts_from_gguf(path: Path) -> ModelFacts:
-    """The model in a GGUF file, or in the set of files that `…-00001-of-00003.gguf` begins. Raises UnknownModel."""
+    """The model in a GGUF file, or in the set of files that `…-00001-of-00003.gguf` begins. Raises FactsMissing."""
     first, files = _shards(path)
     entries = read_metadata(first)
     arch = entries.get("general.architecture")
@@ -173,7 +173,7 @@ def _attention(
 ) -> tuple[Attention, ...]:
     layers = _integer(entries, f"{arch}.block_count")
     if not layers or not 0 < layers <= _KEPT_ARRAY:
-        raise UnknownModel(
+        raise FactsMissing(
             "the GGUF header has no usable block_count", "GGUFのヘッダーに使える block_count がありません"
         )
     per_layer = _integers(entries, f"{arch}.attention.head_count_kv") or [heads]
@@ -207,12 +207,12 @@ def _sliding(entries: dict[str, Value], arch: str, layers: int) -> list[bool]:
 
 
 def _shards(path: Path) -> tuple[Path, list[Path]]:
-    """The file with the header and all files of its set. Raises UnknownModel when one is missing."""
+    """The file with the header and all files of its set. Raises FactsMissing when one is missing."""
     match = _SHARD.match(path.name)
     if match is None:
         return path, [path]
     count = int(match["count"])
     files = [path.with_name(f"{match['stem']}-{n:05}-of-{match['count']}.gguf") for n in range(1, count + 1)]
     if missing := [file.name for file in files if not file.is_file()]:
-        raise UnknownModel(f"{path}: {missing[0]} is missing", f"{path}: {missing[0]} がありません")
+        raise FactsMissing(f"{path}: {missing[0]} is missing", f"{path}: {missing[0]} がありません")
     return files[0], files

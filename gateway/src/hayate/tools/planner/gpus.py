@@ -37,7 +37,7 @@ class Gpu:
 
     @property
     def memory_gib(self) -> float:
-        """Its memory in GiB."""
+        """As cards are told apart."""
         return self.memory_bytes / GIB
 
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from hayate.tools.hub import BadName, Gated, Hub, HubTrouble, NoRepository, NotInstalled, hide_progress
 from hayate.tools.planner.config_json import facts_from_config
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 from hayate.tools.planner.weights import (
     BIN_INDEX,
     SAFETENSORS_INDEX,
     folder_weight_bytes,
     index_total,
+    no_weights,
     read_json,
     weight_files,
 )
@@ -21,7 +22,7 @@ ANSWER_S = 10.0
 
 
 def facts_from_hub(repo: str, env: Mapping[str, str] | None = None) -> ModelFacts:
-    """The model called `repo` on the Hub. Raises UnknownModel with the reason."""
+    """The model called `repo` on the Hub. Raises FactsMissing with the reason."""
     try:
         hub = Hub(env)
         hide_progress()
@@ -45,7 +46,7 @@ def _asked(hub: Hub, repo: str) -> ModelFacts:
             break
     total = total or sum(sizes[name] for name in weight_files(sizes))
     if not total:
-        raise UnknownModel(f"{repo}: no weight files", f"{repo}: 重みのファイルがありません")
+        raise no_weights(repo)
     source = f"Hub, revision {listing.revision}" if listing.revision else "Hub"
     return facts_from_config(repo, config, total, source=source)
 
@@ -53,46 +54,46 @@ def _asked(hub: Hub, repo: str) -> ModelFacts:
 def _from_cache(hub: Hub, repo: str) -> ModelFacts:
     folder = hub.snapshot(repo)
     if folder is None or not (folder / CONFIG).is_file():
-        raise UnknownModel(
+        raise FactsMissing(
             f"{repo}: not cached, and HF_HUB_OFFLINE is on", f"{repo} はキャッシュになく、HF_HUB_OFFLINE が有効です"
         )
     return facts_from_config(repo, read_json(folder / CONFIG), folder_weight_bytes(folder), source="Hub cache")
 
 
-def _without_config(repo: str, names: list[str]) -> UnknownModel:
+def _without_config(repo: str, names: list[str]) -> FactsMissing:
     if any(name.endswith(".gguf") for name in names):
-        return UnknownModel(
+        return FactsMissing(
             f"{repo} holds GGUF files: download one and give its path",
             f"{repo} はGGUFのリポジトリです。ファイルを1つダウンロードし、そのパスを指定してください",
         )
-    return UnknownModel(f"{repo} has no {CONFIG}", f"{repo} に {CONFIG} がありません")
+    return FactsMissing(f"{repo} has no {CONFIG}", f"{repo} に {CONFIG} がありません")
 
 
-def _refusal(repo: str, trouble: HubTrouble) -> UnknownModel:
+def _refusal(repo: str, trouble: HubTrouble) -> FactsMissing:
     match trouble:
         case NotInstalled():
-            return UnknownModel(
+            return FactsMissing(
                 f"{repo} is not in the catalogue, and huggingface_hub is not installed to look it up"
                 " (pip install 'hayate[embedded]')",
                 f"{repo} はカタログになく、調べるための huggingface_hub も入っていません（pip install 'hayate[embedded]'）",
             )
         case Gated():
-            return UnknownModel(
+            return FactsMissing(
                 f"{repo} is gated: accept its terms on the Hub and set HF_TOKEN",
                 f"{repo} は利用条件への同意が必要です。Hubで同意し、HF_TOKEN を設定してください",
             )
         case NoRepository():
-            return UnknownModel(
+            return FactsMissing(
                 f"{repo}: neither in the catalogue, nor a path here, nor on the Hub",
                 f"{repo} はカタログにも手元にもHubにも見つかりません",
             )
         case BadName():
-            return UnknownModel(
+            return FactsMissing(
                 f"{repo}: neither in the catalogue nor a path here", f"{repo} はカタログにも手元にもありません"
             )
     return _not_asked(repo, f"HTTP {trouble.status}" if trouble.status else trouble.kind)
 
 
-def _not_asked(repo: str, reason: str) -> UnknownModel:
+def _not_asked(repo: str, reason: str) -> FactsMissing:
     """`reason` is a status or what kind of failure it was: the library's own texts repeat addresses and headers."""
-    return UnknownModel(f"{repo}: the Hub can't be asked ({reason})", f"{repo}: Hubに問い合わせできません（{reason}）")
+    return FactsMissing(f"{repo}: the Hub can't be asked ({reason})", f"{repo}: Hubに問い合わせできません（{reason}）")

@@ -23,7 +23,7 @@ from hayate.tools.planner.engines import (
     usual_engine,
 )
 from hayate.tools.planner.facts import ModelFacts
-from hayate.tools.planner.flags import ALL_LAYERS, Flags, Settings, engine_flags
+from hayate.tools.planner.flags import ALL_LAYERS, Flags, LaunchSettings, engine_flags
 from hayate.tools.planner.gpus import Gpu
 from hayate.tools.planner.remarks import BF16_FROM, Remark
 
@@ -169,7 +169,7 @@ def _finished(plan: Plan, catalogue: Sequence[ModelFacts]) -> Plan:
         more += _advice(plan, catalogue)
     if plan.verdict in ("no", "unusable"):
         return replace(plan, remarks=(*plan.remarks, *more))
-    settings = Settings(
+    settings = LaunchSettings(
         context_tokens=plan.context_tokens,
         sequences=max(1, min(wish.concurrency, plan.sequences)),
         utilization=wish.utilization,

@@ -68,22 +68,22 @@ def word(key: str, language: Language) -> str:
 
 
 def console() -> Console:
-    """Where tables go."""
+    """Standard output, plain and wide where nobody looks at it."""
     return Console(width=None if sys.stdout.isatty() else WIDE, highlight=False)
 
 
 def gib(size: float) -> str:
-    """Bytes in GiB."""
+    """Bytes as a person compares them with a card: two decimals, in GiB."""
     return f"{size / GIB:.2f} GiB"
 
 
 def kib(size: float) -> str:
-    """Bytes in KiB."""
+    """Bytes of one token, in KiB, which are whole for most models."""
     return f"{size / KIB:.1f}".removesuffix(".0") + " KiB"
 
 
 def model_values(model: ModelFacts) -> dict[str, Any]:
-    """A model for `--json`."""
+    """A model for `--json`: names that stay, figures without units of their own."""
     return {
         "id": model.id,
         "family": model.family,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from hayate.tools.planner.catalogue import find_model
 from hayate.tools.planner.config_json import facts_from_config
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 from hayate.tools.planner.gguf import facts_from_gguf
 from hayate.tools.planner.hub_facts import facts_from_hub
 from hayate.tools.planner.weights import folder_weight_bytes, read_json
 
 
 def resolve_model(name: str, catalogue: Sequence[ModelFacts], env: Mapping[str, str] | None = None) -> ModelFacts:
-    """The facts of `name`: an id of the catalogue, a folder, a GGUF file, or a repository of the Hub. Raises UnknownModel."""
+    """The facts of `name`: an id of the catalogue, a folder, a GGUF file, or a repository of the Hub. Raises FactsMissing."""
     path = Path(name).expanduser()
     if found := find_model(catalogue, name):
         return found
@@ -29,9 +29,9 @@ def resolve_model(name: str, catalogue: Sequence[ModelFacts], env: Mapping[str, 
         or name.startswith(("./", "../", "~"))
         or (os.sep != "/" and os.sep in name)
     ):
-        raise UnknownModel(f"{name}: no such model file or folder", f"{name}: モデルのファイルやフォルダーがありません")
+        raise FactsMissing(f"{name}: no such model file or folder", f"{name}: モデルのファイルやフォルダーがありません")
     if name.count("/") != 1:
-        raise UnknownModel(
+        raise FactsMissing(
             f"{name}: not in the catalogue (see `hayate models`), and not a path or a Hub id",
             f"{name} はカタログになく（`hayate models` を参照）、パスでもHubのIDでもありません",
         )
@@ -49,10 +49,10 @@ def facts_from_folder(folder: Path) -> ModelFacts:
         return facts_from_gguf(files[0])
     if files:
         names = ", ".join(path.name for path in files)
-        raise UnknownModel(
+        raise FactsMissing(
             f"{folder} holds several GGUF files: give one of {names}",
             f"{folder} に複数のGGUFがあります。1つ指定してください: {names}",
         )
-    raise UnknownModel(
+    raise FactsMissing(
         f"{folder}: neither a config.json nor a GGUF file", f"{folder}: config.json もGGUFファイルもありません"
     )

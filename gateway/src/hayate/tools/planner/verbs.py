@@ -19,7 +19,7 @@ CatalogueOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ModelsOptions:
-    """What was typed."""
+    """Which catalogue, and how it is shown."""
 
     catalogue: CatalogueOption = None
     as_json: Annotated[bool, Option("--json", help="Everything known of each, as JSON.")] = False

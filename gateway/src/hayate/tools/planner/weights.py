@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from hayate.tools.planner.facts import UnknownModel
+from hayate.tools.planner.facts import FactsMissing
 
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 BIN_INDEX = "pytorch_model.bin.index.json"
@@ -20,17 +20,17 @@ LARGEST_JSON = 64 * 2**20
 
 
 def read_json(path: Path) -> Mapping[str, Any]:
-    """A JSON object from a file of sane size. Raises UnknownModel."""
+    """A JSON object from a file of sane size. Raises FactsMissing."""
     try:
         if path.stat().st_size > LARGEST_JSON:
-            raise UnknownModel(
+            raise FactsMissing(
                 f"{path}: too large for a JSON file of a model", f"{path}: モデルのJSONとしては大きすぎます"
             )
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UnknownModel(f"{path}: {error}", f"{path}: 読めません（{error}）") from None
+        raise FactsMissing(f"{path}: {error}", f"{path}: 読めません（{error}）") from None
     if not isinstance(value, dict):
-        raise UnknownModel(f"{path}: a JSON object is expected", f"{path}: JSONオブジェクトではありません")
+        raise FactsMissing(f"{path}: a JSON object is expected", f"{path}: JSONオブジェクトではありません")
     return value
 
 
@@ -39,19 +39,19 @@ def safetensors_bytes(path: Path) -> int:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if not 2 <= length <= LARGEST_HEADER:
-            raise UnknownModel(f"{path}: not a safetensors file", f"{path}: safetensorsファイルではありません")
+            raise FactsMissing(f"{path}: not a safetensors file", f"{path}: safetensorsファイルではありません")
         try:
             header = json.loads(file.read(length))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]
             size = max((int(end) for end in ends), default=0)
         except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-            raise UnknownModel(
+            raise FactsMissing(
                 f"{path}: a broken safetensors header ({error})",
                 f"{path}: safetensorsのヘッダーが壊れています（{error}）",
             ) from None
     present = path.stat().st_size - 8 - length
     if present < size:
-        raise UnknownModel(
+        raise FactsMissing(
             f"{path}: {size - present} bytes are missing; is the download complete?",
             f"{path}: {size - present}バイト足りません。ダウンロードは完了していますか？",
         )
@@ -67,8 +67,13 @@ def weight_files(names: Iterable[str]) -> list[str]:
     return safetensors or [name for name in top if name.endswith(".bin") and name.startswith("pytorch_model")]
 
 
+def no_weights(where: object) -> FactsMissing:
+    """A folder, or a repository of the Hub, that holds a model's description alone."""
+    return FactsMissing(f"{where}: no weight files", f"{where}: 重みのファイルがありません")
+
+
 def folder_weight_bytes(folder: Path) -> int:
-    """The weights of a model in a local folder. Raises UnknownModel when there are none."""
+    """The weights of a model in a local folder. Raises FactsMissing when there are none."""
     for index in (SAFETENSORS_INDEX, BIN_INDEX):
         if (folder / index).is_file():
             return _indexed_bytes(folder, read_json(folder / index), index)
@@ -77,7 +82,7 @@ def folder_weight_bytes(folder: Path) -> int:
         path = folder / name
         total += safetensors_bytes(path) if name.endswith(".safetensors") else path.stat().st_size
     if not total:
-        raise UnknownModel(f"{folder}: no weight files", f"{folder}: 重みのファイルがありません")
+        raise no_weights(folder)
     return total
 
 
@@ -95,7 +100,7 @@ def _indexed_bytes(folder: Path, index: Mapping[str, Any], name: str) -> int:
     files = sorted({str(file) for file in weight_map.values()}) if isinstance(weight_map, Mapping) else []
     paths = [folder / file for file in files if "/" not in file]
     if not paths or not all(path.is_file() for path in paths):
-        raise UnknownModel(
+        raise FactsMissing(
             f"{folder / name}: names files that are not there", f"{folder / name}: 書かれているファイルがありません"
         )
     return sum(safetensors_bytes(path) if path.suffix == ".safetensors" else path.stat().st_size for path in paths)

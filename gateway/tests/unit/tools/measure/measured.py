@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
-from hayate.tools.measure.calls import Call
+from hayate.tools.measure.calls import MeasuredCall
 from hayate.tools.measure.failure import Failure
 from hayate.tools.measure.plan import BenchPlan
 from hayate.tools.measure.prompts import built_in
-from hayate.tools.measure.record import PromptsUsed, Record, Settings
+from hayate.tools.measure.record import PromptsUsed, Record, RunSettings
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.target import Api, Target
 from tests.support.waiting import eventually
@@ -29,7 +29,7 @@ class Silent:
     """A progress that nobody sees."""
 
     def model_begun(self, model: str, calls: int) -> None: ...
-    def call_ended(self, call: Call) -> None: ...
+    def call_ended(self, call: MeasuredCall) -> None: ...
     def model_ended(self) -> None: ...
 
 
@@ -49,7 +49,7 @@ def plan(url: str, api: Api = "openai", key: str | None = None, **changes: Any) 
     return BenchPlan(target=Target(url, api, key), **{**chosen, **changes})
 
 
-async def measured(chosen: BenchPlan) -> list[Call]:
+async def measured(chosen: BenchPlan) -> list[MeasuredCall]:
     """The calls of the only model."""
     rounds = Rounds(chosen, Silent())
     await rounds.run()
@@ -57,20 +57,20 @@ async def measured(chosen: BenchPlan) -> list[Call]:
     return only.calls
 
 
-def call(number: int = 1, **changes: Any) -> Call:
+def call(number: int = 1, **changes: Any) -> MeasuredCall:
     """A call that took a second: 0.2 s to the first output, nine tokens in all."""
     values: dict[str, Any] = {"started_s": 0.0, "total_s": 1.0, "ttft_s": 0.2, "output_tokens": 9, "chars": 18}
-    return Call(number, **{**values, **changes})
+    return MeasuredCall(number, **{**values, **changes})
 
 
-def failed(reason: str, detail: str = "", number: int = 1) -> Call:
+def failed(reason: str, detail: str = "", number: int = 1) -> MeasuredCall:
     """A call that came to nothing."""
-    return Call(number, 0.0, 0.1, failure=Failure(reason, detail))
+    return MeasuredCall(number, 0.0, 0.1, failure=Failure(reason, detail))
 
 
 def record(*models: Any, **changes: Any) -> Record:
     """A record of these models' figures."""
-    settings = Settings(
+    settings = RunSettings(
         url="http://127.0.0.1:8080",
         api="openai",
         concurrency=4,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.tools.measure.calls import Call
+from hayate.tools.measure.calls import MeasuredCall
 from hayate.tools.measure.failure import Failure
 from hayate.tools.measure.figures import figures_of, percentile, spread_of
 from tests.unit.tools.measure.measured import call, failed
@@ -98,7 +98,7 @@ def test_every_call_either_succeeds_or_is_counted_with_its_reason(reasons: list[
 
 
 def test_failed_calls_touch_no_figure_but_the_time_that_all_took() -> None:
-    slow = Call(2, 0.0, 500.0, ttft_s=400.0, output_tokens=90, failure=Failure("cut"))
+    slow = MeasuredCall(2, 0.0, 500.0, ttft_s=400.0, output_tokens=90, failure=Failure("cut"))
     figures = figures_of("fast", [call(1), slow], wall_s=500.0)
     assert figures.ttft_s is not None
     assert figures.ttft_s.max == pytest.approx(0.2)

@@ -8,7 +8,7 @@ import pytest
 
 from hayate.tools.planner.arithmetic import KIB, kv_bytes_per_token
 from hayate.tools.planner.catalogue import CatalogueError, find_model, load_catalogue
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 
 REPOSITORY = Path(__file__).parents[5]
 PACKAGED = REPOSITORY / "gateway/src/hayate/tools/planner/models.yaml"
@@ -85,7 +85,7 @@ def test_a_model_is_found_by_its_id_or_by_the_end_of_it_in_any_case(catalogue: t
 
 def test_an_end_that_two_ids_share_has_to_be_whole(catalogue: tuple[ModelFacts, ...]) -> None:
     twins = (*catalogue, *load_catalogue(PACKAGED))
-    with pytest.raises(UnknownModel, match="give the whole id"):
+    with pytest.raises(FactsMissing, match="give the whole id"):
         find_model(twins, "Qwen2.5-7B-Instruct")
 
 

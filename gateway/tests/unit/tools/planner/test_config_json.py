@@ -8,7 +8,7 @@ import pytest
 
 from hayate.tools.planner.arithmetic import Attention, kv_bytes_per_token
 from hayate.tools.planner.config_json import facts_from_config
-from hayate.tools.planner.facts import ModelFacts, UnknownModel
+from hayate.tools.planner.facts import FactsMissing, ModelFacts
 
 QWEN: dict[str, Any] = {
     "model_type": "qwen2",
@@ -139,17 +139,17 @@ def test_quantisation_is_what_the_config_says(settings: dict[str, Any], quantisa
 
 @pytest.mark.parametrize("missing", ["hidden_size", "num_hidden_layers", "num_attention_heads", "vocab_size"])
 def test_a_config_without_what_is_needed_names_it(missing: str) -> None:
-    with pytest.raises(UnknownModel, match=missing):
+    with pytest.raises(FactsMissing, match=missing):
         facts({key: value for key, value in QWEN.items() if key != missing})
 
 
 @pytest.mark.parametrize("value", [0, -1, "28", True, None, 10**12, 2.5, [28]])
 def test_absurd_numbers_are_no_numbers(value: object) -> None:
-    with pytest.raises(UnknownModel, match="num_hidden_layers"):
+    with pytest.raises(FactsMissing, match="num_hidden_layers"):
         facts({**QWEN, "num_hidden_layers": value})
 
 
 @pytest.mark.parametrize("types", [["full_attention"] * 3, ["mamba"] * 28])
 def test_layers_that_cannot_be_counted_are_not_guessed(types: list[str]) -> None:
-    with pytest.raises(UnknownModel, match=r"config\.json"):
+    with pytest.raises(FactsMissing, match=r"config\.json"):
         facts({**QWEN, "layer_types": types})

@@ -10,13 +10,13 @@ import pytest
 from hayate.tools.planner.catalogue import find_model, load_catalogue
 from hayate.tools.planner.engines import ENGINES, EngineName
 from hayate.tools.planner.facts import ModelFacts
-from hayate.tools.planner.flags import BACKEND_URLS, EXTRA_ARGS, Flags, Settings, engine_flags
+from hayate.tools.planner.flags import BACKEND_URLS, EXTRA_ARGS, Flags, LaunchSettings, engine_flags
 
 REPOSITORY = Path(__file__).parents[5]
 COMPOSE = (REPOSITORY / "compose.yml").read_text(encoding="utf-8")
 CATALOGUE = load_catalogue()
-PLAIN = Settings(8192, 8, 0.9, "auto", "auto", 1)
-SPECIAL = Settings(4096, 2, 0.85, "half", "fp8", 2)
+PLAIN = LaunchSettings(8192, 8, 0.9, "auto", "auto", 1)
+SPECIAL = LaunchSettings(4096, 2, 0.85, "half", "fp8", 2)
 
 
 def model(name: str) -> ModelFacts:
@@ -25,7 +25,7 @@ def model(name: str) -> ModelFacts:
     return found
 
 
-def flags(engine: EngineName, settings: Settings = PLAIN) -> Flags:
+def flags(engine: EngineName, settings: LaunchSettings = PLAIN) -> Flags:
     name = (
         "Qwen/Qwen2.5-7B-Instruct" if ENGINES[engine].format == "safetensors" else "bartowski/Qwen2.5-7B-Instruct-GGUF"
     )
@@ -59,7 +59,7 @@ def test_sglang() -> None:
 
 
 def test_llamacpp_splits_its_context_over_the_slots() -> None:
-    given = flags("llamacpp", Settings(8192, 4, 0.9, "auto", "q8_0", 1, 20))
+    given = flags("llamacpp", LaunchSettings(8192, 4, 0.9, "auto", "q8_0", 1, 20))
     assert " ".join(given.command) == (
         "llama-server -hf bartowski/Qwen2.5-7B-Instruct-GGUF:Q4_K_M -c 32768 -np 4 -ngl 20"
         " --cache-type-k q8_0 --cache-type-v q8_0"

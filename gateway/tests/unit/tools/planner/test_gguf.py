@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import UnknownModel
+from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.gguf import facts_from_gguf, read_metadata
 from tests.unit.tools.planner.gguf_builder import QWEN, Entry, gguf
 
@@ -85,7 +85,7 @@ def test_a_set_of_files_is_measured_whole(tmp_path: Path) -> None:
     both = first.stat().st_size + second.stat().st_size
     assert facts_from_gguf(first).weight_bytes == facts_from_gguf(second).weight_bytes == both
     second.unlink()
-    with pytest.raises(UnknownModel, match=r"m-00002-of-00002\.gguf is missing"):
+    with pytest.raises(FactsMissing, match=r"m-00002-of-00002\.gguf is missing"):
         facts_from_gguf(first)
 
 
@@ -118,7 +118,7 @@ def test_long_lists_are_walked_over(tmp_path: Path) -> None:
 def test_a_file_that_can_not_be_used_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
-    with pytest.raises(UnknownModel):
+    with pytest.raises(FactsMissing):
         facts_from_gguf(path)
 
 
@@ -132,5 +132,5 @@ def test_damage_anywhere_is_an_answer_or_a_refusal_and_never_a_crash(
 ) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes((SMALL[:at] + bytes([byte]) + SMALL[at + 1 :])[: cut or None])
-    with suppress(UnknownModel):
+    with suppress(FactsMissing):
         facts_from_gguf(path)

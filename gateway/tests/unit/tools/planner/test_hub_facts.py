@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hayate.tools.planner.arithmetic import Attention
-from hayate.tools.planner.facts import UnknownModel
+from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.hub_facts import facts_from_hub
 from tests.support.hub_stand_in import COMMIT, HubStandIn, hub_stand_in
 from tests.unit.tools.planner.test_config_json import QWEN
@@ -58,7 +58,7 @@ def test_the_token_opens_a_closed_model_and_is_in_no_message(tmp_path: Path) -> 
     with hub_stand_in(REPOSITORIES, token="hf_right") as hub:
         assert facts_from_hub("a/closed", env(hub, tmp_path, HF_TOKEN="hf_right")).weight_bytes == 700
         assert hub.authorizations == {"Bearer hf_right"}
-        with pytest.raises(UnknownModel) as refused:
+        with pytest.raises(FactsMissing) as refused:
             facts_from_hub("a/closed", env(hub, tmp_path / "other", HF_TOKEN="hf_wrong"))
     assert "hf_wrong" not in refused.value.english + refused.value.japanese
 
@@ -66,7 +66,7 @@ def test_the_token_opens_a_closed_model_and_is_in_no_message(tmp_path: Path) -> 
 def test_a_gated_model_asks_for_consent(tmp_path: Path) -> None:
     with (
         hub_stand_in(REPOSITORIES, gated=frozenset({"a/closed"})) as hub,
-        pytest.raises(UnknownModel, match="HF_TOKEN"),
+        pytest.raises(FactsMissing, match="HF_TOKEN"),
     ):
         facts_from_hub("a/closed", env(hub, tmp_path))
 
@@ -82,25 +82,25 @@ def test_a_gated_model_asks_for_consent(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_planned_says_why(tmp_path: Path, repo: str, said: str) -> None:
-    with hub_stand_in(REPOSITORIES) as hub, pytest.raises(UnknownModel, match=said):
+    with hub_stand_in(REPOSITORIES) as hub, pytest.raises(FactsMissing, match=said):
         facts_from_hub(repo, env(hub, tmp_path))
 
 
 def test_a_hub_that_fails_is_told_from_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with hub_stand_in(REPOSITORIES, status=418) as hub, pytest.raises(UnknownModel, match="HTTP 418"):
+    with hub_stand_in(REPOSITORIES, status=418) as hub, pytest.raises(FactsMissing, match="HTTP 418"):
         facts_from_hub("a/whole", env(hub, tmp_path))
 
 
 def test_a_page_that_is_no_hub_is_said(tmp_path: Path) -> None:
     page = b"<html>please sign in</html>"
-    with hub_stand_in(REPOSITORIES, page=page) as hub, pytest.raises(UnknownModel, match="can't be asked"):
+    with hub_stand_in(REPOSITORIES, page=page) as hub, pytest.raises(FactsMissing, match="can't be asked"):
         facts_from_hub("a/whole", env(hub, tmp_path))
 
 
 def test_a_hub_that_can_not_be_reached_is_said(tmp_path: Path) -> None:
     with hub_stand_in(REPOSITORIES) as hub:
         closed = env(hub, tmp_path)
-    with pytest.raises(UnknownModel, match="can't be asked"):
+    with pytest.raises(FactsMissing, match="can't be asked"):
         facts_from_hub("a/whole", closed)
 
 
@@ -115,6 +115,6 @@ def test_offline_only_the_cache_is_looked_into(tmp_path: Path) -> None:
     with hub_stand_in(REPOSITORIES) as hub:
         offline = env(hub, tmp_path, HF_HUB_OFFLINE="1")
         assert facts_from_hub("a/whole", offline).weight_bytes == 321
-        with pytest.raises(UnknownModel, match="not cached"):
+        with pytest.raises(FactsMissing, match="not cached"):
             facts_from_hub("a/sharded", offline)
         assert hub.requests == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hayate.tools.planner.catalogue import load_catalogue
-from hayate.tools.planner.facts import UnknownModel
+from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.resolve import resolve_model
 from tests.support.hub_stand_in import hub_stand_in
 from tests.unit.tools.planner.gguf_builder import QWEN as QWEN_GGUF
@@ -40,7 +40,7 @@ def test_a_gguf_file_and_a_folder_with_one_are_the_same(tmp_path: Path) -> None:
 def test_of_several_gguf_files_one_has_to_be_named(tmp_path: Path) -> None:
     for name in ("a.gguf", "b.gguf"):
         (tmp_path / name).write_bytes(gguf(QWEN_GGUF))
-    with pytest.raises(UnknownModel, match=r"a\.gguf, b\.gguf"):
+    with pytest.raises(FactsMissing, match=r"a\.gguf, b\.gguf"):
         resolve_model(str(tmp_path), CATALOGUE, NOWHERE)
 
 
@@ -62,12 +62,12 @@ def test_a_set_of_gguf_files_in_a_folder_is_one_model(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_nowhere_says_where_it_was_looked_for(name: str, said: str) -> None:
-    with pytest.raises(UnknownModel, match=said):
+    with pytest.raises(FactsMissing, match=said):
         resolve_model(name, CATALOGUE, NOWHERE)
 
 
 def test_an_empty_folder_says_what_is_missing(tmp_path: Path) -> None:
-    with pytest.raises(UnknownModel, match=r"neither a config\.json nor a GGUF"):
+    with pytest.raises(FactsMissing, match=r"neither a config\.json nor a GGUF"):
         resolve_model(str(tmp_path), CATALOGUE, NOWHERE)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.tools.planner.facts import UnknownModel
+from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.weights import folder_weight_bytes, read_json, safetensors_bytes
 
 
@@ -46,7 +46,7 @@ def test_an_index_without_a_size_names_the_files_to_measure(tmp_path: Path) -> N
 
 def test_an_index_that_names_missing_files_is_an_incomplete_download(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"t": "model-1.safetensors"}}))
-    with pytest.raises(UnknownModel, match="not there"):
+    with pytest.raises(FactsMissing, match="not there"):
         folder_weight_bytes(tmp_path)
 
 
@@ -55,7 +55,7 @@ def test_an_index_cannot_reach_outside_its_folder(tmp_path: Path) -> None:
     inner.mkdir()
     (tmp_path / "other.safetensors").write_bytes(safetensors({"t": 10}))
     (inner / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"t": "../other.safetensors"}}))
-    with pytest.raises(UnknownModel):
+    with pytest.raises(FactsMissing):
         folder_weight_bytes(inner)
 
 
@@ -74,14 +74,14 @@ def test_pytorch_files_count_when_there_is_nothing_better(tmp_path: Path) -> Non
 
 
 def test_a_folder_without_weights_says_so(tmp_path: Path) -> None:
-    with pytest.raises(UnknownModel, match="no weight files"):
+    with pytest.raises(FactsMissing, match="no weight files"):
         folder_weight_bytes(tmp_path)
 
 
 def test_a_download_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(safetensors({"a": 100}, payload=60))
-    with pytest.raises(UnknownModel, match="40 bytes are missing"):
+    with pytest.raises(FactsMissing, match="40 bytes are missing"):
         safetensors_bytes(file)
 
 
@@ -99,7 +99,7 @@ def test_a_download_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
 def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "model.safetensors"
     file.write_bytes(content)
-    with pytest.raises(UnknownModel):
+    with pytest.raises(FactsMissing):
         safetensors_bytes(file)
 
 
@@ -107,5 +107,5 @@ def test_a_file_that_is_no_safetensors_is_refused(tmp_path: Path, content: bytes
 def test_json_that_is_no_object_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "config.json"
     file.write_bytes(content)
-    with pytest.raises(UnknownModel):
+    with pytest.raises(FactsMissing):
         read_json(file)
