@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from hayate.errors import Overloaded, UpstreamError
 from hayate.fleet.replica import Replica
@@ -19,13 +20,21 @@ from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Ticket:
+    """A call that waits for its place: the future is done when it has one."""
+
+    let_in: asyncio.Future[None]
+    key: str
+
+
 class Deployment:
     """Interchangeable replicas of one model."""
 
     def __init__(self, spec: DeploymentSpec, probing: Probing) -> None:
         self.name = spec.name
         self.replicas: list[Replica] = []
-        self.gate: Gate[asyncio.Future[None]] = Gate(0, spec.max_queued)
+        self.gate: Gate[Ticket] = Gate(0, spec.max_queued)
         self._probing = probing
         self.served_model: str | None = None
         """The engine's own name for the model."""
@@ -86,21 +95,16 @@ class Deployment:
         )
         capacity = sum(min(spec.max_in_flight, each.slots or spec.max_in_flight) for each in served)
         for ticket in self.gate.resize(capacity, spec.max_queued):
-            if ticket.done():  # its caller has left
-                self.leave()
-            else:
-                ticket.set_result(None)
+            self._let_in(ticket)
 
     def ready(self, now: float) -> bool:
         """Whether some replica has been seen to answer and may be called."""
         return any(replica.health.ready(now) for replica in self.replicas)
 
-    async def enter(self) -> None:
+    async def enter(self, key: str, cost: int) -> None:
         """Takes a place, waiting in the queue if need be. Raises Overloaded. Every success must `leave` once."""
-        if self.gate.try_enter():
-            return
-        ticket: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        verdict = self.gate.enter(ticket)
+        ticket = Ticket(asyncio.get_running_loop().create_future(), key)
+        verdict = self.gate.enter(ticket, key, cost)
         if verdict is Verdict.IN:
             return
         if verdict is Verdict.REFUSED:
@@ -111,7 +115,7 @@ class Deployment:
             )
         try:
             async with asyncio.timeout(self.spec.queue_timeout_s):
-                await ticket
+                await ticket.let_in
         except TimeoutError:
             self._step_back(ticket)
             raise Overloaded(
@@ -123,25 +127,27 @@ class Deployment:
             self._step_back(ticket)
             raise
 
-    def leave(self) -> None:
-        """Gives the place back; the first in the queue takes it."""
-        ticket = self.gate.leave()
-        while ticket is not None and ticket.done():  # its caller has left
-            ticket = self.gate.leave()
-        if ticket is not None:
-            ticket.set_result(None)
+    def leave(self, key: str, used: int) -> None:
+        """Gives the place of a call of `key` back, which has used so many tokens; whoever is next takes it."""
+        following = self.gate.leave(key, used)
+        if following is not None:
+            self._let_in(following)
 
-    def choose(self, tried: Collection[Replica], now: float, last: UpstreamError | None = None) -> Replica:
-        """The next replica to try, the available ones first. When there is none, raises `last`, what the one before said, or
-        Overloaded.
-        """
+    def _let_in(self, ticket: Ticket) -> None:
+        """Tells a ticket's owner that it is in; when that has left meanwhile, the next one."""
+        following: Ticket | None = ticket
+        while following is not None and following.let_in.done():
+            following = self.gate.leave(following.key, 0)
+        if following is not None:
+            following.let_in.set_result(None)
+
+    def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
+        """The next replica to try, the available ones first; None when there is none."""
         replica = least_in_flight(self.replicas, tried, now)
         if replica is None:
             spare = [each for each in self.replicas if each.health.spare() and each not in tried]
             replica = min(spare, key=lambda each: each.in_flight, default=None)
-        if replica is None:
-            raise last or self._no_replica()
-        if replica.health.out is not None:
+        if replica is not None and replica.health.out is not None:
             replica.health.chosen(now)
         return replica
 
@@ -150,7 +156,7 @@ class Deployment:
         alone = not any(each is not replica and each.available(now) for each in self.replicas)
         return replica.failed(error, now, alone=alone)
 
-    def _no_replica(self) -> Overloaded:
+    def no_replica(self) -> Overloaded:
         """What to say when `choose` found none. All are probed closely: each is back as soon as it answers."""
         return Overloaded(
             f"No replica of {self.name} is healthy right now. Try again shortly.",
@@ -158,7 +164,7 @@ class Deployment:
             retry_after_s=1.0,
         )
 
-    def _step_back(self, ticket: asyncio.Future[None]) -> None:
+    def _step_back(self, ticket: Ticket) -> None:
         """Undoes a wait: out of the queue, or, when let in at this very moment, out again."""
-        if not self.gate.withdraw(ticket) and ticket.done() and not ticket.cancelled():
-            self.leave()
+        if not self.gate.withdraw(ticket) and ticket.let_in.done() and not ticket.let_in.cancelled():
+            self.leave(ticket.key, 0)

@@ -1,10 +1,8 @@
-"""Who may go in, who waits, who is turned away: a gate with a bounded first-come queue in front of a deployment.
+"""Who may go in, who waits, who is turned away: a gate with a bounded queue in front of a deployment, first come, first served.
 
-The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business.
-
-    (1) room left and nobody waiting  → in
-    (2) queue not full                → queued
-    (3) else                          → refused
+The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business. It is told whose call
+comes (`key`), what it is expected to take (`cost`) and what it has taken in the end (`used`), both in tokens: what a queue that is
+fair to keys goes by. In order of arrival they make no difference.
 """
 
 from __future__ import annotations
@@ -20,8 +18,10 @@ class Verdict(Enum):
     """What became of a ticket."""
 
     IN = "in"
+    """There was room, and nobody waited."""
     QUEUED = "queued"
     REFUSED = "refused"
+    """The queue is full."""
 
 
 class Gate(Generic[Ticket]):
@@ -38,16 +38,16 @@ class Gate(Generic[Ticket]):
         """How many wait."""
         return len(self._waiting)
 
-    def try_enter(self) -> bool:
+    def try_enter(self, key: str, cost: int) -> bool:
         """Goes in if there is room and nobody waits: the common case, without a ticket."""
         if self.in_flight >= self.capacity or self._waiting:
             return False
         self.in_flight += 1
         return True
 
-    def enter(self, ticket: Ticket) -> Verdict:
+    def enter(self, ticket: Ticket, key: str, cost: int) -> Verdict:
         """Asks for a place."""
-        if self.try_enter():
+        if self.try_enter(key, cost):
             return Verdict.IN
         if len(self._waiting) < self.max_queued:
             self._waiting.append(ticket)
@@ -62,7 +62,7 @@ class Gate(Generic[Ticket]):
             return False
         return True
 
-    def leave(self) -> Ticket | None:
+    def leave(self, key: str, used: int) -> Ticket | None:
         """Gives a place back; returns the ticket that takes it, if any."""
         self.in_flight -= 1
         return self._next() if self._waiting else None

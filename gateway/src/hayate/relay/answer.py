@@ -58,7 +58,8 @@ class Answer:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
         self.exchange.close()
         self.replica.leave()
-        self.deployment.leave()
+        usage = self.record.usage
+        self.deployment.leave(self.record.key, usage.prompt_tokens + usage.completion_tokens)
 
     async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
         """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""

@@ -24,8 +24,12 @@ from hayate.relay.call import Call
 from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_limit
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.log import log_event
+from hayate.telemetry.record import CallRecord
 from hayate.wire.numbers import output_limit
 from hayate.wire.replies import TO_EVENTS
+
+BYTES_PER_TOKEN = 4
+"""Of a request, about: what a call is expected to cost is told before anybody has counted its tokens."""
 
 
 class Relay:
@@ -94,18 +98,17 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         prepared = _prepared(call, deployment, served_model)
-        if not deployment.gate.try_enter():
-            waited_from = self.now()
-            try:
-                await deployment.enter()
-            finally:
-                record.queued_s += self.now() - waited_from
+        key, cost = record.key, len(prepared.request.body) // BYTES_PER_TOKEN
+        if not deployment.gate.try_enter(key, cost):
+            await self._wait(deployment, record, cost)
+        replica = deployment.choose((), self.now())
+        if replica is None:
+            deployment.leave(key, 0)
+            raise deployment.no_replica()
         tried: list[Replica] = []
-        last: UpstreamError | None = None
         conceded = False
         try:
             while True:
-                replica = deployment.choose(tried, self.now(), last)
                 record.replica = replica.label
                 record.attempts += 1
                 try:
@@ -122,13 +125,22 @@ class Relay:
                         served_model = deployment.served_model
                         prepared = _prepared(call, deployment, served_model)
                         continue
-                    if not error.safe_to_retry or not self._budget.allow(self.now()):
-                        raise
                     tried.append(replica)
-                    last = error
+                    following = deployment.choose(tried, self.now()) if error.safe_to_retry else None
+                    if following is None or not self._budget.allow(self.now()):
+                        raise
+                    replica = following
         except BaseException:
-            deployment.leave()
+            deployment.leave(key, 0)
             raise
+
+    async def _wait(self, deployment: Deployment, record: CallRecord, cost: int) -> None:
+        """For a place, and takes it. Raises Overloaded."""
+        waited_from = self.now()
+        try:
+            await deployment.enter(record.key, cost)
+        finally:
+            record.queued_s += self.now() - waited_from
 
     async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, prepared: Prepared) -> Answer:
         request, sent_at = prepared.request, self.now()

@@ -36,7 +36,7 @@ def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:
 
 async def waiting(*deployments: Deployment) -> list[asyncio.Task[None]]:
     """One call more for each, waiting for a place."""
-    tasks = [asyncio.create_task(each.enter()) for each in deployments]
+    tasks = [asyncio.create_task(each.enter("key", 1)) for each in deployments]
     await asyncio.sleep(0)
     return tasks
 
@@ -46,12 +46,12 @@ async def waiting(*deployments: Deployment) -> list[asyncio.Task[None]]:
 
 async def test_places_are_given_queued_and_refused() -> None:
     qwen = Deployment(spec(max_in_flight=1, max_queued=1), QUICK)
-    await qwen.enter()
+    await qwen.enter("key", 1)
     (second,) = await waiting(qwen)
     with pytest.raises(Overloaded) as full:
-        await qwen.enter()
+        await qwen.enter("key", 1)
     assert full.value.retry_after_s == 1.0
-    qwen.leave()
+    qwen.leave("key", 1)
     await second
     assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
 
@@ -59,25 +59,25 @@ async def test_places_are_given_queued_and_refused() -> None:
 async def test_every_replica_adds_its_places() -> None:
     qwen = Deployment(spec("qwen", "http://a:1", "http://b:1", max_in_flight=2), QUICK)
     for _ in range(4):
-        await qwen.enter()
-    assert not qwen.gate.try_enter()
+        await qwen.enter("key", 1)
+    assert not qwen.gate.try_enter("key", 1)
 
 
 async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
     qwen = Deployment(spec(max_in_flight=1, queue_timeout_s=0.02), QUICK)
-    await qwen.enter()
+    await qwen.enter("key", 1)
     with pytest.raises(Overloaded, match="queue_timeout_s"):
-        await qwen.enter()
-    qwen.leave()
+        await qwen.enter("key", 1)
+    qwen.leave("key", 1)
     assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
 
 
 async def test_who_leaves_the_queue_takes_no_place() -> None:
     qwen = Deployment(spec(max_in_flight=1), QUICK)
-    await qwen.enter()
+    await qwen.enter("key", 1)
     first, second = await waiting(qwen, qwen)
     first.cancel()
-    qwen.leave()
+    qwen.leave("key", 1)
     await second
     with pytest.raises(asyncio.CancelledError):
         await first
@@ -86,14 +86,14 @@ async def test_who_leaves_the_queue_takes_no_place() -> None:
 
 async def test_who_leaves_at_the_very_moment_of_being_let_in_gives_the_place_back() -> None:
     qwen = Deployment(spec(max_in_flight=1), QUICK)
-    await qwen.enter()
+    await qwen.enter("key", 1)
     first, second = await waiting(qwen, qwen)
-    qwen.leave()  # lets the first in, who does not know yet
+    qwen.leave("key", 1)  # lets the first in, who does not know yet
     first.cancel()
     await second
     with suppress(asyncio.CancelledError):
         await first
-    qwen.leave()
+    qwen.leave("key", 1)
     assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
 
 
@@ -104,11 +104,11 @@ async def test_no_place_is_lost_whatever_the_order_of_coming_and_going(seed: int
     async def call(number: int) -> None:
         await asyncio.sleep((number * 7 + seed) % 5 / 500)
         with suppress(Overloaded):
-            await qwen.enter()
+            await qwen.enter("key", 1)
             try:
                 await asyncio.sleep((number * 3 + seed) % 4 / 200)
             finally:
-                qwen.leave()
+                qwen.leave("key", 1)
 
     calls = [asyncio.create_task(call(number)) for number in range(30)]
     for number, task in enumerate(calls):
@@ -197,17 +197,13 @@ async def test_when_all_are_out_the_caller_is_told_to_come_back() -> None:
     for replica in qwen.replicas:
         for _ in range(3):
             qwen.record_failure(replica, ConnectFailed("refused"), 0.0)
-    with pytest.raises(Overloaded) as refused:
-        qwen.choose([], 5.0)
-    assert refused.value.retry_after_s == 1.0  # it is probed four times a second
+    assert qwen.choose([], 5.0) is None
+    assert qwen.no_replica().retry_after_s == 1.0  # it is probed four times a second
 
 
-async def test_when_none_is_left_the_caller_is_told_what_the_last_one_said() -> None:
+async def test_none_is_left_when_all_have_been_tried() -> None:
     qwen = Deployment(spec("qwen", "http://a:1"), QUICK)
-    said = UpstreamBroke("cut")
-    with pytest.raises(UpstreamBroke) as failed:
-        qwen.choose(qwen.replicas, 5.0, said)
-    assert failed.value is said
+    assert qwen.choose(qwen.replicas, 5.0) is None
 
 
 # The tables.
@@ -244,7 +240,7 @@ async def test_a_new_configuration_keeps_what_stays() -> None:
     fleet = Fleet([spec("a", "http://a:1", "http://b:1"), spec("gone")], {"default": ("a",)})
     a, old = fleet.deployments["a"], fleet.deployments["a"].replicas
     old[1].in_flight = 3
-    await a.enter()
+    await a.enter("key", 1)
 
     fleet.apply([spec("a", "http://b:1", "http://c:1", max_in_flight=7), spec("new")], {"default": ("new",)})
 
@@ -278,7 +274,7 @@ async def test_a_reload_changes_how_a_replica_that_stays_is_probed() -> None:
 async def test_more_places_let_in_who_waits() -> None:
     fleet = Fleet([spec("a", max_in_flight=1)], {})
     a = fleet.deployments["a"]
-    await a.enter()
+    await a.enter("key", 1)
     (second,) = await waiting(a)
     fleet.apply([spec("a", max_in_flight=2)], {})
     await asyncio.wait_for(second, 1)
