@@ -18,9 +18,12 @@ import typer
 from hayate.language import Text, terminal_language
 from hayate.telemetry.log_writer import fill_closed_descriptors
 from hayate.tools.command_line import ConfigOption, verb
-from hayate.tools.embedded.verbs import UpOptions, up
-from hayate.tools.measure.verbs import BenchOptions, bench
-from hayate.tools.planner.verbs import ModelsOptions, PlanOptions, models, plan
+from hayate.tools.embedded.options import UpOptions
+from hayate.tools.embedded.verbs import up
+from hayate.tools.measure.options import BenchOptions
+from hayate.tools.measure.verbs import bench
+from hayate.tools.planner.options import ModelsOptions, PlanOptions
+from hayate.tools.planner.verbs import models, plan
 
 app = typer.Typer(
     no_args_is_help=True,

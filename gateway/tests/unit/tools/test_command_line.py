@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from hayate.cli import app
 from hayate.tools.command_line import verb
-from hayate.tools.embedded.verbs import UpOptions
-from hayate.tools.measure.verbs import BenchOptions
-from hayate.tools.planner.verbs import ModelsOptions, PlanOptions
+from hayate.tools.embedded.options import UpOptions
+from hayate.tools.measure.options import BenchOptions
+from hayate.tools.planner.options import ModelsOptions, PlanOptions
 
 
 @dataclass(frozen=True, slots=True)

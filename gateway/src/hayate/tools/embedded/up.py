@@ -30,11 +30,11 @@ from hayate.serve.specs import option_mistakes
 from hayate.tools.embedded.announcement import KeyNews, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory
 from hayate.tools.embedded.machine import available_memory_bytes, threads
+from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed
 from hayate.tools.embedded.settings import EngineSettings
 from hayate.tools.embedded.speaker import Speaker
 from hayate.tools.embedded.supervisor import Supervisor
-from hayate.tools.embedded.verbs import UpOptions
 from hayate.tools.embedded.weights import Weights, find_weights
 
 LOG_FILE = "engine.log"

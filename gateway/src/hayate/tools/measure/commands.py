@@ -21,13 +21,13 @@ from hayate.tools.measure.chart_html import write_html
 from hayate.tools.measure.chart_png import write_png
 from hayate.tools.measure.comparison import comparison_values
 from hayate.tools.measure.figures import figures_of
+from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.plan import BenchPlan, check_plot, plan_of
 from hayate.tools.measure.progress import ProgressBar
 from hayate.tools.measure.record import PromptsUsed, Record, RunSettings, read_record, to_values
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.tables import print_comparison, print_record
-from hayate.tools.measure.verbs import BenchOptions
 from hayate.tools.measure.words import word
 
 FAILED, MISTYPED, INTERRUPTED = 1, 2, 130

@@ -9,10 +9,10 @@ from pathlib import Path
 from hayate.language import Language
 from hayate.tools.measure.chart_png import require_matplotlib
 from hayate.tools.measure.dialects import request_of
+from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.prompts import PromptSet, built_in, read_prompts
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target, parse_target
-from hayate.tools.measure.verbs import BenchOptions
 from hayate.tools.refusal import out_of_range
 
 MOST_AT_ONCE, MOST_CALLS, MOST_TOKENS = 512, 100_000, 1_000_000

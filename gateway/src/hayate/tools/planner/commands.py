@@ -18,9 +18,9 @@ from hayate.tools.planner.envfile import UnusableEnvFile
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import parse_gpu, parse_size
 from hayate.tools.planner.markdown import fit_table
+from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.planner.plan import MOST_GPUS, Plan, Wish, chosen_dtype, element_bytes, make_plan
 from hayate.tools.planner.resolve import resolve_model
-from hayate.tools.planner.verbs import ModelsOptions, PlanOptions
 from hayate.tools.planner.writing import say, write_env
 from hayate.tools.refusal import Refusal, out_of_range
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from hayate.config.models import Config
+from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.up import CHILD_PORTS, configuration
 from hayate.tools.embedded.up import free_port as child_port
-from hayate.tools.embedded.verbs import UpOptions
 from hayate.tools.embedded.weights import DEFAULT, tiny
 from tests.support.gateway import RunningGateway, free_port, running_gateway
 from tests.support.http import connection, fetch, request_bytes

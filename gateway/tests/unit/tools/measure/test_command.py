@@ -10,7 +10,7 @@ import pytest
 
 from hayate.language import Language
 from hayate.tools.measure.commands import run_bench
-from hayate.tools.measure.verbs import BenchOptions
+from hayate.tools.measure.options import BenchOptions
 from tests.support.engine_script import Chat, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from hayate.tools.measure import builtin
+from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.prompts import built_in, marked, read_prompts, single_prompt
 from hayate.tools.measure.refusal import CannotMeasure
-from hayate.tools.measure.verbs import BenchOptions
 
 
 def kept(tmp_path: Path, name: str, text: str | bytes) -> Path:

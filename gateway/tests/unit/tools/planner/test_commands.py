@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from hayate.cli import app
 from hayate.language import Language
 from hayate.tools.planner.commands import run_plan
-from hayate.tools.planner.verbs import PlanOptions
+from hayate.tools.planner.options import PlanOptions
 from tests.support.hub_stand_in import hub_stand_in
 from tests.unit.tools.planner.test_config_json import QWEN
 
