@@ -56,24 +56,6 @@ class LimitedProtocol(TimedProtocol):
         self._give_back()
         super().connection_lost(exc)
 
-    # What the parser calls.
-
-    def on_url(self, url: bytes) -> None:
-        """The request target, or a piece of it."""
-        if not self.url:  # whether it is too long is asked when more of the head has come
-            self.url = url
-            return
-        if self._more_url is None:
-            self._more_url = bytearray(url)
-        else:
-            self._more_url += url
-        if self._is_url_too_long():
-            raise Refused
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line."""
-        self.headers.append((name.lower(), value))
-
     def _url_bytes(self) -> int:
         return len(self.url) + (0 if self._more_url is None else len(self._more_url))
 

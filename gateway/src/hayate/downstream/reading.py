@@ -119,6 +119,22 @@ class ReadingProtocol(LimitedProtocol):
             self._phase_bytes = 0
             self._phase_began = 0.0
 
+    def on_url(self, url: bytes) -> None:
+        """The request target, or a piece of it."""
+        if not self.url:  # whether it is too long is asked when more of the head has come
+            self.url = url
+            return
+        if self._more_url is None:
+            self._more_url = bytearray(url)
+        else:
+            self._more_url += url
+        if self._is_url_too_long():
+            raise Refused
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header line."""
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
         """The head is whole: too large, or on to the body."""
         if self._more_url is not None:
