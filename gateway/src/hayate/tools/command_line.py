@@ -7,8 +7,8 @@ and its help in one place.
 
     def bench(options: BenchOptions) -> int: ...
 
-A tool's `options` module holds the one and its `verbs` module the other, which imports what it needs when it runs: so `hayate --help`
-answers at once.
+A tool's `options` module holds the one, its `verbs` module the other. A verb imports what it needs when it runs, so that
+`hayate --help` answers at once.
 """
 
 from __future__ import annotations
