@@ -1,5 +1,5 @@
-"""The `hayate` command: every verb, and how it begins and ends. Each imports what it needs when it runs, so that `hayate --help`
-answers at once; a tool's verb declares its options itself (`tools.command_line`).
+"""The `hayate` command: every verb, and how it begins and ends. Each imports what it needs when it runs, so that
+`hayate --help` answers at once; a tool's verb declares its options itself (`tools.command_line`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The two languages that a person is spoken to in, and a text in both.
 
-Which one: at a terminal HAYATE_LANG, else the locale, as every program has it; over HTTP what Accept-Language puts first. Who
-says nothing is spoken to in English.
+Which one: at a terminal HAYATE_LANG, else the locale, as every program has it; over HTTP what Accept-Language puts
+first. Who says nothing is spoken to in English.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class Text:
 
 
 class BilingualError(Exception):
-    """An error that a person reads: `english` and `japanese` are whole sentences that say what to do, and nothing else of it is
-    shown. What has no Japanese yet is told in English.
+    """An error that a person reads: `english` and `japanese` are whole sentences that say what to do, and nothing else
+    of it is shown. What has no Japanese yet is told in English.
     """
 
     def __init__(self, english: str, japanese: str = "") -> None:

@@ -1,5 +1,5 @@
-"""How a tool comes to the command line: its options are the fields of one dataclass, each with its name, its type, its default
-and its help in one place.
+"""How a tool comes to the command line: its options are the fields of one dataclass, each with its name, its type, its
+default and its help in one place.
 
     @dataclass(frozen=True, slots=True)
     class BenchOptions:
@@ -7,8 +7,8 @@ and its help in one place.
 
     def bench(options: BenchOptions) -> int: ...
 
-A tool's `options` module holds the one, its `verbs` module the other. A verb imports what it needs when it runs, so that
-`hayate --help` answers at once.
+A tool's `options` module holds the one, its `verbs` module the other. A verb imports what it needs when it runs, so
+that `hayate --help` answers at once.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ ConfigOption = Annotated[
 
 
 def verb(options: Callable[..., Options], run: Callable[[Options], int]) -> Callable[..., None]:
-    """`run` as Typer takes a command: called and described like it, with the fields of `options` as its parameters. The status
-    that `run` gives back is the command's.
+    """`run` as Typer takes a command: called and described like it, with the fields of `options` as its parameters. The
+    status that `run` gives back is the command's.
     """
 
     def command(**given: Any) -> None:

@@ -1,7 +1,8 @@
 """The Hugging Face Hub for every tool: through its own client library, into its own cache.
 
-HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE mean here what they mean to that library, because it is the one that
-reads them. It takes a third of a second to import and is an extra of ours, so it is imported when a `Hub` is made.
+HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE mean here what they mean to that library, because it is
+the one that reads them. It takes a third of a second to import and is an extra of ours, so it is imported when a `Hub`
+is made.
 
     HubTrouble
     ├── NotInstalled     the library is not there

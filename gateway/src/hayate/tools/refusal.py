@@ -6,8 +6,8 @@ from hayate.language import BilingualError, Text
 
 
 class Refusal(BilingualError):
-    """A command can't go on: its text is all that a person sees, one line that says what to do. Whoever runs the command catches
-    this, tells the text and ends with a status; a traceback would mean a mistake of ours.
+    """A command can't go on: its text is all that a person sees, one line that says what to do. Whoever runs the
+    command catches this, tells the text and ends with a status; a traceback would mean a mistake of ours.
     """
 
 

@@ -1,8 +1,8 @@
 """`python -m hayate.tools.embedded.child`: llama.cpp's own HTTP server on 127.0.0.1, for one parent.
 
-Rules: it lives no longer than its parent, however that ended: standard input is a pipe that only the parent holds, and its
-end is the end; on Linux the kernel kills it too, even in the middle of loading. SIGTERM keeps its default, so that a stop
-is immediate; Ctrl-C is the parent's to handle. It has nothing to save.
+Rules: it lives no longer than its parent, however that ended: standard input is a pipe that only the parent holds, and
+its end is the end; on Linux the kernel kills it too, even in the middle of loading. SIGTERM keeps its default, so that
+a stop is immediate; Ctrl-C is the parent's to handle. It has nothing to save.
 """
 
 from __future__ import annotations

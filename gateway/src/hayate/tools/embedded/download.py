@@ -1,7 +1,7 @@
 """GGUF files from the Hugging Face Hub.
 
-Rule: a file that is in the cache is used without asking anybody. Otherwise whether the Hub answers is decided once, within a few
-seconds, before the client library may try and try again.
+Rule: a file that is in the cache is used without asking anybody. Otherwise whether the Hub answers is decided once,
+within a few seconds, before the client library may try and try again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How much of a model is run at once, and whether that fits in this machine's memory. Arithmetic only.
 
-Weights, the cache of every slot, the logits of one batch, and what the process itself takes. An estimate: it is there to
-say beforehand what would otherwise be a machine that swaps or a process that is killed.
+Weights, the cache of every slot, the logits of one batch, and what the process itself takes. An estimate: it is there
+to say beforehand what would otherwise be a machine that swaps or a process that is killed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What this machine has to give: processor cores and free memory, a container's limits included.
 
-Rule: where the system does not say (no /proc, an odd mount), the answer is "unknown", never a guess that refuses to start.
-`root` is the file system's root, so that a test can stand one up in a folder.
+Rule: where the system does not say (no /proc, an odd mount), the answer is "unknown", never a guess that refuses to
+start. `root` is the file system's root, so that a test can stand one up in a folder.
 """
 
 from __future__ import annotations

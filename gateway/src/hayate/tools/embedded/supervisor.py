@@ -1,7 +1,7 @@
 """Keeps the child engine alive: starts it, waits until it answers, starts a dead one again with backoff, ends it at the end.
 
-Rule: the gateway is never told. Its own probe sees an engine that does not answer, and readiness says so. Whatever happens
-to the task that waits here, the child is killed before `stop` returns or raises.
+Rule: the gateway is never told. Its own probe sees an engine that does not answer, and readiness says so. Whatever
+happens to the task that waits here, the child is killed before `stop` returns or raises.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Patience:
 
 
 class Supervisor:
-    """One child engine. `log` is the file its output goes to; None means our own standard error, to which we pass it on: an
-    engine must not wait for whoever reads there, nor end when nobody does.
+    """One child engine. `log` is the file its output goes to; None means our own standard error, to which we pass it
+    on: an engine must not wait for whoever reads there, nor end when nobody does.
     """
 
     def __init__(

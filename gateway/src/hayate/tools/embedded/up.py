@@ -1,7 +1,7 @@
 """`hayate up`: the gateway with llama.cpp's own server behind it, from one command.
 
-The order, so that what can fail cheaply fails first: (1) the configuration, (2) the port, held from here on, (3) the key,
-(4) the weights, (5) memory, (6) the child, (7) the gateway, and at the end the child again.
+The order, so that what can fail cheaply fails first: (1) the configuration, (2) the port, held from here on, (3) the
+key, (4) the weights, (5) memory, (6) the child, (7) the gateway, and at the end the child again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The prompts that `hayate bench` asks when it is given none: everyday Japanese of five kinds, each prompt different.
 
-There are as many as `-n` asks by default, so that no engine answers one from its cache of the one before. Every prompt stands
-alone, without a system message, because an old `/generate_stream` takes nothing else; so one set serves both measurements.
+There are as many as `-n` asks by default, so that no engine answers one from its cache of the one before. Every prompt
+stands alone, without a system message, because an old `/generate_stream` takes nothing else; so one set serves both
+measurements.
 """
 
 from __future__ import annotations

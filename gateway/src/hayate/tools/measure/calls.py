@@ -1,7 +1,7 @@
 """One call from its first byte to its last, with a stopwatch.
 
-The watch starts before a connection is chosen, as it does for whoever waits; `ttft_s` ends with the read that brings the first
-non-empty delta (text, reasoning or a tool call), `total_s` with the one that brings the end of the answer.
+The watch starts before a connection is chosen, as it does for whoever waits; `ttft_s` ends with the read that brings
+the first non-empty delta (text, reasoning or a tool call), `total_s` with the one that brings the end of the answer.
 """
 
 from __future__ import annotations

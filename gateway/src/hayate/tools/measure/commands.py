@@ -1,7 +1,8 @@
 """The body of `hayate bench`: from what was typed to tables, JSON, a plot, and an exit status.
 
-0 when every call succeeded, 1 when some failed or nothing could be measured, 2 for a mistake in what was typed, 130 after
-Ctrl-C (what was measured until then is shown). Standard output carries the result alone; progress and remarks go to standard error.
+0 when every call succeeded, 1 when some failed or nothing could be measured, 2 for a mistake in what was typed, 130
+after Ctrl-C (what was measured until then is shown). Standard output carries the result alone; progress and remarks go
+to standard error.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Two measurements side by side. Pure.
 
-Models are paired by name; where the earlier run has a single model, it is the one that all later models are compared with:
-"before" was one slow model, whatever it was called.
+Models are paired by name; where the earlier run has a single model, it is the one that all later models are compared
+with: "before" was one slow model, whatever it was called.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the calls go and the key they carry.
 
-The key that a gateway keeps in its data folder goes to that gateway's own address only; any other server gets a key when one
-is given for it, by --key or HAYATE_API_KEY.
+The key that a gateway keeps in its data folder goes to that gateway's own address only; any other server gets a key
+when one is given for it, by --key or HAYATE_API_KEY.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """A model's shape from its Hugging Face `config.json`. Pure: a parsed file in, facts out; weights are measured elsewhere.
 
-What counts, in this order: layers that reuse another layer's cache have none of their own (`num_kv_shared_layers`); latent
-attention (`kv_lora_rank`) keeps one small vector a token; `layer_types`, or a pattern of every n-th layer, says which layers
-slide, which keep a state of fixed size, and which see everything; a bare `sliding_window` means all of them slide, unless
-`use_sliding_window` is false. Whatever had to be assumed is said in `assumptions`.
+What counts, in this order: layers that reuse another layer's cache have none of their own (`num_kv_shared_layers`);
+latent attention (`kv_lora_rank`) keeps one small vector a token; `layer_types`, or a pattern of every n-th layer, says
+which layers slide, which keep a state of fixed size, and which see everything; a bare `sliding_window` means all of
+them slide, unless `use_sliding_window` is false. Whatever had to be assumed is said in `assumptions`.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@
                   rounded up to 256 tokens. What does not fit stays on the CPU, layer by layer. Several GPUs hold layers each.
     Ollama        llama.cpp inside; `num_ctx` for each of OLLAMA_NUM_PARALLEL requests.
 
-SGLang and TensorRT-LLM divide the cache between full and sliding layers by settings of their own; their sliding layers are
-counted as if they kept everything. The share is read as `--utilization` for every engine; for llama.cpp and Ollama it is only
-the planner's own limit.
+SGLang and TensorRT-LLM divide the cache between full and sliding layers by settings of their own; their sliding layers
+are counted as if they kept everything. The share is read as `--utilization` for every engine; for llama.cpp and Ollama
+it is only the planner's own limit.
 """
 
 from __future__ import annotations

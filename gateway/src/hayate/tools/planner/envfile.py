@@ -1,8 +1,8 @@
 """`.env`, changed in place: the lines that a plan decides, every other byte as it was.
 
-Read as Docker Compose reads it: `NAME=value`, `export NAME=value`, quotes that may span lines, ` # comments` after unquoted
-values; the last of several assignments counts, so all of them are set. The new file takes the old one's place in one step and
-keeps its mode and owner; a new one is for its owner alone, because keys belong in it.
+Read as Docker Compose reads it: `NAME=value`, `export NAME=value`, quotes that may span lines, ` # comments` after
+unquoted values; the last of several assignments counts, so all of them are set. The new file takes the old one's place
+in one step and keeps its mode and owner; a new one is for its owner alone, because keys belong in it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A plan as the engine's own flags, and as the lines of `.env` that the launch files under `llm/` read. Pure.
 
-Only what differs from an engine's default is flagged: `--quantization` never is (vLLM finds it in the model's config and picks
-the fast kernel; naming `awq` once forced the slow one), `--dtype` and `--kv-cache-dtype` when they are not `auto`.
+Only what differs from an engine's default is flagged: `--quantization` never is (vLLM finds it in the model's config
+and picks the fast kernel; naming `awq` once forced the slow one), `--dtype` and `--kv-cache-dtype` when they are not
+`auto`.
 """
 
 from __future__ import annotations

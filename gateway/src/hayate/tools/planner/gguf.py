@@ -1,8 +1,8 @@
 """A model's shape from a GGUF file: the header's metadata is read, tensors never are.
 
-The format: magic, version, tensor count, entry count, then entries of key, type and value, little-endian. Only wanted keys
-are kept; the long token lists are walked over, not stored. Counts and lengths come from the file, so every one is checked
-against what is left of it before it is believed.
+The format: magic, version, tensor count, entry count, then entries of key, type and value, little-endian. Only wanted
+keys are kept; the long token lists are walked over, not stored. Counts and lengths come from the file, so every one is
+checked against what is left of it before it is believed.
 """
 
 from __future__ import annotations

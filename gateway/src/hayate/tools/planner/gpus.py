@@ -1,7 +1,8 @@
 """GPUs by size or by name: `24GiB`, `24GB`, `24`, `16g`, `rtx4090`, `a100-80g`, `h100`.
 
-A size is taken as given, in GiB whichever of the usual spellings it has: cards are sold in GB that are GiB. A name stands for
-what CUDA reports as the card's total memory, which is a little less than its label (ECC and the driver keep some).
+A size is taken as given, in GiB whichever of the usual spellings it has: cards are sold in GB that are GiB. A name
+stands for what CUDA reports as the card's total memory, which is a little less than its label (ECC and the driver keep
+some).
 """
 
 from __future__ import annotations

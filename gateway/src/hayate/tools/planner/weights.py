@@ -1,7 +1,7 @@
 """How many bytes a folder of weights puts into memory, read from headers and indexes without loading anything.
 
-Engines load one set: the files that `model.safetensors.index.json` names, else every safetensors file that is not a second
-copy (`consolidated…`) or an adapter, else PyTorch's `.bin` files.
+Engines load one set: the files that `model.safetensors.index.json` names, else every safetensors file that is not a
+second copy (`consolidated…`) or an adapter, else PyTorch's `.bin` files.
 """
 
 from __future__ import annotations
