@@ -50,9 +50,8 @@ def _serve(settings: EngineSettings) -> NoReturn:
     params.hostnames = ["127.0.0.1"]
     params.port = settings.port
     params.api_keys = [settings.key]
-    params.n_threads_http = (
-        16 + 4 * settings.slots
-    )  # each connection holds one, idle ones too; /health must always find one
+    # Each connection holds one, idle ones too; /health must always find one.
+    params.n_threads_http = 16 + 4 * settings.slots
     params.n_parallel = settings.slots
     params.n_ctx = settings.context_tokens * settings.slots  # split evenly over the slots
     params.cpuparams.n_threads = settings.threads
@@ -69,10 +68,10 @@ def _serve(settings: EngineSettings) -> NoReturn:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log
         _tell(str(error))
+        # Not at once: llama.cpp's log has a thread of its own, which ends with what it still has to say. The alarm is for
+        # one that never ends.
         signal.alarm(LAST_WORDS_S)
-        sys.exit(
-            MODEL_REFUSED
-        )  # not at once: llama.cpp's log has a thread of its own, which ends with what it still has to say
+        sys.exit(MODEL_REFUSED)
     _tell(f"listening on {server.listening_address}")
     sys.stdin.buffer.read()
     os._exit(0)

@@ -74,7 +74,7 @@ def parse_model(text: str) -> LocalModel | HubModel:
     if said is None:
         path = Path(stripped).expanduser()
         if stripped.startswith(("/", "./", "../", "~")) or path.exists() or _only_a_path(stripped):
-            return LocalModel(path)
+            return LocalModel(path)  # (1)
     found = _hub_model(
         re.sub(r"^([^/]+/[^/]+)/(?:blob|resolve)/main/", r"\1/", (said or stripped).split("?")[0].strip("/"))
     )
@@ -121,10 +121,10 @@ def _only_a_path(text: str) -> bool:
 def _hub_model(said: str) -> HubModel | None:
     repository, _, quantisation = said.partition(":")
     if REPOSITORY.fullmatch(repository):
-        return HubModel(repository, quantisation=quantisation or None)
+        return HubModel(repository, quantisation=quantisation or None)  # (2), (3)
     owner, name, *rest = [*said.split("/", 2), "", ""]
     if rest[0].lower().endswith(".gguf") and REPOSITORY.fullmatch(f"{owner}/{name}"):
-        return HubModel(f"{owner}/{name}", file=rest[0])
+        return HubModel(f"{owner}/{name}", file=rest[0])  # (4)
     return None
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import uvloop
 
-from hayate.access.key_files import ensure_keys
+from hayate.access.key_files import MAIN, ensure_keys
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
@@ -62,16 +62,13 @@ def run_up(options: UpOptions, env: Mapping[str, str] = os.environ) -> int:
 def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
     require_installed()
     port, engine_key = free_port(), secrets.token_urlsafe(32)
-    config = configuration(options, env, port, engine_key)
-    listener = _listener(config)
+    config = configuration(options, env, port, engine_key)  # (1)
+    listener = _listener(config)  # (2)
     try:
-        key, newly_made = ensure_keys(config.data, env)
-        news = KeyNews(
-            key, newly_made, None if env.get("HAYATE_API_KEY", "").strip() else (config.data / "api_key").resolve()
-        )
-        weights = find_weights((options.model or "").strip() or None, say)
+        news = _key_news(config.data, env)  # (3)
+        weights = find_weights((options.model or "").strip() or None, say)  # (4)
         context_tokens = context_of(weights, options.context_tokens)
-        if options.memory_check:
+        if options.memory_check:  # (5)
             require_memory(weights, need_of(weights, context_tokens, options.slots), available_memory_bytes())
         settings = EngineSettings(
             model_path=str(weights.path),
@@ -104,10 +101,17 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
 
 async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -> None:
     try:
-        await supervisor.start()
-        await serving()
+        await supervisor.start()  # (6)
+        await serving()  # (7)
     finally:
         await supervisor.stop()
+
+
+def _key_news(data: Path, env: Mapping[str, str]) -> KeyNews:
+    """The callers' key, made now if there is none. Raises KeyFileError."""
+    key, newly_made = ensure_keys(data, env)
+    given = env.get(MAIN.variable, "").strip()
+    return KeyNews(key, newly_made, None if given else (data / MAIN.file).resolve())
 
 
 def configuration(options: UpOptions, env: Mapping[str, str], port: int, engine_key: str) -> Config:

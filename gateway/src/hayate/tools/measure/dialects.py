@@ -139,14 +139,14 @@ class GenerateReader(AnswerReader):
         elif event in _END_EVENTS or data.strip() in _END_TEXTS:
             self.finished = True
             self._summary(value or {})
-        elif value is None:
+        elif value is None:  # (2)
             self._said(data.decode("utf-8", "replace"))
         else:
             self._object(value)
 
     def _object(self, value: dict[str, Any]) -> None:
         self._summary(value)
-        if isinstance(value.get("choices"), list):
+        if isinstance(value.get("choices"), list):  # (3)
             try:
                 self._chunk(value)
             except (AttributeError, TypeError):

@@ -177,8 +177,7 @@ async def _listed(pool: ConnectionPool, target: Target) -> tuple[int, Any]:
     except orjson.JSONDecodeError:
         return status, body[:200].decode("utf-8", "replace")
     except (GatewayError, TimeoutError) as error:
-        cause = error.__context__
-        why = getattr(cause, "strerror", None) or "no answer"
+        why = getattr(error.__context__, "strerror", None) or "no answer"  # as the system puts it, not a gateway
         raise CannotMeasure(
             f"{target.origin} does not answer ({why}). Is the gateway running (make run, docker compose up)? --url names another.",
             f"{target.origin} が応答しません（{why}）。ゲートウェイは起動していますか（make run、docker compose up）。"
