@@ -11,10 +11,8 @@ from starlette.responses import JSONResponse, Response
 
 from hayate.access.guards import is_known
 from hayate.api.gateway import Gateway
-from hayate.errors import UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
-from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 
 _STARTED = int(time.time())
 
@@ -66,20 +64,13 @@ async def list_models(_: Request, gateway: Gateway) -> Response:
 
 
 async def show_model(request: Request, gateway: Gateway) -> Response:
-    """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own."""
+    """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own. Raises UnknownModel."""
     wanted = request.path_params["model"]
     for model in _models(gateway):
         if model["id"] == wanted:
             return JSONResponse(model)
+    await gateway.relay.check_model(wanted)
     fleet = gateway.relay.fleet
-    try:
-        await gateway.relay.check_model(wanted)
-    except UnknownModel as error:
-        return Response(
-            OPENAI.body(error, language_of(request.scope["headers"])),
-            error.status,
-            headers={key.decode(): value.decode() for key, value in error_headers(error)},
-        )
     return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now()))
 
 

@@ -35,14 +35,12 @@ class Row(NamedTuple):
     call: CallEndpoint | None = None
 
 
-def call(path: str, methods: str, guard: CallGuard, handle: Handle, dialect: Dialect) -> Row:
-    """A path that calls take; its name in logs and metrics is the path without `/v1/` and slashes around it."""
-    name = NAMES.get(path) or path.removeprefix("/v1/").strip("/")
+def call(path: str, methods: str, guard: CallGuard, handle: Handle, name: str, dialect: Dialect = OPENAI) -> Row:
+    """A path that calls take. `name` is its endpoint in logs and metrics, `dialect` tells its errors."""
     endpoint = CallEndpoint(name, handle, guard, dialect)
     route = Route(path, endpoint, methods=methods.split())
-    (route.methods or set()).discard(
-        "HEAD"
-    )  # Starlette adds it to every GET; an answer without a body is not worth a GPU
+    # Starlette adds HEAD to every GET; an answer without a body is not worth a GPU.
+    (route.methods or set()).discard("HEAD")
     return Row(path, tuple(methods.split()), guard, route, endpoint)
 
 
@@ -57,19 +55,22 @@ def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
     return Row(path, tuple(methods.split()), guard, Route(path, guarded, methods=methods.split()))
 
 
-NAMES: Final = {"/v1/chat/completions": "chat", "/generate_stream": "generate"}
 DIALECTS: Final[dict[str, Dialect]] = {
     "/v1/messages": ANTHROPIC,
     "/v1/messages/count_tokens": ANTHROPIC,
     "/v1/responses": RESPONSES,
 }
+"""Of passed-through paths; OpenAI's where none is named."""
 
 ROUTES: Final = (
     # Calls.
-    call("/v1/chat/completions", "POST", callers, create_completion("chat"), OPENAI),
-    call("/v1/completions", "POST", callers, create_completion("text"), OPENAI),
-    call("/generate_stream", "GET POST", callers, generate_stream, GENERATE),
-    *(call(path, "POST", callers, relayed(path), DIALECTS.get(path, OPENAI)) for path in sorted(RELAYED)),
+    call("/v1/chat/completions", "POST", callers, create_completion("chat"), "chat"),
+    call("/v1/completions", "POST", callers, create_completion("text"), "completions"),
+    call("/generate_stream", "GET POST", callers, generate_stream, "generate", GENERATE),
+    *(
+        call(path, "POST", callers, relayed(path), path.removeprefix("/v1/").strip("/"), DIALECTS.get(path, OPENAI))
+        for path in sorted(RELAYED)
+    ),
     # What there is, and how it does.
     plain("/v1/models", "GET", callers, health.list_models),
     plain("/v1/models/{model:path}", "GET", callers, health.show_model),
