@@ -5,12 +5,14 @@
   `TESTED_ELSEWHERE` says.
 - Every test file under `tests/unit` has a module of that path.
 - No file is over `MAX_LINES` long.
+- A document names no file that is not there (what is in `docs-llm_api/log` was true when it was written).
 - A docstring says more than its function's name does: five words, unless the function is one statement.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,20 @@ def complaints() -> Iterator[str]:
         if (lines := text.count("\n")) > MAX_LINES:
             yield f"src/hayate/{module} has {lines} lines, over {MAX_LINES}"
         yield from (f"src/hayate/{module}:{line}: {what}" for line, what in silent_docstrings(text))
+    yield from _lost_names()
+
+
+def _lost_names() -> Iterator[str]:
+    repository = GATEWAY.parent
+    documents = [
+        *repository.glob("*.md"),
+        *repository.glob("docs-llm_api/*.md"),
+        *repository.glob("docs-llm_api/decisions/*.md"),
+    ]
+    for document in sorted(documents):
+        for name in re.findall(r"`((?:[\w-]+/)+\w+\.py)`", document.read_text(encoding="utf-8")):
+            if not any((root / name).is_file() for root in (SOURCE, GATEWAY, repository)):
+                yield f"{document.relative_to(repository)}: there is no {name}"
 
 
 def _mirror(modules: set[Path]) -> Iterator[str]:
