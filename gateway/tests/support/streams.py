@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hayate.backends.llamacpp_client import LlamaCppStream
+from hayate.backends.llamacpp_stream import LlamaCppStream
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.triton_stream import TritonStream
-from hayate.backends.trt_client import TrtLLMStream
+from hayate.backends.trt_stream import TrtLLMStream
 from hayate.wire.chunks import ChunkWriter
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.generate import GenerateStream

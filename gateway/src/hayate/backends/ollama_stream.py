@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from hayate.errors import UpstreamBroke
 from hayate.wire.chunks import ChunkWriter, TranslatedStream
-from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import read, write
 from hayate.wire.ndjson import LineSplitter
 
@@ -31,20 +30,14 @@ class OllamaStream(TranslatedStream):
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
-        return self._each(self._lines.feed(data), self._line)
+        return self._each(self._lines.feed(data), read)
 
     def end(self) -> bytes:
         """The body has ended; too early, unless a line said `done`."""
-        out = self._each(self._lines.rest(), self._line)
+        out = self._each(self._lines.rest(), read)
         return out if self.finished or self.failure else out + self._too_early()
 
-    def _line(self, line: bytes) -> bytes:
-        event = read(line)
-        if not isinstance(event, dict):  # it carries nothing
-            return b""
-        if event.get("error"):
-            self.failure = engine_error(500, event)
-            return b""
+    def _event(self, event: dict[str, Any]) -> bytes:
         out = self._deltas(event)
         return out + self._done(event) if event.get("done") else out
 
@@ -65,7 +58,7 @@ class OllamaStream(TranslatedStream):
         return out
 
     def _delta(self, delta: dict[str, Any], *, logprobs: dict[str, Any] | None = None) -> bytes:
-        self.spoke = True
+        self.has_output = True
         self.usage.seen(1)
         return self._writer.delta(delta, logprobs=logprobs)
 

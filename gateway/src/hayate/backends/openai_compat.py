@@ -13,7 +13,7 @@ from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import engine_error, parse_error
 from hayate.wire.engine_json import TooDense, Unreadable, read
 from hayate.wire.faults import given_up
-from hayate.wire.fields import LEAST_TOP_P
+from hayate.wire.fields import with_some_top_p
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.paths import COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
@@ -126,12 +126,12 @@ class OpenAICompatible(PassedThrough):
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """The body of a completion as this engine takes it, a new dict: its own name for the model, and the usage of a stream."""
         sent = asked.fields.copy()
+        if not self._takes_top_p_0 and "top_p" in sent:
+            sent = with_some_top_p(sent)
         if served_model is not None:
             sent["model"] = served_model
         else:
             sent.pop("model", None)
-        if sent.get("top_p") == 0 and not self._takes_top_p_0:
-            sent["top_p"] = LEAST_TOP_P
         if sent.get("stream") and self._takes_stream_options:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
         else:

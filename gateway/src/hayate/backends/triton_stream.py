@@ -61,30 +61,16 @@ class TritonStream(TranslatedStream):
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
-        return self._each(sse.frames(self._splitter.feed(data)), self._frame)
+        return self._each(sse.frames(self._splitter.feed(data)), _parsed)
 
     def end(self) -> bytes:
         """The body has ended, and so has the answer, if there was one."""
         if self.finished or self.failure:
             return b""
-        out = self._each(self._splitter.rest(), self._frame)
+        out = self._each(self._splitter.rest(), _parsed)
         if self.finished or self.failure:
             return out
         return out + (self._complete(None) if self._events else self._too_early())
-
-    def _frame(self, frame: bytes) -> bytes:
-        data = sse.data_of(frame)
-        if data is None:
-            data = frame.strip()
-            if not data.startswith(b"{"):  # a comment; but an error may come without its `data:`
-                return b""
-        if not data.strip():
-            return b""
-        event = read(data)
-        if sse.event_of(frame) == b"error" or (isinstance(event, dict) and event.get("error")):
-            self.failure = engine_error(500, event)
-            return b""
-        return self._event(event) if isinstance(event, dict) else b""  # anything else carries nothing
 
     def _event(self, event: dict[str, Any]) -> bytes:
         self._events += 1
@@ -127,6 +113,21 @@ class TritonStream(TranslatedStream):
         if reason is None:
             reason = "stop" if self._stops.hit or max(completion, self._events) < self._max_tokens else "length"
         return out + self._finish(reason)
+
+
+def _parsed(frame: bytes) -> Any:
+    """What an event says; None when it says nothing. Raises the engine's error where its name tells one."""
+    data = sse.data_of(frame)
+    if data is None:
+        data = frame.strip()
+        if not data.startswith(b"{"):  # a comment; but an error may come without its `data:`
+            return None
+    if not data.strip():
+        return None
+    event = read(data)
+    if sse.event_of(frame) == b"error":
+        raise engine_error(500, event)
+    return event
 
 
 def _first(value: Any) -> str:

@@ -208,7 +208,7 @@ class Client:
         self.gone = True
         if self._pump is not None:
             self.answered = self._pump.complete and not self.full
-            self._pump.close_lane()
+            self._pump.close_fast_path()
         if self._task is not None:
             self._task.cancel()
             self._task = None

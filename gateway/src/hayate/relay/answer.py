@@ -17,7 +17,7 @@ from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
 from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long
-from hayate.upstream.connection import Exchange
+from hayate.upstream.exchange import Exchange
 from hayate.wire.decoder import StreamDecoder
 
 Read = TypeVar("Read")

@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from hayate.fleet.deployment import Deployment
 from hayate.settings import Timeouts
 from hayate.upstream.bodies import BLANKS
-from hayate.upstream.connection import Exchange
+from hayate.upstream.exchange import Exchange
 from hayate.wire.http1 import Headers, header
 from hayate.wire.replies import (
     EMPTY,

@@ -11,14 +11,14 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol, cast
+from typing import Protocol
 
 from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
 from hayate.upstream.bodies import took_too_long
-from hayate.upstream.connection import Exchange
+from hayate.upstream.exchange import Exchange
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.plain_event import Reader, Shape
@@ -102,10 +102,11 @@ class Pump:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
         self._watch.ticker.add(self)
-        raw_write = self._sink.raw_writer()
-        if raw_write is not None and hasattr(self._decoder, "plain_shape"):
-            self._reader = cast("Reader", self._decoder)
-            self._exchange.open_lane(self, raw_write)
+        raw_write, reader = self._sink.raw_writer(), self._decoder.plain_reader
+        if raw_write is not None and reader is not None:
+            self._reader = reader
+            self._exchange.open_fast_path(self, raw_write)
+        self._exchange.headers = []  # read by now; a stream may stay open for long
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -119,7 +120,7 @@ class Pump:
 
     @property
     def passed(self) -> int:
-        """How many events took the short way, past `Sink.writer`."""
+        """How many events took the fast path, past `Sink.writer`."""
         return self._exchange.passed
 
     @property
@@ -128,9 +129,9 @@ class Pump:
         ended = self._done.done() and not self._done.cancelled() and self._done.exception() is None
         return ended or self._finished_at > 0
 
-    def close_lane(self) -> None:
+    def close_fast_path(self) -> None:
         """The client's connection is gone: nothing may be written to it, from this very moment."""
-        self._exchange.close_lane()
+        self._exchange.close_fast_path()
 
     # What the exchange calls.
 
@@ -140,7 +141,7 @@ class Pump:
         return self._reader.between_events
 
     def plain_shape(self, event: bytes) -> Shape | None:
-        """What the decoder says; the lane asks where an event differs from the one before, and takes the first text too."""
+        """What the decoder says; the fast path asks where an event differs from the one before, and takes the first text too."""
         shape = self._reader.plain_shape(event)
         if shape is not None and not self.first_delta_at:
             self.first_delta_at = monotonic()
@@ -165,14 +166,14 @@ class Pump:
         except UNREADABLE:  # an engine may answer anything
             self._finish(unreadable())
             return
-        if not self.first_delta_at and decoder.spoke:
+        if not self.first_delta_at and decoder.has_output:
             self.first_delta_at = monotonic()
         if decoder.failure is not None:
             self._finish(decoder.failure)
         elif decoder.finished:
             self._finished_at = monotonic()
         if decoder.finish_reason is not None or decoder.finished:
-            self._exchange.close_lane()  # what comes after the end is no plain text any more
+            self._exchange.close_fast_path()  # what comes after the end is no plain text any more
 
     def body_ended(self) -> None:
         """The engine's answer is over."""
@@ -207,7 +208,7 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
-        self._exchange.close_lane()
+        self._exchange.close_fast_path()
         if error is None:
             self._done.set_result(None)
         else:

@@ -1,18 +1,32 @@
-"""Receivers that collect an engine's answer: all of it, as much as may be held, or its first bytes.
+"""Who takes an engine's answer, and those that collect it: all of it, as much as may be held, or its first bytes.
 
-Each has a future for whoever waits. `silence_s` is the time between two pieces, and any byte starts it anew, so that an engine
-which sends blanks while it works is not cut off; without it, whoever waits limits the wait as a whole.
+Each of those has a future for whoever waits. `silence_s` is the time between two pieces, and any byte starts it anew, so that
+an engine which sends blanks while it works is not cut off; without it, whoever waits limits the wait as a whole.
 """
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 from hayate.errors import AnswerTooLarge, GatewayError, UpstreamTimeout
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The most that is collected of an answer which has to be looked at as a whole."""
 BLANKS = b" \t\r\n"
+
+
+class Receiver(Protocol):
+    """Who takes an answer's body. All three are called from the event loop's callbacks and must not block."""
+
+    def body_received(self, data: bytes) -> None:
+        """Bytes of the body, as they arrived."""
+
+    def body_ended(self) -> None:
+        """The body is whole."""
+
+    def body_failed(self, error: GatewayError) -> None:
+        """The body will not be whole."""
 
 
 class Collected:

@@ -13,8 +13,9 @@ import ssl
 from urllib.parse import urlsplit
 
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
-from hayate.upstream.connection import IDLE_S, Connection, Exchange
+from hayate.upstream.connection import IDLE_S, Connection
 from hayate.upstream.deadlines import Deadlines
+from hayate.upstream.exchange import Exchange
 from hayate.wire.http1 import render_request
 from hayate.wire.upstream_request import UpstreamRequest
 

@@ -6,11 +6,14 @@ What comes out is what vLLM or llama.cpp would have sent: a role first, then del
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.decoder import DecoderState
+from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import write
 from hayate.wire.faults import UNREADABLE, too_early, unreadable
 from hayate.wire.usage import Usage
@@ -63,21 +66,17 @@ class ChunkWriter:
         return self._head + b',"choices":[' + write(choice) + b"]}\n\n"
 
 
-class TranslatedStream:
-    """What the decoders of foreign dialects share: a StreamDecoder's state, and how it ends. One per call."""
+class TranslatedStream(DecoderState, ABC):
+    """What the decoders of foreign dialects share: how an event is read, what a text becomes, and how the answer ends."""
 
-    __slots__ = ("_writer", "failure", "finish_reason", "finished", "spoke", "usage")
+    __slots__ = ("_writer",)
 
     def __init__(self, writer: ChunkWriter) -> None:
+        super().__init__()
         self._writer = writer
-        self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.finished = False
-        self.spoke = False
-        self.failure: GatewayError | None = None
 
     def _say(self, text: str) -> bytes:
-        self.spoke = True
+        self.has_output = True
         self.usage.seen(1)
         return self._writer.text(text)
 
@@ -86,18 +85,24 @@ class TranslatedStream:
         self.finished = True
         return self._writer.finish(reason, self.usage)
 
-    def release(self) -> bytes:
-        """Nothing is held back."""
-        return b""
+    @abstractmethod
+    def _event(self, event: dict[str, Any]) -> bytes:
+        """What one event of the dialect becomes; it is no error."""
 
-    def _each(self, given: Iterable[bytes], read: Callable[[bytes], bytes]) -> bytes:
-        """What `read` makes of each event, until the answer has ended or failed."""
+    def _each(self, given: Iterable[bytes], parse: Callable[[bytes], Any]) -> bytes:
+        """What becomes of each event, as `parse` takes it out of its bytes, until the answer has ended or failed."""
         kept: list[bytes] = []
         for each in given:
             if self.failure or self.finished:
                 break
             try:
-                kept.append(read(each))
+                event = parse(each)
+                if not isinstance(event, dict):  # it carries nothing
+                    continue
+                if event.get("error"):
+                    self.failure = engine_error(500, event)
+                else:
+                    kept.append(self._event(event))
             except GatewayError as error:
                 self.failure = error
             except UNREADABLE:  # an engine may write anything

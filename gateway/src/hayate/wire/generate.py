@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hayate.errors import GatewayError, InvalidRequest
+from hayate.errors import InvalidRequest
 from hayate.wire import sse
-from hayate.wire.decoder import StreamDecoder
+from hayate.wire.chunks import counted
+from hayate.wire.decoder import DecoderState, StreamDecoder
 from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.numbers import from_text
-from hayate.wire.usage import Usage
 
 _RETRY_MS: Final = 3000
 _NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
@@ -23,52 +23,21 @@ def opening(stream_id: str) -> bytes:
     return f"id: {stream_id}-0\nretry: {_RETRY_MS}\n\n".encode()
 
 
-class GenerateStream:
+class GenerateStream(DecoderState):
     """chat.completion.chunk events in, /generate_stream's events out. One per call; `stream_id` starts every event's id."""
 
-    __slots__ = ("_count", "_inner", "_model", "_stream_id", "_told")
+    __slots__ = ("_inner", "_model", "_stream_id", "sent", "told")
 
     def __init__(self, inner: StreamDecoder, *, stream_id: str, model: str) -> None:
+        super().__init__()
         self._inner = inner
         self._stream_id = stream_id
         self._model = model
-        self._count = 0
-        self._told = False
-
-    @property
-    def usage(self) -> Usage:
-        """As the engine's stream says."""
-        return self._inner.usage
-
-    @property
-    def finish_reason(self) -> str | None:
-        """As the engine's stream says."""
-        return self._inner.finish_reason
-
-    @property
-    def spoke(self) -> bool:
-        """As the engine's stream says."""
-        return self._inner.spoke
-
-    @property
-    def finished(self) -> bool:
-        """As the engine's stream says."""
-        return self._inner.finished
-
-    @property
-    def failure(self) -> GatewayError | None:
-        """As the engine's stream says."""
-        return self._inner.failure
-
-    @property
-    def told(self) -> bool:
-        """Whether `event: done` has been made."""
-        return self._told
-
-    @property
-    def sent(self) -> int:
+        self.usage = inner.usage
+        self.sent = 0
         """How many events with an id there were; the last one's number."""
-        return self._count
+        self.told = False
+        """Whether `event: done` has been made."""
 
     def feed(self, data: bytes) -> bytes:
         """The engine's bytes as our events."""
@@ -83,9 +52,12 @@ class GenerateStream:
         return self._render(self._inner.release())
 
     def _render(self, chunks: bytes) -> bytes:
+        inner = self._inner
+        self.finish_reason, self.has_output = inner.finish_reason, inner.has_output
+        self.finished, self.failure = inner.finished, inner.failure
         out = [self._delta(frame) for frame in sse.frames(chunks)] if chunks else []
-        if self._inner.finished and not self._told and self._inner.failure is None:
-            self._told = True
+        if self.finished and not self.told and self.failure is None:
+            self.told = True
             out.append(self._done())
         return b"".join(out)
 
@@ -112,18 +84,12 @@ class GenerateStream:
         return sse.render(write(said), event_id=self._next_id())
 
     def _done(self) -> bytes:
-        usage = self._inner.usage
-        counted = {
-            "prompt_tokens": usage.prompt_tokens,
-            "completion_tokens": usage.completion_tokens,
-            "total_tokens": usage.prompt_tokens + usage.completion_tokens,
-        }
-        done = {"finish_reason": self._inner.finish_reason, "usage": counted, "model": self._model}
+        done = {"finish_reason": self.finish_reason, "usage": counted(self.usage), "model": self._model}
         return sse.render(write(done), event="done", event_id=self._next_id())
 
     def _next_id(self) -> str:
-        self._count += 1
-        return f"{self._stream_id}-{self._count}"
+        self.sent += 1
+        return f"{self._stream_id}-{self.sent}"
 
 
 def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:

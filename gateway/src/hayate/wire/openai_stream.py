@@ -1,7 +1,7 @@
 """OpenAI-shaped streams, engine to client: chat.completion.chunk and text_completion events.
 
 The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without parsing:
-such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`lane.Shape`). Everything
+such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`plain_event`). Everything
 else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
 
 What becomes of an event depends on the events before it and on nothing else: not on the packets in which it came, nor on which
@@ -14,74 +14,48 @@ that carry nothing (`data: null`, an empty `data:`), which some clients stumble 
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import Any, ClassVar, Final
 
 from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.decoder import DecoderState
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.faults import UNREADABLE, given_up, too_early, unreadable
 from hayate.wire.finish import Finish
-from hayate.wire.plain_event import BACKSLASH, NO_SHAPE, Shape, text_in
-from hayate.wire.usage import Usage
+from hayate.wire.plain_event import BACKSLASH, NO_SHAPE, PLAIN, Reader, Shape, is_plain, text_in
 
-_FINISH: Final = b'"finish_reason":'
-_PLAIN: Final = b'"finish_reason":null'
-_CHOICE: Final = b'"choices":[{'
-_USAGE: Final = b'"usage":'
-_NO_USAGE: Final = b'"usage":null'
 _LONGEST_DONE_BYTES: Final = 16
 _LOOKS: Final = 3
 """How often a run of plain events is looked for in one read: behind a stream's first events."""
-_MOST_BEHIND: Final = 5
-"""So many places may be where a run ends: before the finish, the usage and `[DONE]`, say."""
 _FEW: Final = 4
 """So many events are looked at one by one sooner than a run is found: the last text, the finish, the usage and `[DONE]`, say."""
-_MARK_BYTES: Final = 16
-"""Longer ones take CPython's search longer, by far from 100 bytes on."""
 _BROKEN_OFF: Final = ("abort", "error")
 _WITHOUT_CONTENT: Final = frozenset({"id", "object", "created", "model", "choices", "usage", "system_fingerprint"})
 
 
-class OpenAIStream:
+class OpenAIStream(DecoderState):
     """Engine bytes in, client events out. One per call; holds that call's state.
 
     `keep_usage`: the client asked for usage itself, so usage stays in the stream.
     After each `feed`, `failure` may be set: what `feed` returned still goes out, then the failure, then nothing.
     """
 
-    _mends_first: ClassVar[bool] = False
-    """The first events must be read, because something may be missing in them."""
+    _mends: ClassVar[bool] = False
+    """The first events must be read, because something may be missing in them: `_chunk` adds it."""
     _read_if: ClassVar[tuple[bytes, ...]] = (b'"error":',)
     """What an event that passes unread has nowhere but in its text."""
 
-    __slots__ = (
-        "_choices",
-        "_finish",
-        "_keep_usage",
-        "_known",
-        "_splitter",
-        "_unfinished",
-        "failure",
-        "finish_reason",
-        "finished",
-        "spoke",
-        "usage",
-    )
+    __slots__ = ("_choices", "_finish", "_keep_usage", "_known", "_splitter", "_unfinished")
 
     def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
+        super().__init__()
         self._splitter = sse.FrameSplitter()
         self._keep_usage = keep_usage
         self._choices = choices
         self._unfinished: set[int] = set()
         self._finish = Finish()
         self._known = NO_SHAPE
-        self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.finished = False
-        self.spoke = False
-        self.failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only."""
@@ -93,13 +67,18 @@ class OpenAIStream:
         known = self._known
         looked_at = whole.endswith(known.after) and whole.startswith(known.before)
         if looked_at:
-            plain = self._plain_events(whole)
+            plain = known.events_in(whole)
             if plain:
                 self.usage.seen(plain)
                 return whole
         if whole.count(b"\n\n") <= _FEW:
             return self._read_each(sse.frames(whole))
         return self._read_mixed(whole, looked_at=looked_at)
+
+    @property
+    def plain_reader(self) -> Reader:
+        """Itself."""
+        return self
 
     @property
     def between_events(self) -> bool:
@@ -132,7 +111,7 @@ class OpenAIStream:
         return self._finish.release()
 
     def _shape(self, event: bytes) -> Shape | None:
-        if self._choices > 1 or self.finish_reason is not None or (self._mends_first and not self.spoke):
+        if self._choices > 1 or self.finish_reason is not None or (self._mends and not self.has_output):
             return None
         if self._known.holds(event):
             return self._known
@@ -141,41 +120,13 @@ class OpenAIStream:
             return None
         start, end = found
         before, after = event[:start], event[end:]
-        if not self._is_plain(before + after):
+        if not is_plain(before + after, self._read_if):
             return None
         shape = Shape(before, after, lasts=event[end - 1] != BACKSLASH)
         if shape.lasts:
             self._known = shape
-        self.spoke = True
+        self.has_output = True
         return shape
-
-    def _is_plain(self, around: bytes) -> bool:
-        """Whether nothing but text is in events with this around it."""
-        return (
-            around.count(_PLAIN) == around.count(_FINISH) == around.count(_CHOICE) == 1
-            and (_USAGE not in around or around.count(_USAGE) == around.count(_NO_USAGE))
-            and not any(map(around.count, self._read_if))
-        )
-
-    def _plain_events(self, whole: bytes) -> int:
-        """How many events these are, which begin and end as one of the known shape does, if each is of it and without quotes and
-        line ends in its text; else 0.
-        """
-        known = self._known
-        mark = known.before[-_MARK_BYTES:]  # of the joint, as much as can be searched for quickly
-        inner = whole[len(known.before) : -len(known.after)]
-        pieces = inner.split(mark)
-        joints = len(pieces) - 1
-        unmarked = known.joint[: -len(mark)]
-        said = b"".join(map(bytes.removesuffix, pieces, repeat(unmarked, joints))) + pieces[joints]
-        if (
-            len(whole) < len(known.joint)
-            or len(inner) - len(said) != joints * len(known.joint)  # something else than joints stands before a mark
-            or b'"' in said
-            or b"\n" in said
-        ):
-            return 0
-        return joints + 1
 
     def _read_mixed(self, whole: bytes, *, looked_at: bool) -> bytes:
         """Runs of plain events, and what stands before and after them: a stream's first event, its last ones. `looked_at`: it is
@@ -185,11 +136,12 @@ class OpenAIStream:
             return self._read_each(sse.frames(whole))
         kept: list[bytes] = []
         for _ in range(_LOOKS):
-            run = b"" if looked_at else self._run(whole)
+            end, plain = (0, 0) if looked_at else self._known.run_in(whole)
             looked_at = False
-            if run:
-                kept.append(run)
-                whole = whole[len(run) :]
+            if plain:
+                self.usage.seen(plain)
+                kept.append(whole[:end])
+                whole = whole[end:]
                 break
             end = whole.find(b"\n\n") + 2
             kept.append(self._read_each([whole[:end]]))
@@ -199,20 +151,6 @@ class OpenAIStream:
         if whole:
             kept.append(self._read_each(sse.frames(whole)))
         return b"".join(kept)
-
-    def _run(self, whole: bytes) -> bytes:
-        """All up to the last plain event of the known shape, counted, if all of it is such events; else nothing."""
-        known = self._known
-        if not whole.startswith(known.before):
-            return b""
-        end = len(whole)
-        for _ in range(_MOST_BEHIND):  # event by event: to search for so long an end takes more than linear time
-            if whole.endswith(known.after, 0, end):
-                plain = self._plain_events(whole[:end])
-                self.usage.seen(plain)
-                return whole[:end] if plain else b""
-            end = whole.rfind(b"\n\n", 0, end - 2) + 2
-        return b""
 
     def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
@@ -224,7 +162,7 @@ class OpenAIStream:
                 frame = each.lstrip(b"\r\n")  # empty lines more end nothing
                 if not frame:
                     continue
-                if self.finish_reason is None and _PLAIN in frame and self._shape(frame) is not None:
+                if self.finish_reason is None and PLAIN in frame and self._shape(frame) is not None:
                     self.usage.seen(1)
                     kept.append(frame)
                     continue
@@ -293,7 +231,8 @@ class OpenAIStream:
         if usage and not self._keep_usage:
             del event["usage"]
             frame = sse.render(write(event))
-        frame = self._chunk(event, frame)
+        if self._mends:
+            frame = self._chunk(event, frame)
         if self.finish_reason is not None and not self._unfinished and not self._keep_usage:
             self._finish.hold(event, frame)
             return held
@@ -310,7 +249,7 @@ class OpenAIStream:
         if self._choices > 1:
             (self._unfinished.discard if reason else self._unfinished.add)(self._index(choice))
         if _says_something(choice):
-            self.spoke = True
+            self.has_output = True
             self.usage.seen(1)
 
     def _index(self, choice: dict[str, Any]) -> int:
@@ -319,12 +258,12 @@ class OpenAIStream:
         return index if self._choices > 1 and isinstance(index, int) else 0
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
-        """A hook for engines whose chunks need mending; returns the event's bytes."""
+        """The bytes of an event that was read, for engines whose chunks need mending (`_mends`)."""
         return frame
 
 
 def _choices_in(listed: Any) -> list[dict[str, Any]]:
-    """Those that are not null. Raises Unreadable."""
+    """Those of the list that are not null. Raises Unreadable for what is no list of choices."""
     choices = [each for each in listed if each is not None]
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in choices):
         raise Unreadable("choices that are none")
@@ -332,6 +271,7 @@ def _choices_in(listed: Any) -> list[dict[str, Any]]:
 
 
 def _says_something(choice: dict[str, Any]) -> bool:
+    """Whether a choice holds text, thought or a tool call: what counts as output, and as a token where nobody counts them."""
     delta = choice.get("delta")
     if not delta or not isinstance(delta, dict):
         return bool(choice.get("text"))

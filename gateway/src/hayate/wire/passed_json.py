@@ -22,7 +22,7 @@ class PassedJson(RawStream):
 
     def feed(self, data: bytes) -> bytes:
         """`data`."""
-        self.spoke = True
+        self.has_output = True
         if len(self._head) < _LOOKED_AT_BYTES:
             self._head += data[: _LOOKED_AT_BYTES - len(self._head)]
         self._tail = (

@@ -11,10 +11,10 @@ from typing import Any, Final
 
 from hayate.errors import GatewayError
 from hayate.wire import sse
+from hayate.wire.decoder import DecoderState
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.faults import UNREADABLE, too_early, unreadable
-from hayate.wire.usage import Usage
 
 LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "/v1/messages": ("message_stop", "error"),
@@ -31,21 +31,17 @@ LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
 _MARKS: Final = (b'"usage"', b'"error"', b'"stop_reason"', b"[DONE]", b"event: error", b"event:error")
 
 
-class RelayedStream:
+class RelayedStream(DecoderState):
     """Engine events in, the same events out. One per call; `path` says whose events they are."""
 
-    __slots__ = ("_failed", "_last", "_marks", "_splitter", "failure", "finish_reason", "finished", "spoke", "usage")
+    __slots__ = ("_failed", "_last", "_marks", "_splitter")
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self._splitter = sse.FrameSplitter()
         self._last = LAST_EVENTS.get(path, ())
         self._marks = _MARKS + tuple(f'"{kind}"'.encode() for kind in self._last)
         self._failed = False
-        self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.spoke = False
-        self.finished = False
-        self.failure: GatewayError | None = None
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only."""
@@ -70,13 +66,9 @@ class RelayedStream:
                 self.finished = True
         return out
 
-    def release(self) -> bytes:
-        """Nothing is held back."""
-        return b""
-
     def _heard(self, passed: bytes) -> None:
         if b'delta"' in passed:
-            self.spoke = True
+            self.has_output = True
             self.usage.seen(passed.count(b'delta",'))
 
     def _read_each(self, frames: list[bytes]) -> bytes:
@@ -140,27 +132,16 @@ def _is_readable(frame: bytes) -> bool:
         return False
 
 
-class RawStream:
+class RawStream(DecoderState):
     """A body that is no event stream (audio): bytes in, bytes out."""
 
-    __slots__ = ("failure", "finish_reason", "finished", "spoke", "usage")
-
-    def __init__(self) -> None:
-        self.usage = Usage()
-        self.finish_reason: str | None = None
-        self.spoke = False
-        self.finished = False
-        self.failure: GatewayError | None = None
+    __slots__ = ()
 
     def feed(self, data: bytes) -> bytes:
         """`data`."""
-        self.spoke = True
+        self.has_output = True
         return data
 
     def end(self) -> bytes:
         """The engine's own framing says whether the body was whole."""
-        return b""
-
-    def release(self) -> bytes:
-        """Nothing is held back."""
         return b""

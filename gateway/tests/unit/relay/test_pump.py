@@ -15,8 +15,8 @@ from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
-from hayate.upstream.connection import Exchange
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream.exchange import Exchange
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passthrough_stream import RawStream
 from hayate.wire.upstream_request import UpstreamRequest

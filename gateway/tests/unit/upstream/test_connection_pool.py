@@ -22,8 +22,8 @@ from hayate.errors import (
 )
 from hayate.upstream import connection_pool as transport
 from hayate.upstream.bodies import MAX_BODY_BYTES
-from hayate.upstream.connection import Exchange
 from hayate.upstream.connection_pool import ConnectionPool, api_bases
+from hayate.upstream.exchange import Exchange
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle

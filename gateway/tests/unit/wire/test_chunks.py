@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
+from hayate.errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter, TranslatedStream, counted
+from hayate.wire.engine_json import read
 from hayate.wire.usage import Usage
 
 
@@ -58,8 +60,26 @@ def test_an_answer_without_text_still_has_a_role() -> None:
     assert events(writer().finish("stop", Usage()))[0]["choices"][0]["delta"]["role"] == "assistant"
 
 
+class Lines(TranslatedStream):
+    """A dialect of JSON documents, each with a text."""
+
+    def feed(self, *lines: bytes) -> bytes:
+        return self._each(lines, read)
+
+    def _event(self, event: dict[str, Any]) -> bytes:
+        return self._say(event["text"])
+
+
 def test_deltas_are_counted_until_the_engine_counts() -> None:
-    stream = TranslatedStream(writer())
-    assert not stream.spoke
-    stream._say("a")
-    assert (stream.spoke, counted(stream.usage)["completion_tokens"]) == (True, 1)
+    stream = Lines(writer())
+    assert not stream.has_output
+    assert stream.feed(b"null", b"[]", b'{"text":"a"}')
+    assert (stream.has_output, counted(stream.usage)["completion_tokens"]) == (True, 1)
+
+
+@pytest.mark.parametrize("broken", [b'{"error":"CUDA"}', b"{", b"{}"])
+def test_what_is_an_error_or_can_not_be_read_ends_a_stream_behind_what_was_said(broken: bytes) -> None:
+    stream = Lines(writer())
+    assert stream.feed(b'{"text":"a"}', broken, b'{"text":"b"}') == Lines(writer()).feed(b'{"text":"a"}')
+    assert isinstance(stream.failure, UpstreamBroke)
+    assert stream.feed(b'{"text":"c"}') == b""

@@ -42,7 +42,7 @@ def test_deltas_come_with_ids_and_the_end_with_its_facts(size: int) -> None:
         "usage": {"prompt_tokens": 53, "completion_tokens": 4, "total_tokens": 57},
         "model": "tiny",
     }
-    assert (stream.finished, stream.failure, stream.spoke) == (True, None, True)
+    assert (stream.finished, stream.failure, stream.has_output) == (True, None, True)
 
 
 def test_the_end_is_told_once_and_only_once() -> None:

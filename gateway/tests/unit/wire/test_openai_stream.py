@@ -377,9 +377,9 @@ def test_comments_pass_and_count_for_nothing() -> None:
 def test_the_first_word_is_noticed_and_the_role_is_not_one() -> None:
     stream = OpenAIStream(keep_usage=False)
     stream.feed(ROLE)
-    assert not stream.spoke
+    assert not stream.has_output
     stream.feed(WORDS[0])
-    assert stream.spoke
+    assert stream.has_output
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_the_first_word_is_noticed_and_the_role_is_not_one() -> None:
 def test_thoughts_and_tool_calls_are_words_too(delta: dict[str, Any]) -> None:
     stream = OpenAIStream(keep_usage=False)
     stream.feed(event(vllm([vllm_choice(delta)])))
-    assert stream.spoke
+    assert stream.has_output
 
 
 def test_text_completions_have_text_for_delta() -> None:
@@ -399,7 +399,7 @@ def test_text_completions_have_text_for_delta() -> None:
     answer = [chunk("He"), chunk("llo"), chunk("", "length"), DONE]
     stream = OpenAIStream(keep_usage=False)
     assert relay(stream, *answer) == b"".join(answer)
-    assert (stream.spoke, stream.finish_reason) == (True, "length")
+    assert (stream.has_output, stream.finish_reason) == (True, "length")
 
 
 def test_a_finish_may_ride_on_text() -> None:

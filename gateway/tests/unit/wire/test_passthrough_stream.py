@@ -47,7 +47,7 @@ def test_every_event_passes_byte_for_byte(path: str, events: list[bytes], size: 
     stream = RelayedStream(path)
     sent = b"".join(stream.feed(whole[n : n + size]) for n in range(0, len(whole), size)) + stream.end()
     assert sent == whole
-    assert (stream.finished, stream.failure, stream.spoke) == (True, None, True)
+    assert (stream.finished, stream.failure, stream.has_output) == (True, None, True)
     assert stream.usage.exact
 
 
@@ -152,4 +152,4 @@ def test_a_body_that_is_no_event_stream_passes_as_it_is() -> None:
     stream = RawStream()
     assert stream.feed(b"\x00\xff\n\n") == b"\x00\xff\n\n"
     assert stream.end() == b""
-    assert (stream.failure, stream.spoke) == (None, True)
+    assert (stream.failure, stream.has_output) == (None, True)

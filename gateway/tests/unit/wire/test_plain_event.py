@@ -1,22 +1,13 @@
-"""The short way takes a chunk exactly when it is one plain event that differs from the shape in its text alone."""
+"""What a plain event is, and what is the same in all of its shape."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.plain_event import Lane, Reader, Shape, text_in
-
-BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
-AFTER = b'"},"logprobs":null,"finish_reason":null}]}\n\n'
-
-
-def chunk(body: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(body), body)
+from hayate.wire.plain_event import Shape, text_in
 
 
 def shape_of(event: bytes) -> Shape | None:
@@ -26,138 +17,6 @@ def shape_of(event: bytes) -> Shape | None:
         return None
     start, end = found
     return Shape(event[:start], event[end:], lasts=event[end - 1 : end] != b"\\")
-
-
-class Nothing:
-    """A decoder to which no event is plain."""
-
-    between_events = True
-
-    def plain_shape(self, event: bytes) -> Shape | None:
-        assert b"\r\n" not in event
-        return None
-
-
-class Everything:
-    between_events = True
-
-    def plain_shape(self, event: bytes) -> Shape | None:
-        return shape_of(event)
-
-
-class Taking(Lane):
-    """A lane at a chunk's beginning, and what it leaves over."""
-
-    def __init__(self, decoder: Reader) -> None:
-        super().__init__()
-        self.left: list[bytes] = []
-        self.written: list[bytes] = []
-        self._begins_chunk(at_chunk=True)
-        self.open_lane(decoder, self.written.append)
-
-    def _read(self, data: bytes) -> None:
-        self.left.append(data)
-
-    def takes(self, data: bytes) -> bool:
-        """Whether the lane deals with it; what it leaves over must be what it was offered."""
-        self.left.clear()
-        self.data_received(data)
-        assert self.left in ([], [data])
-        return not self.left
-
-
-def lane() -> Taking:
-    """A lane that has seen the shape, whose decoder lets nothing else pass."""
-    made = Taking(Everything())
-    assert made.takes(chunk(BEFORE + b"first" + AFTER))
-    made._decoder = Nothing()
-    made.written.clear()
-    made.passed = 0
-    return made
-
-
-@given(st.text().map(lambda text: json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")))
-@example(b"")
-@example(b"\\\\")
-@example(b"x" * 3000)
-def test_a_chunk_of_the_shape_passes_unless_its_text_holds_a_quote_or_is_long(text: bytes) -> None:
-    taker = lane()
-    whole = chunk(BEFORE + text + AFTER)
-    passes = b'"' not in text and len(whole) < 2048
-    assert taker.takes(whole) is passes
-    assert taker.written == ([whole] if passes else [])
-    assert taker.passed == len(taker.written)
-
-
-@given(st.data())
-def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> None:
-    """One byte more, less or different anywhere but in the text, the framing included."""
-    whole = bytearray(chunk(BEFORE + b"text" + AFTER))
-    text_at = whole.index(b"text")
-    at = data.draw(st.integers(0, len(whole) - 1).filter(lambda at: not text_at <= at < text_at + 4))
-    match data.draw(st.sampled_from(["change", "drop", "add"])):
-        case "change":
-            whole[at] = data.draw(st.integers(0, 255).filter(lambda byte: byte != whole[at]))
-        case "drop":
-            del whole[at]
-        case _:
-            whole.insert(at, data.draw(st.integers(0, 255)))
-    taker = lane()
-    assert not taker.takes(bytes(whole))
-    assert not taker.written
-
-
-@pytest.mark.parametrize(
-    "odd",
-    [
-        b"",
-        b"\r\n",
-        b"0\r\n\r\n",
-        chunk(BEFORE + AFTER[1:]),
-        chunk(BEFORE + b"a" + AFTER) + chunk(BEFORE + b"b" + AFTER),
-        chunk(BEFORE + b"a" + AFTER + BEFORE + b"b" + AFTER),
-        chunk(BEFORE + b'a"},"finish_reason":"stop","x":{"y":"' + AFTER),
-        chunk(BEFORE + b"a" + AFTER)[:-2],
-        BEFORE + b"a" + AFTER,
-        chunk(BEFORE + b"a" + AFTER).upper(),
-        b"0" + chunk(BEFORE + b"a" + AFTER),
-    ],
-)
-def test_odd_reads_do_not_pass(odd: bytes) -> None:
-    taker = lane()
-    assert not taker.takes(odd)
-    assert not taker.written
-
-
-@pytest.mark.parametrize("end", [b"\n\n\r", b"\n\n", b"\n\nXX", b"\n\r\n\r\n", b"\n\n\r\n\r\n"])
-def test_an_event_of_another_shape_must_be_a_whole_chunk_too(end: bytes) -> None:
-    whole = chunk(BEFORE + b"a" + AFTER)
-    taker = Taking(Everything())
-    assert not taker.takes(whole.removesuffix(b"\n\n\r\n") + end)
-    assert not taker.takes(b"1" + whole)
-    assert taker.takes(whole)
-
-
-def test_nothing_passes_inside_a_chunk_or_once_the_lane_is_closed() -> None:
-    taker = lane()
-    whole = chunk(BEFORE + b"a" + AFTER)
-    taker._begins_chunk(at_chunk=False)
-    assert not taker.takes(whole)
-    taker._begins_chunk(at_chunk=True)
-    assert taker.takes(whole)
-    taker.close_lane()
-    assert not taker.takes(whole)
-    taker._begins_chunk(at_chunk=True)
-    assert not taker.takes(whole)
-    assert taker.written == [whole]
-    assert taker.passed == 1
-
-
-def test_nothing_passes_that_the_decoder_does_not_find_plain() -> None:
-    taker = Taking(Nothing())
-    for read in (chunk(BEFORE + b"a" + AFTER), b"", chunk(b"\n\n"), chunk(BEFORE)):
-        assert not taker.takes(read)
-    assert not taker.written
 
 
 @pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content", "arguments"])
@@ -197,26 +56,11 @@ def test_an_empty_text_beside_the_real_one_is_not_taken_for_it() -> None:
     ("text", "lasting"),
     [("hi", True), ('say "hi"', False), ("\\n", True), ("a\n", True), ("\\", False), ("\\ a", True)],
 )
-def test_a_shape_that_holds_a_part_of_the_text_is_not_kept(text: str, lasting: bool) -> None:
+def test_a_shape_that_holds_a_part_of_the_text_does_not_last(text: str, lasting: bool) -> None:
     whole = event(text)
     shape = shape_of(whole)
     assert shape is not None
     assert shape.lasts is lasting
-    taker = Taking(Everything())
-    assert taker.takes(chunk(whole))
-    assert (taker._before == shape.before) is lasting
-
-
-def test_nothing_passes_while_the_decoder_waits_for_the_end_of_an_event() -> None:
-    taker, whole = lane(), chunk(BEFORE + b"a" + AFTER)
-    waiting = Everything()
-    waiting.between_events = False
-    taker._decoder = waiting
-    taker._begins_chunk(at_chunk=True)
-    assert not taker.takes(whole)
-    waiting.between_events = True
-    taker._begins_chunk(at_chunk=True)
-    assert taker.takes(whole)
 
 
 def event(text: str, reason: str | None = None) -> bytes:
@@ -238,9 +82,9 @@ def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
     plain = event("text")
     assert not finds_plain(stream, event(""))
     assert not finds_plain(stream, plain.replace(b'"delta"', b'"error":{},"delta"'))
-    assert not stream.spoke
+    assert not stream.has_output
     assert finds_plain(stream, plain)
-    assert stream.spoke
+    assert stream.has_output
     for text in ("usage", "error", "finish_reason", "\\", "data: [DONE]\n\n", "\ud800"):
         assert finds_plain(stream, event_of(text)), text
     assert finds_plain(stream, event('a "quote" and "finish_reason":null'))
@@ -261,7 +105,7 @@ def test_the_decoder_finds_whole_events_of_text_plain_and_no_others() -> None:
     assert not finds_plain(stream, plain), "the end of an event that has begun"
 
 
-def test_several_choices_have_no_short_way() -> None:
+def test_several_choices_pass_unread_never() -> None:
     stream = OpenAIStream(keep_usage=False, choices=2)
     for text in "abc":
         stream.feed(event(text))

@@ -16,8 +16,8 @@ import orjson
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, StaleConnection, UpstreamTimeout
 from hayate.tools.measure.dialects import AnswerReader, message_of
 from hayate.tools.measure.failure import Failure
-from hayate.upstream.connection import Exchange
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream.exchange import Exchange
 from hayate.wire.upstream_request import UpstreamRequest
 
 CLOSE_S = 1.0
