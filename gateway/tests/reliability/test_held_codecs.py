@@ -25,7 +25,7 @@ from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.media import check_sources
-from hayate.wire.numbers import output_limit
+from hayate.wire.numbers import largest_limit
 from hayate.wire.paths import CHAT, RESPONSES
 from hayate.wire.request_body import parse_object
 from tests.support.adversaries import ANSWERS, BODIES, FORM_TYPE, FORMS, MB, STREAMS, filled, held_s
@@ -68,7 +68,7 @@ def read_chat(body: bytes) -> None:
         for check in (checks.check_chat, checks.check_completion):
             with contextlib.suppress(GatewayError):
                 check(fields, CAPS)
-                output_limit(fields)
+                largest_limit(fields)
                 orjson.dumps({**fields, "model": "served"})
 
 

@@ -16,7 +16,7 @@ import orjson
 from hayate.backends.base import Served
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
-from hayate.backends.options import OptionError
+from hayate.backends.options import at_least_one
 from hayate.backends.translated import Clock, ForeignDialect
 from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire.decoder import StreamDecoder
@@ -37,8 +37,7 @@ class OllamaOptions:
     """How long the model stays loaded after a call: seconds, or text such as `30m`; -1 is for ever. Ollama's own default is 5m."""
 
     def __post_init__(self) -> None:
-        if self.num_ctx is not None and self.num_ctx < 1:
-            raise OptionError("num_ctx", f"must be at least 1, not {self.num_ctx}")
+        at_least_one("num_ctx", self.num_ctx)
 
 
 class OllamaClient(ForeignDialect):

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from hayate.errors import InvalidRequest
-from hayate.wire.fields import max_tokens, one_prompt, stop_strings, taken, text_of, unsupported
+from hayate.wire.fields import limit_to_send, one_prompt, stop_strings, taken, text_of, unsupported
 
 ENGINE: Final = "ollama"
 _OPTIONS: Final = {
@@ -89,7 +89,7 @@ def _body(asked: dict[str, Any], model: str, num_ctx: int) -> dict[str, Any]:
     options.update({theirs: asked[ours] for ours, theirs in _OPTIONS.items() if ours in asked})
     if stops := stop_strings(asked):
         options["stop"] = stops
-    if (limit := max_tokens(asked)) is not None:
+    if (limit := limit_to_send(asked)) is not None:
         options["num_predict"] = limit
     body: dict[str, Any] = {"model": model, "stream": True, "truncate": False, "shift": False, "options": options}
     if "think" in asked:

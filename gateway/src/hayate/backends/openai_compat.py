@@ -36,6 +36,9 @@ RELAYED = frozenset(
     }
 )
 
+_MULTIPLY = frozenset({"n", "prompt"})
+"""What may ask for more than one answer."""
+
 
 class OpenAICompatible(PassedThrough):
     """OpenAI's API as it is. Engines with manners of their own override what differs."""
@@ -44,6 +47,8 @@ class OpenAICompatible(PassedThrough):
     canary = False  # what lies behind may be a remote API, whose tokens cost money
     _takes_stream_options = True
     _takes_top_p_0 = True
+    _stream = OpenAIStream
+    """What reads the engine's events."""
     passes = RELAYED
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
@@ -121,7 +126,9 @@ class OpenAICompatible(PassedThrough):
     def _decoder(self, asked: Asked) -> StreamDecoder:
         """Passes events through."""
         fields = asked.fields
-        return OpenAIStream(keep_usage=wants_usage(fields), choices=choices_of(fields))
+        keep_usage = "stream_options" in fields and wants_usage(fields)
+        choices = 1 if _MULTIPLY.isdisjoint(fields) else choices_of(fields)
+        return self._stream(keep_usage=keep_usage, choices=choices)
 
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """The body of a completion as this engine takes it, a new dict: its own name for the model, and the usage of a stream."""

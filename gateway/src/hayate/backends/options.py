@@ -22,6 +22,12 @@ class OptionError(Exception):
         self.key = key
 
 
+def at_least_one(key: str, value: int | None) -> None:
+    """Raises OptionError for a count that is none."""
+    if value is not None and value < 1:
+        raise OptionError(key, f"must be at least 1, not {value}")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class NoOptions:
     """For adapters that have nothing to be told."""

@@ -88,7 +88,7 @@ def load_tokenizer(source: str) -> ModelTokenizer:
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001  the library raises plain Exception for a broken file
-        raise TokenizerError(f"{path} can't be read: {error}") from None
+        raise _unreadable(path, error) from None
     settings = {**_json(folder / "special_tokens_map.json"), **_json(folder / "tokenizer_config.json")}
     special = {name: text for name in _SPECIAL if (text := _token_text(settings.get(name)))}
     return ModelTokenizer(tokenizer, _template(folder, settings), special)
@@ -203,5 +203,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise TokenizerError(f"{path} can't be read: {error}") from None
+        raise _unreadable(path, error) from None
     return found if isinstance(found, dict) else {}
+
+
+def _unreadable(path: Path, error: Exception) -> TokenizerError:
+    return TokenizerError(f"{path} can't be read: {error}")

@@ -15,7 +15,7 @@ import orjson
 
 from hayate.backends import triton_request as triton
 from hayate.backends.base import Served
-from hayate.backends.options import OptionError
+from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
 from hayate.backends.translated import Clock, ForeignDialect
 from hayate.backends.triton_stream import TritonStream
@@ -23,7 +23,7 @@ from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
-from hayate.wire.fields import max_tokens, one_prompt, stop_strings
+from hayate.wire.fields import limit_to_send, one_prompt, stop_strings
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -43,8 +43,7 @@ class TritonOptions:
     """Whether the engine puts the first special token before the prompt; unset: the newer model does, the classic does not."""
 
     def __post_init__(self) -> None:
-        if self.max_tokens < 1:
-            raise OptionError("max_tokens", f"must be at least 1, not {self.max_tokens}")
+        at_least_one("max_tokens", self.max_tokens)
 
 
 class TritonClient(ForeignDialect):
@@ -120,8 +119,8 @@ class TritonClient(ForeignDialect):
 
     def _limit(self, fields: dict[str, Any], prompt: str) -> int:
         if self._context_tokens is None:
-            return max_tokens(fields) or self._options.max_tokens
-        return answer_limit(max_tokens(fields), self._prompts.count(prompt), self._context_tokens)
+            return limit_to_send(fields) or self._options.max_tokens
+        return answer_limit(limit_to_send(fields), self._prompts.count(prompt), self._context_tokens)
 
     def _known_layout(self) -> triton.Layout:
         if self._layout is None:

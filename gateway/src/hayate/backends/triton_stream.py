@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from hayate.errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter, TranslatedStream
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import read
+from hayate.wire.faults import given_up
 from hayate.wire.stops import StopWatch
 
 _BROKEN_OFF: Final = ("timeout", "cancelled")
@@ -76,10 +76,7 @@ class TritonStream(TranslatedStream):
         self._events += 1
         reason = _first(event.get("finish_reason"))
         if reason in _BROKEN_OFF:
-            self.failure = UpstreamBroke(
-                f"The engine gave up on the answer ({reason}). Ask again.",
-                f"エンジンが回答を打ち切りました（{reason}）。もう一度お試しください。",
-            )
+            self.failure = given_up(reason)
             return b""
         out = self._show(self._news(_first(event.get("text_output"))))
         if self._stops.hit:

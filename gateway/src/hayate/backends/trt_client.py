@@ -12,11 +12,11 @@ import re
 from typing import Any
 
 from hayate.backends.base import Asked, WholeAnswer
-from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
+from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.trt_request import chat_body, text_body
 from hayate.backends.trt_stream import GIVEN_UP, TrtLLMStream
 from hayate.errors import EngineError, GatewayError
-from hayate.wire.decoder import StreamDecoder
+from hayate.wire.engine_errors import verdict
 from hayate.wire.faults import given_up
 from hayate.wire.paths import CHAT, EMBEDDINGS, MESSAGES, RESPONSES
 from hayate.wire.upstream_request import UpstreamRequest
@@ -29,6 +29,7 @@ class TrtLLMClient(OpenAICompatible):
 
     name = "trtllm"
     canary = True
+    _stream = TrtLLMStream
     passes = frozenset({EMBEDDINGS, RESPONSES, MESSAGES, "/v1/messages/count_tokens"})
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
@@ -43,8 +44,7 @@ class TrtLLMClient(OpenAICompatible):
         error = super().error(status, raw, retry_after_s=retry_after_s)
         if isinstance(error, EngineError) and (fault := _FAULT.search(error.english)):
             param = ".".join(part.strip(" '\"") for part in fault["path"].split(",") if part.strip())
-            text = f"'{param}': {fault['text'][1:-1]}."
-            return EngineError(text, f"エンジンがエラーを返しました: {text}", status=error.status, param=param)
+            return verdict(f"'{param}': {fault['text'][1:-1]}.", status=error.status, param=param)
         return error
 
     def probe(self) -> UpstreamRequest:
@@ -55,7 +55,3 @@ class TrtLLMClient(OpenAICompatible):
         body = chat_body(asked.fields) if asked.path == CHAT else text_body(asked.fields)
         # A model must be named, and any name will do; answers repeat it.
         return {**body, "model": served_model or "default"}
-
-    def _decoder(self, asked: Asked) -> StreamDecoder:
-        """Events with what the engine leaves out."""
-        return TrtLLMStream(keep_usage=wants_usage(asked.fields), choices=choices_of(asked.fields))

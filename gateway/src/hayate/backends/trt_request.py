@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hayate.wire.fields import max_tokens, taken, unsupported, with_some_top_p
+from hayate.wire.fields import limit_to_send, taken, unsupported, with_some_top_p
 
 ENGINE: Final = "trtllm"
 _SAMPLING: Final = frozenset(
@@ -98,7 +98,7 @@ def _body(asked: dict[str, Any]) -> dict[str, Any]:
     body = {
         name: value for name, value in with_some_top_p(asked).items() if name not in ("model", "max_completion_tokens")
     }
-    if (limit := max_tokens(asked)) is not None:
+    if (limit := limit_to_send(asked)) is not None:
         body["max_tokens"] = limit
     if "priority" in body:
         if not isinstance(body["priority"], int | float):

@@ -16,6 +16,7 @@ from hayate.wire.http1 import Headers, header
 from hayate.wire.replies import (
     EMPTY,
     REDIRECTS,
+    USUAL_EVENTS,
     ToEvents,
     as_events,
     begins_document,
@@ -52,7 +53,8 @@ def whole_limit(limits: Timeouts) -> tuple[float | None, str]:
 
 def sends_events(exchange: Exchange) -> bool:
     """Whether the body's type leaves no doubt that it is events."""
-    return may_be_events(header(exchange.headers, b"content-type"))
+    content_type = header(exchange.headers, b"content-type")
+    return content_type in USUAL_EVENTS or may_be_events(content_type)
 
 
 async def settle(

@@ -25,7 +25,7 @@ from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_lim
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
-from hayate.wire.numbers import output_limit
+from hayate.wire.numbers import largest_limit
 from hayate.wire.replies import TO_EVENTS
 
 BYTES_PER_TOKEN = 4
@@ -180,7 +180,7 @@ async def _nothing_new() -> None:
 def check_length(fields: dict[str, Any], deployment: Deployment) -> None:
     """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
     context = deployment.context_tokens
-    limit = None if context is None else output_limit(fields)
+    limit = None if context is None else largest_limit(fields)
     if context is not None and limit is not None and limit.tokens > context:
         raise InvalidRequest(
             f"'{limit.field}' is {limit.tokens}, but the context of {deployment.name} is {context} tokens in all.",

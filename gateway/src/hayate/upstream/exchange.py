@@ -67,7 +67,8 @@ class Exchange:
         """From now on the body goes to `receiver`, what has already arrived first."""
         self.receiver = receiver
         early, self.early = self.early, []
-        self.resume()
+        if self._connection is not None:
+            self._connection.resume()
         for data in early:
             receiver.body_received(data)
         if self._failure is not None:
@@ -150,17 +151,17 @@ class Exchange:
     def close(self) -> None:
         """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
         self.receiver = None
-        connection = self._detach()
+        connection = self._connection
         if connection is not None:
+            self._detach()
             connection.abort()
 
     # What the connection calls.
 
-    def _detach(self) -> Carrier | None:
+    def _detach(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             self._passed = connection.passed
-        return connection
 
     def ended(self) -> None:
         """All of the answer has come."""

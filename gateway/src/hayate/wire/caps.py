@@ -21,14 +21,15 @@ class Caps:
     max_weight_per_mib: int = Listening.max_json_weight_per_mib
 
 
+_ELSEWHERE: Final = "requests go only where the operator's configuration says"
 RISKY_FIELDS: Final = {
     "chat_template": "a template of the caller's runs inside the engine",
     "chat_template_kwargs": "its values run inside the engine's template",
     "prompt_embeds": "raw tensors are loaded by the engine",
     "mm_processor_kwargs": "its values reach the engine's image processor",
     "media_io_kwargs": "its values reach the engine's media loader",
-    "api_base": "requests go only where the operator's configuration says",
-    "base_url": "requests go only where the operator's configuration says",
+    "api_base": _ELSEWHERE,
+    "base_url": _ELSEWHERE,
     "id_slot": "slots belong to the engine",
     "kv_transfer_params": "it steers the engine's own network traffic",
     "lora_path": "it makes the engine read a path of the caller's",

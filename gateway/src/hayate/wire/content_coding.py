@@ -29,6 +29,10 @@ PIECE_BYTES = 64 * 1024
 SLICE_BYTES = 256 * 1024
 _MIN_WINDOW_LOG, _MAX_WINDOW_LOG = 23, 27
 """8 MiB is what every zstd decoder must take (RFC 9659); beyond that, no more window than the whole body may have."""
+NOT_VALID = ("it is not valid", "正しい形式ではありません")
+NOT_ALL = ("something follows its end", "終端の後にデータがあります")
+CUT_OFF = ("its end is missing", "途中で切れています")
+"""What may be wrong with a body, of either side, in English and Japanese."""
 _NAME = itemgetter(0)
 
 
@@ -172,11 +176,11 @@ def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
                     break
                 out = decoder.decode(b"")
     except BROKEN:
-        raise _invalid(coding, "it is not valid", "正しい形式ではありません") from None
+        raise _invalid(coding, *NOT_VALID) from None
     except MoreThanOne:
-        raise _invalid(coding, "something follows its end", "終端の後にデータがあります") from None
+        raise _invalid(coding, *NOT_ALL) from None
     if not decoder.ended:
-        raise _invalid(coding, "its end is missing", "途中で切れています")
+        raise _invalid(coding, *CUT_OFF)
 
 
 def _invalid(coding: str, english: str, japanese: str) -> GatewayError:

@@ -72,13 +72,8 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
             "エンジンがゲートウェイのキーを拒否しました。BACKEND_API_KEY（またはデプロイメントのapi_key）を設定してください。",
         )
     if 400 <= status < 500:
-        return EngineError(
-            message,
-            f"エンジンがエラーを返しました: {message}",
-            status=status,
-            param=param,
-            code=code if isinstance(code, str) else "model_not_found" if status == 404 else None,
-        )
+        named = code if isinstance(code, str) else "model_not_found" if status == 404 else None
+        return verdict(message, status=status, param=param, code=named)
     if _NOT_SUPPORTED.search(message):
         return InvalidRequest(
             f"The engine cannot do this: {message}", f"エンジンがこの要求に対応していません: {message}", param=param
@@ -86,6 +81,11 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
     return UpstreamBroke(
         f"The engine failed: {message}", f"エンジンで障害が起きました: {message}", retry_after_s=retry_after_s
     )
+
+
+def verdict(text: str, *, status: int, param: str | None, code: str | None = None) -> EngineError:
+    """What the engine found wrong with the request, in its own words."""
+    return EngineError(text, f"エンジンがエラーを返しました: {text}", status=status, param=param, code=code)
 
 
 def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:

@@ -6,7 +6,7 @@ What one read of the connection may become is bounded, and so is the memory for 
 from __future__ import annotations
 
 from hayate.errors import UpstreamBroke
-from hayate.wire.content_coding import BROKEN, CODINGS, Decoder, MoreThanOne, decoder_of
+from hayate.wire.content_coding import BROKEN, CODINGS, CUT_OFF, NOT_ALL, NOT_VALID, Decoder, MoreThanOne, decoder_of
 
 MAX_AT_ONCE_BYTES = 16 * 1024 * 1024
 """One read is at most 256 KiB: more than this out of it is no answer of a model's."""
@@ -56,11 +56,11 @@ class Expander:
                 if size > MAX_AT_ONCE_BYTES:
                     raise self._unusable("it expands to far too much", "展開後のサイズが大きすぎます")
         except BROKEN:
-            raise self._unusable("it is not valid", "正しい形式ではありません") from None
+            raise self._unusable(*NOT_VALID) from None
         except MoreThanOne:
-            raise self._unusable("something follows its end", "終端の後にデータがあります") from None
+            raise self._unusable(*NOT_ALL) from None
         if last and not self.complete:
-            raise self._unusable("its end is missing", "途中で切れています")
+            raise self._unusable(*CUT_OFF)
         return b"".join(parts)
 
     def _unusable(self, english: str, japanese: str) -> UpstreamBroke:

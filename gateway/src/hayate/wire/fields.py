@@ -91,8 +91,11 @@ def stop_strings(fields: dict[str, Any]) -> list[str]:
     return [stop] if isinstance(stop, str) else list(stop or ())
 
 
-def max_tokens(fields: dict[str, Any]) -> int | None:
-    """The limit on the answer, by either of its names."""
+def limit_to_send(fields: dict[str, Any]) -> int | None:
+    """The limit on the answer for an engine that takes one: OpenAI's newer name goes before the older, as in its own API.
+
+    What the request is checked by is `numbers.largest_limit`: there an engine may go by any of the names.
+    """
     limit = fields.get("max_completion_tokens")
     if limit is None:
         limit = fields.get("max_tokens")

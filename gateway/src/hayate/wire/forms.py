@@ -13,6 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from hayate.errors import InvalidRequest
+from hayate.wire.refusals import given_twice
 
 MAX_PARTS: Final = 128
 MAX_HEADERS: Final = 8
@@ -116,7 +117,7 @@ class _Reader:
         if not self._named_model:
             return
         if self.model != (0, 0):
-            raise InvalidRequest("'model' is given twice.", "'model' が2回指定されています。", param="model")
+            raise given_twice("model")
         self.model = self._data_at, self._data_end
 
     def _finish(self) -> None:

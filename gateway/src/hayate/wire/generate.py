@@ -10,6 +10,7 @@ from hayate.wire.chunks import counted
 from hayate.wire.decoder import DecoderState, StreamDecoder
 from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.numbers import from_text
+from hayate.wire.refusals import given_twice, missing, wrong
 
 _RETRY_MS: Final = 3000
 _NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
@@ -99,7 +100,7 @@ def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
         if name == "stop":
             fields.setdefault("stop", []).append(text)
         elif name in fields:
-            raise InvalidRequest(f"'{name}' is given twice.", f"'{name}' が2回指定されています。", param=name)
+            raise given_twice(name)
         elif name in _NUMBERS:
             fields[name] = from_text(name, text, whole=_NUMBERS[name])
         else:
@@ -124,10 +125,10 @@ def to_chat(fields: dict[str, Any]) -> dict[str, Any]:
             )
     for name in _TEXTS:
         if fields.get(name) is not None and not isinstance(fields[name], str):
-            raise InvalidRequest(f"'{name}' must be a string.", f"'{name}' は文字列にしてください。", param=name)
+            raise wrong(name, "a string", "文字列")
     prompt = fields.get("prompt")
     if not prompt:
-        raise InvalidRequest("'prompt' is missing.", "'prompt' がありません。", param="prompt")
+        raise missing("prompt")
     messages = [{"role": "user", "content": prompt}]
     if fields.get("system"):
         messages.insert(0, {"role": "system", "content": fields["system"]})

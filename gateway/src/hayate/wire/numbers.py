@@ -107,8 +107,11 @@ def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> 
             raise over_cap(name, caps.max_n, value, "safety.max_n")
 
 
-def output_limit(fields: dict[str, Any]) -> OutputLimit | None:
-    """The limit on the answer, the largest where several names are used; None when there is none."""
+def largest_limit(fields: dict[str, Any]) -> OutputLimit | None:
+    """The limit on the answer, the largest where several names are used: whichever of them the engine goes by, it makes no more.
+
+    None when there is none. What is sent to engines that take one name is `fields.limit_to_send`.
+    """
     largest: OutputLimit | None = None
     for name in _LIMIT_NAMES.intersection(fields):
         tokens = fields[name]

@@ -17,6 +17,16 @@ def wrong(name: str, wanted: str, wanted_ja: str) -> InvalidRequest:
     return InvalidRequest(f"'{name}' must be {wanted}.", f"'{name}' は{wanted_ja}にしてください。", param=name)
 
 
+def missing(name: str) -> InvalidRequest:
+    """The field must be there."""
+    return InvalidRequest(f"'{name}' is missing.", f"'{name}' がありません。", param=name)
+
+
+def given_twice(name: str) -> InvalidRequest:
+    """The field may be there once only."""
+    return InvalidRequest(f"'{name}' is given twice.", f"'{name}' が2回指定されています。", param=name)
+
+
 def wrong_value(name: str, wanted: str, wanted_ja: str, value: Any) -> InvalidRequest:
     """The same, with the value that was given."""
     return InvalidRequest(

@@ -19,7 +19,8 @@ from hayate.wire.sse import DONE, render
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _EVENTS = (b"text/event-stream", b"application/x-ndjson")
-_USUAL = frozenset({*_EVENTS, b"text/event-stream; charset=utf-8"})
+USUAL_EVENTS = frozenset({*_EVENTS, b"text/event-stream; charset=utf-8"})
+"""The types of nearly all streams, as they are written."""
 EMPTY = frozenset({204, 205, 304})
 """Statuses of answers that have no body."""
 ToEvents = Callable[[dict[str, Any]], bytes | None]
@@ -28,7 +29,7 @@ ToEvents = Callable[[dict[str, Any]], bytes | None]
 
 def may_be_events(content_type: bytes | None) -> bool:
     """Whether a body of this type needs no look."""
-    return content_type in _USUAL or (content_type or b"").partition(b";")[0].strip().lower() in _EVENTS
+    return (content_type or b"").partition(b";")[0].strip().lower() in _EVENTS
 
 
 def begins_document(start: bytes) -> bool:

@@ -17,7 +17,7 @@ from hayate.wire.caps import Caps
 from hayate.wire.fields import HARMLESS, NEUTRAL
 from hayate.wire.media import check_risky, check_tools, media_fault
 from hayate.wire.numbers import LIMITS, REAL, USUAL_NUMBERS, WHOLE, check_logprobs, check_numbers
-from hayate.wire.refusals import wrong
+from hayate.wire.refusals import missing, wrong
 
 MAX_STOPS: Final = 128
 """A group chat has one for each who may speak next."""
@@ -41,7 +41,7 @@ def check_completion(fields: dict[str, Any], caps: Caps) -> None:
     """POST /v1/completions; the fields are put as engines take them. Raises InvalidRequest."""
     prompt = fields.get("prompt")
     if prompt is None and fields.get("prompt_embeds") is None:
-        raise InvalidRequest("'prompt' is missing.", "'prompt' がありません。", param="prompt")
+        raise missing("prompt")
     if not isinstance(prompt, str | list | None):
         raise wrong("prompt", "a string or a list", "文字列またはリスト")
     check_sampling(fields, caps)

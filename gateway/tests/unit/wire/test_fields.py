@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hayate.errors import InvalidRequest, UnsupportedField
-from hayate.wire.fields import HARMLESS, NEUTRAL, max_tokens, one_prompt, stop_strings, taken, text_of, unsupported
+from hayate.wire.fields import HARMLESS, NEUTRAL, limit_to_send, one_prompt, stop_strings, taken, text_of, unsupported
 
 
 def test_what_is_known_is_kept_and_null_is_not_set() -> None:
@@ -44,7 +44,7 @@ def test_a_refusal_says_why_in_both_languages() -> None:
 
 
 def test_limits_and_stops_have_one_shape() -> None:
-    assert [max_tokens(each) for each in ({}, {"max_tokens": 3}, {"max_tokens": 3, "max_completion_tokens": 5})] == [
+    assert [limit_to_send(each) for each in ({}, {"max_tokens": 3}, {"max_tokens": 3, "max_completion_tokens": 5})] == [
         None,
         3,
         5,

@@ -21,7 +21,7 @@ from hayate.wire.numbers import (
     check_numbers,
     from_text,
     is_whole,
-    output_limit,
+    largest_limit,
 )
 
 NAMES = sorted({*LIMITS, *WHOLE, *REAL})
@@ -71,7 +71,7 @@ def test_nonsense_is_refused_by_name_in_both_languages(name: str, value: Any) ->
     ],
 )
 def test_how_much_output_is_asked_for(fields: dict[str, Any], limit: OutputLimit | None) -> None:
-    assert output_limit(fields) == limit
+    assert largest_limit(fields) == limit
 
 
 @pytest.mark.parametrize(
