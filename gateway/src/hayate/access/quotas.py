@@ -1,32 +1,27 @@
-"""How much each principal may ask. The limits are the principal's own, else those of the configuration."""
+"""How much each principal may ask."""
 
 from __future__ import annotations
 
-from hayate.access.principals import Principal
 from hayate.errors import RateLimited
 from hayate.policy.limits import Allowance, RateLimit
 from hayate.settings import RateLimits
 
 
 class Quotas:
-    """Counts requests by principal. One per gateway."""
+    """Counts the requests of each principal. One per gateway."""
 
-    def __init__(self, limits: RateLimits | None = None) -> None:
-        self._limits = limits or RateLimits()
+    def __init__(self) -> None:
         self._counted: dict[str, tuple[RateLimits, RateLimit]] = {}
 
-    def configure(self, limits: RateLimits) -> None:
-        """New limits for all who have none of their own: those whose limits change start anew."""
-        self._limits = limits
-
-    def count(self, principal: Principal, now: float) -> Allowance | None:
-        """Counts one request; None where nothing limits it. The allowance says whether it may go (`refuse`)."""
-        limits = principal.limits or self._limits
+    def count(self, principal_id: str, limits: RateLimits, now: float) -> Allowance | None:
+        """Counts one request; None where `limits` name none. Whoever's limits have changed starts anew. The allowance says whether
+        the request may go (`refuse`).
+        """
         if limits.requests_per_minute is None:
             return None
-        counted = self._counted.get(principal.id)
+        counted = self._counted.get(principal_id)
         if counted is None or counted[0] != limits:
-            counted = self._counted[principal.id] = limits, RateLimit(limits.requests_per_minute, limits.burst)
+            counted = self._counted[principal_id] = limits, RateLimit(limits.requests_per_minute, limits.burst)
         return counted[1].take(now)
 
 

@@ -22,6 +22,7 @@ from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
 from hayate.errors import CLIENT_CLOSED, GatewayError, shutting_down
 from hayate.policy.limits import Allowance
+from hayate.settings import NO_LIMITS, RateLimits
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import OPENAI, Dialect, error_headers, language_of
 from hayate.wire.http1 import Fields, Headers
@@ -62,10 +63,9 @@ class CallEndpoint:
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
             record.key = principal.id
-            allowance = gateway.quotas.count(principal, now())
-            if allowance is not None:
-                client.answer_headers += limit_headers(allowance)
-                refuse(allowance)
+            limits = principal.limits or settings.limits
+            if limits is not NO_LIMITS:
+                _count_request(gateway, client, principal.id, limits)
             await self._handle(gateway, client, record)
             record.status = record.status or 200
         except GatewayError as error:
@@ -104,6 +104,13 @@ class CallEndpoint:
             await client.end_stream()
         else:
             client.cut()
+
+
+def _count_request(gateway: Gateway, client: Client, principal_id: str, limits: RateLimits) -> None:
+    allowance = gateway.quotas.count(principal_id, limits, gateway.relay.now())
+    if allowance is not None:
+        client.answer_headers += limit_headers(allowance)
+        refuse(allowance)
 
 
 def limit_headers(allowance: Allowance) -> Headers:

@@ -187,7 +187,9 @@ class DirectStream:
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         if self._mute or status in BODILESS:
             body = b""
-        self._write(b"%b%b%b" % (self._head(status, headers), self._take_held(), body))
+        head, held, self._held = self._head(status, headers), self._held, None
+        if not self.disconnected:
+            self._connection.raw.write(b"%b%b%b" % (head, held or b"", body))
         self._complete()
 
     async def start(self, status: int, headers: Headers) -> None:
@@ -224,6 +226,8 @@ class DirectStream:
 
     def writer(self) -> Callable[[bytes], None]:
         """What sends pieces of a streamed answer."""
+        if self._mute:
+            return self._write_nothing
         return self._write_piece if self.framed else self._write_bare
 
     def raw_writer(self) -> Callable[[bytes], None] | None:
@@ -254,27 +258,21 @@ class DirectStream:
 
     def _write_piece(self, data: bytes) -> None:
         self.chunks += 1
-        self._write_or_hold(b"%x\r\n%b\r\n" % (len(data), data))
+        piece = b"%x\r\n%b\r\n" % (len(data), data)
+        if self._held is not None:
+            self._held += piece
+        elif not self.disconnected:
+            self._connection.raw.write(piece)
 
     def _write_bare(self, data: bytes) -> None:
         self.chunks += 1
-        self._write_or_hold(data)
-
-    def _write_or_hold(self, data: bytes) -> None:
-        if self._mute:
-            return  # the status has no body, whatever an engine sent with it
-        if self._held is None:
-            self._write(data)
-        else:
+        if self._held is not None:
             self._held += data
-
-    def _write(self, data: bytes) -> None:
-        if not self.disconnected:
+        elif not self.disconnected:
             self._connection.raw.write(data)
 
-    def _take_held(self) -> bytes:
-        held, self._held = self._held, None
-        return held or b""
+    def _write_nothing(self, _: bytes) -> None:
+        self.chunks += 1
 
     def _complete(self) -> None:
         self.response_complete = True

@@ -18,6 +18,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
+from hayate.settings import NO_LIMITS
 from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
@@ -56,6 +57,7 @@ def call_settings(config: Config) -> CallSettings:
         max_body_bytes=server.max_body_bytes,
         heartbeat_s=server.heartbeat_s,
         client_stall_s=server.client_stall_s,
+        limits=NO_LIMITS if config.limits.requests_per_minute is None else config.limits,
         serves_half_closed=server.half_close == "serve",
     )
 
@@ -63,7 +65,6 @@ def call_settings(config: Config) -> CallSettings:
 def configure(gateway: Gateway, config: Config) -> None:
     """The settings that may change while the gateway runs."""
     gateway.settings = call_settings(config)
-    gateway.quotas.configure(config.limits)
     gateway.ticker.tick_s = tick_s(config)
     set_queue_bytes(config.server.log_queue_bytes)
 

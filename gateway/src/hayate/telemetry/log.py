@@ -28,7 +28,7 @@ class CallLog:
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:
         """All lines in one write."""
-        self._write(b"".join([_line(record) for record in batch]))
+        self._write(b"".join(map(_line, batch)))
 
 
 def log_event(event: str, **facts: Any) -> None:
