@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import stat
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
-from hayate.access.key_files import KeyFileError, ensure_key, write_key
 from hayate.access.principals import OWNER, SESSION
 from hayate.errors import NotAllowed, NotAuthenticated
 
@@ -208,57 +204,3 @@ def test_a_session_serves_no_other_site(found: dict[str, str]) -> None:
 def test_a_key_serves_every_site() -> None:
     found = headers(host="gateway", origin="http://evil.example", sec_fetch_site="cross-site", x_api_key=KEY)
     assert Authenticator({KEY: OWNER}).check(found) is OWNER
-
-
-# The key's file.
-
-
-def test_a_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None:
-    key, made = ensure_key(tmp_path / "data", {})
-    path = tmp_path / "data" / "api_key"
-    assert made
-    assert key.startswith("sk-hayate-")
-    assert len(key) > 40
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert ensure_key(tmp_path / "data", {}) == (key, False)
-
-
-def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
-    key = write_key(tmp_path)
-    (tmp_path / "api_key").chmod(0o644)
-    assert ensure_key(tmp_path, {}) == (key, False)
-    assert stat.S_IMODE((tmp_path / "api_key").stat().st_mode) == 0o600
-
-
-def test_the_environments_key_comes_first_and_is_not_written(tmp_path: Path) -> None:
-    assert ensure_key(tmp_path, {"HAYATE_API_KEY": f" {KEY} "}) == (KEY, False)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("key", ["short", "鍵" * 20, "with space " * 3, "tab\tinside-0123456789", "x" * 15])
-def test_a_key_that_could_not_be_sent_is_refused(tmp_path: Path, key: str) -> None:
-    with pytest.raises(KeyFileError) as refusal:
-        ensure_key(tmp_path, {"HAYATE_API_KEY": key})
-    assert key not in str(refusal.value)
-
-
-def test_a_new_key_replaces_the_old_one(tmp_path: Path) -> None:
-    assert write_key(tmp_path) != write_key(tmp_path)
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-@pytest.mark.parametrize(
-    "kind", ["a file where the folder should be", "bytes that are no key", "a folder where the file should be"]
-)
-def test_a_key_file_that_cannot_be_used_is_one_line(tmp_path: Path, kind: str) -> None:
-    data = tmp_path / "data"
-    if kind.startswith("a file"):
-        data.write_text("x")
-    elif kind.startswith("bytes"):
-        data.mkdir()
-        (data / "api_key").write_bytes(b"\xff\xfe")
-    else:
-        (data / "api_key").mkdir(parents=True)
-    with pytest.raises(KeyFileError) as refusal:
-        ensure_key(data, {})
-    assert "\n" not in str(refusal.value)

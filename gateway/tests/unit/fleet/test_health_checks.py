@@ -16,22 +16,16 @@ from hayate.errors import ConnectFailed, ConnectTimedOut, UnknownModel, Upstream
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
 from hayate.fleet.replica import Replica
-from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.fleet.spec import NO_PROBE
 from hayate.policy.health import CLOSE_S, KNOWN
 from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import eventually
+from tests.unit.fleet.made import QUICK, spec
 
 pytestmark = pytest.mark.anyio
-
-QUICK = Probing(probe_interval_s=0.05, probe_timeout_s=1.0, eject_after=3, eject_s=10.0)
-
-
-def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:
-    values: dict[str, Any] = {"backend": OpenAICompatible(), "model": None, "replicas": urls or ("http://a:1",), **more}
-    return DeploymentSpec(name, **values)
 
 
 class Watched:
@@ -41,11 +35,11 @@ class Watched:
         self.fleet = Fleet([spec("a", engine.url, backend=backend, **more)], {}, probing)
         self.deployment = self.fleet.deployments["a"]
         self.replica = self.deployment.replicas[0]
-        self.description: list[bool] = []
+        self.changes: list[bool] = []
         self.prober = Prober(self.fleet, on_change=self._tell)
 
     def _tell(self, replica: Replica, is_ready: bool) -> None:
-        self.description.append(is_ready)
+        self.changes.append(is_ready)
 
     async def until(self, condition: Callable[[], object]) -> None:
         await eventually(condition, within_s=10)
@@ -84,21 +78,21 @@ def has_asked(engine: FakeEngine, times: int) -> bool:
 async def test_an_engine_is_ready_when_it_answers_and_its_model_is_learned(engine: FakeEngine) -> None:
     async with watching(engine) as watched:
         assert not watched.fleet.ready(0.0)
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         assert watched.deployment.served_model == "scripted"
         assert watched.deployment.context_tokens == 4096
 
 
 async def test_an_engine_that_stops_answering_is_told_of_and_so_is_its_return(engine: FakeEngine) -> None:
     async with watching(engine) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/health"] = error(503)
-        await watched.until(lambda: watched.description == [True, False])
+        await watched.until(lambda: watched.changes == [True, False])
         assert not watched.replica.available(0.0)
         assert watched.replica.last_error is not None
         assert watched.replica.last_error.text == "probe: status 503 at /health"
         engine.routes["/health"] = answer({"status": "ok"})
-        await watched.until(lambda: watched.description == [True, False, True])
+        await watched.until(lambda: watched.changes == [True, False, True])
         assert watched.replica.available(0.0)
 
 
@@ -106,7 +100,7 @@ async def test_an_engine_that_stops_answering_is_told_of_and_so_is_its_return(en
 async def test_an_engine_that_has_no_such_path_or_is_asked_too_often_lives(engine: FakeEngine, status: int) -> None:
     engine.routes["/health"] = engine.routes["/v1/models"] = engine.routes["/props"] = error(status)
     async with watching(engine, model="m") as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         assert watched.deployment.served_model == "m"
 
 
@@ -115,13 +109,13 @@ async def test_an_engine_that_says_it_can_not_is_not_ready(engine: FakeEngine, s
     engine.routes["/health"] = error(status)
     async with watching(engine) as watched:
         await watched.until(lambda: watched.replica.health.probe_failures >= 3)
-        assert watched.description == []
+        assert watched.changes == []
 
 
 async def test_the_path_that_is_probed_is_a_setting(engine: FakeEngine) -> None:
     engine.routes["/alive?deep=1"] = engine.routes["/alive"] = answer({})
     async with watching(engine, probe="/alive?deep=1") as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         await watched.until(lambda: asked(engine, "/alive?deep=1") > 3)
         assert asked(engine, "/health") == 0
 
@@ -156,7 +150,7 @@ async def test_without_a_probe_an_engine_that_comes_between_two_questions_is_ask
 
 async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         for number in (2, 3):
             watched.deployment.record_failure(watched.replica, UpstreamBroke("500"), 0.0)
             await eventually(partial(has_asked, engine, number))
@@ -164,7 +158,7 @@ async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngin
 
 async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         loop = asyncio.get_running_loop()
         began = loop.time()
         while asked(engine, "/health") < 4:
@@ -175,13 +169,13 @@ async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(
 
 async def test_an_engine_killed_under_many_calls_is_back_with_its_first_answer(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         await engine.refuse()
         for _ in range(150):
             watched.deployment.record_failure(watched.replica, UpstreamBroke("cut"), 0.0)
-        await watched.until(lambda: watched.description == [True, False])
+        await watched.until(lambda: watched.changes == [True, False])
         await engine.listen()
-        await watched.until(lambda: watched.description == [True, False, True])
+        await watched.until(lambda: watched.changes == [True, False, True])
         assert watched.replica.available(0.0)
 
 
@@ -206,12 +200,12 @@ async def call_under_way(watched: Watched, engine: FakeEngine) -> AsyncIterator[
 
 async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=0.05, probe_timeout_s=0.1)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/health"] = [30.0]
         async with call_under_way(watched, engine):
             seen = asked(engine, "/health")
             await watched.until(lambda: asked(engine, "/health") > seen + 5)
-            assert watched.description == [True]
+            assert watched.changes == [True]
             assert watched.replica.available(0.0)
         watched.replica.succeeded(1.0, 0.0)
         assert watched.replica.health.serial
@@ -222,7 +216,7 @@ async def test_an_engine_that_always_answered_beside_calls_and_stops_is_found(en
     async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
         engine.routes["/health"] = [30.0]
-        await watched.until(lambda: watched.description == [True, False])
+        await watched.until(lambda: watched.changes == [True, False])
 
 
 async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
@@ -235,14 +229,14 @@ async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
         while asked(engine, "/health") < seen + 6:
             watched.replica.progress.moved(loop.time())
             await asyncio.sleep(0.01)
-        assert watched.description == [True]
+        assert watched.changes == [True]
 
 
 async def test_connections_that_a_busy_engine_does_not_take_are_no_failures(engine: FakeEngine) -> None:
     """Its queue of connections is full; without a call that it works on, nobody is there."""
     late, refused = ConnectTimedOut("nobody took it"), ConnectFailed("refused")
     async with watching(engine) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         deployment, replica = watched.deployment, watched.replica
         async with call_under_way(watched, engine):
             assert not any(deployment.record_failure(replica, late, 0.0) for _ in range(20))
@@ -259,7 +253,7 @@ async def test_an_engine_that_is_restarted_with_another_model_is_asked_again(eng
     async with watching(engine) as watched:
         await watched.until(lambda: watched.deployment.served_model == "scripted")
         await engine.refuse()
-        await watched.until(lambda: watched.description[-1:] == [False])
+        await watched.until(lambda: watched.changes[-1:] == [False])
         engine.routes["/v1/models"] = answer({"data": [{"id": "another"}]})
         await engine.listen()
         await watched.until(lambda: watched.deployment.served_model == "another")
@@ -267,19 +261,19 @@ async def test_an_engine_that_is_restarted_with_another_model_is_asked_again(eng
 
 async def test_a_model_loaded_or_swapped_meanwhile_is_learned_with_the_probes(engine: FakeEngine) -> None:
     async with watching(engine, OpenAICompatible()) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/v1/models"] = answer({"data": [{"id": "scripted"}, {"id": "my-lora"}]})
         await watched.until(lambda: watched.deployment.models == {"scripted", "my-lora"})
         assert watched.deployment.served_model == "scripted"
         engine.routes["/v1/models"] = answer({"data": [{"id": "other"}]})
         await watched.until(lambda: watched.deployment.served_model == "other")
         assert watched.fleet.route("other") == [watched.deployment]
-        assert watched.description == [True]
+        assert watched.changes == [True]
 
 
 async def test_a_list_that_is_not_answered_for_once_changes_nothing(engine: FakeEngine) -> None:
     async with watching(engine) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/v1/models"] = error(500)
         seen = asked(engine, "/v1/models")
         await watched.until(lambda: asked(engine, "/v1/models") > seen + 3)
@@ -288,7 +282,7 @@ async def test_a_list_that_is_not_answered_for_once_changes_nothing(engine: Fake
 
 async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
     async with watching(engine, OpenAICompatible(), Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/v1/models"] = answer({"data": [{"id": "scripted"}, {"id": "my-lora"}]})
         seen = asked(engine, "/v1/models")
         with pytest.raises(UnknownModel):
@@ -306,7 +300,7 @@ async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
 
 async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=0.2)) as watched:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         engine.routes["/v1/models"] = engine.routes["/props"] = [30.0]
         async with asyncio.timeout(5):
             await watched.prober.refresh()
@@ -332,7 +326,7 @@ async def test_an_engine_that_hangs_does_not_hold_up_the_watch_over_the_others(e
 
 async def test_replicas_that_come_and_go_with_a_reload_are_watched_and_no_longer(engine: FakeEngine) -> None:
     async with watching(engine) as watched, running_engine() as other:
-        await watched.until(lambda: watched.description == [True])
+        await watched.until(lambda: watched.changes == [True])
         watched.fleet.apply([spec("a", other.url, backend=LlamaCppClient())], {})
         await watched.until(lambda: asked(other, "/health") > 2)
         seen = asked(engine, "/health")

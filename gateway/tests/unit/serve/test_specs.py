@@ -14,7 +14,6 @@ from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError
 from hayate.serve.specs import option_mistakes, specs
 
-TOKENIZER = str(Path(__file__).parents[4] / "llm/tiny/tiny-qwen2")
 DEPLOYMENT = (
     "deployments:\n  one:\n    backend: {backend}\n    replicas: [http://127.0.0.1:1]\n    options: {options}\n"
 )
@@ -79,15 +78,3 @@ def test_a_missing_tokenizer_is_one_line_and_no_traceback(tmp_path: Path) -> Non
     ended = subprocess.run([hayate, "serve"], check=False, capture_output=True, text=True, timeout=30, env=env)
     assert ended.returncode == 2
     assert ended.stderr == "environment: deployments.triton.options.tokenizer: /nowhere is no folder\n"
-
-
-def test_the_environment_names_the_tokenizer_of_triton_alone() -> None:
-    env = {"LLM_BACKEND": "triton", "HAYATE_TOKENIZER": TOKENIZER}
-    assert load_config(env=env).deployments["triton"].options == {"tokenizer": TOKENIZER}
-    assert load_config(env={**env, "LLM_BACKEND": "vllm"}).deployments["vllm"].options == {}
-
-
-def test_a_file_s_own_tokenizer_wins_over_the_environment(tmp_path: Path) -> None:
-    path = tmp_path / "hayate.yaml"
-    path.write_text(DEPLOYMENT.format(backend="triton", options="{tokenizer: mine, max_tokens: 5}"), encoding="utf-8")
-    assert load_config(path, {"HAYATE_TOKENIZER": TOKENIZER}).deployments["one"].options["tokenizer"] == "mine"

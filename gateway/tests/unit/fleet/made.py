@@ -1,0 +1,26 @@
+"""Deployments to try things on: their engines are addresses that nothing listens at, unless a test names one that does."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.spec import DeploymentSpec
+from hayate.settings import Probing
+
+QUICK = Probing(probe_interval_s=0.05, probe_timeout_s=1.0, eject_after=3, eject_s=10.0)
+
+
+def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:
+    """A deployment of that name; `more` are further fields of `DeploymentSpec`."""
+    values: dict[str, Any] = {"backend": OpenAICompatible(), "model": None, "replicas": urls or ("http://a:1",), **more}
+    return DeploymentSpec(name, **values)
+
+
+async def waiting(*deployments: Deployment) -> list[asyncio.Task[None]]:
+    """One call more for each, waiting for a place."""
+    tasks = [asyncio.create_task(each.enter("key", 1)) for each in deployments]
+    await asyncio.sleep(0)
+    return tasks

@@ -1,0 +1,146 @@
+"""A deployment: its places and who waits for one, what is known of it, and which replica a call goes to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from hayate.errors import (
+    ConnectFailed,
+    Overloaded,
+    UpstreamBroke,
+)
+from hayate.fleet.deployment import Deployment
+from tests.unit.fleet.made import QUICK, spec, waiting
+
+pytestmark = pytest.mark.anyio
+
+
+# Places.
+
+
+async def test_places_are_given_queued_and_refused() -> None:
+    qwen = Deployment(spec(max_in_flight=1, max_queued=1), QUICK)
+    await qwen.enter("key", 1)
+    (second,) = await waiting(qwen)
+    with pytest.raises(Overloaded) as full:
+        await qwen.enter("key", 1)
+    assert full.value.retry_after_s == 1.0
+    qwen.leave("key", 1)
+    await second
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
+
+
+async def test_every_replica_adds_its_places() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1", max_in_flight=2), QUICK)
+    for _ in range(4):
+        await qwen.enter("key", 1)
+    assert not qwen.gate.try_enter("key", 1)
+
+
+async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
+    qwen = Deployment(spec(max_in_flight=1, queue_timeout_s=0.02), QUICK)
+    await qwen.enter("key", 1)
+    with pytest.raises(Overloaded, match="queue_timeout_s"):
+        await qwen.enter("key", 1)
+    qwen.leave("key", 1)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
+
+
+async def test_who_leaves_the_queue_takes_no_place() -> None:
+    qwen = Deployment(spec(max_in_flight=1), QUICK)
+    await qwen.enter("key", 1)
+    first, second = await waiting(qwen, qwen)
+    first.cancel()
+    qwen.leave("key", 1)
+    await second
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
+
+
+async def test_who_leaves_at_the_very_moment_of_being_let_in_gives_the_place_back() -> None:
+    qwen = Deployment(spec(max_in_flight=1), QUICK)
+    await qwen.enter("key", 1)
+    first, second = await waiting(qwen, qwen)
+    qwen.leave("key", 1)  # lets the first in, who does not know yet
+    first.cancel()
+    await second
+    with suppress(asyncio.CancelledError):
+        await first
+    qwen.leave("key", 1)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
+
+
+@pytest.mark.parametrize("seed", range(20))
+async def test_no_place_is_lost_whatever_the_order_of_coming_and_going(seed: int) -> None:
+    qwen = Deployment(spec(max_in_flight=3, max_queued=5, queue_timeout_s=0.03), QUICK)
+
+    async def call(number: int) -> None:
+        await asyncio.sleep((number * 7 + seed) % 5 / 500)
+        with suppress(Overloaded):
+            await qwen.enter("key", 1)
+            try:
+                await asyncio.sleep((number * 3 + seed) % 4 / 200)
+            finally:
+                qwen.leave("key", 1)
+
+    calls = [asyncio.create_task(call(number)) for number in range(30)]
+    for number, task in enumerate(calls):
+        if number % 3 == seed % 3:
+            asyncio.get_running_loop().call_later((number + seed) % 7 / 300, task.cancel)
+    await asyncio.gather(*calls, return_exceptions=True)
+    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
+
+
+# What is known of a deployment.
+
+
+async def test_what_is_configured_comes_before_what_the_engine_says() -> None:
+    said = {"object": "list", "data": [{"id": "qwen-7b", "max_model_len": 4096}, {"id": "lora", "max_model_len": 2048}]}
+    plain, named = Deployment(spec(), QUICK), Deployment(spec(model="mine", context_tokens=100), QUICK)
+    for each in (plain, named):
+        each.describe(each.replicas[0], [said])
+        each.refresh()
+    assert (plain.served_model, plain.models, plain.context_tokens) == ("qwen-7b", {"qwen-7b", "lora"}, 2048)
+    assert (named.served_model, named.models, named.context_tokens) == ("mine", {"qwen-7b", "lora", "mine"}, 100)
+
+
+@pytest.mark.parametrize("said", [[None], [[]], [7], ["x"], [{"data": 7}], [{"data": [None, 7, {"id": 3}]}]])
+async def test_an_engine_may_say_anything_of_itself(said: list[Any]) -> None:
+    qwen = Deployment(spec(), QUICK)
+    qwen.describe(qwen.replicas[0], said)
+    qwen.refresh()
+    assert (qwen.served_model, qwen.models, qwen.context_tokens) == (None, set(), None)
+
+
+async def test_answers_set_aside_one_replica_but_never_the_last() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
+    first, second = qwen.replicas
+    for _ in range(100):
+        qwen.record_failure(first, UpstreamBroke("500"), 0.0)
+        qwen.record_failure(second, UpstreamBroke("500"), 0.0)
+    assert [each.available(0.0) for each in qwen.replicas] == [False, True]
+    assert qwen.choose([], 0.0) is second
+    assert qwen.choose([second], 0.0) is first  # nothing better is left
+    assert qwen.ready(0.0) is False  # nobody has seen either answer
+    for _ in range(3):
+        qwen.record_failure(second, ConnectFailed("refused"), 0.0)
+    assert qwen.choose([], 0.0) is first
+
+
+async def test_when_all_are_out_the_caller_is_told_to_come_back() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1"), QUICK)
+    for replica in qwen.replicas:
+        for _ in range(3):
+            qwen.record_failure(replica, ConnectFailed("refused"), 0.0)
+    assert qwen.choose([], 5.0) is None
+    assert qwen.no_replica().retry_after_s == 1.0  # it is probed four times a second
+
+
+async def test_none_is_left_when_all_have_been_tried() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1"), QUICK)
+    assert qwen.choose(qwen.replicas, 5.0) is None

@@ -1,0 +1,26 @@
+"""A deployment as configured: what it says itself, and what it leaves to its adapter."""
+
+from __future__ import annotations
+
+import pytest
+
+from hayate.backends.base import Backend
+from hayate.backends.llamacpp_client import LlamaCppClient
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.backends.vllm_client import VLLMClient
+from hayate.settings import Capacity, Timeouts
+from tests.unit.fleet.made import spec
+
+
+@pytest.mark.parametrize("backend", [VLLMClient(), OpenAICompatible(), LlamaCppClient()])
+def test_a_silent_engine_is_asked_for_a_token_as_configured_or_else_as_its_adapter_says(backend: Backend) -> None:
+    assert spec(backend=backend).sends_canaries is backend.canary
+    assert spec(backend=backend, canary=True).sends_canaries is True
+    assert spec(backend=backend, canary=False).sends_canaries is False
+
+
+def test_what_is_not_said_is_as_the_settings_say() -> None:
+    made, capacity = spec(), Capacity()
+    assert (made.max_in_flight, made.max_queued) == (capacity.max_in_flight, capacity.max_queued)
+    assert (made.queue_timeout_s, made.context_tokens) == (capacity.queue_timeout_s, capacity.context_tokens)
+    assert made.timeouts == Timeouts()
