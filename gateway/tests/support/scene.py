@@ -46,6 +46,10 @@ class Stage:
     def key(self) -> str:
         return self.gateway.key
 
+    @property
+    def operators_key(self) -> str:
+        return (self.gateway.data / "admin_key").read_text(encoding="ascii").strip()
+
     async def post(
         self, body: object, path: str = CHAT_PATH, headers: Mapping[str, str] | None = None, limit_s: float = 30.0
     ) -> Reply:

@@ -59,8 +59,7 @@ async def test_a_wrong_key_is_a_401_without_a_cookie(stage: Stage, body: dict[st
 
 
 async def test_the_operators_key_does_not_sign_in_and_is_told_apart(stage: Stage) -> None:
-    operators = (stage.gateway.data / "admin_key").read_text(encoding="ascii").strip()
-    reply = await fetch(stage.url, "/session", {"key": operators})
+    reply = await fetch(stage.url, "/session", {"key": stage.operators_key})
     assert (reply.status, reply.json["error"]["code"]) == (403, "permission_denied")
     assert "operator's key" in reply.text
     assert "set-cookie" not in reply.headers

@@ -1,0 +1,395 @@
+"""What happens around every call, whatever its path does: who it is, what it may, how a failure is told, what is recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from hayate.access.guards import callers
+from hayate.access.quotas import Quotas
+from hayate.api.call_endpoint import CallEndpoint, Handle, limit_headers
+from hayate.api.gateway import Gateway
+from hayate.downstream.client import Client
+from hayate.downstream.stream import ClientGone, ClientListener
+from hayate.errors import InvalidRequest, Overloaded, UpstreamBroke
+from hayate.policy.limits import Allowance
+from hayate.relay.ticker import Ticker
+from hayate.settings import RateLimits
+from hayate.telemetry.record import CallRecord
+from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
+from hayate.wire.http1 import Fields, Headers, fields_of, header
+from hayate.wire.sse import PING
+from tests.unit.api.bare import KEY, Observer, bare_gateway
+
+pytestmark = pytest.mark.anyio
+
+
+class Written:
+    """A client's stream (`stream.ClientStream`) that keeps what it is given, and a client that leaves when it is told to."""
+
+    def __init__(self, *, key: str = KEY, **headers: str) -> None:
+        self.headers: Headers = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+        self.headers += [(b"authorization", f"Bearer {key}".encode())] if key else []
+        self.fields: Fields = fields_of(self.headers)
+        self.method, self.query, self.answer_id = "POST", b"", b""
+        self.chunks, self.half_closed = 0, False
+        self.status = 0
+        self.answer: Headers = []
+        self.body = b""
+        self.ended, self.aborted = False, False
+        self._listener: ClientListener | None = None
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def leave(self) -> None:
+        assert self._listener is not None
+        self._listener.client_gone()
+
+    def arrived(self) -> bytes:
+        return b"{}"
+
+    async def read(self) -> tuple[bytes, bool]:
+        return b"{}", False
+
+    def watch(self, listener: ClientListener) -> None:
+        self._listener = listener
+
+    def unwatch(self) -> None:
+        self._listener = None
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        await self.start(status, headers)
+        self.body, self.ended = body, True
+
+    async def start(self, status: int, headers: Headers) -> None:
+        assert not self.status, "an answer has one head"
+        self.status, self.answer = status, headers
+
+    async def end(self) -> None:
+        self.ended = True
+
+    def hold(self) -> None:
+        """Nothing is held."""
+
+    def flush(self) -> None:
+        """Nothing was held."""
+
+    def writer(self) -> Callable[[bytes], None]:
+        return self._write
+
+    def _write(self, data: bytes) -> None:
+        assert self.status, "an answer begins with its head"
+        assert not self.ended
+        self.chunks += 1
+        self.body += data
+
+    def raw_writer(self) -> None:
+        """What comes is not framed."""
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def give_up(self) -> None:
+        """It always reads."""
+
+
+class House:
+    """A gateway without engines: what is around a call is all there is."""
+
+    def __init__(self, ticker: Ticker) -> None:
+        self.seen = Observer()
+        self.gateway = bare_gateway(ticker, self.seen)
+
+    async def serve(self, handle: Handle, stream: Written | None = None, dialect: Dialect = OPENAI) -> Written:
+        """One call, from its head to its record."""
+        stream = stream or Written()
+        await CallEndpoint("chat", handle, callers, dialect).serve(self.gateway, stream)
+        return stream
+
+    @property
+    def record(self) -> CallRecord:
+        """The only call's."""
+        (record,) = self.seen.records
+        return record
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    ticker = Ticker()
+    yield House(ticker)
+    ticker.close()
+
+
+async def answers(_: Gateway, client: Client, __: CallRecord) -> None:
+    await client.respond(200, [], b"ok")
+
+
+async def never(_: Gateway, __: Client, ___: CallRecord) -> None:
+    raise AssertionError("this call must not be handled")
+
+
+def raising(error: BaseException, *, after: Callable[[Client], Awaitable[None]] | None = None) -> Handle:
+    """Fails, at once or when something of the answer has been written."""
+
+    async def handle(_: Gateway, client: Client, __: CallRecord) -> None:
+        with client:
+            if after is not None:
+                await after(client)
+            raise error
+
+    return handle
+
+
+async def some_events(client: Client) -> None:
+    await client.start_stream()
+    client.write(b"data: 1\n\n")
+
+
+async def some_sound(client: Client) -> None:
+    await client.start_stream(200, [(b"content-type", b"audio/mpeg")])
+    client.write(b"\x00\x01")
+
+
+# What is recorded.
+
+
+async def test_a_call_that_is_answered_is_recorded_once_with_whose_it_was_and_how_it_ended(house: House) -> None:
+    stream = await house.serve(answers)
+    assert (stream.status, stream.body) == (200, b"ok")
+    record = house.record
+    assert (record.endpoint, record.key, record.status, record.error) == ("chat", "main", 200, None)
+    assert record.ended >= record.started > 0
+    assert record.ended_at > 1_700_000_000
+
+
+async def test_a_status_that_the_handler_set_is_kept(house: House) -> None:
+    async def nothing_new(_: Gateway, client: Client, record: CallRecord) -> None:
+        record.status = 204
+        await client.respond(204, [], b"")
+
+    await house.serve(nothing_new)
+    assert house.record.status == 204
+
+
+async def test_a_fault_of_ours_is_recorded_as_one_and_is_not_swallowed(house: House) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await house.serve(raising(ZeroDivisionError()))
+    assert (house.record.status, house.record.error) == (500, "server_error")
+
+
+# Its name.
+
+
+async def test_a_call_gets_a_name_that_the_answer_the_log_and_the_engine_share(house: House) -> None:
+    names = set()
+    for _ in range(3):
+        stream = await house.serve(answers)
+        record = house.seen.records[-1]
+        assert header(stream.answer, b"x-request-id") == stream.answer_id == record.upstream_id
+        assert record.request_id.encode() == stream.answer_id
+        names.add(record.request_id)
+    assert len(names) == 3
+
+
+async def test_the_callers_own_name_for_it_is_kept_where_it_is_usable(house: House) -> None:
+    stream = await house.serve(answers, Written(x_request_id="mine 7"))
+    assert header(stream.answer, b"x-request-id") == b"mine 7"
+    assert (house.record.request_id, house.record.upstream_id) == ("mine 7", b"mine 7")
+    other = await house.serve(answers, Written(x_request_id="line\tbreak"))
+    assert header(other.answer, b"x-request-id") not in (None, b"line\tbreak")
+
+
+async def test_two_calls_of_one_name_at_once_are_two_to_the_engine_and_the_name_is_free_afterwards(
+    house: House,
+) -> None:
+    async def calls_again(gateway: Gateway, client: Client, record: CallRecord) -> None:
+        await house.serve(answers, Written(x_request_id="twice"))
+        await client.respond(200, [], b"")
+
+    await house.serve(calls_again, Written(x_request_id="twice"))
+    with pytest.raises(ZeroDivisionError):
+        await house.serve(raising(ZeroDivisionError()), Written(x_request_id="twice"))
+    await house.serve(answers, Written(x_request_id="twice"))
+    inner, outer, failed, last = house.seen.records
+    assert {each.request_id for each in house.seen.records} == {"twice"}
+    assert inner.upstream_id.startswith(b"twice-")
+    assert outer.upstream_id == failed.upstream_id == last.upstream_id == b"twice"
+
+
+# Who it is, and what it may.
+
+
+@pytest.mark.parametrize(("dialect", "kind"), [(OPENAI, "invalid_request_error"), (ANTHROPIC, "authentication_error")])
+async def test_who_has_no_key_is_told_in_the_paths_dialect_and_nothing_is_handled(
+    house: House, dialect: Dialect, kind: str
+) -> None:
+    for key in ("", "sk-wrong-0123456789"):
+        stream = await house.serve(never, Written(key=key, accept_language="ja"), dialect)
+        assert (stream.status, stream.json["error"]["type"]) == (401, kind)
+        assert "APIキーが正しくありません" in stream.json["error"]["message"]
+        assert header(stream.answer, b"www-authenticate") == b"Bearer"
+        record = house.seen.records[-1]
+        assert (record.key, record.status, record.error) == ("-", 401, "invalid_api_key")
+
+
+async def test_who_is_over_its_limit_is_refused_unhandled_and_told_when_to_come_back(house: House) -> None:
+    house.gateway.quotas = Quotas(RateLimits(requests_per_minute=60, burst=1))
+    first = await house.serve(answers)
+    assert (first.status, header(first.answer, b"x-ratelimit-remaining-requests")) == (200, b"0")
+    second = await house.serve(never)
+    assert (second.status, second.json["error"]["code"]) == (429, "rate_limit_exceeded")
+    assert header(second.answer, b"retry-after") == b"1"
+    assert header(second.answer, b"x-ratelimit-limit-requests") == b"60"
+    assert (house.seen.records[-1].key, house.seen.records[-1].status) == ("main", 429)
+
+
+async def test_a_wrong_key_uses_up_nobodys_limit(house: House) -> None:
+    house.gateway.quotas = Quotas(RateLimits(requests_per_minute=1))
+    for _ in range(5):
+        await house.serve(never, Written(key="sk-wrong-0123456789"))
+    assert (await house.serve(answers)).status == 200
+
+
+async def test_without_limits_an_answer_speaks_of_none(house: House) -> None:
+    assert not [name for name, _ in (await house.serve(answers)).answer if name.startswith(b"x-ratelimit")]
+
+
+@pytest.mark.parametrize(
+    ("reset_s", "told"), [(0.0, b"0ms"), (0.0001, b"1ms"), (1.5, b"1500ms"), (59.9991, b"60000ms")]
+)
+def test_a_limits_reset_is_told_in_milliseconds_and_never_too_early(reset_s: float, told: bytes) -> None:
+    assert dict(limit_headers(Allowance(60, 3, reset_s, 0.0))) == {
+        b"x-ratelimit-limit-requests": b"60",
+        b"x-ratelimit-remaining-requests": b"3",
+        b"x-ratelimit-reset-requests": told,
+    }
+
+
+# How a failure is told.
+
+
+async def test_before_anything_is_written_a_failure_is_a_status(house: House) -> None:
+    stream = await house.serve(raising(InvalidRequest("'n' is too large.", "'n' が大きすぎます。", param="n")))
+    assert (stream.status, stream.json["error"]["param"], stream.ended) == (400, "n", True)
+    assert (house.record.status, house.record.error) == (400, "invalid_request_error")
+
+
+async def test_the_status_recorded_is_the_one_that_was_sent(house: House) -> None:
+    stream = await house.serve(raising(Overloaded("full", retry_after_s=5.0)), dialect=ANTHROPIC)
+    assert stream.status == house.record.status == 529
+    assert header(stream.answer, b"retry-after") == b"5"
+
+
+@pytest.mark.parametrize(("dialect", "begins"), [(OPENAI, b"data: {"), (GENERATE, b"event: error\ndata: {")])
+async def test_in_a_stream_of_events_a_failure_is_its_last_event(house: House, dialect: Dialect, begins: bytes) -> None:
+    stream = await house.serve(raising(UpstreamBroke("cut"), after=some_events), dialect=dialect)
+    first, last, rest = stream.body.split(b"\n\n")
+    assert (stream.status, first, rest, stream.ended, stream.aborted) == (200, b"data: 1", b"", True, False)
+    assert last.startswith(begins)
+    assert (house.record.status, house.record.error) == (502, "upstream_error"), "what went wrong, not what was sent"
+
+
+async def test_an_answer_that_can_not_say_that_it_broke_is_cut(house: House) -> None:
+    stream = await house.serve(raising(UpstreamBroke("cut"), after=some_sound))
+    assert (stream.body, stream.ended, stream.aborted) == (b"\x00\x01", False, True)
+    assert house.record.status == 502
+
+
+async def test_a_ping_that_is_just_beginning_the_answer_makes_a_failure_an_event(house: House) -> None:
+    async def pinged(client: Client) -> None:
+        client.expect_stream()
+        client.tick(house.gateway.relay.now() + 60)  # begins the answer in a task, which has not run yet
+        assert not client.started
+
+    stream = await house.serve(raising(Overloaded("full"), after=pinged))
+    assert (stream.status, stream.ended) == (200, True)
+    assert stream.body.startswith(PING)
+    assert b'"overloaded"' in stream.body
+
+
+# Who leaves, and what is broken off.
+
+
+async def test_a_client_that_left_before_its_request_was_whole_gets_nothing_and_is_recorded(house: House) -> None:
+    stream = await house.serve(raising(ClientGone()))
+    assert (stream.status, house.record.status, house.record.error) == (0, 499, None)
+
+
+@pytest.mark.parametrize(("has_all", "recorded"), [(False, 499), (True, 200)])
+async def test_a_client_that_leaves_ends_its_call_quietly(house: House, has_all: bool, recorded: int) -> None:
+    stream = Written()
+
+    async def left(_: Gateway, client: Client, __: CallRecord) -> None:
+        with client:
+            await some_events(client)
+            stream.leave()
+            client.answered = has_all
+            await asyncio.Event().wait()
+
+    await house.serve(left, stream)
+    assert (house.record.status, house.record.error) == (recorded, None)
+    assert (stream.body, stream.ended) == (b"data: 1\n\n", False)
+
+
+async def broken_off(house: House, before: Callable[[Client], Awaitable[None]] | None) -> Written:
+    """A call that is cancelled although its client is there, as the end of a drain does."""
+    stream, waits = Written(), asyncio.Event()
+
+    async def handle(_: Gateway, client: Client, __: CallRecord) -> None:
+        with client:
+            if before is not None:
+                await before(client)
+            waits.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(house.serve(handle, stream))
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (house.record.status, house.record.error) == (503, "shutting_down")
+    return stream
+
+
+async def test_the_end_of_a_drain_tells_a_stream_that_still_runs(house: House) -> None:
+    stream = await broken_off(house, some_events)
+    assert stream.body.startswith(b"data: 1\n\n")
+    assert b'"shutting_down"' in stream.body
+
+
+async def test_the_end_of_a_drain_puts_nothing_into_what_is_no_stream_of_events(house: House) -> None:
+    assert (await broken_off(house, some_sound)).body == b"\x00\x01"
+
+
+async def test_the_end_of_a_drain_leaves_what_has_not_begun_to_the_server(house: House) -> None:
+    assert (await broken_off(house, None)).status == 0
+
+
+# Through another server.
+
+
+async def test_on_any_asgi_server_it_is_the_same_call(house: House) -> None:
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "query_string": b"",
+        "headers": Written().headers,
+        "state": {"gateway": house.gateway},
+    }
+    await CallEndpoint("chat", answers, callers)(scope, receive, send)
+    assert [each["type"] for each in sent] == ["http.response.start", "http.response.body"]
+    assert (sent[0]["status"], sent[1]["body"], house.record.status) == (200, b"ok", 200)
