@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from starlette.types import Message, Receive, Scope, Send
 
-from hayate.downstream.stream import BODILESS, ClientGone, ClientListener, is_bodiless
+from hayate.downstream.stream import BODILESS, ClientGone, ClientListener
 from hayate.wire.http1 import Headers, fields_of
 
 
@@ -118,6 +118,11 @@ class AsgiStream:
         while (await self._receive())["type"] != "http.disconnect":
             pass
         self.lose()
+
+
+def is_bodiless(method: str, status: int) -> bool:
+    """Whether an answer has no body, and so no framing of one, whatever it says (RFC 9112, 6.3)."""
+    return status in BODILESS or method == "HEAD"
 
 
 def _nowhere(_: bytes) -> None:

@@ -17,11 +17,6 @@ BODILESS = (204, 304)
 """Statuses whose answers are a head and nothing else."""
 
 
-def is_bodiless(method: str, status: int) -> bool:
-    """Whether an answer has no body, and so no framing of one, whatever it says (RFC 9112, 6.3)."""
-    return status in BODILESS or method == "HEAD"
-
-
 class ClientGone(Exception):
     """The client left before its request was whole."""
 
