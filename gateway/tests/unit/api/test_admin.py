@@ -88,7 +88,7 @@ async def test_a_reload_tells_what_it_did_and_what_only_a_restart_does() -> None
 
     answer = await admin.reload(NOTHING, bare_gateway(Ticker(), reload=reload))
     assert (answer.status_code, answer.media_type) == (200, "application/json")
-    assert json.loads(answer.body) == {
+    assert json.loads(bytes(answer.body)) == {
         "deployments": ["a", "b"],
         "aliases": {"default": ["a"]},
         "restart_needed": ["server.port"],

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 
+from hayate.access.authenticator import Authenticator
 from hayate.access.guards import callers
-from hayate.access.quotas import Quotas
+from hayate.access.principals import Principal
 from hayate.api.call_endpoint import CallEndpoint, Handle, limit_headers
-from hayate.api.gateway import Gateway
+from hayate.api.gateway import CallSettings, Gateway
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone, ClientListener
 from hayate.errors import InvalidRequest, Overloaded, UpstreamBroke
 from hayate.policy.limits import Allowance
 from hayate.relay.ticker import Ticker
-from hayate.settings import RateLimits
+from hayate.settings import NO_LIMITS, RateLimits
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
 from hayate.wire.http1 import Fields, Headers, fields_of, header
@@ -239,7 +240,7 @@ async def test_who_has_no_key_is_told_in_the_paths_dialect_and_nothing_is_handle
 
 
 async def test_who_is_over_its_limit_is_refused_unhandled_and_told_when_to_come_back(house: House) -> None:
-    house.gateway.quotas = Quotas(RateLimits(requests_per_minute=60, burst=1))
+    house.gateway.settings = CallSettings(limits=RateLimits(requests_per_minute=60, burst=1))
     first = await house.serve(answers)
     assert (first.status, header(first.answer, b"x-ratelimit-remaining-requests")) == (200, b"0")
     second = await house.serve(never)
@@ -250,10 +251,26 @@ async def test_who_is_over_its_limit_is_refused_unhandled_and_told_when_to_come_
 
 
 async def test_a_wrong_key_uses_up_nobodys_limit(house: House) -> None:
-    house.gateway.quotas = Quotas(RateLimits(requests_per_minute=1))
+    house.gateway.settings = CallSettings(limits=RateLimits(requests_per_minute=1))
     for _ in range(5):
         await house.serve(never, Written(key="sk-wrong-0123456789"))
     assert (await house.serve(answers)).status == 200
+
+
+TWO, FIVE = RateLimits(requests_per_minute=2), RateLimits(requests_per_minute=5)
+
+
+@pytest.mark.parametrize(
+    ("everybodys", "own", "may"),
+    [(TWO, FIVE, 5), (FIVE, TWO, 2), (TWO, None, 2), (NO_LIMITS, TWO, 2), (TWO, NO_LIMITS, 9), (NO_LIMITS, None, 9)],
+)
+async def test_a_principals_own_limits_come_before_everybodys_wider_narrower_or_none(
+    house: House, everybodys: RateLimits, own: RateLimits | None, may: int
+) -> None:
+    house.gateway.settings = CallSettings(limits=everybodys)
+    house.gateway.auth = Authenticator({KEY: Principal("p", "project", limits=own)})
+    statuses = [(await house.serve(answers)).status for _ in range(9)]
+    assert statuses == [200] * may + [429] * (9 - may)
 
 
 async def test_without_limits_an_answer_speaks_of_none(house: House) -> None:
