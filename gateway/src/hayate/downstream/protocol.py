@@ -118,16 +118,19 @@ class ClientProtocol(ReadingProtocol):
                 return
         self.url = b""  # it may be long, and the stream has what is needed of it
         framed = parser.get_http_version() != "1.0"
-        self._take(
-            DirectStream(
-                self,
-                endpoint,
-                method.decode(),
-                query,
-                framed=framed,
-                keep_alive=framed and bool(parser.should_keep_alive()),
-            )
+        stream = DirectStream(
+            self,
+            endpoint,
+            method.decode(),
+            query,
+            framed=framed,
+            keep_alive=framed and bool(parser.should_keep_alive()),
         )
+        if self._reading is None or self._reading.response_complete:  # nearly always, and so without a call more
+            self._reading = self._serving = stream
+            stream.begin()
+        else:
+            self._take(stream)
 
     def pause_writing(self) -> None:
         """The client is behind."""

@@ -237,6 +237,12 @@ class ReadingProtocol(LimitedProtocol):
         if self._phase == "idle" and self._unread is None:
             self._rest()
 
+    def _rest(self) -> None:
+        """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
+        self._idlers[self] = None
+        self.url, self.headers, self.fields = b"", [], {}
+        self._serving = self._reading = None
+
     def shutdown(self) -> None:
         """The server stops: no request after the one that was read last."""
         if self._reading is None or self._reading.response_complete:

@@ -47,12 +47,6 @@ class TimedProtocol(ClosingProtocol):
     def _watch_idle(self) -> None:
         self._idle = self.loop.call_later(self.timeout_keep_alive, self._check_idle)
 
-    def _rest(self) -> None:
-        """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
-        self._idlers[self] = None
-        self.url, self.headers, self.fields = b"", [], {}
-        self._serving = self._reading = None
-
     def _watch_phase(self) -> None:
         limit_s = self.limits.header_timeout_s if self._phase == "head" else self.limits.body_timeout_s
         self._deadline = self.loop.call_later(limit_s, self._check_phase)

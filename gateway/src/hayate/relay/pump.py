@@ -71,6 +71,7 @@ class Pump:
         "_decoder",
         "_done",
         "_exchange",
+        "_fast",
         "_finished_at",
         "_last",
         "_paused_at",
@@ -89,22 +90,26 @@ class Pump:
         self._sink = sink
         self._watch = watch
         self._reader: Reader
-        self._write = sink.writer()
+        self._write: Callable[[bytes], None]
         self._reads = 0
         self._progress_seen = 0
         self._last = 0.0
         self._paused_at = 0.0
         self._finished_at = 0.0
+        self._fast = False
+        """Whether the fast path is open."""
         self._done: asyncio.Future[None] = watch.ticker.loop.create_future()
         self.first_delta_at = 0.0
 
     async def run(self) -> None:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
         self._sink.attach(self)
+        self._write, raw_write = self._sink.writer(), self._sink.raw_writer()
         self._watch.ticker.add(self)
-        raw_write, reader = self._sink.raw_writer(), self._decoder.plain_reader
+        reader = self._decoder.plain_reader
         if raw_write is not None and reader is not None:
             self._reader = reader
+            self._fast = True
             self._exchange.open_fast_path(self, raw_write)
         self._exchange.headers = []  # read by now; a stream may stay open for long
         try:
@@ -130,7 +135,10 @@ class Pump:
         return ended or self._finished_at > 0
 
     def close_fast_path(self) -> None:
-        """The client's connection is gone: nothing may be written to it, from this very moment."""
+        """Everything is read from here on: what follows is no plain text any more, or the client's connection is gone, and nothing
+        may be written to it from this very moment.
+        """
+        self._fast = False
         self._exchange.close_fast_path()
 
     # What the exchange calls.
@@ -172,8 +180,8 @@ class Pump:
             self._finish(decoder.failure)
         elif decoder.finished:
             self._finished_at = monotonic()
-        if decoder.finish_reason is not None or decoder.finished:
-            self._exchange.close_fast_path()  # what comes after the end is no plain text any more
+        if self._fast and (decoder.finish_reason is not None or decoder.finished):
+            self.close_fast_path()
 
     def body_ended(self) -> None:
         """The engine's answer is over."""
@@ -208,7 +216,8 @@ class Pump:
     def _finish(self, error: GatewayError | None) -> None:
         if self._done.done():
             return
-        self._exchange.close_fast_path()
+        if self._fast:
+            self.close_fast_path()
         if error is None:
             self._done.set_result(None)
         else:

@@ -78,11 +78,6 @@ class Connection(FastPath, asyncio.Protocol):
         self.idle_limit_s = IDLE_S
         """How long it may be kept unused."""
 
-    @property
-    def usable(self) -> bool:
-        """Whether a request may be written to it."""
-        return self._transport is not None and not self._transport.is_closing()
-
     def is_stale(self) -> bool:
         """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know yet.
 
@@ -92,11 +87,6 @@ class Connection(FastPath, asyncio.Protocol):
         if poll is None:
             self._poll = poll = poll_of(self._transport)
         return poll is not None and bool(poll(0))
-
-    @property
-    def expands(self) -> bool:
-        """Whether the answer under way comes compressed."""
-        return self._expander is not None
 
     def begin(self, request: bytes, *, keep: bool = True) -> tuple[Exchange, asyncio.Future[None]]:
         """Writes the request; the future is done when the answer's head is there. `keep`: there may be another one after it."""
@@ -108,7 +98,7 @@ class Connection(FastPath, asyncio.Protocol):
         self._sent_before = self._sent
         self._sent += len(request)
         self.passed = 0
-        self._at_chunk = False
+        self._at_chunk = self._over = False
         self._exchange = exchange = Exchange(self)
         self._head = head = self._pool.loop.create_future()
         self._transport.write(request)
@@ -166,10 +156,10 @@ class Connection(FastPath, asyncio.Protocol):
             else:
                 exchange.early.append(body)
                 if sum(map(len, exchange.early)) > EARLY_BYTES:
-                    self.pause()
+                    exchange.pause()
         if reader.complete:
             self._complete()
-        else:  # one whole chunk is followed by another
+        elif not self._over:  # one whole chunk is followed by another
             self._begins_chunk(at_chunk=reader.chunked and (chunk_size(data) == size if size else not data))
 
     def _take_head(self, exchange: Exchange, data: bytes) -> bytes:
@@ -180,6 +170,7 @@ class Connection(FastPath, asyncio.Protocol):
             self.streamed = reader.chunked
             if reader.coding is not None:
                 self._expander = Expander.of(reader.coding)
+                exchange.expands = True
             if reader.idle_limit is not None:
                 self.idle_limit_s = min(IDLE_S, idle_limit_s(reader.idle_limit))
             head, self._head = self._head, None
@@ -212,7 +203,9 @@ class Connection(FastPath, asyncio.Protocol):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:  # the receiver may have closed it in the last piece
             exchange.ended()
-            if self._keep and self._reader.keep_alive and not self._paused:
+            transport = self._transport
+            usable = transport is not None and not transport.is_closing() and not self._paused
+            if usable and self._keep and self._reader.keep_alive:
                 self._reused = True
                 self._pool.take_back(self)
             else:

@@ -105,7 +105,7 @@ class ConnectionPool:
     def take_back(self, connection: Connection) -> None:
         """A connection whose exchange is over, to be used again."""
         self._busy.discard(connection)
-        if self._closed or len(self._idle) + len(self._resting) >= MAX_IDLE or not connection.usable:
+        if self._closed or len(self._idle) + len(self._resting) >= MAX_IDLE:
             connection.abort()
             return
         connection.idle_since = self.loop.time()

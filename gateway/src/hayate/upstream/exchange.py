@@ -21,10 +21,6 @@ class Carrier(Protocol):
     passed: int
     """How many events went the fast path."""
 
-    @property
-    def expands(self) -> bool:
-        """Whether the answer comes compressed."""
-
     def open_fast_path(self, decoder: Reader, write: Callable[[bytes], None]) -> None:
         """From now on events that `decoder` finds plain go to `write`, framing and all."""
 
@@ -44,7 +40,18 @@ class Carrier(Protocol):
 class Exchange:
     """One request and its answer. Close it, always; closing early aborts the engine's work."""
 
-    __slots__ = ("_connection", "_failure", "_passed", "early", "headers", "receiver", "status", "whole")
+    __slots__ = (
+        "_connection",
+        "_failure",
+        "_passed",
+        "early",
+        "expands",
+        "headers",
+        "paused",
+        "receiver",
+        "status",
+        "whole",
+    )
 
     def __init__(self, connection: Carrier) -> None:
         self._connection: Carrier | None = connection
@@ -54,6 +61,10 @@ class Exchange:
         """Where it puts that as long as there is no receiver."""
         self._failure: GatewayError | None = None
         self._passed = 0
+        self.paused = False
+        """Whether nothing is read from the engine for now."""
+        self.expands = False
+        """Whether the body comes compressed: it is not what the client gets."""
         self.status = 0
         self.headers: Headers = []
         self.whole = False
@@ -67,8 +78,8 @@ class Exchange:
         """From now on the body goes to `receiver`, what has already arrived first."""
         self.receiver = receiver
         early, self.early = self.early, []
-        if self._connection is not None:
-            self._connection.resume()
+        if self.paused:
+            self.resume()
         for data in early:
             receiver.body_received(data)
         if self._failure is not None:
@@ -85,7 +96,7 @@ class Exchange:
 
     def open_fast_path(self, reader: Reader, write: Callable[[bytes], None]) -> None:
         """From now on chunks that `reader` finds plain go to `write`, framing and all (`fast_path`); the rest is read here."""
-        if self._connection is not None and not self._connection.expands:
+        if self._connection is not None and not self.expands:
             self._connection.open_fast_path(reader, write)
 
     def close_fast_path(self) -> None:
@@ -140,11 +151,13 @@ class Exchange:
 
     def pause(self) -> None:
         """Stops reading from the engine: the client is behind."""
+        self.paused = True
         if self._connection is not None:
             self._connection.pause()
 
     def resume(self) -> None:
         """Reads on."""
+        self.paused = False
         if self._connection is not None:
             self._connection.resume()
 
@@ -165,7 +178,9 @@ class Exchange:
 
     def ended(self) -> None:
         """All of the answer has come."""
-        self._detach()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._passed = connection.passed
         if self.receiver is not None:
             self.receiver.body_ended()
 

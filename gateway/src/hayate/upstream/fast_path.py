@@ -52,6 +52,7 @@ class FastPath(ABC):
         "_before",
         "_before_bytes",
         "_decoder",
+        "_over",
         "_write",
         "passed",
     )
@@ -60,6 +61,8 @@ class FastPath(ABC):
         self.passed = 0
         """How many events went this way."""
         self._at_chunk = False
+        self._over = False
+        """Whether it was closed: it is not opened again for the answer under way."""
         self._decoder: Reader | None
         self._write: Callable[[bytes], None]
         self._before: bytes
@@ -73,6 +76,7 @@ class FastPath(ABC):
 
     def close_fast_path(self) -> None:
         """From now on everything is read."""
+        self._over = True
         self._decoder = None
         self._write = _nowhere
         self._before = self._after = b""

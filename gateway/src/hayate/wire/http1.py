@@ -41,7 +41,7 @@ def render_request(
 
 def header(headers: Sequence[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """The first value of `name` (lower case), or None."""
-    return fields_of(headers).get(name)
+    return dict(reversed(headers)).get(name)
 
 
 def fields_of(headers: Sequence[tuple[bytes, bytes]]) -> Fields:

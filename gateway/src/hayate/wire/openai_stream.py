@@ -14,6 +14,7 @@ that carry nothing (`data: null`, an empty `data:`), which some clients stumble 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from hayate.errors import GatewayError
@@ -50,7 +51,8 @@ class OpenAIStream(DecoderState):
 
     def __init__(self, *, keep_usage: bool, choices: int = 1) -> None:
         super().__init__()
-        self._splitter = sse.FrameSplitter()
+        self._splitter: sse.FrameSplitter | None = None
+        """There once an event came in pieces."""
         self._keep_usage = keep_usage
         self._choices = choices
         self._unfinished: set[int] = set()
@@ -61,7 +63,12 @@ class OpenAIStream(DecoderState):
         """What of `data` may go to the client now: whole events only."""
         splitter = self._splitter
         # The common read is whole events: known here, without a call.
-        whole = data if data.endswith(b"\n\n") and not splitter.tail else splitter.feed(data)
+        if data.endswith(b"\n\n") and (splitter is None or not splitter.tail):
+            whole = data
+        else:
+            if splitter is None:
+                splitter = self._splitter = sse.FrameSplitter()
+            whole = splitter.feed(data)
         if not whole:
             return whole
         known = self._known
@@ -71,6 +78,8 @@ class OpenAIStream(DecoderState):
             if plain:
                 self.usage.seen(plain)
                 return whole
+        if whole.find(b"\n\n") == len(whole) - 2 and b"\r" not in whole:  # one event
+            return self._read_each((whole,))
         if whole.count(b"\n\n") <= _FEW:
             return self._read_each(sse.frames(whole))
         return self._read_mixed(whole, looked_at=looked_at)
@@ -83,20 +92,21 @@ class OpenAIStream(DecoderState):
     @property
     def between_events(self) -> bool:
         """Whether all that came has been taken."""
-        return not self._splitter.tail
+        return self._splitter is None or not self._splitter.tail
 
     def plain_shape(self, event: bytes) -> Shape | None:
         """The shape of `event` if these bytes are one event with nothing but text, before which nothing was missing: it may pass.
 
         Who passes it on counts it.
         """
-        return None if self._splitter.tail else self._shape(event)
+        return None if self._splitter is not None and self._splitter.tail else self._shape(event)
 
     def end(self) -> bytes:
         """The engine's body has ended. Returns what the client is still owed; sets `failure` if that was too early."""
         if self.finished or self.failure:
             return b""
-        rest = [each for each in self._splitter.rest() if sse.data_of(each) is not None or each.startswith(b"{")]
+        left = () if self._splitter is None else self._splitter.rest()
+        rest = [each for each in left if sse.data_of(each) is not None or each.startswith(b"{")]
         out = self._read_each(rest, last=True) + self.release()
         if self.finished or self.failure:
             return out
@@ -152,7 +162,7 @@ class OpenAIStream(DecoderState):
             kept.append(self._read_each(sse.frames(whole)))
         return b"".join(kept)
 
-    def _read_each(self, frames: list[bytes], *, last: bool = False) -> bytes:
+    def _read_each(self, frames: Sequence[bytes], *, last: bool = False) -> bytes:
         """Reads event by event. `last`: these are what the body's end cut off or ended."""
         if self.finished or self.failure:
             return b""
