@@ -42,7 +42,7 @@ class Assembling(Protocol):
         """Takes one parsed event. Raises GatewayError when it tells the engine's error."""
 
     def answer(self) -> dict[str, Any]:
-        """The whole answer."""
+        """The whole answer, as the engine itself would have told it. Raises one of `UNREADABLE` when there is none."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """Ollama, through its own API.
 
 What is special: the context is set with every request, always to the same size (another size would make Ollama load the model
-anew), and a prompt that does not fit is an error instead of being cut (`wire.ollama`); answers are NDJSON (`wire.ollama_stream`).
+anew), and a prompt that does not fit is an error instead of being cut (`ollama_request`); answers are NDJSON (`ollama_stream`).
 Its /v1 is used for embeddings alone, where no context is lost.
 """
 

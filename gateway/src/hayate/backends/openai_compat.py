@@ -82,7 +82,7 @@ class OpenAICompatible(PassedThrough):
         return WholeAnswer(raw, usage, reason if isinstance(reason, str) else None)
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
-        """By the shapes in `wire.errors_in`."""
+        """By the shapes of all engines that speak OpenAI's, or nearly (`wire.engine_errors`)."""
         return parse_error(status, raw, retry_after_s=retry_after_s)
 
     def concede(self, error: GatewayError) -> bool:
@@ -109,7 +109,7 @@ class OpenAICompatible(PassedThrough):
         return isinstance(answer, dict) and answer.get("is_sleeping") is True
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
-        """The model list."""
+        """The model list is all that OpenAI's API tells of an engine."""
         return (UpstreamRequest("/v1/models", method=b"GET"),)
 
     def read_served(self, answers: list[Any]) -> Served:
@@ -124,7 +124,7 @@ class OpenAICompatible(PassedThrough):
         return Served(tuple(each["id"] for each in models), min(lengths, default=None))
 
     def _decoder(self, asked: Asked) -> StreamDecoder:
-        """Passes events through."""
+        """What was asked for decides what is read: usage that only the gateway wants is taken out again."""
         fields = asked.fields
         keep_usage = "stream_options" in fields and wants_usage(fields)
         choices = 1 if _MULTIPLY.isdisjoint(fields) else choices_of(fields)

@@ -25,7 +25,7 @@ class PassedThrough:
         return False
 
     def restore(self) -> None:
-        """Nothing was left out."""
+        """Nothing was left out that could be added again."""
 
     def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
         """A request that changes in its model's name alone. Raises NotSupported where the engine has no such path."""

@@ -44,11 +44,11 @@ class ForeignDialect(PassedThrough, ABC):
         """The request for a stream, and what reads that. Raises GatewayError for what the engine can't do."""
 
     def asleep(self) -> UpstreamRequest | None:
-        """Most have no such question."""
+        """None: most have no such question."""
         return None
 
     def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
-        """Nor an answer."""
+        """False: who is not asked is taken for awake."""
         return False
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:

@@ -1,7 +1,7 @@
 """Triton's generate_stream in front of TensorRT-LLM: the classic `ensemble` and the newer `tensorrt_llm` model.
 
 What is special: it takes a prompt, so the chat template is rendered here, with the model's own tokenizer files; which inputs the
-model has is read from its configuration (`wire.triton`); finish reason and usage are supplied (`wire.triton_stream`); an error
+model has is read from its configuration (`triton_request`); finish reason and usage are supplied (`triton_stream`); an error
 before the first output is a 400 whose body is an event.
 """
 

@@ -1,8 +1,8 @@
 """vLLM's OpenAI-compatible server.
 
 What is special, and where it is met: an error event is followed by `[DONE]`, and a shutdown ends a stream with
-`finish_reason:"abort"` (both in `wire.openai_stream`); idle connections close after 5 s (`exchange.IDLE_S`); while it drains,
-new calls get a 500 that says so (`wire.errors_in`).
+`finish_reason:"abort"` (both in `wire.openai_stream`); idle connections close after 5 s (`upstream.connection.IDLE_S`);
+while it drains, new calls get a 500 that says so (`wire.engine_errors`).
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Sink(Protocol):
         """What is written from now on may wait for `flush`, which follows soon: one system call instead of two."""
 
     def flush(self) -> None:
-        """Sends what was held."""
+        """Sends what was held, in one system call."""
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""
@@ -111,7 +111,7 @@ class Pump:
             self._reader = reader
             self._fast = True
             self._exchange.open_fast_path(self, raw_write)
-        self._exchange.headers = []  # read by now; a stream may stay open for long
+        self._exchange.headers = []  # whoever wanted them has read them; a stream may stay open for long
         try:
             self._exchange.stream_to(self)
             if self._paused_at:  # the client was behind before anything came
@@ -145,7 +145,7 @@ class Pump:
 
     @property
     def between_events(self) -> bool:
-        """What the decoder says."""
+        """What the decoder says: until it is so, no chunk is an event of its own."""
         return self._reader.between_events
 
     def plain_shape(self, event: bytes) -> Shape | None:
@@ -156,7 +156,7 @@ class Pump:
         return shape
 
     def body_received(self, data: bytes) -> None:
-        """Bytes of the engine's answer."""
+        """Bytes of the answer that did not take the fast path. What was made of them before a failure still goes out."""
         if self._done.done():
             return
         decoder = self._decoder
@@ -203,7 +203,7 @@ class Pump:
     # What the sink calls.
 
     def pause(self) -> None:
-        """The client is behind."""
+        """The client is behind: the engine is read no further, and its silence is not held against it."""
         self._paused_at = monotonic()
         self._exchange.pause()
 

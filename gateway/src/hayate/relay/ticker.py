@@ -37,11 +37,11 @@ class Ticker:
             self._timer = self.loop.call_later(self.tick_s, self._tick)
 
     def discard(self, member: Ticked) -> None:
-        """No longer."""
+        """Looks at it no longer; a timer that has nobody to look at ends by itself."""
         self._members.discard(member)
 
     def close(self) -> None:
-        """Stops for good."""
+        """Forgets all members: nobody is looked at once the gateway goes down."""
         self._members.clear()
         if self._timer is not None:
             self._timer.cancel()

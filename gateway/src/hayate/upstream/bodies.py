@@ -23,7 +23,7 @@ class Receiver(Protocol):
         """Bytes of the body, as they arrived."""
 
     def body_ended(self) -> None:
-        """The body is whole."""
+        """The body is whole; nothing is called after this."""
 
     def body_failed(self, error: GatewayError) -> None:
         """The body will not be whole."""
@@ -65,12 +65,12 @@ class Collected:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def close(self) -> None:
-        """Nobody waits any more."""
+        """Nobody waits any more: the timer would hold this for as long as its silence may last."""
         if self._timer is not None:
             self._timer.cancel()
 
     def body_received(self, data: bytes) -> None:
-        """Bytes of the body."""
+        """Keeps them, and wakes whoever waits once it is enough, or too much."""
         self._last = self._loop.time()
         self._parts.append(data)
         self._size += len(data)
@@ -86,13 +86,13 @@ class Collected:
         return self.hold_bytes is not None and self._size > self.hold_bytes
 
     def body_ended(self) -> None:
-        """The body is whole."""
+        """Wakes whoever waits: there is no more to come."""
         self.ended = True
         if not self.future.done():
             self.future.set_result(None)
 
     def body_failed(self, error: GatewayError) -> None:
-        """It will not be."""
+        """Whoever waits is told why, unless what has come was enough."""
         if not self.future.done():
             self.future.set_exception(error)
 
@@ -111,7 +111,7 @@ class FirstBytes(Collected):
     __slots__ = ()
 
     def is_enough(self, data: bytes) -> bool:
-        """Whether one has come."""
+        """Whether `data` holds one: engines send blanks to keep a connection warm."""
         return bool(data.strip(BLANKS))
 
 

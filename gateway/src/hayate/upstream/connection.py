@@ -105,13 +105,13 @@ class Connection(FastPath, asyncio.Protocol):
         return exchange, head
 
     def pause(self) -> None:
-        """Stops reading."""
+        """Stops reading: what the engine sends on waits in its system, and then in the engine."""
         if not self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
     def resume(self) -> None:
-        """Reads on."""
+        """Reads on, if it was paused and has not been lost since."""
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
@@ -127,7 +127,7 @@ class Connection(FastPath, asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open."""
+        """It is open, and a request may be written."""
         self._transport = transport  # type: ignore[assignment]
 
     def _read(self, data: bytes) -> None:

@@ -28,10 +28,10 @@ class Carrier(Protocol):
         """From now on everything is read."""
 
     def pause(self) -> None:
-        """Stops reading."""
+        """Stops reading, if it does read."""
 
     def resume(self) -> None:
-        """Reads on."""
+        """Reads on, if it was paused."""
 
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
@@ -156,7 +156,7 @@ class Exchange:
             self._connection.pause()
 
     def resume(self) -> None:
-        """Reads on."""
+        """Reads on: the client has caught up."""
         self.paused = False
         if self._connection is not None:
             self._connection.resume()

@@ -115,7 +115,7 @@ class TranslatedStream(DecoderState, ABC):
 
 
 def counted(usage: Usage) -> dict[str, int]:
-    """OpenAI's usage object."""
+    """OpenAI's usage object, whose total no engine's own dialect has."""
     return {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

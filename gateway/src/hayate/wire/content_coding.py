@@ -54,7 +54,7 @@ class _Zlib:
         self.full = self.ended = False
 
     def decode(self, data: bytes | memoryview) -> bytes:
-        """What comes out."""
+        """As `Decoder` says: a slice at most, the rest on the next call."""
         out = self._inner.decompress(self._inner.unconsumed_tail or data, SLICE_BYTES)
         self.full = len(out) == SLICE_BYTES or bool(self._inner.unconsumed_tail)
         self.ended = self._inner.eof
@@ -72,7 +72,7 @@ class _Deflate:
         self.full = self.ended = False
 
     def decode(self, data: bytes | memoryview) -> bytes:
-        """What comes out."""
+        """As `Decoder` says: a slice at most, the rest on the next call."""
         if self._inner is None:
             self._start += data
             if len(self._start) < 2:
@@ -92,7 +92,7 @@ class _Brotli:
         self.full = self.ended = False
 
     def decode(self, data: bytes | memoryview) -> bytes:
-        """What comes out."""
+        """As `Decoder` says: a slice at most, the rest on the next call."""
         if self.ended and data:
             raise MoreThanOne
         out: bytes = self._inner.process(bytes(data), output_buffer_limit=SLICE_BYTES)
@@ -110,7 +110,7 @@ class _Zstd:
         self.full = self.ended = False
 
     def decode(self, data: bytes | memoryview) -> bytes:
-        """What comes out."""
+        """As `Decoder` says: a slice at most, the rest on the next call."""
         if self.ended and data:
             raise MoreThanOne
         out = self._inner.decompress(data, SLICE_BYTES)

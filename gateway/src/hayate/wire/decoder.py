@@ -67,5 +67,5 @@ class DecoderState:
         return None
 
     def release(self) -> bytes:
-        """Nothing."""
+        """Nothing is held back: only OpenAI's finish is, for what may come with the usage."""
         return b""

@@ -23,14 +23,14 @@ class Dialect(Protocol):
         """The JSON body of an error answer."""
 
     def status(self, error: GatewayError) -> int:
-        """Its status."""
+        """The HTTP status by which this dialect's clients know such an error."""
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
         """The event that ends a stream which has begun."""
 
 
 def openai_error(error: GatewayError, language: Language) -> dict[str, Any]:
-    """OpenAI's error object."""
+    """OpenAI's error object. All four members are there in every error, null where there is nothing to say, as OpenAI has them."""
     return {"error": {"message": error.text(language), "type": error.type, "param": error.param, "code": error.code}}
 
 
@@ -38,15 +38,15 @@ class OpenAIDialect:
     """`{"error":{message,type,param,code}}`; in a stream a `data:` event with the same."""
 
     def body(self, error: GatewayError, language: Language) -> bytes:
-        """The JSON body."""
+        """The error object and nothing beside it."""
         return orjson.dumps(openai_error(error, language))
 
     def status(self, error: GatewayError) -> int:
-        """As the error says."""
+        """The error's own: OpenAI's statuses are HTTP's."""
         return error.status
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
-        """A plain event."""
+        """An event without a name: OpenAI's clients look into each for `error`."""
         return sse.render(self.body(error, language))
 
 
@@ -62,7 +62,7 @@ class ResponsesDialect(OpenAIDialect):
     """/v1/responses: the same body; in a stream an `error` event of its own shape."""
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
-        """OpenAI's ResponseErrorEvent."""
+        """OpenAI's ResponseErrorEvent, which is flat, unlike its error body."""
         event = {
             "type": "error",
             "code": error.code,
@@ -89,7 +89,7 @@ class AnthropicDialect:
     }  # fmt: skip
 
     def body(self, error: GatewayError, language: Language) -> bytes:
-        """The JSON body."""
+        """Its type is told from the status, where none of its own fits: Anthropic has fewer kinds of errors than we."""
         kind = self._TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
         return orjson.dumps({"type": "error", "error": {"type": kind, "message": error.text(language)}})
 
@@ -98,7 +98,7 @@ class AnthropicDialect:
         return 529 if isinstance(error, Overloaded) else error.status
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
-        """`event: error`."""
+        """Named `error`, which Anthropic's clients raise as an exception."""
         return sse.render(self.body(error, language), event="error")
 
 

@@ -86,7 +86,7 @@ def unsupported(engine: str, field: str, why: str = "", why_ja: str = "") -> Uns
 
 
 def stop_strings(fields: dict[str, Any]) -> list[str]:
-    """`stop` as a list."""
+    """`stop`, which may be one text, as the list that engines want; empty when it is not set."""
     stop = fields.get("stop")
     return [stop] if isinstance(stop, str) else list(stop or ())
 

@@ -23,7 +23,7 @@ class Finish:
         """The chunk, while there is one."""
 
     def hold(self, event: dict[str, Any], frame: bytes) -> None:
-        """Keeps the chunk."""
+        """Keeps the chunk, parsed and as bytes, until it is known what follows it."""
         self._event, self.frame = event, frame
 
     def release(self) -> bytes:

@@ -72,7 +72,7 @@ class _Reader:
         self._header_bytes = 0
 
     def read(self, boundary: bytes, body: bytes) -> None:
-        """Raises InvalidRequest."""
+        """Goes through all of it, so that a form which is broken anywhere is refused. Raises InvalidRequest."""
         callbacks = {
             "on_part_begin": self._begin,
             "on_header_field": self._field,

@@ -170,7 +170,7 @@ class ResponseReader:
             self._discard = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header line."""
+        """One header line; names are compared in lower case from here on."""
         self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -184,7 +184,7 @@ class ResponseReader:
         self.keep_alive = self._parser.should_keep_alive()
 
     def on_message_complete(self) -> None:
-        """The answer is whole."""
+        """The answer is whole, unless it was a 1xx: then the answer proper follows."""
         if self.head_complete:
             self.complete = True
 

@@ -86,7 +86,7 @@ class OpenAIStream(DecoderState):
 
     @property
     def plain_reader(self) -> Reader:
-        """Itself."""
+        """Itself: it knows which events are plain, and that none is where something is missing."""
         return self
 
     @property

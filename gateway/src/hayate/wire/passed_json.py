@@ -21,7 +21,7 @@ class PassedJson(RawStream):
         self._tail = b""
 
     def feed(self, data: bytes) -> bytes:
-        """`data`."""
+        """`data` as it came; what counts as output is that something came."""
         self.has_output = True
         if len(self._head) < _LOOKED_AT_BYTES:
             self._head += data[: _LOOKED_AT_BYTES - len(self._head)]

@@ -138,7 +138,7 @@ class RawStream(DecoderState):
     __slots__ = ()
 
     def feed(self, data: bytes) -> bytes:
-        """`data`."""
+        """`data` as it came; what counts as output is that something came."""
         self.has_output = True
         return data
 

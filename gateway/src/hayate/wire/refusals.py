@@ -37,7 +37,7 @@ def wrong_value(name: str, wanted: str, wanted_ja: str, value: Any) -> InvalidRe
 
 
 def over_cap(name: str, cap: int, value: Any, setting: str) -> InvalidRequest:
-    """The operator allows less."""
+    """The operator allows less: named with the setting, for callers who can ask for more."""
     return InvalidRequest(
         f"'{name}' may be at most {cap} here, not {shown(value)} ({setting}).",
         f"'{name}' の上限は {cap} です（指定値: {shown(value)}、設定: {setting}）。",

@@ -36,8 +36,8 @@ from hayate.telemetry.record import CallRecord
 from hayate.wire.paths import CHAT
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
 from tests.support.engine_script import Answer as Answers
-from tests.support.engine_script import Chat, answer, error, head, silence
-from tests.support.fake_engine import FakeEngine, running_engine
+from tests.support.engine_script import Chat, answer, error
+from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -79,18 +79,6 @@ async def served(relay: Relay, asked: Call | None = None) -> Answer:
     return found
 
 
-@pytest.fixture
-async def one() -> AsyncIterator[FakeEngine]:
-    async with running_engine() as engine:
-        yield engine
-
-
-@pytest.fixture
-async def two() -> AsyncIterator[FakeEngine]:
-    async with running_engine() as engine:
-        yield engine
-
-
 async def test_a_call_is_recorded_with_its_facts(one: FakeEngine) -> None:
     async with relaying(spec("a", one)) as relay:
         record = (await served(relay)).record
@@ -98,13 +86,6 @@ async def test_a_call_is_recorded_with_its_facts(one: FakeEngine) -> None:
     assert (record.usage.prompt_tokens, record.usage.completion_tokens, record.finish_reason) == (7, 3, "stop")
     assert one.requests[0].headers["x-request-id"] == "id-1"
     assert one.requests[0].json["model"] == "m"
-
-
-async def test_while_an_answer_is_open_its_place_is_taken(one: FakeEngine) -> None:
-    async with relaying(spec("a", one)) as relay:
-        with await relay.open(call()) as found:
-            assert (found.deployment.gate.in_flight, found.replica.in_flight) == (1, 1)
-        assert (found.deployment.gate.in_flight, found.replica.in_flight) == (0, 0)
 
 
 async def test_the_replica_with_the_fewest_calls_gets_the_next(one: FakeEngine, two: FakeEngine) -> None:
@@ -272,14 +253,6 @@ async def test_a_whole_answer_may_take_longer_than_a_first_byte(one: FakeEngine)
     one.script = Chat(["late"], prefill_s=0.4)
     async with relaying(spec("a", one, timeouts=Timeouts(first_byte_s=0.1))) as relay:
         assert (await served(relay)).record.finish_reason == "stop"
-
-
-async def test_a_body_that_stops_is_a_timeout(one: FakeEngine) -> None:
-    one.script = [head(framing="length", length=99), b"{", silence]
-    async with relaying(spec("a", one, timeouts=Timeouts(silence_s=0.1))) as relay:
-        with pytest.raises(UpstreamTimeout):
-            await served(relay)
-        await eventually(one.abandoned.is_set)
 
 
 async def test_a_caller_that_leaves_in_any_phase_gives_everything_back(one: FakeEngine) -> None:

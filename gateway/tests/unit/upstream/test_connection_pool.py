@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
-import struct
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from hayate.errors import (
     AnswerTooLarge,
     ConnectFailed,
-    GatewayError,
     StaleConnection,
     UpstreamBroke,
     UpstreamError,
@@ -23,35 +18,14 @@ from hayate.errors import (
 from hayate.upstream import connection_pool as transport
 from hayate.upstream.bodies import MAX_BODY_BYTES
 from hayate.upstream.connection_pool import ConnectionPool, api_bases
-from hayate.upstream.exchange import Exchange
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
-from tests.support.fake_engine import FakeEngine, running_engine, unanswered_port
+from tests.support.fake_engine import FakeEngine, unanswered_port
 from tests.support.waiting import eventually
+from tests.unit.upstream.fetching import ASKED, fetched
 
 pytestmark = pytest.mark.anyio
-
-ASKED = UpstreamRequest("/v1/x", b'{"stream":false}')
-
-
-@pytest.fixture
-async def engine() -> AsyncIterator[FakeEngine]:
-    async with running_engine(answer({"n": 1})) as running:
-        yield running
-
-
-@pytest.fixture
-async def pool(engine: FakeEngine) -> AsyncIterator[ConnectionPool]:
-    made = ConnectionPool(engine.url, connect_s=2.0, credentials=((b"authorization", b"Bearer of-the-engine"),))
-    yield made
-    made.close()
-    await eventually(lambda: made.open_connections == 0)
-
-
-async def fetched(pool: ConnectionPool, *, first_byte_s: float = 5, fresh: bool = False) -> bytes:
-    with contextlib.closing(await pool.send(ASKED, first_byte_s=first_byte_s, fresh=fresh)) as exchange:
-        return await exchange.read()
 
 
 async def test_a_request_is_sent_with_the_deployments_credentials(engine: FakeEngine, pool: ConnectionPool) -> None:
@@ -144,63 +118,6 @@ async def test_a_kept_connection_that_dies_under_a_request_may_have_done_its_wor
         await fetched(pool)
     assert not failed.value.safe_to_retry
     assert await fetched(pool, fresh=True) == b'{"n": 1}'
-
-
-@pytest.mark.parametrize("death", ["fin", "rst"])
-async def test_a_kept_connection_that_the_engine_just_closed_is_seen_before_anything_is_sent(death: str) -> None:
-    """The end has arrived, and the event loop has not run since."""
-    accepted: list[socket.socket] = []
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)
-        pool = ConnectionPool(f"http://127.0.0.1:{listening.getsockname()[1]}", connect_s=5)
-        loop = asyncio.get_running_loop()
-
-        async def serve() -> None:
-            peer, _ = await loop.sock_accept(listening)
-            accepted.append(peer)
-            await loop.sock_recv(peer, 65536)
-            await loop.sock_sendall(peer, b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-
-        for _ in range(3):
-            serving = asyncio.create_task(serve())
-            assert await fetched(pool) == b"{}"
-            await serving
-            if death == "rst":
-                accepted[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            accepted[-1].close()
-        pool.close()
-    assert len(accepted) == 3
-
-
-@pytest.mark.parametrize("read", [False, True], ids=["unread", "read"])
-@pytest.mark.parametrize("death", ["fin", "rst"])
-async def test_a_request_that_crosses_the_engines_end_is_safe_if_the_engine_took_nothing(
-    death: str, read: bool
-) -> None:
-    """Only an orderly end tells: it acknowledges what came before it."""
-    loop = asyncio.get_running_loop()
-    answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        listening.setblocking(False)
-        pool = ConnectionPool(f"http://127.0.0.1:{listening.getsockname()[1]}", connect_s=5)
-        first = asyncio.create_task(fetched(pool))
-        peer, _ = await loop.sock_accept(listening)
-        await loop.sock_recv(peer, 65536)
-        await loop.sock_sendall(peer, answer)
-        assert await first == b"{}"
-        [connection] = pool._idle
-        if death == "rst":
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if read:
-            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
-            await loop.sock_recv(peer, 65536)
-            peer.close()
-        else:
-            peer.close()  # and the request is written before anybody has looked
-            _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
-        with pytest.raises(StaleConnection if death == "fin" and not read else UpstreamBroke):
-            await asyncio.wait_for(head, 5)
-        pool.close()
 
 
 STREAMED = [head(), body(b"{}"), end]
@@ -386,74 +303,6 @@ async def test_an_answer_without_bounds_is_cut_off(engine: FakeEngine, pool: Con
     engine.script = [head(), *[piece for _ in range(MAX_BODY_BYTES // (1 << 20) + 1)], end]
     with pytest.raises(AnswerTooLarge, match=str(MAX_BODY_BYTES)):
         await fetched(pool)
-
-
-class Kept:
-    """A receiver that remembers."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.endings: list[Any] = []
-
-    def body_received(self, data: bytes) -> None:
-        self.data += data
-
-    def body_ended(self) -> None:
-        self.endings.append("ended")
-
-    def body_failed(self, error: GatewayError) -> None:
-        self.endings.append(error)
-
-
-async def opened(pool: ConnectionPool) -> Exchange:
-    return await pool.send(ASKED, first_byte_s=5)
-
-
-async def test_what_arrived_before_there_was_a_receiver_is_not_lost(engine: FakeEngine, pool: ConnectionPool) -> None:
-    engine.script = [head(), body(b"early"), 0.1, body(b" late"), end]
-    exchange, kept = await opened(pool), Kept()
-    await asyncio.sleep(0.05)
-    exchange.stream_to(kept)
-    assert kept.data == b"early"
-    await eventually(lambda: kept.endings)
-    assert (kept.data, kept.endings) == (b"early late", ["ended"])
-
-
-async def test_an_answer_that_was_over_before_there_was_a_receiver_is_told_so(
-    engine: FakeEngine, pool: ConnectionPool
-) -> None:
-    for last, ending in ((end, str), (cut, UpstreamBroke)):
-        engine.script = [head(), body(b"all"), last]
-        exchange, kept = await opened(pool), Kept()
-        await asyncio.sleep(0.1)
-        exchange.stream_to(kept)
-        assert kept.data == b"all"
-        assert isinstance(kept.endings[0], ending)
-        exchange.close()
-
-
-async def test_a_paused_exchange_receives_nothing_until_it_is_resumed(engine: FakeEngine, pool: ConnectionPool) -> None:
-    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x" * 1000), 0.005)], end]
-    exchange, kept = await opened(pool), Kept()
-    exchange.stream_to(kept)
-    exchange.pause()
-    size = len(kept.data)
-    await asyncio.sleep(0.2)
-    assert len(kept.data) == size
-    exchange.resume()
-    await eventually(lambda: kept.endings)
-    assert len(kept.data) == 20_000
-
-
-async def test_a_closed_exchange_tells_no_more(engine: FakeEngine, pool: ConnectionPool) -> None:
-    engine.script = [head(), *[step for _ in range(20) for step in (body(b"x"), 0.01)], end]
-    exchange, kept = await opened(pool), Kept()
-    exchange.stream_to(kept)
-    exchange.close()
-    exchange.close()
-    size = len(kept.data)
-    await asyncio.sleep(0.05)
-    assert (len(kept.data), kept.endings) == (size, [])
 
 
 async def test_a_closed_pool_keeps_nothing(engine: FakeEngine, pool: ConnectionPool) -> None:
