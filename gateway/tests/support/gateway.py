@@ -67,6 +67,15 @@ class RunningGateway:
         await eventually(lambda: len(self.calls()) >= count, within_s)
         return self.calls()
 
+    async def logged_as(self, request_id: str, within_s: float = 5.0) -> dict[str, Any]:
+        """What the call log says of one call, whatever other calls are written down meanwhile."""
+
+        def found() -> list[dict[str, Any]]:
+            return [call for call in self.calls() if call["request_id"] == request_id]
+
+        await eventually(found, within_s)
+        return found()[0]
+
     async def ready(self, within_s: float = 30.0) -> None:
         """Until some replica of the default alias answers."""
 
