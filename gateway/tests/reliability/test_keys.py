@@ -6,13 +6,13 @@ import stat
 
 import pytest
 
-from hayate.backends.openai_compat import RELAYED
+from hayate.wire.paths import PASSTHROUGH
 from tests.support.http import Reply, fetch
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 
 pytestmark = pytest.mark.anyio
 
-POSTS = [CHAT_PATH, "/v1/completions", "/generate_stream", *sorted(RELAYED)]
+POSTS = [CHAT_PATH, "/v1/completions", "/generate_stream", *sorted(PASSTHROUGH)]
 GETS = ["/v1/models", "/v1/models/default", "/metrics", "/generate_stream?prompt=hi"]
 WRONG = "sk-wrong-0123456789abcdef"
 WAYS = {

@@ -22,7 +22,7 @@ from hayate.wire.decoder import StreamDecoder
 from hayate.wire.generate import GenerateStream
 from hayate.wire.messages import StartingMessages
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.passthrough_stream import RawStream, RelayedStream
+from hayate.wire.passthrough_stream import PassthroughStream, RawStream
 from hayate.wire.responses import QuietResponses
 
 HERE = Path(__file__).parent / "recorded"
@@ -237,7 +237,7 @@ def _passed() -> dict[str, Stream]:
     found: dict[str, Stream] = {}
 
     def add(path: str, name: str, *events: str, decoder: Callable[[], StreamDecoder] | None = None) -> None:
-        found[f"{path} {name}"] = Stream(answer(*events), decoder or (lambda: RelayedStream(path)))
+        found[f"{path} {name}"] = Stream(answer(*events), decoder or (lambda: PassthroughStream(path)))
 
     for state in ("completed", "failed", "incomplete", "cancelled"):
         last = _named(f"response.{state}", response={"id": "r", "usage": used})
@@ -314,9 +314,9 @@ def _recorded() -> dict[str, Stream]:
         n = 2 if "n2" in name else 1
         decoder: Callable[[], StreamDecoder] = openai(n)
         if "messages" in name:
-            decoder = lambda: RelayedStream("/v1/messages")  # noqa: E731
+            decoder = lambda: PassthroughStream("/v1/messages")  # noqa: E731
         elif "responses" in name:
-            decoder = lambda: RelayedStream("/v1/responses")  # noqa: E731
+            decoder = lambda: PassthroughStream("/v1/responses")  # noqa: E731
         elif engine == "triton":
             decoder = triton(stops=["、", "。"] if "stop" in name else ())
         elif engine == "llamacpp":

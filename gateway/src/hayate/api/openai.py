@@ -1,4 +1,4 @@
-"""OpenAI's dialect: /v1/chat/completions and /v1/completions. The paths that are only passed through are in `relayed`."""
+"""OpenAI's dialect: /v1/chat/completions and /v1/completions. The paths that are only passed through are in `passthrough`."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.media import check_sources
 from hayate.wire.passed_json import PassedJson
-from hayate.wire.passthrough_stream import RawStream, RelayedStream
+from hayate.wire.passthrough_stream import PassthroughStream, RawStream
 from hayate.wire.paths import RESPONSES
 from hayate.wire.replies import TO_EVENTS
 from hayate.wire.request_body import model_of, parse_object
@@ -34,7 +34,7 @@ _HELD_BYTES = 1024 * 1024
 """A whole answer up to this is sent when it has come whole, so that a fault still has a status; a larger one as it comes."""
 
 
-def relayed(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
+def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
     """The handler of one passed-through path."""
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
@@ -68,7 +68,7 @@ async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) 
     content_type = (exchange.header(b"content-type") or b"").lower()
     decoder: StreamDecoder
     if content_type.startswith(b"text/event-stream"):
-        decoder = answer.decoder or RelayedStream(path)  # events of audio, which nobody expected
+        decoder = answer.decoder or PassthroughStream(path)  # events of audio, which nobody expected
         if answer.assembly is not None:
             await respond_assembled(gateway, client, answer, decoder, answer.assembly)
             return

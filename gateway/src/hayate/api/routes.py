@@ -18,9 +18,9 @@ from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream
 from hayate.api.openai import create_completion
-from hayate.api.passthrough import relayed
-from hayate.backends.openai_compat import RELAYED
+from hayate.api.passthrough import pass_through
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
+from hayate.wire.paths import PASSTHROUGH
 
 Handler = Callable[[Request, Gateway], Awaitable[Response]]
 
@@ -68,8 +68,10 @@ ROUTES: Final = (
     call("/v1/completions", "POST", callers, create_completion("text"), "completions"),
     call("/generate_stream", "GET POST", callers, generate_stream, "generate", GENERATE),
     *(
-        call(path, "POST", callers, relayed(path), path.removeprefix("/v1/").strip("/"), DIALECTS.get(path, OPENAI))
-        for path in sorted(RELAYED)
+        call(
+            path, "POST", callers, pass_through(path), path.removeprefix("/v1/").strip("/"), DIALECTS.get(path, OPENAI)
+        )
+        for path in sorted(PASSTHROUGH)
     ),
     # What there is, and how it does.
     plain("/v1/models", "GET", callers, health.list_models),

@@ -13,16 +13,16 @@ from typing import Any
 
 import orjson
 
+from hayate.backends.adapter import for_a_stream
 from hayate.backends.base import Asked, Assembly, Prepared, Served
 from hayate.backends.llamacpp_stream import LlamaCppStream
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.backends.passthrough import for_a_stream
 from hayate.wire.assemble import Assembler
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.numbers import LIMITS
-from hayate.wire.paths import CHAT, COMPLETIONS, MESSAGES, RESPONSES, TEXT
+from hayate.wire.paths import CHAT, COMPLETIONS, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 from hayate.wire.responses import QuietResponses, ResponseAssembler
 from hayate.wire.upstream_request import UpstreamRequest
 
@@ -121,7 +121,7 @@ class LlamaCppClient(OpenAICompatible):
 
 def _of_messages(fields: dict[str, Any]) -> Assembly:
     """The start that a stream of Messages may lack would have had the prompt's tokens."""
-    return Assembly(MessageAssembler(), UpstreamRequest("/v1/messages/count_tokens", write(fields)))
+    return Assembly(MessageAssembler(), UpstreamRequest(COUNT_TOKENS, write(fields)))
 
 
 def _repeated(fields: dict[str, Any]) -> str:

@@ -17,7 +17,7 @@ from hayate.backends.base import Served
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import at_least_one
-from hayate.backends.translated import Clock, ForeignDialect
+from hayate.backends.translated import Clock, TranslatingAdapter
 from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
@@ -40,7 +40,7 @@ class OllamaOptions:
         at_least_one("num_ctx", self.num_ctx)
 
 
-class OllamaClient(ForeignDialect):
+class OllamaClient(TranslatingAdapter):
     """Ollama."""
 
     name = "ollama"

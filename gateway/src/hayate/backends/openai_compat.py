@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from hayate.backends.adapter import Adapter
 from hayate.backends.base import Asked, Prepared, Served, WholeAnswer
-from hayate.backends.passthrough import PassedThrough
 from hayate.errors import GatewayError
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import engine_error, parse_error
@@ -16,31 +16,16 @@ from hayate.wire.faults import given_up
 from hayate.wire.fields import with_some_top_p
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.paths import COMPLETIONS, EMBEDDINGS, MESSAGES, RESPONSES
+from hayate.wire.paths import COMPLETIONS, PASSTHROUGH
 from hayate.wire.replies import no_events
 from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
-
-RELAYED = frozenset(
-    {
-        EMBEDDINGS,
-        RESPONSES,
-        MESSAGES,
-        "/v1/messages/count_tokens",
-        "/v1/rerank",
-        "/v1/audio/speech",
-        "/v1/audio/transcriptions",
-        "/v1/audio/translations",
-        "/tokenize",
-        "/detokenize",
-    }
-)
 
 _MULTIPLY = frozenset({"n", "prompt"})
 """What may ask for more than one answer."""
 
 
-class OpenAICompatible(PassedThrough):
+class OpenAICompatible(Adapter):
     """OpenAI's API as it is. Engines with manners of their own override what differs."""
 
     name = "openai"
@@ -49,7 +34,7 @@ class OpenAICompatible(PassedThrough):
     _takes_top_p_0 = True
     _stream = OpenAIStream
     """What reads the engine's events."""
-    passes = RELAYED
+    passes = PASSTHROUGH
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """The path is the engine's too, and so are the fields, but for what `_sent` puts otherwise."""

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hayate.backends.base import Asked
-from hayate.backends.openai_compat import RELAYED, OpenAICompatible
+from hayate.backends.openai_compat import OpenAICompatible
+from hayate.wire.paths import PASSTHROUGH, SPEECH, TRANSLATIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -30,7 +31,7 @@ class SGLangClient(OpenAICompatible):
     name = "sglang"
     canary = True
     _takes_top_p_0 = False
-    passes = RELAYED - {"/v1/audio/speech", "/v1/audio/translations"}
+    passes = PASSTHROUGH - {SPEECH, TRANSLATIONS}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:
         self._turn_priority = not (options or SGLangOptions()).lower_priority_first

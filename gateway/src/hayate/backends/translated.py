@@ -8,9 +8,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+from hayate.backends.adapter import Adapter, for_a_stream
 from hayate.backends.base import Asked, Assembly, Prepared, WholeAnswer
 from hayate.backends.openai_compat import wants_usage
-from hayate.backends.passthrough import PassedThrough, for_a_stream
 from hayate.errors import UpstreamBroke
 from hayate.wire.assemble import Assembler
 from hayate.wire.chunks import ChunkWriter
@@ -21,7 +21,7 @@ from hayate.wire.upstream_request import UpstreamRequest
 Clock = Callable[[], float]
 
 
-class ForeignDialect(PassedThrough, ABC):
+class TranslatingAdapter(Adapter, ABC):
     """A base for such adapters; `clock` gives seconds since 1970, for the answers' `created`."""
 
     def __init__(self, clock: Clock = time.time) -> None:

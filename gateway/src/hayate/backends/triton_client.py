@@ -17,7 +17,7 @@ from hayate.backends import triton_request as triton
 from hayate.backends.base import Served
 from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
-from hayate.backends.translated import Clock, ForeignDialect
+from hayate.backends.translated import Clock, TranslatingAdapter
 from hayate.backends.triton_stream import TritonStream
 from hayate.errors import GatewayError, UpstreamRefused
 from hayate.wire import sse
@@ -46,7 +46,7 @@ class TritonOptions:
         at_least_one("max_tokens", self.max_tokens)
 
 
-class TritonClient(ForeignDialect):
+class TritonClient(TranslatingAdapter):
     """tritonserver."""
 
     name = triton.ENGINE

@@ -18,7 +18,7 @@ from hayate.backends.trt_stream import GIVEN_UP, TrtLLMStream
 from hayate.errors import EngineError, GatewayError
 from hayate.wire.engine_errors import verdict
 from hayate.wire.faults import given_up
-from hayate.wire.paths import CHAT, EMBEDDINGS, MESSAGES, RESPONSES
+from hayate.wire.paths import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
 from hayate.wire.upstream_request import UpstreamRequest
 
 _FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
@@ -30,7 +30,7 @@ class TrtLLMClient(OpenAICompatible):
     name = "trtllm"
     canary = True
     _stream = TrtLLMStream
-    passes = frozenset({EMBEDDINGS, RESPONSES, MESSAGES, "/v1/messages/count_tokens"})
+    passes = frozenset({EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS})
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """As OpenAI's, unless the engine gave up in the middle."""

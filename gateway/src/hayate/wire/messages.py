@@ -11,7 +11,8 @@ from typing import Any
 from hayate.wire import sse
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read, write
-from hayate.wire.passthrough_stream import RelayedStream
+from hayate.wire.passthrough_stream import PassthroughStream
+from hayate.wire.paths import MESSAGES
 
 _TEXTS = {
     "text_delta": "text",
@@ -115,7 +116,7 @@ def _input(text: str) -> Any:
         return None
 
 
-class StartingMessages(RelayedStream):
+class StartingMessages(PassthroughStream):
     """A message stream whose engine leaves out the start when its first token is only part of a character: clients that keep to the
     protocol raise at any other event, so `start` goes first.
     """
@@ -123,7 +124,7 @@ class StartingMessages(RelayedStream):
     __slots__ = ("_start", "started_late")
 
     def __init__(self, *, message_id: str, model: str) -> None:
-        super().__init__("/v1/messages")
+        super().__init__(MESSAGES)
         message: dict[str, Any] = {
             "id": message_id,
             "type": "message",

@@ -15,10 +15,11 @@ from hayate.wire.decoder import DecoderState
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.faults import UNREADABLE, too_early, unreadable
+from hayate.wire.paths import MESSAGES, RESPONSES
 
 LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
-    "/v1/messages": ("message_stop", "error"),
-    "/v1/responses": (
+    MESSAGES: ("message_stop", "error"),
+    RESPONSES: (
         "response.completed",
         "response.incomplete",
         "response.failed",
@@ -31,7 +32,7 @@ LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
 _MARKS: Final = (b'"usage"', b'"error"', b'"stop_reason"', b"[DONE]", b"event: error", b"event:error")
 
 
-class RelayedStream(DecoderState):
+class PassthroughStream(DecoderState):
     """Engine events in, the same events out. One per call; `path` says whose events they are."""
 
     __slots__ = ("_failed", "_last", "_marks", "_splitter")

@@ -9,7 +9,8 @@ from typing import Any
 from hayate.wire import sse
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read, write
-from hayate.wire.passthrough_stream import RelayedStream
+from hayate.wire.passthrough_stream import PassthroughStream
+from hayate.wire.paths import RESPONSES
 
 _ENDS = frozenset({"response.completed", "response.incomplete", "response.failed", "response.cancelled"})
 _PROGRESS = b'"prompt_progress"'
@@ -44,13 +45,13 @@ class ResponseAssembler:
         return response
 
 
-class QuietResponses(RelayedStream):
+class QuietResponses(PassthroughStream):
     """A response stream that reports its progress through the prompt because we asked for it, not the client: that is taken out."""
 
     __slots__ = ("_in_progress",)
 
     def __init__(self) -> None:
-        super().__init__("/v1/responses")
+        super().__init__(RESPONSES)
         self._in_progress = False
 
     def feed(self, data: bytes) -> bytes:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from hayate.backends.openai_compat import RELAYED
+from hayate.wire.paths import PASSTHROUGH
 from tests.support.engine_script import SSE, Request, Script, answer, body, end, error, head
 from tests.support.scene import HELLO, Stage, scene
 
 pytestmark = pytest.mark.anyio
 
 ANSWER = {"object": "list", "data": [{"embedding": [0.5]}], "usage": {"prompt_tokens": 5, "total_tokens": 5}, "x": None}
-JSON_PATHS = sorted(path for path in RELAYED if not path.startswith("/v1/audio/tr"))
+JSON_PATHS = sorted(path for path in PASSTHROUGH if not path.startswith("/v1/audio/tr"))
 
 
 @pytest.mark.parametrize("path", JSON_PATHS)

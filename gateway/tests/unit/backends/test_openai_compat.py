@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.backends.base import Served
-from hayate.backends.openai_compat import RELAYED, OpenAICompatible, choices_of, wants_usage
+from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
 from hayate.errors import GatewayError, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.wire.paths import PASSTHROUGH
 from tests.unit.backends.prepared import chat, completion, prepared
 
 ENGINE = OpenAICompatible()
@@ -114,7 +115,7 @@ def test_an_error_is_read_by_its_shape() -> None:
 
 
 def test_relayed_paths_are_the_engines_own() -> None:
-    assert all(prepared(ENGINE, {"input": "x"}, path=path).request.path == path for path in RELAYED)
+    assert all(prepared(ENGINE, {"input": "x"}, path=path).request.path == path for path in PASSTHROUGH)
     with pytest.raises(NotSupported):
         prepared(ENGINE, {"input": "x"}, path="/v1/secrets")
 

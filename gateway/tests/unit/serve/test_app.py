@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from hayate.backends.openai_compat import RELAYED
 from hayate.config.load import load_config
 from hayate.config.yaml_file import ConfigError
 from hayate.serve.app import create_app
 from hayate.serve.specs import option_mistakes
+from hayate.wire.paths import PASSTHROUGH
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 
@@ -38,7 +38,7 @@ ROUTES = routes()
 def test_the_routes_are_those_of_the_documents() -> None:
     paths = {path for _, path in ROUTES}
     assert {CHAT_PATH, "/v1/completions", "/generate_stream", "/v1/models", "/metrics", "/admin/reload"} <= paths
-    assert paths >= RELAYED
+    assert paths >= PASSTHROUGH
 
 
 async def test_every_path_that_is_not_open_needs_the_key(stage: Stage) -> None:
@@ -169,5 +169,5 @@ async def test_every_relayed_path_has_the_short_way_in(tmp_path: Path) -> None:
     app = create_app(load_config(env={"HAYATE_DATA": str(tmp_path)}))
     async with app.router.lifespan_context(app):
         pass
-    assert {path.decode() for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *RELAYED}
+    assert {path.decode() for _, path in app.hot} == {CHAT_PATH, "/v1/completions", "/generate_stream", *PASSTHROUGH}
     assert not any(method == b"HEAD" for method, _ in app.hot)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.errors import UpstreamBroke
-from hayate.wire.passthrough_stream import RawStream, RelayedStream
+from hayate.wire.passthrough_stream import PassthroughStream, RawStream
 
 
 def named(kind: str, **fields: Any) -> bytes:
@@ -44,7 +44,7 @@ BOTH = pytest.mark.parametrize(
 @pytest.mark.parametrize("size", [1, 2, 7, 50, 10_000])
 def test_every_event_passes_byte_for_byte(path: str, events: list[bytes], size: int) -> None:
     whole = b"".join(events)
-    stream = RelayedStream(path)
+    stream = PassthroughStream(path)
     sent = b"".join(stream.feed(whole[n : n + size]) for n in range(0, len(whole), size)) + stream.end()
     assert sent == whole
     assert (stream.finished, stream.failure, stream.has_output) == (True, None, True)
@@ -52,11 +52,11 @@ def test_every_event_passes_byte_for_byte(path: str, events: list[bytes], size: 
 
 
 def test_counts_and_reasons_are_read() -> None:
-    stream = RelayedStream("/v1/messages")
+    stream = PassthroughStream("/v1/messages")
     stream.feed(b"".join(MESSAGES))
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (53, 4)
     assert stream.finish_reason == "end_turn"
-    stream = RelayedStream("/v1/responses")
+    stream = PassthroughStream("/v1/responses")
     stream.feed(b"".join(RESPONSES))
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 2)
     assert stream.finish_reason == "response.completed"
@@ -65,7 +65,7 @@ def test_counts_and_reasons_are_read() -> None:
 @BOTH
 def test_a_stream_without_its_last_event_is_broken(path: str, events: list[bytes]) -> None:
     for kept in range(len(events)):
-        stream = RelayedStream(path)
+        stream = PassthroughStream(path)
         for each in events[:kept]:
             stream.feed(each)
         assert stream.end() == b""
@@ -90,7 +90,7 @@ ENDS = {
 def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
     path: str, last: bytes, lacks: bytes
 ) -> None:
-    stream = RelayedStream(path)
+    stream = PassthroughStream(path)
     first = b": begins\n\n"
     last = last.replace(b"\n", b"\r\n") if b"\r" in lacks else last
     sent = stream.feed(first + last.removesuffix(lacks)) + stream.end()
@@ -103,7 +103,7 @@ def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
     "last", [b"", b"data: [DONE]\n\n", named("transcript.text.done", text="a"), named("speech.audio.done"), b"data: x"]
 )
 def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, last: bytes) -> None:
-    stream = RelayedStream(path)
+    stream = PassthroughStream(path)
     first = named("transcript.text.delta", delta="a")
     sent = stream.feed(first + last) + stream.end()
     assert sent.startswith(first + last)
@@ -119,7 +119,7 @@ def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, las
     ],
 )
 def test_an_error_in_another_dialect_is_a_failure_with_the_engines_words(path: str, told: bytes) -> None:
-    stream = RelayedStream(path)
+    stream = PassthroughStream(path)
     assert stream.feed(b": a\n\n" + told + b"data: [DONE]\n\n") == b": a\n\n"
     assert stream.failure is not None
     assert "CUDA" in stream.failure.english
@@ -128,7 +128,7 @@ def test_an_error_in_another_dialect_is_a_failure_with_the_engines_words(path: s
 @pytest.mark.parametrize("at_once", [True, False])
 def test_nothing_follows_the_dialects_own_error(at_once: bool) -> None:
     error = named("error", error={"type": "overloaded_error", "message": "busy"})
-    stream = RelayedStream("/v1/messages")
+    stream = PassthroughStream("/v1/messages")
     reads = [error + MESSAGES[-1]] if at_once else [error, MESSAGES[-1]]
     assert b"".join(map(stream.feed, reads)) + stream.end() == error
     assert stream.failure is None
@@ -136,14 +136,14 @@ def test_nothing_follows_the_dialects_own_error(at_once: bool) -> None:
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_events_raise_nothing(junk: bytes) -> None:
-    stream = RelayedStream("/v1/responses")
+    stream = PassthroughStream("/v1/responses")
     sent = stream.feed(b'data: "usage" ' + junk + b"\n\n")
     assert sent.startswith(b'data: "usage" ')
 
 
 @pytest.mark.parametrize("value", ["7", "null", '["usage"]', '{"usage":3,"delta":"x","type":4,"message":[1]}'])
 def test_events_of_an_unknown_shape_raise_nothing(value: str) -> None:
-    stream = RelayedStream("/v1/messages")
+    stream = PassthroughStream("/v1/messages")
     event = f'data: {value}\n: "usage"\n\n'.encode()
     assert stream.feed(event) == event
 

@@ -8,12 +8,12 @@ import orjson
 
 from hayate.backends.base import Asked, Prepared
 from hayate.errors import GatewayError, NotSupported
-from hayate.wire.passthrough_stream import LAST_EVENTS, RelayedStream
+from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
 from hayate.wire.upstream_request import UpstreamRequest
 
 
-class PassedThrough:
-    """A base for adapters: nothing is added to a request, nothing taken from its answer."""
+class Adapter:
+    """A base for adapters. Nothing is added to a request, and nothing taken from its answer, where one does not say otherwise."""
 
     name: str
     lines_are_documents = False
@@ -40,7 +40,7 @@ class PassedThrough:
         sent = asked.fields if served_model is None else {**asked.fields, "model": served_model}
         streams = path in LAST_EVENTS and bool(sent.get("stream"))
         request = UpstreamRequest(path, orjson.dumps(sent), streams=streams)
-        return Prepared(request, RelayedStream(path) if streams else None)
+        return Prepared(request, PassthroughStream(path) if streams else None)
 
 
 def for_a_stream(fields: dict[str, Any]) -> dict[str, Any]:
