@@ -90,7 +90,7 @@ class AssemblingSink:
         """Something of the answer can't be read: it can't be told as a whole."""
 
     def writer(self) -> Callable[[bytes], None]:
-        """Takes whole events."""
+        """Takes whole events, as decoders return them, and hands each to the assembler."""
         return self._take
 
     def _take(self, data: bytes) -> None:
@@ -112,13 +112,13 @@ class AssemblingSink:
         """Framing is of no use here."""
 
     def hold(self) -> None:
-        """Nothing is sent."""
+        """Nothing is sent, so nothing can wait to be sent together."""
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Nothing was held."""
 
     def attach(self, pump: Pump | None) -> None:
         """Never full: too much is an error."""
 
     def give_up(self) -> None:
-        """Never asked to."""
+        """Never asked to: who is never full is never behind."""

@@ -20,7 +20,7 @@ from hayate.wire.request_body import parse_object
 
 
 async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
-    """GET or POST /generate_stream"""
+    """GET or POST /generate_stream: the fields as a chat, the chat's stream as events that a browser can tell apart."""
     body = await client.body(gateway.settings.max_body_bytes)
     last_event_id = client.header(b"last-event-id")
     if last_event_id:

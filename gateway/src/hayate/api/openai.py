@@ -21,7 +21,7 @@ Kind = Literal["chat", "text"]
 
 
 def create_completion(kind: Kind) -> Handle:
-    """POST /v1/chat/completions, or /v1/completions"""
+    """The handler of POST /v1/chat/completions, or of /v1/completions: they differ in what is checked and where it goes."""
     path, check = (CHAT, checks.check_chat) if kind == "chat" else (TEXT, checks.check_completion)
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
