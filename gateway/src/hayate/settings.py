@@ -1,7 +1,7 @@
 """What can be set, each with its default, its bounds and its unit, once.
 
-The parts of the configuration file are these classes with checks on top (`config.models`); everything that runs takes them, or
-single defaults of them, from here. A setting's name ends in its unit; None means that there is no such limit.
+The parts of the configuration file are these classes with checks on top (`config.models`); everything that runs takes
+them, or single defaults of them, from here. A setting's name ends in its unit; None means that there is no such limit.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class Safety:
 
 @dataclass(frozen=True, kw_only=True)
 class Timeouts:
-    """Limits of one attempt (`timeouts`). A stream's first byte and a whole answer have limits of their own, and there is no limit
-    on a stream as a whole unless `total_s` is set.
+    """Limits of one attempt (`timeouts`). A stream's first byte and a whole answer have limits of their own, and there
+    is no limit on a stream as a whole unless `total_s` is set.
     """
 
     connect_s: Seconds = 5.0

@@ -1,9 +1,9 @@
-"""Whose key a request carries. One rule for every way a key can come: `Authorization: Bearer`, `x-api-key`, `api-key`, or a
-browser's session cookie that was bought with the key once.
+"""Whose key a request carries. One rule for every way a key can come: `Authorization: Bearer`, `x-api-key`, `api-key`,
+or a browser's session cookie that was bought with the key once.
 
-Keys are compared as digests in constant time; a wrong key and a missing key are the same 401. A field that comes twice must say
-the same twice. The session cookie is HttpOnly and SameSite=Strict, signed with a secret derived from the key, and holds nothing
-but its expiry: rotating the key ends every session.
+Keys are compared as digests in constant time; a wrong key and a missing key are the same 401. A field that comes twice
+must say the same twice. The session cookie is HttpOnly and SameSite=Strict, signed with a secret derived from the key,
+and holds nothing but its expiry: rotating the key ends every session.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Authenticator:
         self._wall_clock = wall_clock
 
     def check(self, headers: Headers, fields: Fields | None = None, role: Role = Role.CALLER) -> Principal:
-        """Whose key the request carries; of several principals' keys, that of one with `role`. `fields`, where they are known
-        already, are those of `headers`. Raises NotAuthenticated; NotAllowed for a cookie sent by another site.
+        """Whose key the request carries; of several principals' keys, that of one with `role`. `fields`, where they are
+        known already, are those of `headers`. Raises NotAuthenticated; NotAllowed for a cookie sent by another site.
         """
         found = fields_of(headers) if fields is None else fields
-        if len(found) != len(headers):
+        if len(found) != len(headers):  # some field comes more than once
             _refuse_disagreement(headers)
         other: Principal | None = None
         for name in _KEY_FIELDS:
@@ -52,6 +52,7 @@ class Authenticator:
                 if principal is not None and principal.role is role:
                     return principal
                 other = other or principal
+        # A session is as good as the callers' key; to an operator's path it must not hide the key that is brought beside it.
         cookie = found.get(b"cookie")
         if cookie is not None and (other is None or role is Role.CALLER) and self._session(cookie):
             _same_origin(headers)
@@ -72,7 +73,7 @@ class Authenticator:
         return None
 
     def new_session(self) -> str:
-        """A cookie's value."""
+        """A cookie's value: when the session ends, and a signature that only the gateway can make."""
         expires = str(int(self._wall_clock()) + SESSION_S)
         return f"{expires}.{self._sign(expires)}"
 
@@ -86,7 +87,7 @@ class Authenticator:
         expires, _, signature = morsel.value.partition(".")
         if not hmac.compare_digest(signature.encode("latin-1", "replace"), self._sign(expires).encode()):
             return False
-        return int(expires) > self._wall_clock()
+        return int(expires) > self._wall_clock()  # a number, for we have signed it
 
     def _sign(self, expires: str) -> str:
         return hmac.new(self._secret, expires.encode("latin-1", "replace"), "sha256").hexdigest()

@@ -1,5 +1,5 @@
-"""Who may pass to a path. Each path has one of these guards (`api.routes`), and it is asked before anything else of a request is
-looked at.
+"""Who may pass to a path. Each path has one of these guards (`api.routes`), and it is asked before anything else of a
+request is looked at.
 """
 
 from __future__ import annotations

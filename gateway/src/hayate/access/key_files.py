@@ -60,8 +60,8 @@ def find_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace = 
 
 
 def ensure_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace = MAIN) -> tuple[str, bool]:
-    """The key and whether it was made just now: from the environment, else from the data folder, else a new one kept there
-    with mode 0600. Raises KeyFileError.
+    """The key and whether it was made just now: from the environment, else from the data folder, else a new one kept
+    there with mode 0600. Raises KeyFileError.
     """
     found = find_key(data, env, place)
     path = data / place.file

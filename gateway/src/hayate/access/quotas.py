@@ -14,8 +14,8 @@ class Quotas:
         self._counted: dict[str, tuple[RateLimits, RateLimit]] = {}
 
     def count(self, principal_id: str, limits: RateLimits, now: float) -> Allowance | None:
-        """Counts one request; None where `limits` name none. Whoever's limits have changed starts anew. The allowance says whether
-        the request may go (`refuse`).
+        """Counts one request; None where `limits` name none. Whoever's limits have changed starts anew. The allowance
+        says whether the request may go (`refuse`).
         """
         if limits.requests_per_minute is None:
             return None

@@ -1,7 +1,7 @@
 """What every path that calls take does around its own part: identify, limit, handle, tell, record.
 
-Our own server calls `serve` with the client's connection; any other server calls the endpoint as the raw ASGI application it is
-too. FastAPI's dependency injection and response classes cost more than the relaying.
+Our own server calls `serve` with the client's connection; any other server calls the endpoint as the raw ASGI
+application it is too. FastAPI's dependency injection and response classes cost more than the relaying.
 """
 
 from __future__ import annotations
@@ -46,8 +46,11 @@ class CallEndpoint:
         await self.serve(scope["state"]["gateway"], AsgiStream(scope, receive, send))
 
     async def serve(self, gateway: Gateway, stream: ClientStream) -> None:
-        """Serves one call."""
+        """One call, from its head to its record. Whatever its handler raises is told to the caller and recorded; what
+        gets out of here is a fault of ours, or the cancellation that ends a drain.
+        """
         now = gateway.relay.now
+        # The call's name: the caller's own, if usable. The engine is told the same, unless another call there has it.
         given = stream.fields.get(b"x-request-id")
         if given is not None and is_usable(given):
             name, stream.answer_id, upstream_id = given.decode("ascii"), given, gateway.ids.take(given)
@@ -73,20 +76,21 @@ class CallEndpoint:
         except ClientGone:
             record.status = CLIENT_CLOSED
         except asyncio.CancelledError:
+            # Two things cancel a call: its client left (`Client.client_gone`), or the drain's time is over.
             if client.gone:
                 record.status = 200 if client.answered else CLIENT_CLOSED
                 return
             self._break_off(client, record)
             raise
         finally:
-            if not record.status:
+            if not record.status:  # nobody above has told how it ended
                 record.status, record.error = 500, "server_error"
             if given is not None:
                 gateway.ids.release(record.upstream_id)
             gateway.calls.add(record, now())
 
     def _break_off(self, client: Client, record: CallRecord) -> None:
-        """The drain's time is over: the stream that still runs is told so."""
+        """The drain's time is over: a stream of events that still runs is told so. What has not begun is answered by the server."""
         error = shutting_down()
         record.status, record.error = error.status, error.code
         if client.started and client.events:

@@ -42,9 +42,9 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
 
 
 async def _not_again(gateway: Gateway, client: Client, record: CallRecord, last_event_id: bytes) -> None:
-    """An EventSource that lost its stream asks for the rest of it. There is no rest to be had yet, and the prompt is not run
-    again: 204, at which a browser stops, if the caller knows that the stream is over; else an event that tells it, and 204 the
-    next time.
+    """An EventSource that lost its stream asks for the rest of it. There is no rest to be had yet, and the prompt is
+    not run again: 204, at which a browser stops, if the caller knows that the stream is over; else an event that tells
+    it, and 204 the next time.
     """
     now = gateway.relay.now()
     event_id = last_event_id.decode("latin-1")

@@ -23,8 +23,8 @@ async def live(_: Request, __: Gateway) -> Response:
 
 
 async def ready(request: Request, gateway: Gateway) -> Response:
-    """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is behind it
-    is told to those who bring a key, the callers' or the operator's.
+    """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is
+    behind it is told to those who bring a key, the callers' or the operator's.
     """
     relay = gateway.relay
     now = relay.now()

@@ -1,7 +1,8 @@
 """Paths that pass through to engines that have them: embeddings, responses, messages, rerank, audio, tokenize.
 
-Only the model's name is changed, and only what could hurt is checked; where an engine lacks the endpoint the caller gets a
-clear error in its own dialect. Bodies are JSON, or multipart forms (audio) whose `model` part is rewritten in place.
+Only the model's name is changed, and only what could hurt is checked; where an engine lacks the endpoint the caller
+gets a clear error in its own dialect. Bodies are JSON, or multipart forms (audio) whose `model` part is rewritten in
+place.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Every path that the gateway serves, with its methods, its guard and its handler: the whole table on one screen.
 
-The paths that calls take (`call`) are served past all middlewares; the rest (`plain`) by Starlette. Both ask the guard first.
+The paths that calls take (`call`) are served past all middlewares; the rest (`plain`) by Starlette. Both ask the guard
+first.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def call(path: str, methods: str, guard: CallGuard, handle: Handle, name: str, d
 
 
 def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
-    """Any other path."""
+    """Any other path. What its guard or its handler raises becomes an answer in `serve.app`."""
 
     async def guarded(request: Request) -> Response:
         gateway: Gateway = request.scope["state"]["gateway"]

@@ -1,6 +1,7 @@
 """Work on a long body in several turns of the event loop, so that what waits goes on in between.
 
-A request of ten megabytes takes a tenth of a second to parse and nearly as long to look through and write anew: each is one turn.
+A request of ten megabytes takes a tenth of a second to parse and nearly as long to look through and write anew: each is
+one turn.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Addresses as the configuration writes them: an engine's base URL, the host to listen on. What passes here can be resolved,
-connected to or bound; whether anything answers there is another matter.
+"""Addresses as the configuration writes them: an engine's base URL, the host to listen on. What passes here can be
+resolved, connected to or bound; whether anything answers there is another matter.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What the environment says: the one deployment when there is no file, and the settings that mean the same with and without one.
-Everything here is plain values, before they are validated (`config`).
+"""What the environment says: the one deployment when there is no file, and the settings that mean the same with and
+without one. Everything here is plain values, before they are validated (`config`).
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment behind the
 (`--config` or `HAYATE_CONFIG`), YAML with `${NAME}` and `${NAME:-fallback}` taken from the environment. Every mistake is named
 with its path and, for a file, its line. Blanks and line breaks around a value are nobody's intention and are taken off.
 
-The data folder, when it is not an absolute path: of a file, beside that file; of `HAYATE_DATA` or of neither, in the folder the
-command runs in.
+The data folder, when it is not an absolute path: of a file, beside that file; of `HAYATE_DATA` or of neither, in the
+folder the command runs in.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def load_config(
 ) -> Config:
     """The configuration from `path`, else `HAYATE_CONFIG`, else the environment alone. Raises ConfigError.
 
-    `embedded` is the deployment of `hayate up`: it stands beside what a file names, and instead of what the environment does.
-    `defaults` holds, by section, what takes the place of the usual defaults.
+    `embedded` is the deployment of `hayate up`: it stands beside what a file names, and instead of what the environment
+    does. `defaults` holds, by section, what takes the place of the usual defaults.
     """
     env = tidied(os.environ if env is None else env)
     path = path or env.get("HAYATE_CONFIG") or None

@@ -1,5 +1,5 @@
-"""A YAML file as plain values that remember where they stand: `${NAME}` and `${NAME:-fallback}` come from the environment, merge
-keys (`<<: *base`) work, a key written twice is refused, and every place has a line for messages.
+"""A YAML file as plain values that remember where they stand: `${NAME}` and `${NAME:-fallback}` come from the
+environment, merge keys (`<<: *base`) work, a key written twice is refused, and every place has a line for messages.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _NO_SUCH_CHARACTER = "has a line break or another control character inside; remo
 
 
 def clean(env: Mapping[str, str], name: str) -> str:
-    """A variable's value without the blanks and line breaks around it, which secrets are often kept with; empty when it is not
-    set. Raises ConfigError for a control character inside: it would end a header early, or be part of no name.
+    """A variable's value without the blanks and line breaks around it, which secrets are often kept with; empty when it
+    is not set. Raises ConfigError for a control character inside: it would end a header early, or be part of no name.
     """
     value = env.get(name, "").strip()
     if _CONTROL.search(value):
@@ -78,8 +78,8 @@ class _Expansion:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: the second would silently win. One that a merge brings in (`<<`) is no second
-    one: what is written beside the merge wins.
+    """SafeLoader that refuses a key written twice: the second would silently win. One that a merge brings in (`<<`) is
+    no second one: what is written beside the merge wins.
     """
 
     def __init__(self, text: str) -> None:

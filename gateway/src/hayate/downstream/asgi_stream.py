@@ -49,13 +49,13 @@ class AsgiStream:
         self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def unwatch(self) -> None:
-        """No more."""
+        """Nobody is told of the client any more: one that leaves after its answer has not left its call."""
         self._listener = None
         if self._watcher is not None:
             self._watcher.cancel()
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer."""
+        """A whole answer. To a HEAD the server itself sends no body."""
         if status in BODILESS:
             body = b""
         else:
@@ -108,7 +108,7 @@ class AsgiStream:
             self._listener.client_drained()
 
     def lose(self) -> None:
-        """The client has gone."""
+        """The client has gone: what it has not been sent is dropped, and whoever listens is told."""
         if self._backlog is not None:
             self._backlog.close()
         if self._listener is not None:

@@ -1,7 +1,7 @@
 """The client's side of one call: its body in, an answer or a stream out, and the watch for its leaving.
 
-How bytes come and go is the stream's affair (`stream`). A client that leaves cancels the task that serves it, whatever that task
-awaits: queue, connect, prefill or stream.
+How bytes come and go is the stream's affair (`stream`). A client that leaves cancels the task that serves it, whatever
+that task awaits: queue, connect, prefill or stream.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SSE_HEADERS: Headers = [
 
 
 class Client:
-    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent. `serves_half_closed`: whether a
-    client that ended its sending gets a whole answer too.
+    """One per call; the sink of its stream. `heartbeat_s`: how long a stream may stay silent. `serves_half_closed`:
+    whether a client that ended its sending gets a whole answer too.
     """
 
     __slots__ = (
@@ -136,7 +136,7 @@ class Client:
         self._ticker.discard(self)
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer."""
+        """A whole answer, with what every answer to this call carries (`answer_headers`)."""
         self.started = True
         await self._stream.respond(status, headers + self.answer_headers, body)
 
@@ -214,8 +214,8 @@ class Client:
             self._task = None
 
     def client_ended_sending(self) -> bool:
-        """The client waits for the rest of its answer, or it has left. A stream is pinged, which a client that has left resets;
-        nothing can be put into a whole answer.
+        """The client waits for the rest of its answer, or it has left. A stream is pinged, which a client that has left
+        resets; nothing can be put into a whole answer.
         """
         if self._record is None or not self._record.stream:
             return self._serves_half_closed
@@ -230,7 +230,7 @@ class Client:
             self._pump.pause()
 
     def client_drained(self) -> None:
-        """It has caught up."""
+        """The client has caught up: on with what the engine sends."""
         self.full = False
         if self._pump is not None:
             self._pump.resume()

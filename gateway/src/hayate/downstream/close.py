@@ -1,7 +1,8 @@
-"""How a client's connection ends: with an answer of the connection's own, after what was written has been taken, or cut.
+"""How a client's connection ends: with an answer of the connection's own, after what was written has been taken, or
+cut.
 
-A connection whose client may still be sending is not closed over its unread bytes, which would reset it and could cost the
-client its answer: it lingers. A client that takes nothing of what is sent is cut after a while.
+A connection whose client may still be sending is not closed over its unread bytes, which would reset it and could cost
+the client its answer: it lingers. A client that takes nothing of what is sent is cut after a while.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class UvicornTransport(asyncio.Transport):
 class ClosingProtocol(HttpToolsProtocol):
     """A connection in one of three phases: the head of a request arrives, its body arrives, or none does.
 
-    What is ours of a connection lies in slots: uvicorn's own attributes fill a dictionary that instances can share the keys of.
+    What is ours of a connection lies in slots: uvicorn's own attributes fill a dictionary that instances can share the
+    keys of.
     """
 
     __slots__ = ("_lingered_bytes", "_lingering", "_phase", "_phase_bytes", "_serving", "_stall", "closing", "raw")
@@ -62,7 +64,7 @@ class ClosingProtocol(HttpToolsProtocol):
     limits: Listening
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """A client has connected. What uvicorn is given for its transport closes as a connection of ours does."""
         self.raw = transport
         self.closing = False
         self._phase = "head"
@@ -75,7 +77,7 @@ class ClosingProtocol(HttpToolsProtocol):
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client is gone, and with it whatever a timer was to do."""
         self.closing = True
         for timer in (self._lingering, self._stall):
             if timer is not None:
@@ -84,7 +86,7 @@ class ClosingProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
-        """The client is behind."""
+        """The client is behind: from now on it is watched whether it takes anything at all."""
         super().pause_writing()
         self._watch_stall()
 
@@ -96,8 +98,8 @@ class ClosingProtocol(HttpToolsProtocol):
             self._stall = None
 
     def turn_away(self, error: GatewayError) -> None:
-        """Answers without an application and closes. With a response under way, or given before the body was whole, there is
-        nothing to say.
+        """Answers without an application and closes. With a response under way, or given before the body was whole,
+        there is nothing to say.
         """
         if self.closing or self.raw.is_closing():
             return

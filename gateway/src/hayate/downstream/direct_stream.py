@@ -1,7 +1,9 @@
-"""One call's request and answer on the client's own connection: what the connection lends to the endpoint that serves it.
+"""One call's request and answer on the client's own connection: what the connection lends to the endpoint that serves
+it.
 
-It stands where uvicorn keeps its own cycle of request and response, for the paths that calls take, and writes HTTP/1.1 straight
-to the transport: no message per step, no copy of the scope. Everything else about the connection stays with `protocol`.
+It stands where uvicorn keeps its own cycle of request and response, for the paths that calls take, and writes HTTP/1.1
+straight to the transport: no message per step, no copy of the scope. Everything else about the connection stays with
+`protocol`.
 """
 
 from __future__ import annotations
@@ -90,7 +92,7 @@ class DirectStream:
         return self.listener is not None
 
     def begin(self) -> None:
-        """Its turn has come."""
+        """Its turn has come: a task serves it, which the server waits for when it stops."""
         connection = self._connection
         self.half_closed = connection.half_closed
         connection.tasks.add(connection.loop.create_task(serve_call(self._endpoint, self, connection)))
@@ -107,7 +109,7 @@ class DirectStream:
             self._wake()
 
     def body_ended(self) -> None:
-        """The request is whole."""
+        """The request is whole: whoever waits for more of its body has all there is."""
         self.more_body = False
         if self._waiter is not None:
             self._wake()
@@ -219,7 +221,7 @@ class DirectStream:
             self._held = b""
 
     def flush(self) -> None:
-        """Sends what was held."""
+        """Sends what was held; from now on every piece leaves as it comes."""
         held, self._held = self._held, None
         if held and not self.disconnected:
             self._connection.raw.write(held)

@@ -1,8 +1,8 @@
 """Heads: what is done to a request's before it is served, how a refused one is told, how an answer's is written.
 
-An upgrade is an offer that a server may pass over (RFC 9110, 7.8), and this one always does. llhttp can't be told to: it takes
-what follows such a head, body included, for another protocol's bytes. So the head is written again without the offer, and a
-parser that has seen nothing else reads it and all that follows.
+An upgrade is an offer that a server may pass over (RFC 9110, 7.8), and this one always does. llhttp can't be told to:
+it takes what follows such a head, body included, for another protocol's bytes. So the head is written again without the
+offer, and a parser that has seen nothing else reads it and all that follows.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def rendered_head(status: int, headers: Headers) -> bytes:
 
 
 def headers_too_large(limit_bytes: int, url: bytes) -> GatewayError:
-    """431."""
+    """431, by the setting that says so; `url` tells whether the caller had a better way."""
     hint, hint_ja = _by_post(url)
     return HeadersTooLarge(
         f"The request's headers are over {limit_bytes} bytes (server.max_header_bytes).{hint}",
@@ -84,7 +84,7 @@ def headers_too_large(limit_bytes: int, url: bytes) -> GatewayError:
 
 
 def too_many_headers(limit: int) -> GatewayError:
-    """431."""
+    """431, by the setting that says so."""
     return HeadersTooLarge(
         f"The request has over {limit} header lines (server.max_header_lines).",
         f"リクエストヘッダーが{limit}行を超えています（server.max_header_lines）。",
@@ -92,7 +92,7 @@ def too_many_headers(limit: int) -> GatewayError:
 
 
 def url_too_long(limit_bytes: int, url: bytes) -> GatewayError:
-    """414."""
+    """414, by the setting that says so; `url` tells whether the caller had a better way."""
     hint, hint_ja = _by_post(url)
     return UrlTooLong(
         f"The request's URL is over {limit_bytes} bytes (server.max_url_bytes).{hint}",

@@ -1,7 +1,7 @@
 """What the head of a request may take: uvicorn's httptools protocol with the limits that uvicorn lacks.
 
-What is too much is refused with an answer that says so (`close`); what is too slow is cut by `times`; how what has come is read
-is `reading`.
+What is too much is refused with an answer that says so (`close`); what is too slow is cut by `times`; how what has come
+is read is `reading`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class LimitedProtocol(TimedProtocol):
         self._watch_phase()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client is gone: what its unfinished request took of what all share is given back."""
         self._give_back()
         super().connection_lost(exc)
 

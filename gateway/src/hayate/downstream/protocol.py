@@ -1,10 +1,11 @@
 """The client's connection, lent to the calls it carries.
 
-A request for one of the paths that calls take goes to its endpoint directly, with the connection itself (`direct_stream`), so
-that a stream's bytes leave in the callback that brought them; every other request is uvicorn's.
+A request for one of the paths that calls take goes to its endpoint directly, with the connection itself
+(`direct_stream`), so that a stream's bytes leave in the callback that brought them; every other request is uvicorn's.
 
-A client may end its sending and wait for its answer; or it has gone: both look the same. A stream is told apart by a ping, which
-nobody resets who still reads; a whole answer can't be, and its client counts as gone unless `server.half_close` says otherwise.
+A client may end its sending and wait for its answer; or it has gone: both look the same. A stream is told apart by a
+ping, which nobody resets who still reads; a whole answer can't be, and its client counts as gone unless
+`server.half_close` says otherwise.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class ClientProtocol(ReadingProtocol):
     """The endpoints that are served without ASGI, by method and path."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """A client has connected. Our flow control takes the place of uvicorn's, which it has just made."""
         self._half_closed_check: asyncio.TimerHandle | None = None
         self.default_headers: Headers = self.server_state.default_headers
         super().connection_made(transport)
@@ -133,7 +134,7 @@ class ClientProtocol(ReadingProtocol):
             self._take(stream)
 
     def pause_writing(self) -> None:
-        """The client is behind."""
+        """The client is behind: the call that is being served is told, and reads no more of its engine."""
         super().pause_writing()
         if self._serving is not None:
             self._serving.client_full()

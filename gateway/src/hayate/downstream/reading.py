@@ -1,6 +1,8 @@
-"""How what a client sends is read: a little at once, so that no client's requests hold up another's, and a request after another.
+"""How what a client sends is read: a little at once, so that no client's requests hold up another's, and a request
+after another.
 
-The parser is uvicorn's (llhttp), and so is whatever is no call: its scope is made once it is known that a request is for uvicorn.
+The parser is uvicorn's (llhttp), and so is whatever is no call: its scope is made once it is known that a request is
+for uvicorn.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ class ReadingProtocol(LimitedProtocol):
     __slots__ = ("_ahead", "half_closed")
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """A client has connected, and has asked nothing yet."""
         self.half_closed = False
         """Whether the client has ended its sending."""
         self._ahead: tuple[Serving, ...] = ()
@@ -177,7 +179,7 @@ class ReadingProtocol(LimitedProtocol):
                 self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
-        """The request is whole."""
+        """The request is whole: whoever serves it is told, unless it has been answered already; then the connection rests."""
         if self._phase == "head":
             return  # an upgrade's, of which nothing has been served yet
         self._phase = "idle"
@@ -251,8 +253,8 @@ class ReadingProtocol(LimitedProtocol):
             self._reading.keep_alive = False
 
     def _pass_over(self, offer: httptools.HttpParserUpgrade, data: bytes | memoryview) -> bool:
-        """An upgrade was offered: the request is served as if it was not, and what follows its head is read on. False when
-        that was the end of the connection.
+        """An upgrade was offered: the request is served as if it was not, and what follows its head is read on. False
+        when that was the end of the connection.
         """
         rest = memoryview(data)  # no copy for each of many
         try:

@@ -11,8 +11,8 @@ from hayate.wire.http1 import header
 
 
 async def read_body(stream: ClientStream, limit: int) -> bytes:
-    """The whole body; `limit` holds for what came and for what it becomes. Raises BodyTooLarge, before reading when its length is
-    declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
+    """The whole body; `limit` holds for what came and for what it becomes. Raises BodyTooLarge, before reading when its
+    length is declared; UnreadableCoding, before reading when nobody could decode it; ClientGone.
     """
     coding = coding_of(stream.headers) if b"content-encoding" in stream.fields else None
     raw = stream.arrived()

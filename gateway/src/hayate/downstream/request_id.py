@@ -1,5 +1,5 @@
-"""The id that every answer carries as `x-request-id`, and its call in the log and at the engine: the caller's own, if it sent a
-usable one.
+"""The id that every answer carries as `x-request-id`, and its call in the log and at the engine: the caller's own, if
+it sent a usable one.
 """
 
 from __future__ import annotations

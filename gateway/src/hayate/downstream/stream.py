@@ -1,7 +1,9 @@
-"""The roles on the client's side: a request with the way back to its sender, who is told of the sender, and the connection below.
+"""The roles on the client's side: a request with the way back to its sender, who is told of the sender, and the
+connection below.
 
-Two things can be a `ClientStream`: the client's own connection (`direct_stream`), or, on another server, ASGI (`asgi_stream`).
-Two things can be `Serving` on a connection of ours: such a stream, or uvicorn's own cycle (`uvicorn_cycle`).
+Two things can be a `ClientStream`: the client's own connection (`direct_stream`), or, on another server, ASGI
+(`asgi_stream`). Two things can be `Serving` on a connection of ours: such a stream, or uvicorn's own cycle
+(`uvicorn_cycle`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """How long a client's connection may take: for a request to arrive, and to ask nothing.
 
-Timers exist only while a request is incomplete or a connection idle; a request that arrives whole in a single read costs none.
+Timers exist only while a request is incomplete or a connection idle; a request that arrives whole in a single read
+costs none.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class TimedProtocol(ClosingProtocol):
     crowd: ClassVar[Crowd[TimedProtocol]]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client has connected."""
+        """A client has connected: the time for its first request runs."""
         self._phase_began = self.loop.time()
         self._deadline: asyncio.TimerHandle | None = None
         self._idle: asyncio.TimerHandle | None = None
@@ -36,7 +37,7 @@ class TimedProtocol(ClosingProtocol):
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+        """The client is gone: it is not waited for, nor closed to make room for another."""
         for timer in (self._deadline, self._idle):
             if timer is not None:
                 timer.cancel()

@@ -54,7 +54,7 @@ class UvicornCycle:
         self._cycle.message_event.set()
 
     def body_ended(self) -> None:
-        """The request is whole."""
+        """The request is whole: an application that waits for more of it has all there is."""
         self._cycle.more_body = False
         self._cycle.message_event.set()
 

@@ -1,8 +1,9 @@
 """Finds an engine that is there and makes nothing: its server says 200 while what computes behind it stands still.
 
-Calls are in flight at a replica and none of them gets anything for longer than is usual there (`policy.progress`), though its
-probe is answered: then it is asked for one token on a connection of its own. No answer in `canary_s`: the replica is out, the calls
-there get an error, and it comes back when a canary is answered. None of this is done per token: a timer looks at each replica.
+Calls are in flight at a replica and none of them gets anything for longer than is usual there (`policy.progress`),
+though its probe is answered: then it is asked for one token on a connection of its own. No answer in `canary_s`: the
+replica is out, the calls there get an error, and it comes back when a canary is answered. None of this is done per
+token: a timer looks at each replica.
 
 No canary is sent where one would have to wait for a place, or to a model that sleeps or is not loaded.
 """

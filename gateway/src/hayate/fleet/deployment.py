@@ -1,7 +1,8 @@
-"""Interchangeable replicas of one model: the gate in front of them, which one a call goes to, and what they say of themselves.
+"""Interchangeable replicas of one model: the gate in front of them, which one a call goes to, and what they say of
+themselves.
 
-Counters change here and in `relay` only, always in pairs (in, out), and a call that is under way keeps the objects it was started
-with, whatever a reload does to the tables.
+Counters change here and in `relay` only, always in pairs (in, out), and a call that is under way keeps the objects it
+was started with, whatever a reload does to the tables.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Deployment:
             replica.pool.close()
         for replica in self.replicas:
             replica.health.probing = spec.probe != NO_PROBE
+            # The adapter is another object, with other options: what the engine said is read anew.
             if replica.description is not None:
                 self.describe(replica, replica.description)
         self.refresh()
@@ -69,8 +71,8 @@ class Deployment:
         return self.backend.probe() if path is None else UpstreamRequest(path, method=b"GET")
 
     def describe(self, replica: Replica, description: list[object]) -> None:
-        """Reads what an engine says of itself (`Backend.describe`). What it did not answer this time is as it was; what is no
-        answer changes nothing.
+        """Reads what an engine says of itself (`Backend.describe`). What it did not answer this time is as it was; what
+        is no answer changes nothing.
         """
         known = replica.description
         if known is not None and len(known) == len(description):
@@ -123,7 +125,7 @@ class Deployment:
                 f"{self.spec.queue_timeout_s:g}秒待っても {self.name} に空きができませんでした。しばらくしてからお試しください。",
                 retry_after_s=5.0,
             ) from None
-        except BaseException:
+        except BaseException:  # the client left, or the gateway stops
             self._step_back(ticket)
             raise
 
@@ -144,7 +146,7 @@ class Deployment:
     def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
         """The next replica to try, the available ones first; None when there is none."""
         replica = least_in_flight(self.replicas, tried, now)
-        if replica is None:
+        if replica is None:  # one whose answers fail is better than none: it may have been the requests
             spare = [each for each in self.replicas if each.health.spare() and each not in tried]
             replica = min(spare, key=lambda each: each.in_flight, default=None)
         if replica is not None and replica.health.out is not None:

@@ -1,8 +1,9 @@
-"""Asks every replica whether it lives and what it serves; sooner while something is wrong, and at once after a failed call.
+"""Asks every replica whether it lives and what it serves; sooner while something is wrong, and at once after a failed
+call.
 
-One task per replica, so that one that hangs holds up no other. An answer that says "no such path" (404, 405, 501) or "not so
-often" (429, 529) comes from a live engine. Model lists are asked for with the probes, and again when a name is asked for that
-nobody serves (`refresh`): one asking at a time and MISS_S between two, whoever asks how often.
+One task per replica, so that one that hangs holds up no other. An answer that says "no such path" (404, 405, 501) or
+"not so often" (429, 529) comes from a live engine. Model lists are asked for with the probes, and again when a name is
+asked for that nobody serves (`refresh`): one asking at a time and MISS_S between two, whoever asks how often.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ class Replica:
         self.ended += 1
 
     def succeeded(self, now: float, began: float) -> None:
-        """It answered a call."""
+        """It answered a call that `began` then: that ends the silence there, and what was held against it."""
         if not self.health.clean:
             self.health.succeeded(now, began=began)
         self.progress.moved(now)

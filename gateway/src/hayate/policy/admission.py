@@ -1,8 +1,9 @@
-"""Who may go in, who waits, who is turned away: a gate with a bounded queue in front of a deployment, first come, first served.
+"""Who may go in, who waits, who is turned away: a gate with a bounded queue in front of a deployment, first come, first
+served.
 
-The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business. It is told whose call
-comes (`key`), what it is expected to take (`cost`) and what it has taken in the end (`used`), both in tokens: what a queue that is
-fair to keys goes by. In order of arrival they make no difference.
+The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business. It is told
+whose call comes (`key`), what it is expected to take (`cost`) and what it has taken in the end (`used`), both in
+tokens: what a queue that is fair to keys goes by. In order of arrival they make no difference.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Gate(Generic[Ticket]):
         return True
 
     def enter(self, ticket: Ticket, key: str, cost: int) -> Verdict:
-        """Asks for a place."""
+        """Takes a place, or one in the queue. A ticket that is REFUSED is not kept."""
         if self.try_enter(key, cost):
             return Verdict.IN
         if len(self._waiting) < self.max_queued:

@@ -1,7 +1,8 @@
-"""Which event streams are over: a browser that lost one connects again by itself and must not run the prompt a second time.
+"""Which event streams are over: a browser that lost one connects again by itself and must not run the prompt a second
+time.
 
-Per caller, so that nobody can learn of another's streams or push them out. What has been forgotten counts as unknown, which
-is never a reason to run a prompt again either.
+Per caller, so that nobody can learn of another's streams or push them out. What has been forgotten counts as unknown,
+which is never a reason to run a prompt again either.
 """
 
 from __future__ import annotations

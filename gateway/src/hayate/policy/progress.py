@@ -1,10 +1,12 @@
 """How long a replica with calls in flight may give nothing before that is odd: learned from the replica itself.
 
-Time is an argument, in seconds. What counts is the replica as a whole: from the moment the first call came, or any call last
-got something, to the moment any call gets the next thing. That covers first tokens, gaps and whole answers alike.
+Time is an argument, in seconds. What counts is the replica as a whole: from the moment the first call came, or any call
+last got something, to the moment any call gets the next thing. That covers first tokens, gaps and whole answers alike.
 
 (1) The longest such silence that ended well is remembered, and fades by half every HALF_LIFE_S.
 (2) FACTOR times that is odd, and never less than LEAST_S nor more than `most_s`; `most_s` until SAMPLES were seen.
+
+The code carries these numbers.
 """
 
 from __future__ import annotations
@@ -36,12 +38,13 @@ class Progress:
         self.last = now
 
     def moved(self, now: float) -> None:
-        """Some call got something."""
+        """Some call got something: the silence before it ended well."""
         silence_s = now - self.last
         if silence_s <= 0:  # many streams are looked at in the same moment
             return
         self.samples += 1
         self.last = now
+        # (1) Each silence that ends fades the longest one by as much time as it lasted itself.
         longest_s = self.longest_s
         if silence_s > longest_s:
             self.longest_s = silence_s
@@ -50,7 +53,7 @@ class Progress:
 
     def limit_s(self) -> float:
         """A longer silence than this is odd."""
-        if self.samples < SAMPLES:
+        if self.samples < SAMPLES:  # (2)
             return self.most_s
         return min(self.most_s, max(LEAST_S, FACTOR * self.longest_s))
 

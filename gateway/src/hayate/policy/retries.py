@@ -20,7 +20,7 @@ class RetryBudget:
     _retries: int = field(default=0)
 
     def called(self, now: float) -> None:
-        """One call came in."""
+        """One call came in: retries are a share of these."""
         if now - self._window_began >= WINDOW_S:
             self._roll(now)
         self._calls += 1

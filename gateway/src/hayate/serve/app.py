@@ -43,7 +43,8 @@ from hayate.wire.http1 import header
 
 
 class Hayate(FastAPI):
-    """FastAPI, with the endpoints that our own server calls directly: a look-up instead of six middlewares and a router.
+    """FastAPI, with the endpoints that our own server calls directly: a look-up instead of six middlewares and a
+    router.
 
     Every answer gets its `x-request-id` here, outside of all middlewares, so that those to their failures have one too.
     """

@@ -1,7 +1,7 @@
 """From the configuration to what runs: tables, limits, and how a changed file replaces them while calls are under way.
 
-A reload is validated whole before anything changes; then the tables are swapped between two callbacks of the event loop, so
-no call ever sees half of it. Calls under way keep the deployment, replica and adapter they started with.
+A reload is validated whole before anything changes; then the tables are swapped between two callbacks of the event
+loop, so no call ever sees half of it. Calls under way keep the deployment, replica and adapter they started with.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ RESTART_ONLY = (
 
 
 def call_settings(config: Config) -> CallSettings:
-    """What calls read."""
+    """What calls read of the configuration, put as they read it: sets to look things up in."""
     safety, server = config.safety, config.server
     return CallSettings(
         caps=Caps(

@@ -36,7 +36,7 @@ class _Server(uvicorn.Server):
         self._reloads: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens, then says so."""
+        """Listens, then says where: to `announce`, or in the log."""
         await super().startup(sockets)
         # What has been loaded stays: the collector need not walk it again and again, in pauses that every stream would feel.
         gc.collect()

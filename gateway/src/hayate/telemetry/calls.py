@@ -12,7 +12,8 @@ LATE_S = 0.1
 MAX_TOGETHER = 16
 """How long a call that has ended may wait to be told of, and with how many others.
 
-One at a time, each would find the processor's caches cold; together they cost a third. More of them would hold up a stream.
+One at a time, each would find the processor's caches cold; together they cost a third. More of them would hold up a
+stream.
 """
 
 
@@ -26,8 +27,8 @@ class CallObserver(Protocol):
 class EndedCalls:
     """Gathers ended calls and tells the observers. One per gateway.
 
-    `later` runs a function after so many seconds. With it, calls are told of together (`LATE_S`, `MAX_TOGETHER`); without it,
-    each at once.
+    `later` runs a function after so many seconds. With it, calls are told of together (`LATE_S`, `MAX_TOGETHER`);
+    without it, each at once.
     """
 
     def __init__(
@@ -44,7 +45,7 @@ class EndedCalls:
         self._ended: list[CallRecord] = []
 
     def add(self, record: CallRecord, now: float) -> None:
-        """The call has ended."""
+        """The call has ended. It is told of within LATE_S, or when MAX_TOGETHER have ended."""
         record.ended, record.ended_at = now, self._wall_clock()
         self._ended.append(record)
         if self._later is None or len(self._ended) >= MAX_TOGETHER:

@@ -1,7 +1,8 @@
-"""The log: a line of JSON for every call on standard output, and one on standard error for what an operator should know.
+"""The log: a line of JSON for every call on standard output, and one on standard error for what an operator should
+know.
 
-No key, no prompt and no answer is in either, and what a caller or an engine names arrives escaped. Nothing here waits for who
-reads it, or fails because nobody does (`log_writer`).
+No key, no prompt and no answer is in either, and what a caller or an engine names arrives escaped. Nothing here waits
+for who reads it, or fails because nobody does (`log_writer`).
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """What the gateway writes to standard output and standard error: through a bounded queue, by a thread for each of them.
 
-The rule: whoever writes never waits and never fails, whatever has become of the other end: a pipe whose reader has gone or
-sleeps, a full disk, a closed descriptor, a pipe that another program has made non-blocking. Lines wait until they can be
-written; what does not fit into the queue is dropped and counted, and once writing works again a line says how many.
+The rule: whoever writes never waits and never fails, whatever has become of the other end: a pipe whose reader has gone
+or sleeps, a full disk, a closed descriptor, a pipe that another program has made non-blocking. Lines wait until they
+can be written; what does not fit into the queue is dropped and counted, and once writing works again a line says how
+many.
 
-`take_standard_streams` puts these queues in the place of `sys.stdout` and `sys.stderr`, so that all of Python's own ways to
-speak (logging, warnings, tracebacks, `print` of a library) keep the rule too. Only programs that serve do that; a command that
-prints a result and ends wants to hear that nobody could read it.
+`take_standard_streams` puts these queues in the place of `sys.stdout` and `sys.stderr`, so that all of Python's own
+ways to speak (logging, warnings, tracebacks, `print` of a library) keep the rule too. Only programs that serve do that;
+a command that prints a result and ends wants to hear that nobody could read it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ PIECE_BYTES = 64
 WRITE_BYTES = 1024 * 1024
 """About what is written at once."""
 GATHER_S = 0.2
-"""When the call log is all written its thread sleeps this long, so that one write takes many lines and it wakes 5 times a second
-at most. Standard error is for people, who wait for what it says: nothing is gathered there."""
+"""When the call log is all written its thread sleeps this long, so that one write takes many lines and it wakes 5 times
+a second at most. Standard error is for people, who wait for what it says: nothing is gathered there.
+"""
 RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
 LAST_WORDS_S = 0.5
@@ -205,7 +207,8 @@ def take_standard_streams() -> None:
 
 
 def fill_closed_descriptors() -> None:
-    """A program started with `>&-` has no standard output: the next socket it opens would be descriptor 1, and get its log.
+    """A program started with `>&-` has no standard output: the next socket it opens would be descriptor 1, and get its
+    log.
 
     /dev/null takes the place of each of the three that is closed.
     """

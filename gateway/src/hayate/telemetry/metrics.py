@@ -1,7 +1,7 @@
 """What calls add up to, counted in plain numbers and read by Prometheus when it asks.
 
-prometheus_client's own counters take a lock and walk their buckets in Python for every observation; here a call costs a look-up
-and a few additions, and the library does what it is for: the exposition.
+prometheus_client's own counters take a lock and walk their buckets in Python for every observation; here a call costs a
+look-up and a few additions, and the library does what it is for: the exposition.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Histogram:
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
-        """One more."""
+        """Counts a value up to the first bound that is not below it, as Prometheus does (`le`)."""
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
@@ -103,7 +103,7 @@ class CallMetrics(Collector):
             at.queued.observe(record.queued_s)
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus asks for."""
+        """What calls add up to: by outcome, then by deployment."""
         calls = CounterMetricFamily("hayate_calls", "Calls by outcome.", labels=["endpoint", "deployment", "status"])
         for (endpoint, deployment, status), count in self._calls.items():
             calls.add_metric([endpoint, deployment, str(status)], count)
@@ -149,7 +149,7 @@ class FleetMetrics(Collector):
         self._fleet = fleet
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus asks for."""
+        """How each replica does at this moment."""
         in_flight = GaugeMetricFamily("hayate_in_flight", "Calls at a replica.", labels=["deployment", "replica"])
         healthy = GaugeMetricFamily(
             "hayate_replica_healthy", "1 when calls may go there.", labels=["deployment", "replica"]
@@ -173,7 +173,7 @@ class LogMetrics(Collector):
     """Lines of the log that nobody will read."""
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus asks for."""
+        """How many lines have been dropped since the start, by stream."""
         dropped = CounterMetricFamily(
             "hayate_log_lines_dropped",
             "Lines that did not fit while a stream could not be written to.",
