@@ -24,8 +24,9 @@ from hayate.config.load import load_config
 from hayate.serve.server import bind, serve
 
 SOURCE = Path(hayate.__file__).parent
-BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py"})
-"""What watches the engines, whether there are calls or not."""
+BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py"})
+"""What watches the engines and keeps the server running, whether there are calls or not."""
+TIMERS = frozenset({"Ticker._tick", "Deadlines._look"})
 
 
 @dataclass
@@ -81,16 +82,23 @@ class Trace:
 
 @contextmanager
 def traced() -> Iterator[Trace]:
-    """Every call of the gateway's own functions in this thread, a coroutine's each time that it goes on."""
+    """Every call of the gateway's own functions in this thread, a coroutine's each time that it goes on; but nothing of what runs
+    in the background, nor what that calls.
+    """
     trace, before = Trace(), sys.getprofile()
     root = f"{SOURCE}{os.sep}"
+    skipped: list[FrameType] = []
 
     def note(frame: FrameType, event: str, _: Any) -> None:
-        code = frame.f_code
-        if event == "call" and code.co_filename.startswith(root):
-            file = code.co_filename[len(root) :]
-            if file not in BACKGROUND:
-                trace.calls.append((file, code.co_qualname))
+        if event == "return" and skipped and skipped[-1] is frame:
+            skipped.pop()
+        if event != "call" or skipped or not frame.f_code.co_filename.startswith(root):
+            return
+        file, function = frame.f_code.co_filename[len(root) :], frame.f_code.co_qualname
+        if file in BACKGROUND or function in TIMERS:
+            skipped.append(frame)
+        else:
+            trace.calls.append((file, function))
 
     sys.setprofile(note)
     try:
