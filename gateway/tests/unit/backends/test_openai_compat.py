@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from hayate.backends.base import Served
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
-from hayate.errors import GatewayError, NotSupported, UpstreamBroke, UpstreamRefused
-from hayate.wire.paths import PASSTHROUGH
-from tests.unit.backends.prepared import chat, completion, prepared
+from hayate.errors import GatewayError, UpstreamBroke, UpstreamRefused
+from tests.unit.backends.prepared import chat, completion
 
 ENGINE = OpenAICompatible()
 FIELDS: dict[str, Any] = {"messages": [{"role": "user", "content": "こんにちは"}], "tomorrow": {"x": [1, None]}}
@@ -112,12 +111,6 @@ def test_an_error_is_read_by_its_shape() -> None:
     error = ENGINE.error(503, b'{"error":{"message":"Loading model"}}', retry_after_s=3.0)
     assert isinstance(error, UpstreamRefused)
     assert error.retry_after_s == 3.0
-
-
-def test_relayed_paths_are_the_engines_own() -> None:
-    assert all(prepared(ENGINE, {"input": "x"}, path=path).request.path == path for path in PASSTHROUGH)
-    with pytest.raises(NotSupported):
-        prepared(ENGINE, {"input": "x"}, path="/v1/secrets")
 
 
 @pytest.mark.parametrize(
