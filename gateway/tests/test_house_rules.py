@@ -81,3 +81,34 @@ def test_no_sentence_stands_twice() -> None:
 def test_sentences_are_compared_as_they_are_said() -> None:
     code = '"""Doc."""\nf"a {1 + 1} b" f"{2!r}"\nx = "a" "b", f"{y:{width}} c"\n'
     assert [text for _, text in said(code)] == ["ab", "{} c"]
+
+
+def defaults(code: str) -> Iterator[tuple[str, object]]:
+    """Every name that this code gives a default by a constant: fields of classes and arguments."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            pairs: list[tuple[str, ast.expr | None]] = [(node.target.id, node.value)]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            named = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
+            pairs = list(zip(reversed(named), reversed(node.args.defaults), strict=False))
+            pairs += zip((each.arg for each in node.args.kwonlyargs), node.args.kw_defaults, strict=True)
+        else:
+            continue
+        for name, value in pairs:
+            if isinstance(value, ast.Constant) and value.value is not None:
+                yield name, value.value
+
+
+def test_a_settings_default_stands_in_settings_alone() -> None:
+    """Whatever else needs one takes it from there. The tools beside the gateway have settings of their own."""
+    source = ROOT / "src/hayate"
+    settings = {name for name, _ in defaults((source / "settings.py").read_text(encoding="utf-8"))}
+    assert {"max_queued", "drain_s", "heartbeat_s", "eject_after", "connect_s", "max_n"} <= settings
+    elsewhere = [
+        f"{file.relative_to(source)}: {name} = {value!r}"
+        for file in sorted(source.rglob("*.py"))
+        if file.name != "settings.py" and "tools" not in file.parts
+        for name, value in defaults(file.read_text(encoding="utf-8"))
+        if name in settings
+    ]
+    assert elsewhere == []
