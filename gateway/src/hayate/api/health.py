@@ -15,6 +15,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 
 _STARTED = int(time.time())
+"""OpenAI's `created` of every model: when an engine's model was made is not known here."""
 
 
 async def live(_: Request, __: Gateway) -> Response:

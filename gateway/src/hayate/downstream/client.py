@@ -75,9 +75,12 @@ class Client:
         self.headers = stream.headers
         self.answer_headers: Headers = []
         self.started = False
+        """Whether the answer has begun: from then on a failure has no status of its own."""
         self.events = False
+        """Whether it is a stream of events, of which the last can tell a failure."""
         self.gone = False
         self.answered = False
+        """Whether a client that has gone had all of its answer by then."""
         self.opening = b""
         """What a stream begins with, pings included."""
         self.full = False
@@ -124,7 +127,7 @@ class Client:
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
-        self._stream.fields = {}
+        self._stream.fields = {}  # the request has been read: nobody asks for these again
         self._stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
         self._task = asyncio.current_task(self._ticker.loop)
         self._stream.watch(self)
@@ -178,7 +181,7 @@ class Client:
         if chunks != self._chunks_seen:
             self._chunks_seen = chunks
             self._last_write = now
-        if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:
+        if now - self._last_write < self._heartbeat_s - self._ticker.tick_s:  # the next look would be too late
             return
         self._beat()
 
@@ -207,7 +210,7 @@ class Client:
         """The client left: whatever its task awaits is cancelled. One that has all of its answer has not left before its end."""
         self.gone = True
         if self._pump is not None:
-            self.answered = self._pump.complete and not self.full
+            self.answered = self._pump.complete and not self.full  # all of it has come, and none of it waits here
             self._pump.close_fast_path()
         if self._task is not None:
             self._task.cancel()

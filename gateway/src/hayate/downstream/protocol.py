@@ -98,7 +98,7 @@ class ClientProtocol(ReadingProtocol):
         if self.closing or serving is None or serving.response_complete or serving.more_body:
             return None
         self.half_closed = True
-        serving.keep_alive = serving.keep_alive and bool(self._ahead)
+        serving.keep_alive = serving.keep_alive and bool(self._ahead)  # after the last answer nothing more can be asked
         if not serving.client_ended_sending():
             return None
         if self._half_closed_check is None:
@@ -111,14 +111,16 @@ class ClientProtocol(ReadingProtocol):
         method = parser.get_method()
         path, _, query = self.url.partition(b"?")
         endpoint = self.hot.get((method, path))
-        if endpoint is None or b"#" in query:
-            parsed = httptools.parse_url(self.url)  # an unusual way to write a path: https://…, %2F, #…
+        if endpoint is None or b"#" in query:  # no call, or an unusual way to write its path: https://…, %2F, #…
+            parsed = httptools.parse_url(self.url)
             endpoint, query = self.hot.get((method, unquote_to_bytes(parsed.path or b""))), parsed.query or b""
             if endpoint is None:
                 super().serve()
                 return
         self.url = b""  # it may be long, and the stream has what is needed of it
-        framed = parser.get_http_version() != "1.0"
+        framed = (
+            parser.get_http_version() != "1.0"
+        )  # a client of that age knows no chunks: its answer ends with the connection
         stream = DirectStream(
             self,
             endpoint,

@@ -142,6 +142,7 @@ class ReadingProtocol(LimitedProtocol):
         if self._more_url is not None:
             self.url += self._more_url
             self._more_url = None
+        # 0 bytes: the head began in the middle of a read, and how long it is has not been counted.
         if (self._phase_bytes > self._small_head_bytes or not self._phase_bytes) and self._is_head_too_large():
             raise Refused
         if self.parser.should_upgrade():
@@ -192,6 +193,7 @@ class ReadingProtocol(LimitedProtocol):
 
     def serve(self) -> None:
         """Serves the request whose head has just been read: through uvicorn and ASGI."""
+        # uvicorn makes its scope when a request begins, and forgets what it has of a head: it gets back what has been read.
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         HttpToolsProtocol.on_message_begin(self)
         self.url, self.expect_100_continue = url, expects

@@ -67,7 +67,7 @@ class TimedProtocol(ClosingProtocol):
         if left_s > 0:
             self._deadline = self.loop.call_later(left_s, self._check_phase)
         elif self._phase == "head" and self._phase_bytes == 0:
-            self.close()
+            self.close()  # nothing was asked, so there is nothing to answer
         else:
             self.turn_away(
                 ReadTimeout(f"The request's {self._phase} arrived too slowly.", "リクエストの到着が遅すぎます。")

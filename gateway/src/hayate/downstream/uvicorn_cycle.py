@@ -65,7 +65,7 @@ class UvicornCycle:
             self._cycle.message_event.set()
 
     def client_ended_sending(self) -> bool:
-        """Its answer is on its way in no time."""
+        """True: what uvicorn serves takes no time, so the client may well wait for it."""
         return True
 
     def client_full(self) -> None:

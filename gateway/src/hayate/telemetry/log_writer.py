@@ -72,7 +72,7 @@ class QueuedOutput(io.RawIOBase):
     # What a file has.
 
     def writable(self) -> bool:
-        """It is."""
+        """True: what can't be written is this queue's affair."""
         return True
 
     def fileno(self) -> int:
@@ -207,10 +207,8 @@ def take_standard_streams() -> None:
 
 
 def fill_closed_descriptors() -> None:
-    """A program started with `>&-` has no standard output: the next socket it opens would be descriptor 1, and get its
-    log.
-
-    /dev/null takes the place of each of the three that is closed.
+    """Puts /dev/null in the place of each of the three standard streams that is closed: a program started with `>&-` has
+    no standard output, and the next socket it opens would be descriptor 1, and get its log.
     """
     for fd in (0, 1, 2):
         try:
