@@ -23,13 +23,10 @@ UNIT = GATEWAY / "tests/unit"
 MAX_LINES = 300
 MIN_WORDS = 5
 TESTED_ELSEWHERE = {
-    "downstream/asgi_stream.py": "unit/downstream/test_client.py",
     "downstream/close.py": "reliability/test_overload.py",
     "downstream/limits.py": "reliability/test_heads.py",
     "downstream/protocol.py": "reliability/test_half_close.py",
     "downstream/reading.py": "reliability/test_http11.py",
-    "downstream/request_id.py": "reliability/test_request_ids.py",
-    "downstream/request_body.py": "reliability/test_compressed.py",
     "downstream/times.py": "reliability/test_slow_requests.py",
     "downstream/uvicorn_cycle.py": "reliability/test_http11.py",
     "fleet/canary.py": "reliability/test_stuck.py",

@@ -1,73 +1,19 @@
-"""The client's side of a call on a server that lends nothing: all of it through ASGI's `receive` and `send`."""
+"""The client's side of a call: its body in, an answer or a stream out, pings, and the watch for its leaving."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from hayate.downstream.asgi_stream import AsgiStream
-from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
 from hayate.errors import BodyTooLarge
 from hayate.relay.pump import Pump
-from hayate.relay.ticker import Ticker
 from tests.support.waiting import eventually
+from tests.unit.downstream.channel import Make
 
 pytestmark = pytest.mark.anyio
-
-
-class Channel:
-    """The server's side of one request, by hand."""
-
-    def __init__(self, ticker: Ticker, **headers: str) -> None:
-        self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
-        self.sent: list[dict[str, Any]] = []
-        self.taking = asyncio.Event()
-        self.taking.set()
-        self.left = False
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "query_string": b"",
-            "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
-        }
-        self.client = Client(AsgiStream(scope, self.incoming.get, self._send), ticker, heartbeat_s=0.1)
-
-    async def _send(self, message: Any) -> None:
-        await self.taking.wait()
-        if self.left:
-            raise OSError("the client has left")
-        self.sent.append(message)
-
-    def body(self, *parts: bytes) -> None:
-        for part in parts[:-1]:
-            self.incoming.put_nowait({"type": "http.request", "body": part, "more_body": True})
-        self.incoming.put_nowait({"type": "http.request", "body": parts[-1]})
-
-    def leave(self) -> None:
-        self.incoming.put_nowait({"type": "http.disconnect"})
-
-    @property
-    def text(self) -> bytes:
-        return b"".join(each.get("body", b"") for each in self.sent)
-
-
-@pytest.fixture
-async def ticker() -> AsyncIterator[Ticker]:
-    made = Ticker(0.02)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def channel(ticker: Ticker) -> Callable[..., Channel]:
-    return lambda **headers: Channel(ticker, **headers)
-
-
-Make = Callable[..., Channel]
 
 
 async def test_a_body_in_pieces_is_joined(channel: Make) -> None:
@@ -107,19 +53,6 @@ async def test_a_whole_answer_is_a_head_and_a_body(channel: Make) -> None:
     assert (body["body"], body["more_body"]) == (b"tea", False)
 
 
-async def test_a_stream_arrives_whole_and_in_order(channel: Make) -> None:
-    server = channel()
-    await server.client.start_stream()
-    for number in range(50):
-        server.client.write(b"%d," % number)
-        if number % 7 == 0:
-            await asyncio.sleep(0)
-    await server.client.end_stream()
-    assert server.text == b"".join(b"%d," % number for number in range(50))
-    assert server.sent[0]["headers"][0] == (b"content-type", b"text/event-stream; charset=utf-8")
-    assert [each.get("more_body") for each in server.sent[1:]] == [True] * (len(server.sent) - 2) + [False]
-
-
 async def test_a_silent_stream_gets_pings_from_before_its_start(channel: Make) -> None:
     server = channel()
     with server.client:
@@ -144,20 +77,6 @@ async def test_a_stream_that_flows_gets_no_pings(channel: Make) -> None:
     assert b"ping" not in server.text
 
 
-@pytest.mark.parametrize("status", [204, 304])
-async def test_an_answer_without_a_body_has_none_whatever_is_written(channel: Make, status: int) -> None:
-    server = channel()
-    await server.client.start_stream(status, [])
-    server.client.write(b"an engine's mistake")
-    await server.client.end_stream()
-    assert server.text == b""
-    assert server.sent[-1] == {"type": "http.response.body", "body": b"", "more_body": False}
-    server = channel()
-    await server.client.respond(status, [], b"an engine's mistake")
-    assert server.text == b""
-    assert server.sent[0]["headers"] == []
-
-
 async def test_a_client_that_leaves_cancels_whatever_is_awaited(channel: Make) -> None:
     server = channel()
 
@@ -170,21 +89,6 @@ async def test_a_client_that_leaves_cancels_whatever_is_awaited(channel: Make) -
     server.leave()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
-    assert server.client.gone
-
-
-async def test_a_client_that_is_found_gone_while_sending_is_gone(channel: Make) -> None:
-    server = channel()
-
-    async def call() -> None:
-        with server.client:
-            await server.client.start_stream()
-            server.left = True
-            server.client.write(b"data: 1\n\n")
-            await asyncio.Event().wait()
-
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.create_task(call()), 5)
     assert server.client.gone
 
 
@@ -222,38 +126,6 @@ async def test_a_pump_that_comes_to_a_client_that_is_behind_is_paused_at_once(ch
     server.client.client_full()
     server.client.attach(as_pump(pump))
     assert pump.told == ["pause"]
-
-
-async def test_a_client_that_does_not_read_is_given_up(channel: Make) -> None:
-    server = channel()
-
-    async def call() -> None:
-        with server.client:
-            await server.client.start_stream()
-            server.client.give_up()
-            await asyncio.Event().wait()
-
-    with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.create_task(call()), 5)
-
-
-@pytest.mark.parametrize("ending", ["end", "leave"])
-async def test_no_task_is_left_behind(channel: Make, ending: str) -> None:
-    before = len(asyncio.all_tasks())
-    server = channel()
-
-    async def call() -> None:
-        with server.client:
-            await server.client.start_stream()
-            server.client.write(b"data: 1\n\n")
-            if ending == "leave":
-                server.leave()
-                await asyncio.Event().wait()
-            await server.client.end_stream()
-
-    await asyncio.wait([asyncio.create_task(call())], timeout=5)
-    assert server.client.gone == (ending == "leave")
-    await eventually(lambda: len(asyncio.all_tasks()) == before)
 
 
 def as_pump(stand_in: Any) -> Pump:
