@@ -31,6 +31,8 @@ TESTED_ELSEWHERE = {
     "downstream/uvicorn_cycle.py": "reliability/test_http11.py",
     "fleet/canary.py": "reliability/test_stuck.py",
     "serve/server.py": "reliability/test_drain.py",
+    "tools/embedded/verbs.py": "unit/tools/embedded/test_up.py",
+    "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
 }
 """Modules whose tests need sockets and processes, and where under `tests` those are."""
 

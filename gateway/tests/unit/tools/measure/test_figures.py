@@ -54,10 +54,6 @@ def test_a_spread_is_of_the_values_that_are_there(values: list[float | None]) ->
     assert spread.p50 == pytest.approx(statistics.median(there), rel=1e-9, abs=1e-9)
 
 
-def test_time_per_token_is_what_follows_the_first_output_shared_by_the_tokens_after_the_first() -> None:
-    assert call(total_s=1.0, ttft_s=0.2, output_tokens=9).tpot_s == pytest.approx(0.1)
-
-
 @pytest.mark.parametrize("tokens", [0, 1])
 def test_an_answer_of_one_token_has_no_time_per_token(tokens: int) -> None:
     figures = figures_of("fast", [call(output_tokens=tokens)], wall_s=1.0)
