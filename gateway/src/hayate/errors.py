@@ -211,6 +211,16 @@ class UpstreamError(GatewayError):
     safe_to_retry: ClassVar[bool] = False
     counts_against_replica: ClassVar[bool] = True
 
+    @property
+    def cause(self) -> str:
+        """What the system or a parser said, in its own words; empty where nobody else saw it. For tools: the sentences of the error
+        speak to the gateway's operator.
+        """
+        cause = self.__context__
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        return "" if cause is None else str(cause)
+
 
 class ConnectFailed(UpstreamError):
     """The connection could not be made."""

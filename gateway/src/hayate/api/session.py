@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Message
 
 from hayate.access.authenticator import COOKIE, INCORRECT, SESSION_S
 from hayate.access.guards import callers
@@ -20,7 +21,7 @@ MAX_SESSION_BODY_BYTES = 4096
 
 async def sign_in(request: Request, gateway: Gateway) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
-    stream = AsgiStream(request.scope, request.receive, request._send)
+    stream = AsgiStream(request.scope, request.receive, _answers_nothing)  # read as a call's body is
     client = Client(stream, gateway.ticker, gateway.settings.heartbeat_s)
     try:
         key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
@@ -57,6 +58,10 @@ async def sign_out(_: Request, __: Gateway) -> Response:
     response = Response(status_code=204)
     response.set_cookie(COOKIE, max_age=0, expires=0, path=None, httponly=True, samesite="strict")
     return response
+
+
+async def _answers_nothing(message: Message) -> None:
+    raise RuntimeError(f"the sign-in is answered by Starlette, not with {message['type']}")
 
 
 def _not_the_key(*, operators: bool) -> GatewayError:

@@ -13,7 +13,7 @@ from time import perf_counter
 
 import orjson
 
-from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, StaleConnection, UpstreamTimeout
+from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, StaleConnection, UpstreamError, UpstreamTimeout
 from hayate.tools.measure.dialects import AnswerReader, message_of
 from hayate.tools.measure.failure import Failure
 from hayate.upstream.connection_pool import ConnectionPool
@@ -161,11 +161,8 @@ class Caller:
 
 
 def _failure_of(error: GatewayError) -> Failure:
-    """The connection's trouble in this tool's words. The error's own speak to a gateway's operator (BACKEND_URL, timeouts), so
-    what the system said is taken from the exception that it was made of.
-    """
-    cause = error.__context__
-    said = (cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause)) if cause else ""
+    """The connection's trouble in this tool's words: the error's own speak to a gateway's operator (BACKEND_URL, timeouts)."""
+    said = error.cause if isinstance(error, UpstreamError) else ""
     if isinstance(error, ConnectTimedOut):
         return Failure("connect", "no connection in time")
     if isinstance(error, ConnectFailed):

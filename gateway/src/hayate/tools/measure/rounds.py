@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from hayate import __version__
-from hayate.errors import GatewayError
+from hayate.errors import ConnectFailed, GatewayError
 from hayate.tools.measure.calls import Caller, MeasuredCall
 from hayate.tools.measure.dialects import message_of, reader_of, request_of
 from hayate.tools.measure.failure import HOPELESS, Failure
@@ -177,7 +177,7 @@ async def _listed(pool: ConnectionPool, target: Target) -> tuple[int, Any]:
     except orjson.JSONDecodeError:
         return status, body[:200].decode("utf-8", "replace")
     except (GatewayError, TimeoutError) as error:
-        why = getattr(error.__context__, "strerror", None) or "no answer"  # as the system puts it, not a gateway
+        why = (error.cause if isinstance(error, ConnectFailed) else "") or "no answer"
         raise CannotMeasure(
             f"{target.origin} does not answer ({why}). Is the gateway running (make run, docker compose up)? --url names another.",
             f"{target.origin} が応答しません（{why}）。ゲートウェイは起動していますか（make run、docker compose up）。"
