@@ -1,11 +1,11 @@
 """The boundary between the relay and an engine: one small adapter per engine, sans I/O, behind one protocol.
 
 An adapter says what to send and how to read what comes back. It never opens a socket, waits or logs. Inside the gateway
-every engine speaks one dialect, OpenAI's: what `StreamDecoder.feed` returns are chat.completion.chunk (or text_completion)
-events as bytes, whole, and ready for a client.
+every engine speaks one dialect, OpenAI's: what `StreamDecoder.feed` returns are chat.completion.chunk (or
+text_completion) events as bytes, whole, and ready for a client.
 
-A call is prepared once for the deployment that it goes to, and what it was prepared from may then be forgotten: an answer can
-take long, and a prompt can be large.
+A call is prepared once for the deployment that it goes to, and what it was prepared from may then be forgotten: an
+answer can take long, and a prompt can be large.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from hayate.wire.usage import Usage
 
 @dataclass(slots=True)
 class Asked:
-    """What a client asks for, checked: the gateway's path, the model by the client's name for it, and the request's fields, or
-    its form where it is one.
+    """What a client asks for, checked: the gateway's path, the model by the client's name for it, and the request's
+    fields, or its form where it is one.
     """
 
     path: str
@@ -86,16 +86,16 @@ class Served:
 
 
 class Backend(Protocol):
-    """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what `read_served` and
-    `concede` heard.
+    """One engine's HTTP API. One per deployment; it remembers nothing of calls, and of the engine only what
+    `read_served` and `concede` heard.
     """
 
     name: str
     lines_are_documents: bool
     """Its streams are JSON, a line for each event, whatever their content-type says."""
     canary: bool
-    """Whether an engine that is silent is asked for one token, unless told otherwise: it works on several calls at a time, and its
-    tokens cost nothing.
+    """Whether an engine that is silent is asked for one token, unless told otherwise: it works on several calls at a
+    time, and its tokens cost nothing.
     """
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:

@@ -1,8 +1,9 @@
 """llama.cpp's own server.
 
-What is special: it notices a caller that leaves only when it writes to it, so whatever generates is always asked for as a stream,
-with progress events while it reads the prompt, and no more calls are sent than it has slots; when the first token is part of a
-character no role is sent, nor the start of a message; with n > 1 it sends one usage event per choice, each counting one choice.
+What is special: it notices a caller that leaves only when it writes to it, so whatever generates is always asked for as
+a stream, with progress events while it reads the prompt, and no more calls are sent than it has slots; when the first
+token is part of a character no role is sent, nor the start of a message; with n > 1 it sends one usage event per
+choice, each counting one choice.
 """
 
 from __future__ import annotations
@@ -100,8 +101,8 @@ class LlamaCppClient(OpenAICompatible):
     ) -> Callable[[dict[str, Any]], UpstreamRequest | None] | None:
         """What asks for the end of a text. None where it can't be put together from two answers.
 
-        A stream that `max_tokens` ends inside a character leaves out that token with all it holds, whole characters included;
-        nobody has seen it, so it may be made anew, as the end of a prompt that says the rest.
+        A stream that `max_tokens` ends inside a character leaves out that token with all it holds, whole characters
+        included; nobody has seen it, so it may be made anew, as the end of a prompt that says the rest.
         """
         prompt = fields.get("prompt")
         if not isinstance(prompt, str) or not _ALONE.isdisjoint(fields):
@@ -125,8 +126,8 @@ def _of_messages(fields: dict[str, Any]) -> Assembly:
 
 
 def _repeated(fields: dict[str, Any]) -> str:
-    """What a whole answer begins with and a stream does not: the text of a last message of the assistant's, which the answer
-    continues; its text parts become paragraphs.
+    """What a whole answer begins with and a stream does not: the text of a last message of the assistant's, which the
+    answer continues; its text parts become paragraphs.
     """
     messages = fields.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None

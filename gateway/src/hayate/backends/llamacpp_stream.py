@@ -1,7 +1,7 @@
 """llama.cpp's streams as OpenAI's events.
 
-Where the first token is part of a character no role is sent; with n > 1 there is one usage event per choice, each counting one
-choice; and progress through the prompt, which only the gateway asked for, stands between the events.
+Where the first token is part of a character no role is sent; with n > 1 there is one usage event per choice, each
+counting one choice; and progress through the prompt, which only the gateway asked for, stands between the events.
 """
 
 from __future__ import annotations

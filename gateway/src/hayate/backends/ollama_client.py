@@ -1,8 +1,8 @@
 """Ollama, through its own API.
 
-What is special: the context is set with every request, always to the same size (another size would make Ollama load the model
-anew), and a prompt that does not fit is an error instead of being cut (`ollama_request`); answers are NDJSON (`ollama_stream`).
-Its /v1 is used for embeddings alone, where no context is lost.
+What is special: the context is set with every request, always to the same size (another size would make Ollama load the
+model anew), and a prompt that does not fit is an error instead of being cut (`ollama_request`); answers are NDJSON
+(`ollama_stream`). Its /v1 is used for embeddings alone, where no context is lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """OpenAI's requests as Ollama's own API takes them: /api/chat and /api/generate.
 
-Its OpenAI-compatible endpoint is not used, because there the context can't be set and a longer prompt is silently cut in half.
-Here `num_ctx` is always sent, and `truncate` and `shift` are always false, so a prompt that does not fit is an error.
+Its OpenAI-compatible endpoint is not used, because there the context can't be set and a longer prompt is silently cut
+in half. Here `num_ctx` is always sent, and `truncate` and `shift` are always false, so a prompt that does not fit is an
+error.
 """
 
 from __future__ import annotations

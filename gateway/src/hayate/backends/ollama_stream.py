@@ -1,7 +1,7 @@
 """Ollama's streams as OpenAI's events: NDJSON in, chat.completion.chunk (or text_completion) out.
 
-A line carries text, thinking, whole tool calls with their arguments as an object, or `done` with the counts; `{"error":…}`
-may come at any line, under status 200.
+A line carries text, thinking, whole tool calls with their arguments as an object, or `done` with the counts;
+`{"error":…}` may come at any line, under status 200.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A deployment's `options`: what its adapter can be told, as a frozen dataclass, read from plain values.
 
-Unknown keys and wrong types are refused, with the key named. A number that was written as `${NAME}` in the configuration
-arrives as text and is read as the number it spells.
+Unknown keys and wrong types are refused, with the key named. A number that was written as `${NAME}` in the
+configuration arrives as text and is read as the number it spells.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """SGLang's OpenAI-compatible server.
 
-What is special: priorities run the other way (higher is sooner, unless it was started with --schedule-low-priority-values-first);
-/health generates a token, so a frozen engine is found; errors are flat; an error in a stream is followed by `[DONE]`, and an
-abort is `finish_reason:"abort"` (both in `wire.openai_stream`). A streaming client that leaves is noticed at the next event,
-another one within 4 s.
+What is special: priorities run the other way (higher is sooner, unless it was started with
+--schedule-low-priority-values-first); /health generates a token, so a frozen engine is found; errors are flat; an error
+in a stream is followed by `[DONE]`, and an abort is `finish_reason:"abort"` (both in `wire.openai_stream`). A streaming
+client that leaves is noticed at the next event, another one within 4 s.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""A model's own tokenizer files: its chat template, which makes a prompt of messages, and its tokens, which are counted.
+"""A model's own tokenizer files: its chat template, which makes a prompt of messages, and its tokens, which are
+counted.
 
-Templates are Jinja, written for the environment that Hugging Face's libraries give them: trimmed blocks, `tojson` that leaves
-characters as they are, `raise_exception`, `strftime_now`, `{% generation %}`. They come with the model, from strangers, so they run
-in Jinja's sandbox, where nothing outside the messages can be reached or changed.
+Templates are Jinja, written for the environment that Hugging Face's libraries give them: trimmed blocks, `tojson` that
+leaves characters as they are, `raise_exception`, `strftime_now`, `{% generation %}`. They come with the model, from
+strangers, so they run in Jinja's sandbox, where nothing outside the messages can be reached or changed.
 """
 
 from __future__ import annotations

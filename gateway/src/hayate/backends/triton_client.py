@@ -1,8 +1,8 @@
 """Triton's generate_stream in front of TensorRT-LLM: the classic `ensemble` and the newer `tensorrt_llm` model.
 
-What is special: it takes a prompt, so the chat template is rendered here, with the model's own tokenizer files; which inputs the
-model has is read from its configuration (`triton_request`); finish reason and usage are supplied (`triton_stream`); an error
-before the first output is a 400 whose body is an event.
+What is special: it takes a prompt, so the chat template is rendered here, with the model's own tokenizer files; which
+inputs the model has is read from its configuration (`triton_request`); finish reason and usage are supplied
+(`triton_stream`); an error before the first output is a 400 whose body is an event.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ Two families exist, told apart by what GET /v2/models/NAME/config lists:
     classic   `ensemble` and `tensorrt_llm_bls`: text_input, max_tokens, stream, stop_words, temperature, random_seed or seed …
     newer     `tensorrt_llm` of the LLM API: text_input, streaming, sampling_param_max_tokens, sampling_param_stop …
 
-An input the model does not list would be taken as a parameter and ignored, so a field without its input is refused here.
-The newer model, and a `tensorrt_llm_bls` that accumulates tokens, repeat the whole text so far in every event.
+An input the model does not list would be taken as a parameter and ignored, so a field without its input is refused
+here. The newer model, and a `tensorrt_llm_bls` that accumulates tokens, repeat the whole text so far in every event.
 """
 
 from __future__ import annotations

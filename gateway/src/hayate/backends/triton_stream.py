@@ -1,8 +1,9 @@
 """Triton's generate_stream as OpenAI's events.
 
-What comes is `data: {…"text_output"…}` and the end of the body: no role, no finish, no usage, no `[DONE]`. So they are supplied:
-tokens are counted with the model's own tokenizer, and an answer that used its whole allowance ended for `length`. The newer
-models say their finish reason themselves. Stop strings are cut off here, because the engine leaves them in the text.
+What comes is `data: {…"text_output"…}` and the end of the body: no role, no finish, no usage, no `[DONE]`. So they are
+supplied: tokens are counted with the model's own tokenizer, and an answer that used its whole allowance ended for
+`length`. The newer models say their finish reason themselves. Stop strings are cut off here, because the engine leaves
+them in the text.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """trtllm-serve, TensorRT-LLM's OpenAI-compatible server.
 
-What is special: a closed request schema, priorities the other way round (both in `trt_request`); flat errors, and validation errors
-as one string; a model name that must be sent and is not checked; chunks without `finish_reason` until the last, with an empty
-`reasoning_content`; finish reasons `timeout` and `cancelled`. A client that leaves is noticed within a second. Prometheus
-metrics are at /prometheus/metrics: /metrics is a list that reading empties.
+What is special: a closed request schema, priorities the other way round (both in `trt_request`); flat errors, and
+validation errors as one string; a model name that must be sent and is not checked; chunks without `finish_reason` until
+the last, with an empty `reasoning_content`; finish reasons `timeout` and `cancelled`. A client that leaves is noticed
+within a second. Prometheus metrics are at /prometheus/metrics: /metrics is a list that reading empties.
 """
 
 from __future__ import annotations

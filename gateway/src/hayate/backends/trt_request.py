@@ -1,7 +1,8 @@
-"""OpenAI's requests as trtllm-serve takes them. Its schema is closed: a field it does not know is a 400 for the whole request.
+"""OpenAI's requests as trtllm-serve takes them. Its schema is closed: a field it does not know is a 400 for the whole
+request.
 
-So only what its schema has is sent, and `null` never, because many of its fields can't be null. Some values are put the way that
-all its releases understand: one name for the limit, the bare JSON schema, a tool choice that is always said.
+So only what its schema has is sent, and `null` never, because many of its fields can't be null. Some values are put the
+way that all its releases understand: one name for the limit, the bare JSON schema, a tool choice that is always said.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """trtllm-serve's streams as OpenAI's events.
 
-Chunks have no `finish_reason` until the last and an empty `reasoning_content`, a call that was demanded by name has no id, and
-an answer may end as `timeout` or `cancelled`, which is no end.
+Chunks have no `finish_reason` until the last and an empty `reasoning_content`, a call that was demanded by name has no
+id, and an answer may end as `timeout` or `cancelled`, which is no end.
 """
 
 from __future__ import annotations

@@ -35,9 +35,11 @@ class Opener(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Answer:
-    """An engine's answer under way, to be used in `with`: it holds a place at the deployment and the replica until then.
+    """An engine's answer under way, to be used in `with`: it holds a place at the deployment and the replica until
+    then.
 
-    Of what was prepared for the call only what reads the answer is kept: the request, as large as its prompt, has been sent.
+    Of what was prepared for the call only what reads the answer is kept: the request, as large as its prompt, has been
+    sent.
     """
 
     opener: Opener

@@ -1,5 +1,5 @@
-"""What the head of an engine's answer decides, before ours is sent: how long it may take, what an error answer means, and whether
-what follows is what was asked for.
+"""What the head of an engine's answer decides, before ours is sent: how long it may take, what an error answer means,
+and whether what follows is what was asked for.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ async def settle(
 ) -> None:
     """Returns when the body can be taken as what `request` asked for. Raises GatewayError when it is something else.
 
-    A document in place of a stream is read to its end, and replaced with the events that it amounts to, if there is `to_events`.
+    A document in place of a stream is read to its end, and replaced with the events that it amounts to, if there is
+    `to_events`.
     """
     silence_s = deployment.spec.timeouts.silence_s
     status = exchange.status

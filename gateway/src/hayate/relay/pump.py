@@ -1,8 +1,8 @@
 """The pump: an engine's bytes to a client, in the callback in which they arrive.
 
 Only the ends (finished, failed, cancelled) come back to the task that awaits `run`; nothing is scheduled per chunk. The
-ticker watches the first byte, the silence between tokens, the total, and a client that does not read. Comments an engine
-sends to keep the line warm do not count as progress: a frozen engine may still send them.
+ticker watches the first byte, the silence between tokens, the total, and a client that does not read. Comments an
+engine sends to keep the line warm do not count as progress: a frozen engine may still send them.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Sink(Protocol):
 
 @dataclass(slots=True)
 class Watch:
-    """What a pump's limits are, who looks at them, since when the attempt runs (`time.monotonic()`), and who else wants to know
-    that something came.
+    """What a pump's limits are, who looks at them, since when the attempt runs (`time.monotonic()`), and who else wants
+    to know that something came.
     """
 
     ticker: Ticker
@@ -135,8 +135,8 @@ class Pump:
         return ended or self._finished_at > 0
 
     def close_fast_path(self) -> None:
-        """Everything is read from here on: what follows is no plain text any more, or the client's connection is gone, and nothing
-        may be written to it from this very moment.
+        """Everything is read from here on: what follows is no plain text any more, or the client's connection is gone,
+        and nothing may be written to it from this very moment.
         """
         self._fast = False
         self._exchange.close_fast_path()

@@ -1,10 +1,10 @@
 """Opens calls: the first phase of a call's life, until the engine's answer has a head.
 
-Until then a failure has a status code, and the call may go elsewhere if the engine has seen nothing of it. The deployments
-behind the model's name are tried in order (`_open_first`). At each the call takes a place, or waits for one, or is refused, and
-goes to the replica with the fewest calls in flight (`_open_at`), where it is sent and its answer's head awaited (`_attempt`).
-What failed unseen goes to another replica, then to the next deployment, within the retry budget. What comes after the head is
-`answer`'s.
+Until then a failure has a status code, and the call may go elsewhere if the engine has seen nothing of it. The
+deployments behind the model's name are tried in order (`_open_first`). At each the call takes a place, or waits for
+one, or is refused, and goes to the replica with the fewest calls in flight (`_open_at`), where it is sent and its
+answer's head awaited (`_attempt`). What failed unseen goes to another replica, then to the next deployment, within the
+retry budget. What comes after the head is `answer`'s.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Who takes an engine's answer, and those that collect it: all of it, as much as may be held, or its first bytes.
 
-Each of those has a future for whoever waits. `silence_s` is the time between two pieces, and any byte starts it anew, so that
-an engine which sends blanks while it works is not cut off; without it, whoever waits limits the wait as a whole.
+Each of those has a future for whoever waits. `silence_s` is the time between two pieces, and any byte starts it anew,
+so that an engine which sends blanks while it works is not cut off; without it, whoever waits limits the wait as a
+whole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One connection to an engine: a request out, its answer in, one exchange at a time.
 
-Bytes are handed to the receiver in the very callback in which they arrived; nothing here copies, queues or schedules them. A
-chunk that the fast path takes as it is, framing and all, is not even parsed: between two chunks, the state of a parser does not
-depend on the chunks before.
+Bytes are handed to the receiver in the very callback in which they arrived; nothing here copies, queues or schedules
+them. A chunk that the fast path takes as it is, framing and all, is not even parsed: between two chunks, the state of a
+parser does not depend on the chunks before.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from hayate.wire.expand import Expander
 from hayate.wire.http1 import ResponseReader, chunk_size, idle_limit_s
 
 IDLE_S = 3.0
-"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is seen to rest:
-a call that meets the engine's end of it is lost, because it may not be sent twice.
+"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is
+seen to rest: a call that meets the engine's end of it is lost, because it may not be sent twice.
 """
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
@@ -79,9 +79,11 @@ class Connection(FastPath, asyncio.Protocol):
         """How long it may be kept unused."""
 
     def is_stale(self) -> bool:
-        """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know yet.
+        """Whether the engine has closed it, or said something that nobody asked for, and the event loop does not know
+        yet.
 
-        Asked before a request is written: after that, only `was_unseen` can tell that the engine has not begun to work on it.
+        Asked before a request is written: after that, only `was_unseen` can tell that the engine has not begun to work
+        on it.
         """
         poll = self._poll
         if poll is None:

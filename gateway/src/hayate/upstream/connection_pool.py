@@ -1,7 +1,7 @@
 """The only place that opens sockets toward engines: a keep-alive pool per replica.
 
-Opening a call is ordinary async code: `ConnectionPool.send` returns once the answer's head is there. From then on its bytes
-move in callbacks (`exchange`).
+Opening a call is ordinary async code: `ConnectionPool.send` returns once the answer's head is there. From then on its
+bytes move in callbacks (`exchange`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from hayate.wire.upstream_request import UpstreamRequest
 
 REST_S = 0.1
 SOON_S = 1.0
-"""llama.cpp closes a connection some milliseconds after a stream, and does not say so before: a call sent on it meanwhile would be
-lost. So a connection rests after a stream until it is known whether the engine keeps it; once it was closed so soon, none is kept.
+"""llama.cpp closes a connection some milliseconds after a stream, and does not say so before: a call sent on it
+meanwhile would be lost. So a connection rests after a stream until it is known whether the engine keeps it; once it was
+closed so soon, none is kept.
 """
 MAX_IDLE = 512
 MAX_TARGETS = 64
@@ -73,11 +74,11 @@ class ConnectionPool:
         fresh: bool = False,
         keep: bool = True,
     ) -> Exchange:
-        """Sends `request` and waits for the answer's head, at most `first_byte_s` (None: without a limit); `limit` is the setting
-        that this comes from. Raises UpstreamError; StaleConnection only where the engine has taken nothing.
+        """Sends `request` and waits for the answer's head, at most `first_byte_s` (None: without a limit); `limit` is
+        the setting that this comes from. Raises UpstreamError; StaleConnection only where the engine has taken nothing.
 
-        `fresh` asks for a new connection: the way to repeat a request that met a stale one. One that is not to be kept is closed
-        after the answer.
+        `fresh` asks for a new connection: the way to repeat a request that met a stale one. One that is not to be kept
+        is closed after the answer.
         """
         raw = render_request(
             request.method,
@@ -212,10 +213,11 @@ class ConnectionPool:
 
 
 def api_bases(path: str) -> tuple[bytes, bytes]:
-    """Where the engine's own paths begin (`/health`), and its OpenAI API (`/chat/completions`), for the path of a replica's URL.
+    """Where the engine's own paths begin (`/health`), and its OpenAI API (`/chat/completions`), for the path of a
+    replica's URL.
 
-    The API is at `/v1` below that path, unless the path has a version of its own: then it is the API as it stands, as in
-    `/v3`, `/api/paas/v4` or `/v1beta/openai`.
+    The API is at `/v1` below that path, unless the path has a version of its own: then it is the API as it stands, as
+    in `/v3`, `/api/paas/v4` or `/v1beta/openai`.
     """
     path = path.rstrip("/")
     versioned = _VERSION.search(path)
@@ -224,8 +226,8 @@ def api_bases(path: str) -> tuple[bytes, bytes]:
 
 
 def _notice_dead_hosts(sock: socket.socket) -> None:
-    """A host that has vanished says nothing: the system asks for a sign of life while nothing comes. That ends a wait which has no
-    limit of its own after about a minute.
+    """A host that has vanished says nothing: the system asks for a sign of life while nothing comes. That ends a wait
+    which has no limit of its own after about a minute.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):

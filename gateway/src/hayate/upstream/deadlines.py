@@ -1,7 +1,7 @@
 """Time limits of many waits on one timer.
 
-A timer per wait costs more than the wait itself, which nearly always ends in time; so one timer stands at the earliest limit,
-and when it goes off, whoever is late is told and the timer is set anew.
+A timer per wait costs more than the wait itself, which nearly always ends in time; so one timer stands at the earliest
+limit, and when it goes off, whoever is late is told and the timer is set anew.
 """
 
 from __future__ import annotations

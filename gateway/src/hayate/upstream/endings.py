@@ -1,8 +1,8 @@
 """How a connection ends before its time: what the system knows of it when asked, and in what words it is told.
 
-A request may be sent again only if the engine has not seen it, and that an engine closes a kept connection while a request is
-on its way is common: servers close what is idle. So the system is asked twice: before a request is written, whether the other
-end has been closed; and after a connection was lost, whether any byte of the request had arrived.
+A request may be sent again only if the engine has not seen it, and that an engine closes a kept connection while a
+request is on its way is common: servers close what is idle. So the system is asked twice: before a request is written,
+whether the other end has been closed; and after a connection was lost, whether any byte of the request had arrived.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def poll_of(transport: asyncio.Transport | None) -> Poll | None:
 def was_unseen(transport: asyncio.Transport | None, error: Exception | None, sent_before: int) -> bool:
     """Whether the engine's system had closed the connection before any byte of the request came: their ways crossed.
 
-    `sent_before` is how many bytes had been written to it before the request. An orderly end acknowledges whatever came before it;
-    a reset (`ConnectionResetError`) does not, and tells nothing.
+    `sent_before` is how many bytes had been written to it before the request. An orderly end acknowledges whatever came
+    before it; a reset (`ConnectionResetError`) does not, and tells nothing.
     """
     if transport is None or isinstance(error, ConnectionResetError) or not _TELLS_ACKNOWLEDGED:
         return False

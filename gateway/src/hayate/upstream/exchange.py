@@ -1,7 +1,7 @@
 """One request and its answer: what a caller holds of a connection.
 
-An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that the
-caller has left.
+An exchange that is closed before its answer is whole takes its connection with it: that is how an engine learns that
+the caller has left.
 """
 
 from __future__ import annotations

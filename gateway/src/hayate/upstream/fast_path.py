@@ -1,8 +1,8 @@
 """The fast path for plain text: an HTTP chunk that holds one event which differs from the last in nothing but its text.
 
-Most of a stream is such events. What stands before and after the text is remembered (`wire.plain_event.Shape`), so the next chunk
-is known by a few comparisons, and goes to the client as it is, framing and all, unparsed. Whatever does not fit, down to a single
-quote in the text, is looked at longer, and read by the decoder if it is not plain.
+Most of a stream is such events. What stands before and after the text is remembered (`wire.plain_event.Shape`), so the
+next chunk is known by a few comparisons, and goes to the client as it is, framing and all, unparsed. Whatever does not
+fit, down to a single quote in the text, is looked at longer, and read by the decoder if it is not plain.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def _nowhere(_: bytes) -> None:
 class FastPath(ABC):
     """For the connection to inherit, because a call more per event would cost more than all that is done here.
 
-    It is open from `open_fast_path` to `close_fast_path`, and only while the next bytes begin a chunk (`_begins_chunk`).
+    It is open from `open_fast_path` to `close_fast_path`, and only while the next bytes begin a chunk
+    (`_begins_chunk`).
     """
 
     __slots__ = (

@@ -1,9 +1,10 @@
 """Stream to answer: completion chunks in, one completion out.
 
-Needed where an engine must be asked for a stream although the client was not (llama.cpp notices a client that leaves only
-in streams). Deltas are joined by rules, not by names, so that fields nobody knew of survive: strings are joined, lists whose
-items carry an `index` are joined item by item, other lists are appended, objects are merged, and the rest is replaced.
-However long the answer and however small its pieces, the work grows with the bytes: pieces are kept, and joined once at the end.
+Needed where an engine must be asked for a stream although the client was not (llama.cpp notices a client that leaves
+only in streams). Deltas are joined by rules, not by names, so that fields nobody knew of survive: strings are joined,
+lists whose items carry an `index` are joined item by item, other lists are appended, objects are merged, and the rest
+is replaced. However long the answer and however small its pieces, the work grows with the bytes: pieces are kept, and
+joined once at the end.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writing OpenAI's stream events, for engines that speak another dialect.
 
-What comes out is what vLLM or llama.cpp would have sent: a role first, then deltas, a finish, the usage when it was asked for,
-`[DONE]`.
+What comes out is what vLLM or llama.cpp would have sent: a role first, then deltas, a finish, the usage when it was
+asked for, `[DONE]`.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Bodies that come compressed: gzip, deflate, br, zstd. Those of requests; answers of engines are `expand`'s.
 
 Operations: name a request's coding, decode a body that has arrived.
-Goals: what is decoded is never more than a slice beyond its limit, whatever the bytes claim; time is linear in what comes in and
-what goes out; no slice takes long, so that whoever decodes can let others go on in between.
-Plan: the body is fed in small pieces to a decoder that gives out no more than asked. One stream is one body: what follows its
-end is refused, for a body of very many tiny streams costs far more than its length.
+Goals: what is decoded is never more than a slice beyond its limit, whatever the bytes claim; time is linear in what
+comes in and what goes out; no slice takes long, so that whoever decodes can let others go on in between.
+Plan: the body is fed in small pieces to a decoder that gives out no more than asked. One stream is one body: what
+follows its end is refused, for a body of very many tiny streams costs far more than its length.
 """
 
 from __future__ import annotations
@@ -158,8 +158,8 @@ def coding_of(headers: Headers) -> str | None:
 
 
 def decoded(coding: str, body: bytes, limit_bytes: int) -> Iterator[bytes]:
-    """The body's content in slices, which may be empty. Raises UnreadableCoding when it is not what it says it is; goes a slice
-    beyond `limit_bytes` at most, where whoever takes the slices must have stopped.
+    """The body's content in slices, which may be empty. Raises UnreadableCoding when it is not what it says it is; goes
+    a slice beyond `limit_bytes` at most, where whoever takes the slices must have stopped.
     """
     decoder = decoder_of(coding, limit_bytes)
     left_bytes = limit_bytes

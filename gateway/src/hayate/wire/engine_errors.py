@@ -1,8 +1,8 @@
 """Reading an engine's error body, whatever its shape, into one of ours.
 
 Shapes seen: `{"error":{message,type,param,code}}` (vLLM, llama.cpp, SGLang), `{"error":"text"}` (vLLM's 401, Ollama,
-Triton, trtllm-serve's validation), `{object,message,type,param,code}` flat (trtllm-serve), `{"detail":…}` (FastAPI), `{code,msg}`,
-and pages and plain text of what stands before an engine.
+Triton, trtllm-serve's validation), `{object,message,type,param,code}` flat (trtllm-serve), `{"detail":…}` (FastAPI),
+`{code,msg}`, and pages and plain text of what stands before an engine.
 """
 
 from __future__ import annotations

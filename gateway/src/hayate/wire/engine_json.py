@@ -1,11 +1,12 @@
 """JSON as engines write it: read leniently where something must be looked at, written so that any client can read it.
 
-Engines in UTF-16 languages cut a character into two events, each with half of a surrogate pair; Python ones write NaN and
-Infinity among log probabilities; a token that is part of a character may arrive as bytes that are no UTF-8. Clients take all
-that, so it must not end an answer here. What is written anew is strict: halves of characters escaped, no number that is none.
+Engines in UTF-16 languages cut a character into two events, each with half of a surrogate pair; Python ones write NaN
+and Infinity among log probabilities; a token that is part of a character may arrive as bytes that are no UTF-8. Clients
+take all that, so it must not end an answer here. What is written anew is strict: halves of characters escaped, no
+number that is none.
 
-Linear in the length, whatever is in it: texts too dense to be read on the event loop are refused (`json_values`), numbers of
-many digits become floats, and nesting deeper than a parser's stack is unreadable.
+Linear in the length, whatever is in it: texts too dense to be read on the event loop are refused (`json_values`),
+numbers of many digits become floats, and nesting deeper than a parser's stack is unreadable.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Answers that an engine, or what stands before it, compresses although it was asked not to: expanded as they arrive.
 
-What one read of the connection may become is bounded, and so is the memory for it; the time is linear in what comes out.
+What one read of the connection may become is bounded, and so is the memory for it; the time is linear in what comes
+out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Request fields against what an engine can do, for engines that would refuse or silently ignore the rest.
 
-The rule: a field that changes the answer reaches the engine or is refused by name; what could not change it (who asks, what to
-bill, where to keep the log) is left out; a field set to what the engine does anyway is left out too. `null` means not set.
+The rule: a field that changes the answer reaches the engine or is refused by name; what could not change it (who asks,
+what to bill, where to keep the log) is left out; a field set to what the engine does anyway is left out too. `null`
+means not set.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ def stop_strings(fields: dict[str, Any]) -> list[str]:
 
 
 def limit_to_send(fields: dict[str, Any]) -> int | None:
-    """The limit on the answer for an engine that takes one: OpenAI's newer name goes before the older, as in its own API.
+    """The limit on the answer for an engine that takes one: OpenAI's newer name goes before the older, as in its own
+    API.
 
     What the request is checked by is `numbers.largest_limit`: there an engine may go by any of the names.
     """

@@ -1,7 +1,8 @@
 """The last chunk of an answer, held back for what comes after it.
 
-Asked for usage, vLLM moves `system_fingerprint`, and llama.cpp `timings`, from the chunk with the finish reason to the event with
-the usage. Where only we asked, that event is taken out, and what it held besides goes back to where the engine had put it.
+Asked for usage, vLLM moves `system_fingerprint`, and llama.cpp `timings`, from the chunk with the finish reason to the
+event with the usage. Where only we asked, that event is taken out, and what it held besides goes back to where the
+engine had put it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A multipart form whose model's name is read and replaced in place; every other byte stays as the client wrote it.
 
-python-multipart takes the form apart and says where each part lies. How many parts and header bytes there may be is bounded
-first, because it goes through those in Python: the rest it finds by searching, in time linear in the form's length.
+python-multipart takes the form apart and says where each part lies. How many parts and header bytes there may be is
+bounded first, because it goes through those in Python: the rest it finds by searching, in time linear in the form's
+length.
 """
 
 from __future__ import annotations

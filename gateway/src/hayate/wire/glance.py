@@ -1,8 +1,9 @@
-"""What must be known of an engine's whole answer that is too dense to be read: its usage and how it ended, found by searching.
+"""What must be known of an engine's whole answer that is too dense to be read: its usage and how it ended, found by
+searching.
 
-Log probabilities of twenty tokens beside each one, or embeddings by the thousand, hold more values than may be parsed on the event
-loop, and nothing in them is for us: the answer passes as it came. Inside a string a quote is escaped, so a name between two
-quotes is a name.
+Log probabilities of twenty tokens beside each one, or embeddings by the thousand, hold more values than may be parsed
+on the event loop, and nothing in them is for us: the answer passes as it came. Inside a string a quote is escaped, so a
+name between two quotes is a name.
 """
 
 from __future__ import annotations

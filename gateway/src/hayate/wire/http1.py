@@ -1,7 +1,7 @@
 """HTTP/1.1 toward engines: a request as bytes, an answer out of bytes. No sockets here.
 
-`ResponseReader` reads one answer after another on the same connection. It never guesses: what httptools (llhttp, strict)
-does not accept is UpstreamBroke.
+`ResponseReader` reads one answer after another on the same connection. It never guesses: what httptools (llhttp,
+strict) does not accept is UpstreamBroke.
 """
 
 from __future__ import annotations

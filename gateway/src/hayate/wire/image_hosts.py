@@ -1,8 +1,8 @@
 """Which http(s) image URLs may pass to an engine, which then fetches them from inside the operator's network.
 
-Engines read URLs by several parsers, and where two parsers disagree about the host, a listed name hides another one. So a URL
-passes only in a form on which none can disagree: ASCII, no credentials, no backslash, no percent sign before the path, no
-fragment. What is compared is the whole host, never a part of it.
+Engines read URLs by several parsers, and where two parsers disagree about the host, a listed name hides another one. So
+a URL passes only in a form on which none can disagree: ASCII, no credentials, no backslash, no percent sign before the
+path, no fragment. What is compared is the whole host, never a part of it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def host_mistake(entry: str) -> str | None:
 
 
 class ImageHosts:
-    """The listed hosts. A `*.` at the front stands for any name below, not for the domain itself; without a port it is the
-    scheme's own.
+    """The listed hosts. A `*.` at the front stands for any name below, not for the domain itself; without a port it is
+    the scheme's own.
     """
 
     def __init__(self, entries: Iterable[str] = ()) -> None:

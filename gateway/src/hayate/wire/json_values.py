@@ -1,9 +1,10 @@
 """JSON that is read on the event loop: how much it may hold, told from its bytes before anything is made of them.
 
-A parser makes an object of every value, and a megabyte can hold 400,000 empty lists: parsing, walking and freeing those takes
-a hundred times as long as a megabyte of text, and nothing else runs meanwhile (a thread would not help, the parser keeps the
-interpreter's lock). So a text is weighed first: its commas, colons, quotes and brackets outside strings, each as dear as what
-it stands for. Text, images and sounds inside strings weigh nothing, whatever is written in them.
+A parser makes an object of every value, and a megabyte can hold 400,000 empty lists: parsing, walking and freeing those
+takes a hundred times as long as a megabyte of text, and nothing else runs meanwhile (a thread would not help, the
+parser keeps the interpreter's lock). So a text is weighed first: its commas, colons, quotes and brackets outside
+strings, each as dear as what it stands for. Text, images and sounds inside strings weigh nothing, whatever is written
+in them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""What a request may not make an engine do: fetch or connect where a caller names, load tensors, take what is too large.
+"""What a request may not make an engine do: fetch or connect where a caller names, load tensors, take what is too
+large.
 
-Media must come inside the request, because the engine would fetch any other URL from inside the operator's network. A walk
-looks at every object once and builds no names; the place of a fault is found when there is one.
+Media must come inside the request, because the engine would fetch any other URL from inside the operator's network. A
+walk looks at every object once and builds no names; the place of a fault is found when there is one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Anthropic's message stream, /v1/messages, and the whole message that it says.
 
-A message is its start, its content blocks, each built up by deltas, and what the last `message_delta` adds: why it stopped and the
-final counts. Text is kept in pieces and joined once, so that an answer of any length costs time by its length.
+A message is its start, its content blocks, each built up by deltas, and what the last `message_delta` adds: why it
+stopped and the final counts. Text is kept in pieces and joined once, so that an answer of any length costs time by its
+length.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ def _input(text: str) -> Any:
 
 
 class StartingMessages(PassthroughStream):
-    """A message stream whose engine leaves out the start when its first token is only part of a character: clients that keep to the
-    protocol raise at any other event, so `start` goes first.
+    """A message stream whose engine leaves out the start when its first token is only part of a character: clients that
+    keep to the protocol raise at any other event, so `start` goes first.
     """
 
     __slots__ = ("_start", "started_late")

@@ -1,7 +1,7 @@
 """Newline-delimited JSON as bytes: one object a line, which is how Ollama streams.
 
-The rule is that of `sse`: a line is passed on whole or not yet, and the body's end is the last line's. A line that does not end
-is not an answer. No byte is copied or looked at more than a fixed number of times, however small the pieces.
+The rule is that of `sse`: a line is passed on whole or not yet, and the body's end is the last line's. A line that does
+not end is not an answer. No byte is copied or looked at more than a fixed number of times, however small the pieces.
 """
 
 from __future__ import annotations

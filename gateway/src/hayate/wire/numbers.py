@@ -2,13 +2,14 @@
 
 The rule, for every path: **what the engine behind takes passes, what would hurt it is refused.**
 
-- `null` is "not set". So is -1 for a limit on the answer, which llama.cpp's and Ollama's clients write for "no limit": every
-  engine can be asked without one. Where the operator caps answers (safety.max_output_tokens), -1 asks for too much.
+- `null` is "not set". So is -1 for a limit on the answer, which llama.cpp's and Ollama's clients write for "no limit":
+  every engine can be asked without one. Where the operator caps answers (safety.max_output_tokens), -1 asks for too
+  much.
 - A whole number may be written 256.0, as languages with one kind of number do; engines get 256. Text is no number.
-- Bounds are those of the types that engines keep numbers in, and of what any model can do. Within them a value that one engine
-  takes and another does not (a temperature of 3) is the engine's to judge, and its refusal is passed on.
-- 0 as a limit on the answer asks for the prompt's own probabilities (`echo`, `prompt_logprobs`) or, as llama.cpp's `n_predict`,
-  for the prompt to be read; anywhere else it is a mistake.
+- Bounds are those of the types that engines keep numbers in, and of what any model can do. Within them a value that one
+  engine takes and another does not (a temperature of 3) is the engine's to judge, and its refusal is passed on.
+- 0 as a limit on the answer asks for the prompt's own probabilities (`echo`, `prompt_logprobs`) or, as llama.cpp's
+  `n_predict`, for the prompt to be read; anywhere else it is a mistake.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> 
 
 
 def largest_limit(fields: dict[str, Any]) -> OutputLimit | None:
-    """The limit on the answer, the largest where several names are used: whichever of them the engine goes by, it makes no more.
+    """The limit on the answer, the largest where several names are used: whichever of them the engine goes by, it makes
+    no more.
 
     None when there is none. What is sent to engines that take one name is `fields.limit_to_send`.
     """

@@ -1,15 +1,17 @@
 """OpenAI-shaped streams, engine to client: chat.completion.chunk and text_completion events.
 
-The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without parsing:
-such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text (`plain_event`). Everything
-else (the first events, the last ones, usage, errors, engines that space their JSON) is parsed.
+The rule: an event that carries nothing but text passes as the bytes it arrived in, unread. How that is known without
+parsing: such an event has `"finish_reason":null`, and neither usage nor an error, before or after its text
+(`plain_event`). Everything else (the first events, the last ones, usage, errors, engines that space their JSON) is
+parsed.
 
-What becomes of an event depends on the events before it and on nothing else: not on the packets in which it came, nor on which
-of the ways here it took.
+What becomes of an event depends on the events before it and on nothing else: not on the packets in which it came, nor
+on which of the ways here it took.
 
-What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure, `finish_reason:"abort"`
-becomes a failure, a stream that stops without a finish becomes a failure, usage that only we asked for is taken out, and events
-that carry nothing (`data: null`, an empty `data:`), which some clients stumble over, are left out.
+What an engine may do wrong is set right here: an error event followed by `[DONE]` becomes a failure,
+`finish_reason:"abort"` becomes a failure, a stream that stops without a finish becomes a failure, usage that only we
+asked for is taken out, and events that carry nothing (`data: null`, an empty `data:`), which some clients stumble over,
+are left out.
 """
 
 from __future__ import annotations
@@ -95,7 +97,8 @@ class OpenAIStream(DecoderState):
         return self._splitter is None or not self._splitter.tail
 
     def plain_shape(self, event: bytes) -> Shape | None:
-        """The shape of `event` if these bytes are one event with nothing but text, before which nothing was missing: it may pass.
+        """The shape of `event` if these bytes are one event with nothing but text, before which nothing was missing: it
+        may pass.
 
         Who passes it on counts it.
         """
@@ -139,8 +142,8 @@ class OpenAIStream(DecoderState):
         return shape
 
     def _read_mixed(self, whole: bytes, *, looked_at: bool) -> bytes:
-        """Runs of plain events, and what stands before and after them: a stream's first event, its last ones. `looked_at`: it is
-        known that no run begins it.
+        """Runs of plain events, and what stands before and after them: a stream's first event, its last ones.
+        `looked_at`: it is known that no run begins it.
         """
         if b"\r" in whole or b"\n\n\n" in whole:
             return self._read_each(sse.frames(whole))

@@ -1,5 +1,5 @@
-"""A whole answer that passes through, however large: its bytes are not collected, and of all its JSON only the usage is looked for,
-which engines write near the start or the end.
+"""A whole answer that passes through, however large: its bytes are not collected, and of all its JSON only the usage is
+looked for, which engines write near the start or the end.
 """
 
 from __future__ import annotations

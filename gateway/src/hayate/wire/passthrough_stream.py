@@ -1,8 +1,8 @@
 """Streams of dialects that pass through as they are: /v1/responses, /v1/messages, and events of audio.
 
-Events are kept whole and otherwise untouched; only those that mention usage, a reason or an error, or may be the last one,
-are read. How such a stream ends is its own dialect's affair: some name a last event, and without it the answer is broken; the
-others end where the body does.
+Events are kept whole and otherwise untouched; only those that mention usage, a reason or an error, or may be the last
+one, are read. How such a stream ends is its own dialect's affair: some name a last event, and without it the answer is
+broken; the others end where the body does.
 """
 
 from __future__ import annotations

@@ -1,8 +1,10 @@
-"""Plain events: those of a stream that differ from the one before in nothing but their text, and what is the same in them.
+"""Plain events: those of a stream that differ from the one before in nothing but their text, and what is the same in
+them.
 
-Which way an event goes, unread (`upstream.fast_path`) or through the decoder, depends on how it was cut into packets; what becomes
-of it must not. So whether an event is plain is told from its shape alone, never from its text (of the shape of the one before it
-may even be empty), and the decoder treats an event of a plain shape alike wherever it meets one.
+Which way an event goes, unread (`upstream.fast_path`) or through the decoder, depends on how it was cut into packets;
+what becomes of it must not. So whether an event is plain is told from its shape alone, never from its text (of the
+shape of the one before it may even be empty), and the decoder treats an event of a plain shape alike wherever it meets
+one.
 """
 
 from __future__ import annotations
@@ -28,8 +30,8 @@ BACKSLASH: Final = 0x5C
 
 
 class Shape:
-    """What stands before and after an event's text, its line ends included. `lasts`: the next events may be of it too, which they
-    can't where it ends with a part of the text.
+    """What stands before and after an event's text, its line ends included. `lasts`: the next events may be of it too,
+    which they can't where it ends with a part of the text.
     """
 
     __slots__ = ("after", "before", "joint", "lasts")
@@ -51,8 +53,8 @@ class Shape:
         )
 
     def events_in(self, whole: bytes) -> int:
-        """How many events these are, which begin and end as one of this shape does, if each is of it and without quotes and line
-        ends in its text; else 0.
+        """How many events these are, which begin and end as one of this shape does, if each is of it and without quotes
+        and line ends in its text; else 0.
         """
         mark = self.before[-_MARK_BYTES:]  # of the joint, as much as can be searched for quickly
         inner = whole[len(self.before) : -len(self.after)]
@@ -70,8 +72,8 @@ class Shape:
         return joints + 1
 
     def run_in(self, whole: bytes) -> tuple[int, int]:
-        """Where the last event of this shape ends, and how many there are up to it, if all of `whole` up to there is such events;
-        else nothing, (0, 0).
+        """Where the last event of this shape ends, and how many there are up to it, if all of `whole` up to there is
+        such events; else nothing, (0, 0).
         """
         if not whole.startswith(self.before):
             return 0, 0
@@ -89,11 +91,12 @@ NO_SHAPE: Final = Shape(b"\0", b"\0", lasts=False)
 
 
 def text_in(event: bytes) -> tuple[int, int] | None:
-    """Where the text is in an event that is one line and holds any, or None when there is none or it can't be told apart.
+    """Where the text is in an event that is one line and holds any, or None when there is none or it can't be told
+    apart.
 
-    A key with its colon and opening quote can't stand inside a JSON string, where quotes are escaped: what follows it is
-    text. Of a text with an escaped quote, what comes after the quote is taken for a part of the shape: no harm, as it can't
-    look like anything but text there.
+    A key with its colon and opening quote can't stand inside a JSON string, where quotes are escaped: what follows it
+    is text. Of a text with an escaped quote, what comes after the quote is taken for a part of the shape: no harm, as
+    it can't look like anything but text there.
     """
     if not event.startswith(b"data: {") or event.find(b"\n") != len(event) - 2:
         return None

@@ -1,8 +1,8 @@
-"""What an engine answered with, where events were asked for: events, or something else that must be told before our own answer has
-begun.
+"""What an engine answered with, where events were asked for: events, or something else that must be told before our own
+answer has begun.
 
-A redirect, a page, JSON: each has words of its own, which reach the caller with a status that fits. A whole answer in place of a
-stream is put into the events that were asked for.
+A redirect, a page, JSON: each has words of its own, which reach the caller with a status that fits. A whole answer in
+place of a stream is put into the events that were asked for.
 """
 
 from __future__ import annotations

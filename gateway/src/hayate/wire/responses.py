@@ -1,5 +1,5 @@
-"""OpenAI's response stream, /v1/responses: its last event holds the whole response, which is also what a client that asked for no
-stream gets.
+"""OpenAI's response stream, /v1/responses: its last event holds the whole response, which is also what a client that
+asked for no stream gets.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class ResponseAssembler:
     def answer(self) -> dict[str, Any]:
         """The whole response. Raises ValueError when there was none.
 
-        Where the engine says `completed_at` in whole answers only, it is the moment of its last event, as is `created_at`.
+        Where the engine says `completed_at` in whole answers only, it is the moment of its last event, as is
+        `created_at`.
         """
         response = self._response
         if not response:

@@ -1,10 +1,10 @@
 """Server-sent events as bytes.
 
 Operations: split a byte stream into whole events, take the data out of one, write one.
-Goals: no event and no character is ever cut; a read that ends at an event's end is passed on as it is, uncopied; no byte is copied
-or looked at more than a fixed number of times, however small the pieces in which it came.
-Plan: an event ends with an empty line. Only the last end in what has arrived matters: all before it is whole, the rest waits. The
-end of the body ends an event too, whatever line end that lacks.
+Goals: no event and no character is ever cut; a read that ends at an event's end is passed on as it is, uncopied; no
+byte is copied or looked at more than a fixed number of times, however small the pieces in which it came.
+Plan: an event ends with an empty line. Only the last end in what has arrived matters: all before it is whole, the rest
+waits. The end of the body ends an event too, whatever line end that lacks.
 Line ends are LF or CRLF. A stream with no other than CR, which no engine sends, is read when it has ended.
 """
 
@@ -64,7 +64,8 @@ class FrameSplitter:
         return whole
 
     def rest(self) -> list[bytes]:
-        """The body has ended, and with it the event that waits: that one, with the line ends it lacks. Empty lines are none.
+        """The body has ended, and with it the event that waits: that one, with the line ends it lacks. Empty lines are
+        none.
 
         More than one comes out where the engine ends events with a single line end, or ends lines with CR.
         """

@@ -1,7 +1,7 @@
 """What a call used: tokens as the engine counted them, or as we saw them pass when it never said.
 
-An engine may write anything: what is no count (negative, no whole number, beyond what any model makes) is as if unsaid, so
-that no counter ever goes down or out of bounds. The order in which deltas and reports come makes no difference.
+An engine may write anything: what is no count (negative, no whole number, beyond what any model makes) is as if unsaid,
+so that no counter ever goes down or out of bounds. The order in which deltas and reports come makes no difference.
 """
 
 from __future__ import annotations

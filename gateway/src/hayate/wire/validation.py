@@ -1,9 +1,10 @@
 """What a request body must be before it may reach an engine: one reading, one verdict, the field named.
 
-Engines disagree on nonsense (llama.cpp takes a temperature of -1, no messages at all, any max_tokens), some of it costs a GPU,
-and a few fields can hurt the engine or make it fetch what a stranger names. So the shape is checked here, for all engines
-alike; what is not listed passes untouched. What clients write in more than one way is written one way: a `null` for "not set"
-is taken out, 256.0 is 256, a tool's answer without content is an empty one. The rule for numbers is in `numbers`.
+Engines disagree on nonsense (llama.cpp takes a temperature of -1, no messages at all, any max_tokens), some of it costs
+a GPU, and a few fields can hurt the engine or make it fetch what a stranger names. So the shape is checked here, for
+all engines alike; what is not listed passes untouched. What clients write in more than one way is written one way: a
+`null` for "not set" is taken out, 256.0 is 256, a tool's answer without content is an empty one. The rule for numbers
+is in `numbers`.
 """
 
 from __future__ import annotations
