@@ -213,9 +213,7 @@ class UpstreamError(GatewayError):
 
     @property
     def cause(self) -> str:
-        """What the system or a parser said, in its own words; empty where nobody else saw it. For tools: the sentences of the error
-        speak to the gateway's operator.
-        """
+        """What the system or a parser said of it, or nothing: for tools. The error's own words are for the operator."""
         cause = self.__context__
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
@@ -282,7 +280,6 @@ class EngineError(UpstreamError):
     """The engine found a fault with the request; status, param and code are the engine's."""
 
     counts_against_replica = False
-
     type = "invalid_request_error"
 
     def __init__(

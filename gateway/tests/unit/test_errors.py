@@ -7,7 +7,15 @@ import re
 import pytest
 
 from hayate import errors
-from hayate.errors import EngineError, GatewayError, InvalidRequest, RequestError, UpstreamError, UpstreamRefused
+from hayate.errors import (
+    EngineError,
+    GatewayError,
+    InvalidRequest,
+    RequestError,
+    UpstreamBroke,
+    UpstreamError,
+    UpstreamRefused,
+)
 
 
 def tree(root: type[GatewayError] = GatewayError) -> list[type[GatewayError]]:
@@ -62,3 +70,18 @@ def test_when_to_come_back_and_the_engines_own_verdict_are_kept() -> None:
     assert UpstreamRefused("x", retry_after_s=3.0).retry_after_s == 3.0
     verdict = EngineError("no such model", status=404, param="model", code="gone")
     assert (verdict.status, verdict.param, verdict.code) == (404, "model", "gone")
+
+
+@pytest.mark.parametrize(
+    ("seen", "told"),
+    [
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+        (OSError("getaddrinfo failed"), "getaddrinfo failed"),
+        (ValueError("Invalid status line"), "Invalid status line"),
+        (None, ""),
+    ],
+)
+def test_an_engines_trouble_keeps_what_was_said_of_it_where_it_was_seen(seen: Exception | None, told: str) -> None:
+    error = UpstreamBroke("cut")
+    error.__context__ = seen  # as `raise … from None` leaves it where `seen` was caught
+    assert error.cause == told
