@@ -1,0 +1,49 @@
+"""`hayate models` and `hayate plan` speak the language of whoever types, and end with the status of their bodies."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hayate.cli import app
+
+NOTHING: dict[str, str | None] = dict.fromkeys(("HAYATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG", "HAYATE_MODELS"))
+JAPANESE = ({"HAYATE_LANG": "ja"}, {"LANG": "ja_JP.UTF-8"}, {"LC_ALL": "ja_JP.UTF-8", "LANG": "C"})
+ENGLISH: tuple[dict[str, str], ...] = (
+    {},
+    {"LANG": "C.UTF-8"},
+    {"LANG": "de_DE.UTF-8"},
+    {"HAYATE_LANG": "en", "LANG": "ja_JP.UTF-8"},
+)
+
+
+def typed(*words: str, env: dict[str, str]) -> Result:
+    """The command in an environment that says only this of its language."""
+    return CliRunner().invoke(app, list(words), env={**NOTHING, **env})
+
+
+@pytest.mark.parametrize("env", JAPANESE, ids=str)
+def test_a_japanese_environment_is_spoken_to_in_japanese(env: dict[str, str]) -> None:
+    assert "コンテキスト" in typed("models", env=env).stdout
+    assert "✔ 収まります" in typed("plan", "--gpu", "24", env=env).stdout
+    assert "--gpu を指定してください" in typed("plan", env=env).stderr
+
+
+@pytest.mark.parametrize("env", ENGLISH, ids=str)
+def test_every_other_environment_is_spoken_to_in_english(env: dict[str, str]) -> None:
+    assert "context" in typed("models", env=env).stdout
+    assert "✔ fits" in typed("plan", "--gpu", "24", env=env).stdout
+    assert "--gpu is needed" in typed("plan", env=env).stderr
+
+
+def test_the_status_is_that_of_the_answer() -> None:
+    assert typed("models", env={}).exit_code == 0
+    assert typed("models", env={"HAYATE_MODELS": "/nowhere.yaml"}).exit_code == 2
+    for gpu, status in (("80", 0), ("8", 1), ("abacus", 2)):
+        assert typed("plan", "--gpu", gpu, "--model", "Qwen2.5-7B-Instruct", env={}).exit_code == status
+
+
+def test_help_describes_both_in_a_sentence() -> None:
+    said = typed("--help", env={}).stdout
+    assert "List the catalogue" in said
+    assert "Say what fits on a GPU" in said
