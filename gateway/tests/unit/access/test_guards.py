@@ -85,7 +85,7 @@ def test_operators_are_who_brings_their_key_anywhere_and_no_session_is() -> None
 def test_known_is_who_brings_any_key_or_a_session_of_our_own_page() -> None:
     for brought in ALL:
         known = bool({"callers", "our page"} & set(brought))
-        known = known or ("operators" in brought and "another site" not in brought)
+        known = known or "operators" in brought
         assert is_known(AUTH, headers_of(brought)) is known, brought
 
 
