@@ -101,6 +101,7 @@ async def answers(shared_strict_stage: Stage) -> Mapping[str, bytes]:
                 await asyncio.sleep(0.002)
             return await client.read_to_end()
 
+    await shared_strict_stage.healthy()
     said = await asyncio.gather(*(ask(case) for case in CASES.values()))
     return dict(zip(CASES, said, strict=True))
 

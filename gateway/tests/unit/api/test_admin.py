@@ -51,11 +51,13 @@ async def test_a_replicas_last_error_and_its_time_are_told_to_the_operator() -> 
         assert before - 1 < replica["last_error"]["at"] < time.time() + 1
 
 
-async def test_what_is_running_is_told_as_it_is_addresses_and_all(stage: Stage) -> None:
-    reply = await fetch(stage.url, "/admin/deployments", key=stage.operators_key)
-    found = {each["name"]: each for each in reply.json}
-    assert (reply.status, list(found)) == (200, ["scripted", "llama", "smaller"])
-    scripted = found["scripted"]
+async def test_what_is_running_is_told_as_it_is_addresses_and_all() -> None:
+    async with scene(
+        health={"probe_timeout_s": 30.0}
+    ) as stage:  # a machine that is busy for long is no error of the engine's
+        reply = await fetch(stage.url, "/admin/deployments", key=stage.operators_key)
+    [scripted] = reply.json
+    assert (reply.status, scripted["name"]) == (200, "scripted")
     assert (scripted["engine"], scripted["model"], scripted["context_tokens"]) == ("vllm", "scripted", 4096)
     assert (scripted["in_flight"], scripted["queued"]) == (0, 0)
     [replica] = scripted["replicas"]
