@@ -166,6 +166,7 @@ async def said(shared_strict_stage: Stage) -> Mapping[str, bytes]:
                 pass
             return await client.read_to_end()
 
+    await shared_strict_stage.healthy()
     shared_strict_stage.engine.script = answer({"choices": []})
     answers = await asyncio.gather(*(ask(payload) for payload in PAYLOADS.values()))
     return dict(zip(PAYLOADS, answers, strict=True))
