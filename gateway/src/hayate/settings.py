@@ -54,9 +54,6 @@ class RateLimits:
     burst: AtLeastOne | None = None
 
 
-NO_LIMITS = RateLimits()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Safety:
     """Request fields that can hurt an engine: how far they may go (`safety`)."""

@@ -22,7 +22,7 @@ from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
 from hayate.errors import CLIENT_CLOSED, GatewayError, shutting_down
 from hayate.policy.limits import Allowance
-from hayate.settings import NO_LIMITS, RateLimits
+from hayate.settings import RateLimits
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import OPENAI, Dialect, error_headers, language_of
 from hayate.wire.http1 import Fields, Headers
@@ -67,7 +67,7 @@ class CallEndpoint:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
             record.key = principal.id
             limits = principal.limits or settings.limits
-            if limits is not NO_LIMITS:
+            if limits.requests_per_minute is not None:
                 _count_request(gateway, client, principal.id, limits)
             await self._handle(gateway, client, record)
             record.status = record.status or 200

@@ -11,7 +11,7 @@ from hayate.downstream.request_id import RequestIds
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
-from hayate.settings import NO_LIMITS, Listening, RateLimits
+from hayate.settings import Listening, RateLimits
 from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.metrics import Metrics
 from hayate.wire.caps import Caps
@@ -25,7 +25,7 @@ class CallSettings:
     max_body_bytes: int = Listening.max_body_bytes
     heartbeat_s: float = Listening.heartbeat_s
     client_stall_s: float = Listening.client_stall_s
-    limits: RateLimits = NO_LIMITS
+    limits: RateLimits = field(default_factory=RateLimits)
     """Of every key that has none of its own."""
     serves_half_closed: bool = Listening.half_close == "serve"
 

@@ -43,9 +43,8 @@ class LlamaCppClient(OpenAICompatible):
         if asked.streams or asked.path not in COMPLETIONS:
             return super().prepare(asked, served_model)
         fields, chat = for_a_stream(asked.fields), asked.path == CHAT
-        if (
-            not chat
-        ):  # a text's chunks say how many tokens they come to: so it shows when the stream has left out the last ones
+        if not chat:
+            # A text's chunks say how many tokens they come to: so it shows when the stream has left out the last ones.
             fields["timings_per_token"] = True
         prepared = super().prepare(Asked(asked.path, asked.model, fields, streams=True), served_model)
         assembler = Assembler(chat=chat, prefix=_repeated(asked.fields))

@@ -61,7 +61,7 @@ class DirectStream:
         self._held: bytes | None = None
         self._mute = method == "HEAD"
         """Whether no body is sent, whatever an engine sent (RFC 9112, 6.3)."""
-        self.half_closed = connection.half_closed
+        self.half_closed = False
         self.answer_id = b""
         self._expects = connection.expect_100_continue
         self._endpoint = endpoint
@@ -117,8 +117,7 @@ class DirectStream:
     def client_gone(self) -> None:
         """The connection is lost: what is written from now on goes nowhere, and the call is told."""
         self.disconnected = True
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
         if self.listener is not None:
             self.listener.client_gone()
 
@@ -138,7 +137,7 @@ class DirectStream:
             self.listener.client_drained()
 
     def _wake(self) -> None:
-        """Whoever waits for the body looks again."""
+        """Whoever waits for the body, if anybody does, looks again."""
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -259,12 +258,7 @@ class DirectStream:
         return rendered_head(status, headers)
 
     def _write_piece(self, data: bytes) -> None:
-        self.chunks += 1
-        piece = b"%x\r\n%b\r\n" % (len(data), data)
-        if self._held is not None:
-            self._held += piece
-        elif not self.disconnected:
-            self._connection.raw.write(piece)
+        self._write_bare(b"%x\r\n%b\r\n" % (len(data), data))
 
     def _write_bare(self, data: bytes) -> None:
         self.chunks += 1

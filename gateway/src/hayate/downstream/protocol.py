@@ -118,9 +118,8 @@ class ClientProtocol(ReadingProtocol):
                 super().serve()
                 return
         self.url = b""  # it may be long, and the stream has what is needed of it
-        framed = (
-            parser.get_http_version() != "1.0"
-        )  # a client of that age knows no chunks: its answer ends with the connection
+        # A client of HTTP/1.0 knows no chunks: its answer ends with the connection.
+        framed = parser.get_http_version() != "1.0"
         stream = DirectStream(
             self,
             endpoint,

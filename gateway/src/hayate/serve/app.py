@@ -19,7 +19,7 @@ from hayate import __version__
 from hayate.access.authenticator import Authenticator
 from hayate.access.key_files import ADMIN, ensure_key
 from hayate.access.principals import OPERATOR, OWNER
-from hayate.api.gateway import Gateway
+from hayate.api.gateway import Gateway, Reloaded
 from hayate.api.routes import ROUTES
 from hayate.config.load import load_config
 from hayate.config.models import Config
@@ -79,9 +79,12 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         ticker = Ticker()
         metrics = Metrics(fleet)
         calls = EndedCalls([metrics.calls, CallLog()], later=asyncio.get_running_loop().call_later)
-        reloader = Reloader(fleet, config, load)
-        gateway = Gateway(Relay(fleet, ticker), Authenticator(keys), calls, metrics, ticker, reloader.reload)
-        reloader.configure(gateway)
+
+        async def reload() -> Reloaded:
+            return await reloader.reload()  # which is made of the gateway
+
+        gateway = Gateway(Relay(fleet, ticker), Authenticator(keys), calls, metrics, ticker, reload)
+        reloader = Reloader(gateway, config, load)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh

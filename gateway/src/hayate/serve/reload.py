@@ -14,11 +14,9 @@ from hayate.api.gateway import CallSettings, Gateway, Reloaded
 from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError
 from hayate.errors import RefusedConfig
-from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
-from hayate.settings import NO_LIMITS
 from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
@@ -57,7 +55,7 @@ def call_settings(config: Config) -> CallSettings:
         max_body_bytes=server.max_body_bytes,
         heartbeat_s=server.heartbeat_s,
         client_stall_s=server.client_stall_s,
-        limits=NO_LIMITS if config.limits.requests_per_minute is None else config.limits,
+        limits=config.limits,
         serves_half_closed=server.half_close == "serve",
     )
 
@@ -84,19 +82,14 @@ def tick_s(config: Config) -> float:
 
 
 class Reloader:
-    """Applies a changed file, one change at a time. `load` reads and validates it. One per gateway."""
+    """Applies the configuration to the gateway, and then each changed file, one change at a time. `load` reads and validates it."""
 
-    def __init__(self, fleet: Fleet, config: Config, load: Callable[[], Config]) -> None:
-        self._fleet = fleet
-        self._gateway: Gateway | None = None
+    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config]) -> None:
+        self._gateway = gateway
         self._config = config
         self._load = load
         self._busy = asyncio.Lock()
-
-    def configure(self, gateway: Gateway) -> None:
-        """Applies the configuration that there is to the gateway, and every later one."""
-        self._gateway = gateway
-        configure(gateway, self._config)
+        configure(gateway, config)
 
     async def reload(self) -> Reloaded:
         """Reads, validates, swaps. Raises RefusedConfig, with the old configuration still serving."""
@@ -109,15 +102,15 @@ class Reloader:
                     f"The configuration has mistakes, and the old one still serves:\n{error}",
                     f"設定に誤りがあるため、元の設定のまま動作しています。\n{error}",
                 ) from None
-            self._fleet.apply(tables, config.aliases)
-            if self._gateway is not None:
-                configure(self._gateway, config)
+            fleet = self._gateway.relay.fleet
+            fleet.apply(tables, config.aliases)
+            configure(self._gateway, config)
             old, self._config = self._config, config
             restart = tuple(
                 f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(config.server, each)
             )
             restart += tuple(each for each in ("data", "health") if getattr(old, each) != getattr(config, each))
-            done = Reloaded(tuple(config.deployments), self._fleet.aliases, restart)
+            done = Reloaded(tuple(config.deployments), fleet.aliases, restart)
             log_event("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
             return done
 

@@ -178,9 +178,7 @@ class Exchange:
 
     def ended(self) -> None:
         """All of the answer has come."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            self._passed = connection.passed
+        self._detach()
         if self.receiver is not None:
             self.receiver.body_ended()
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hayate.access.quotas import Quotas, refuse
 from hayate.errors import RateLimited
 from hayate.policy.limits import Allowance
-from hayate.settings import NO_LIMITS, RateLimits
+from hayate.settings import RateLimits
+
+NO_LIMITS = RateLimits()
 
 LIMITS = st.builds(RateLimits, requests_per_minute=st.integers(1, 300), burst=st.none() | st.integers(1, 30))
 GAPS_S = st.floats(0, 5, allow_nan=False)

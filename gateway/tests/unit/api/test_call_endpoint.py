@@ -18,13 +18,15 @@ from hayate.downstream.stream import ClientGone
 from hayate.errors import InvalidRequest, Overloaded, UpstreamBroke
 from hayate.policy.limits import Allowance
 from hayate.relay.ticker import Ticker
-from hayate.settings import NO_LIMITS, RateLimits
+from hayate.settings import RateLimits
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
 from hayate.wire.http1 import header
 from hayate.wire.sse import PING
 from tests.unit.api.bare import KEY, Observer, bare_gateway
 from tests.unit.api.written import Written
+
+NO_LIMITS = RateLimits()
 
 pytestmark = pytest.mark.anyio
 
