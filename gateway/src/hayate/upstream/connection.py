@@ -172,7 +172,7 @@ class Connection(FastPath, asyncio.Protocol):
             self.streamed = reader.chunked
             if reader.coding is not None:
                 self._expander = Expander.of(reader.coding)
-                exchange.expands = True
+                self.close_fast_path()  # what comes is not what the client gets
             if reader.idle_limit is not None:
                 self.idle_limit_s = min(IDLE_S, idle_limit_s(reader.idle_limit))
             head, self._head = self._head, None

@@ -45,7 +45,6 @@ class Exchange:
         "_failure",
         "_passed",
         "early",
-        "expands",
         "headers",
         "paused",
         "receiver",
@@ -63,8 +62,6 @@ class Exchange:
         self._passed = 0
         self.paused = False
         """Whether nothing is read from the engine for now."""
-        self.expands = False
-        """Whether the body comes compressed: it is not what the client gets."""
         self.status = 0
         self.headers: Headers = []
         self.whole = False
@@ -96,7 +93,7 @@ class Exchange:
 
     def open_fast_path(self, reader: Reader, write: Callable[[bytes], None]) -> None:
         """From now on chunks that `reader` finds plain go to `write`, framing and all (`fast_path`); the rest is read here."""
-        if self._connection is not None and not self.expands:
+        if self._connection is not None:
             self._connection.open_fast_path(reader, write)
 
     def close_fast_path(self) -> None:

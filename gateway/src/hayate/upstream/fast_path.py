@@ -69,11 +69,13 @@ class FastPath(ABC):
         self._before: bytes
         self._after: bytes
         self.close_fast_path()
+        self._over = False
 
     def open_fast_path(self, decoder: Reader, write: Callable[[bytes], None]) -> None:
-        """From now on events that `decoder` finds plain go to `write`, framing and all."""
-        self._decoder = decoder
-        self._write = write
+        """From now on events that `decoder` finds plain go to `write`, framing and all; not if it was closed already."""
+        if not self._over:
+            self._decoder = decoder
+            self._write = write
 
     def close_fast_path(self) -> None:
         """From now on everything is read."""
