@@ -5,16 +5,23 @@ set -euo pipefail
 
 model=${MODEL:-Qwen/Qwen2.5-7B-Instruct}
 
-# Which format the model writes tool calls in; SGLang passes them through as text when it isn't told.
-tool_parser() {
-    local name=${1,,}
-    case $name in
-        *qwen3-coder*) echo qwen3_coder ;;
-        *qwen* | *bakeneko*) echo qwen25 ;;
-        *llama-3* | *llama3* | *swallow*) echo llama3 ;;
-        *cyberagent/mistral-nemo-japanese*) echo none ;; # a ChatML fine-tune: it never learned Mistral's tool tokens
-        *mistral* | *nemo*) echo mistral ;;
-        *) echo none ;;
+# How the model writes tool calls, and how it writes what it thinks first: SGLang's names for both, by the model's name. What it is
+# not told of stays in the answer's text.
+parsers() {
+    case ${1,,} in
+        *gpt-oss*) echo gpt-oss gpt-oss ;; # before the names of those who trained it further
+        *gemma-4*) echo gemma4 gemma4 ;;
+        *deepseek-r1*) echo none deepseek-r1 ;;
+        *qwq*) echo qwen25 deepseek-r1 ;;
+        *qwen3-coder*) echo qwen3_coder none ;;
+        *qwen3.[5-9]*) echo qwen3_coder qwen3 ;;
+        *qwen3*instruct*) echo qwen25 none ;; # the line that never thinks
+        *qwen3*) echo qwen25 qwen3 ;;
+        *qwen* | *bakeneko*) echo qwen25 none ;;
+        *llama-3* | *llama3*) echo llama3 none ;;
+        *cyberagent/mistral-nemo-japanese*) echo none none ;; # a ChatML fine-tune: it never learned Mistral's tool tokens
+        *mistral* | *nemo*) echo mistral none ;;
+        *) echo none none ;;
     esac
 }
 
@@ -29,8 +36,11 @@ args=(
 [[ -z ${SGLANG_CONTEXT_LENGTH:-} ]] || args+=(--context-length "$SGLANG_CONTEXT_LENGTH")
 [[ -z ${SGLANG_MAX_RUNNING:-} ]] || args+=(--max-running-requests "$SGLANG_MAX_RUNNING")
 
-parser=${SGLANG_TOOL_PARSER:-$(tool_parser "$model")}
-[[ $parser == none ]] || args+=(--tool-call-parser "$parser")
+read -r tools thoughts < <(parsers "$model")
+tools=${SGLANG_TOOL_PARSER:-$tools}
+thoughts=${SGLANG_REASONING_PARSER:-$thoughts}
+[[ $tools == none ]] || args+=(--tool-call-parser "$tools")
+[[ $thoughts == none ]] || args+=(--reasoning-parser "$thoughts")
 
 # Quotes in SGLANG_EXTRA_ARGS are honoured, as a shell would; nothing in it is executed.
 if [[ -n ${SGLANG_EXTRA_ARGS:-} ]]; then

@@ -14,6 +14,21 @@ case $model in
         ;;
 esac
 
+# How the model writes tool calls, and how it writes what it thinks first: the names trtllm-serve 1.2 has for both, by the model's
+# name. It reads gpt-oss's own format unasked. What it is not told of stays in the answer's text.
+parsers() {
+    case ${1,,} in
+        *gpt-oss*) echo none none ;;
+        *deepseek-r1*) echo none deepseek-r1 ;;
+        *qwq*) echo qwen3 deepseek-r1 ;;
+        *qwen3-coder*) echo qwen3_coder none ;;
+        *qwen3*instruct*) echo qwen3 none ;; # the line that never thinks
+        *qwen3*) echo qwen3 qwen3 ;;
+        *qwen* | *bakeneko*) echo qwen3 none ;; # Qwen2.5 writes its calls as Qwen3 does
+        *) echo none none ;;
+    esac
+}
+
 args=(
     --host "${TRTLLM_HOST:-127.0.0.1}"
     --port "${TRTLLM_PORT:-8000}"
@@ -23,7 +38,12 @@ args=(
 )
 [[ -z ${TRTLLM_MAX_SEQ_LEN:-} ]] || args+=(--max_seq_len "$TRTLLM_MAX_SEQ_LEN")
 [[ -z ${TRTLLM_MAX_BATCH_SIZE:-} ]] || args+=(--max_batch_size "$TRTLLM_MAX_BATCH_SIZE")
-[[ -z ${TRTLLM_TOOL_PARSER:-} ]] || args+=(--tool_parser "$TRTLLM_TOOL_PARSER")
+
+read -r tools thoughts < <(parsers "$model")
+tools=${TRTLLM_TOOL_PARSER:-$tools}
+thoughts=${TRTLLM_REASONING_PARSER:-$thoughts}
+[[ $tools == none ]] || args+=(--tool_parser "$tools")
+[[ $thoughts == none ]] || args+=(--reasoning_parser "$thoughts")
 
 # Quotes in TRTLLM_EXTRA_ARGS are honoured, as a shell would; nothing in it is executed.
 if [[ -n ${TRTLLM_EXTRA_ARGS:-} ]]; then

@@ -5,16 +5,23 @@ set -euo pipefail
 
 model=${MODEL:-Qwen/Qwen2.5-7B-Instruct}
 
-# Which format the model writes tool calls in. vLLM needs to be told, and ignores tools otherwise.
-tool_parser() {
-    local name=${1,,}
-    case $name in
-        *qwen3-coder*) echo qwen3_coder ;;
-        *qwen* | *bakeneko* | *hermes*) echo hermes ;;
-        *llama-3* | *llama3* | *swallow*) echo llama3_json ;;
-        *cyberagent/mistral-nemo-japanese*) echo none ;; # a ChatML fine-tune: it never learned Mistral's tool tokens
-        *mistral* | *nemo*) echo mistral ;;
-        *) echo none ;;
+# How the model writes tool calls, and how it writes what it thinks first: vLLM's names for both, by the model's name. vLLM needs to
+# be told; it ignores tools otherwise, and leaves the thoughts in the answer.
+parsers() {
+    case ${1,,} in
+        *gpt-oss*) echo openai openai_gptoss ;; # before the names of those who trained it further
+        *gemma-4*) echo gemma4 gemma4 ;;
+        *deepseek-r1*) echo none deepseek_r1 ;;
+        *qwq*) echo hermes deepseek_r1 ;;
+        *qwen3-coder*) echo qwen3_coder none ;;
+        *qwen3.[5-9]*) echo qwen3_coder qwen3 ;;
+        *qwen3*instruct*) echo hermes none ;; # the line that never thinks
+        *qwen3*) echo hermes qwen3 ;;
+        *qwen* | *bakeneko* | *hermes*) echo hermes none ;;
+        *llama-3* | *llama3*) echo llama3_json none ;;
+        *cyberagent/mistral-nemo-japanese*) echo none none ;; # a ChatML fine-tune: it never learned Mistral's tool tokens
+        *mistral* | *nemo*) echo mistral none ;;
+        *) echo none none ;;
     esac
 }
 
@@ -38,8 +45,11 @@ args=(
 )
 [[ -z ${VLLM_MAX_NUM_SEQS:-} ]] || args+=(--max-num-seqs "$VLLM_MAX_NUM_SEQS")
 
-parser=${VLLM_TOOL_PARSER:-$(tool_parser "$model")}
-[[ $parser == none ]] || args+=(--enable-auto-tool-choice --tool-call-parser "$parser")
+read -r tools thoughts < <(parsers "$model")
+tools=${VLLM_TOOL_PARSER:-$tools}
+thoughts=${VLLM_REASONING_PARSER:-$thoughts}
+[[ $tools == none ]] || args+=(--enable-auto-tool-choice --tool-call-parser "$tools")
+[[ $thoughts == none ]] || args+=(--reasoning-parser "$thoughts")
 
 # Quotes in VLLM_EXTRA_ARGS are honoured, as a shell would; nothing in it is executed.
 if [[ -n ${VLLM_EXTRA_ARGS:-} ]]; then

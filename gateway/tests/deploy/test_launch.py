@@ -95,32 +95,6 @@ class TestVLLM:
         assert "sk-secret" not in " ".join(call.argv)
         assert call.env["VLLM_API_KEY"] == "sk-secret"
 
-    @pytest.mark.parametrize(
-        ("model", "parser"),
-        [
-            ("Qwen/Qwen2.5-32B-Instruct-AWQ", "hermes"),
-            ("rinna/qwen2.5-bakeneko-32b-instruct-awq", "hermes"),
-            ("tokyotech-llm/Llama-3.1-Swallow-8B-Instruct-v0.3", "llama3_json"),
-            ("mistralai/Mistral-Nemo-Instruct-2407", "mistral"),
-            ("cyberagent/Mistral-Nemo-Japanese-Instruct-2408", None),
-            ("someone/unheard-of", None),
-        ],
-    )
-    def test_tool_calls_are_read_in_the_format_of_the_model(self, bench: Bench, model: str, parser: str | None) -> None:
-        bench.stand_in("vllm")
-        bench.run("vllm/serve.sh", MODEL=model)
-        call = bench.call()
-        assert ("--enable-auto-tool-choice" in call) == (parser is not None)
-        assert parser is None or call.value("--tool-call-parser") == parser
-
-    def test_the_tool_format_can_be_named_or_switched_off(self, bench: Bench) -> None:
-        bench.stand_in("vllm")
-        bench.run("vllm/serve.sh", VLLM_TOOL_PARSER="qwen3_json")
-        bench.run("vllm/serve.sh", VLLM_TOOL_PARSER="none")
-        named, off = bench.calls()
-        assert named.value("--tool-call-parser") == "qwen3_json"
-        assert "--tool-call-parser" not in off
-
 
 class TestTensorRTLLM:
     """llm/trtllm/serve.sh"""
@@ -149,7 +123,7 @@ class TestTensorRTLLM:
     def test_without_settings_it_leaves_sizes_to_the_model(self, bench: Bench) -> None:
         bench.stand_in("trtllm-serve")
         bench.run("trtllm/serve.sh")
-        assert not {"--max_seq_len", "--max_batch_size", "--tool_parser"} & {*bench.call().argv}
+        assert not {"--max_seq_len", "--max_batch_size"} & {*bench.call().argv}
 
     def test_the_settings_file_has_no_section_that_would_swallow_a_flag(self) -> None:
         settings = yaml.safe_load((LLM / "trtllm/serve.yml").read_text(encoding="utf-8"))
@@ -228,8 +202,3 @@ class TestSGLang:
         assert call.value("--tool-call-parser") == "qwen25"
         assert call.value("--tp") == "2"
         assert "--enable-metrics" in call
-
-    def test_a_model_of_unknown_tool_format_gets_no_parser(self, bench: Bench) -> None:
-        bench.stand_in("python3")
-        bench.run("sglang/serve.sh", MODEL="someone/unheard-of")
-        assert "--tool-call-parser" not in bench.call()
