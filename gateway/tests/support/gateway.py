@@ -28,7 +28,8 @@ from tests.support.http import fetch
 from tests.support.waiting import eventually
 
 KEY = "sk-hayate-test-0123456789abcdef"
-INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
+INHERITED = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
+"""PYTHONPATH: the gateway that is tested is the one beside the tests, in whatever checkout."""
 COMPLAINTS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited", "ResourceWarning")
 
 
