@@ -39,6 +39,8 @@ class Listening:
     heartbeat_s: Seconds = 15.0
     """How long a stream may stay silent before it is pinged."""
     client_stall_s: Seconds = 120.0
+    cors_origins: tuple[str, ...] = ()
+    """Whose pages may call, beside our own (`wire.origins`)."""
     half_close: Literal["cancel", "serve"] = "cancel"
     """What becomes of a whole answer whose client has ended its sending."""
     drain_s: Annotated[float, Ge(0)] = 60.0

@@ -17,6 +17,7 @@ from http.cookies import CookieError, SimpleCookie
 from hayate.access.principals import SESSION, Principal, Role
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers, fields_of
+from hayate.wire.origins import Origins
 
 COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
@@ -30,12 +31,19 @@ _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 class Authenticator:
     """Knows the keys of all principals, as digests. One per gateway; sessions are bought with the first key."""
 
-    def __init__(self, keys: Mapping[str, Principal], *, wall_clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        keys: Mapping[str, Principal],
+        *,
+        origins: Origins | None = None,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
         self._principals = [
             (hashlib.blake2b(key.encode(), digest_size=DIGEST_BYTES).digest(), principal)
             for key, principal in keys.items()
         ]
         self._secret = hmac.digest(self._principals[0][0], b"hayate session", "sha256")
+        self._origins = origins or Origins()
         self._wall_clock = wall_clock
 
     def check(self, headers: Headers, fields: Fields | None = None, role: Role = Role.CALLER) -> Principal:
@@ -55,7 +63,7 @@ class Authenticator:
         # A session is as good as the callers' key; to an operator's path it must not hide the key that is brought beside it.
         cookie = found.get(b"cookie")
         if cookie is not None and (other is None or role is Role.CALLER) and self._session(cookie):
-            _same_origin(headers)
+            _from_our_page(headers, self._origins)
             return SESSION
         if other is not None:
             return other
@@ -111,17 +119,22 @@ def _refuse_disagreement(headers: Headers) -> None:
             )
 
 
-def _same_origin(headers: Headers) -> None:
-    """A cookie counts only for our own page: browsers say where a request comes from, in two ways."""
+def _from_our_page(headers: Headers, origins: Origins) -> None:
+    """A cookie counts only for our own page, and for those of listed origins: browsers say where a request comes from, in
+    two ways.
+    """
     found = dict(headers)
     site = found.get(b"sec-fetch-site")
     origin = found.get(b"origin")
+    if origin is not None and origins.may_use_session(origin):
+        return
     elsewhere = site is not None and site not in (b"same-origin", b"none")
     if origin is not None and origin != b"null":
         elsewhere = elsewhere or origin.partition(b"://")[2] != found.get(b"host")
     if elsewhere or origin == b"null":
         raise NotAllowed(
-            "A session works for this gateway's own page only; other sites need a key. Behind a proxy, pass the Host header on.",
-            "セッションはこのゲートウェイのページからのみ使えます。他のサイトからはキーが必要です。"
-            "プロキシーの背後では、Hostヘッダーをそのまま渡してください。",
+            "A session works for this gateway's own page, and for those of server.cors_origins; other sites need a key. "
+            "Behind a proxy, pass the Host header on.",
+            "セッションは、このゲートウェイのページと、server.cors_originsに書いたサイトからのみ使えます。"
+            "他のサイトからはAPIキーが必要です。プロキシーの背後では、Hostヘッダーをそのまま渡してください。",
         )

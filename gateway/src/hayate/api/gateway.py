@@ -15,6 +15,7 @@ from hayate.settings import Listening, RateLimits
 from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.metrics import Metrics
 from hayate.wire.caps import Caps
+from hayate.wire.origins import Origins
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +54,5 @@ class Gateway:
     settings: CallSettings = field(default_factory=CallSettings)
     quotas: Quotas = field(default_factory=Quotas)
     ids: RequestIds = field(default_factory=RequestIds)
+    origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import parse_qsl
 
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
 from hayate.api.gateway import Gateway
 from hayate.api.turns import LONG_BODY_BYTES, others_first
-from hayate.downstream.client import Client
+from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id
 from hayate.relay.call import Call
@@ -39,6 +42,11 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     answering = _stream(gateway, client, Call(CHAT, fields.get("model"), fields, streams=True, record=record))
     del body, asked, fields  # a long prompt must not stay in memory for as long as its answer takes
     await answering
+
+
+async def show_head(_: Request, __: Gateway) -> Response:
+    """HEAD /generate_stream: the head that a GET would have, and no generation."""
+    return StreamingResponse(iter(()), headers={name.decode(): value.decode() for name, value in SSE_HEADERS})
 
 
 async def _not_again(gateway: Gateway, client: Client, record: CallRecord, last_event_id: bytes) -> None:

@@ -17,11 +17,11 @@ from hayate.access.guards import Guard, anyone, callers, operators
 from hayate.api import admin, health, page, session
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.gateway import Gateway
-from hayate.api.generate import generate_stream
+from hayate.api.generate import generate_stream, show_head
 from hayate.api.openai import create_completion
 from hayate.api.passthrough import pass_through
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
-from hayate.wire.paths import PASSTHROUGH
+from hayate.wire.paths import PASSTHROUGH, canonical
 
 Handler = Callable[[Request, Gateway], Awaitable[Response]]
 
@@ -68,6 +68,7 @@ ROUTES: Final = (
     call("/v1/chat/completions", "POST", callers, create_completion("chat"), "chat"),
     call("/v1/completions", "POST", callers, create_completion("text"), "completions"),
     call("/generate_stream", "GET POST", callers, generate_stream, "generate", GENERATE),
+    plain("/generate_stream", "HEAD", callers, show_head),
     *(
         call(
             path, "POST", callers, pass_through(path), path.removeprefix("/v1/").strip("/"), DIALECTS.get(path, OPENAI)
@@ -94,3 +95,20 @@ ROUTES: Final = (
     plain("/admin/reload", "POST", operators, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
 )
+_OPERATORS: Final = frozenset(row.path for row in ROUTES if row.guard is operators)
+
+
+def path_of(raw: bytes) -> str:
+    """The path that is meant by one as it came (`wire.paths.canonical`).
+
+    The operator's have one spelling, the table's: a proxy that hides them by it must have hidden them.
+    """
+    path = canonical(raw)
+    found = path.decode("utf-8", "replace")
+    return raw.decode("latin-1") if found in _OPERATORS and path != raw else found
+
+
+def methods_of(path: str) -> list[str]:
+    """What may be asked of a path of the table; nothing where it has no such path."""
+    found = {method for row in ROUTES if row.route.path_regex.match(path) for method in row.route.methods or ()}
+    return sorted(found | {"OPTIONS"}) if found else []

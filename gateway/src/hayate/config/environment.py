@@ -25,6 +25,7 @@ VARIABLES = (
     "HAYATE_HOST",
     "HAYATE_PORT",
     "HAYATE_WORKERS",
+    "HAYATE_CORS_ORIGINS",
     "HAYATE_TOKENIZER",
     "LLM_BACKEND",
     "BACKEND_URL",
@@ -95,7 +96,12 @@ def overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     """The settings that mean the same with and without a file."""
     server = values.get("server")
     if server is None or isinstance(server, dict):
-        named = {"host": "HAYATE_HOST", "port": "HAYATE_PORT", "workers": "HAYATE_WORKERS"}
+        named = {
+            "host": "HAYATE_HOST",
+            "port": "HAYATE_PORT",
+            "workers": "HAYATE_WORKERS",
+            "cors_origins": "HAYATE_CORS_ORIGINS",
+        }
         values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
     if env.get("HAYATE_DATA"):
         values["data"] = env["HAYATE_DATA"]

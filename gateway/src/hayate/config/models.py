@@ -25,6 +25,7 @@ from hayate.config.addresses import base_url, listening_host
 from hayate.config.environment import backend_name
 from hayate.settings import Capacity, Listening, Probing, RateLimits, Safety, Timeouts
 from hayate.wire.image_hosts import host_mistake
+from hayate.wire.origins import origin
 
 BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -44,6 +45,11 @@ def _image_host(entry: str) -> str:
     return entry
 
 
+def _listed(value: object) -> object:
+    """A list, also where it is written as one text with commas, as the environment has it."""
+    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
 def _probe_path(value: str) -> str:
     """A path of the engine's, or `none`."""
     if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
@@ -54,6 +60,10 @@ def _probe_path(value: str) -> str:
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ServerConfig(Listening):
     """`server`."""
+
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(_listed)] = (
+        Listening.cors_origins
+    )
 
     @field_validator("host")
     @classmethod

@@ -18,6 +18,8 @@ from hayate.downstream.stream import Serving
 from hayate.errors import GatewayError
 from hayate.settings import Listening
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
+from hayate.wire.http1 import header
+from hayate.wire.origins import Origins
 
 WRITE_HIGH_WATER_BYTES = 64 * 1024
 LINGER_S = 2.0
@@ -62,6 +64,7 @@ class ClosingProtocol(HttpToolsProtocol):
     __slots__ = ("_lingered_bytes", "_lingering", "_phase", "_phase_bytes", "_serving", "_stall", "closing", "raw")
 
     limits: Listening
+    origins: Origins
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected. What uvicorn is given for its transport closes as a connection of ours does."""
@@ -110,6 +113,7 @@ class ClosingProtocol(HttpToolsProtocol):
             headers = [each for each in error_headers(error) if each[0] != b"connection"]
             headers += (
                 (b"x-request-id", (serving is not None and serving.answer_id) or answer_id(asked)),
+                *self.origins.headers_for(header(asked, b"origin")),
                 (b"content-length", b"%d" % len(body)),
                 (b"connection", b"close"),
             )

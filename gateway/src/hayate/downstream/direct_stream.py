@@ -32,6 +32,7 @@ class DirectStream:
         "answer_id",
         "body",
         "chunks",
+        "default_headers",
         "disconnected",
         "fields",
         "framed",
@@ -65,6 +66,8 @@ class DirectStream:
         self.answer_id = b""
         self._expects = connection.expect_100_continue
         self._endpoint = endpoint
+        self.default_headers = connection.default_headers
+        """What is added to the answer's own."""
         self.method = method
         self.query = query
         self.headers: Headers = connection.headers
@@ -250,7 +253,7 @@ class DirectStream:
     def _head(self, status: int, headers: Headers) -> bytes:
         self.response_started = True
         self._expects = False
-        headers = self._connection.default_headers + headers
+        headers = self.default_headers + headers
         if (b"connection", b"close") in headers:
             self.keep_alive = False
         elif not self.keep_alive:

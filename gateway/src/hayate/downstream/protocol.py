@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Mapping
-from urllib.parse import unquote_to_bytes
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -22,6 +21,7 @@ from hayate.downstream.direct_stream import DirectStream
 from hayate.downstream.reading import MAX_READ_AHEAD, ReadingProtocol
 from hayate.downstream.stream import Endpoint
 from hayate.wire.http1 import Headers
+from hayate.wire.paths import canonical
 
 HALF_CLOSED_CHECK_S = 0.25
 """How often a client that has ended its sending is looked at: nothing tells that it has reset the connection."""
@@ -111,9 +111,9 @@ class ClientProtocol(ReadingProtocol):
         method = parser.get_method()
         path, _, query = self.url.partition(b"?")
         endpoint = self.hot.get((method, path))
-        if endpoint is None or b"#" in query:  # no call, or an unusual way to write its path: https://…, %2F, #…
+        if endpoint is None or b"#" in query:  # no call, or an unusual way to write its path: https://…, //v1, %2F, #…
             parsed = httptools.parse_url(self.url)
-            endpoint, query = self.hot.get((method, unquote_to_bytes(parsed.path or b""))), parsed.query or b""
+            endpoint, query = self.hot.get((method, canonical(parsed.path or b""))), parsed.query or b""
             if endpoint is None:
                 super().serve()
                 return
@@ -128,6 +128,8 @@ class ClientProtocol(ReadingProtocol):
             framed=framed,
             keep_alive=framed and bool(parser.should_keep_alive()),
         )
+        if self.origins.is_open:
+            stream.default_headers = self.default_headers + self.origins.headers_for(self.fields.get(b"origin"))
         if self._reading is None or self._reading.response_complete:  # nearly always, and so without a call more
             self._reading = self._serving = stream
             stream.begin()

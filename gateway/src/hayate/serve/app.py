@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import partial
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
@@ -20,7 +21,8 @@ from hayate.access.authenticator import Authenticator
 from hayate.access.key_files import ADMIN, ensure_key
 from hayate.access.principals import OPERATOR, OWNER
 from hayate.api.gateway import Gateway, Reloaded
-from hayate.api.routes import ROUTES
+from hayate.api.options import Options
+from hayate.api.routes import ROUTES, methods_of, path_of
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.downstream.request_id import answer_id
@@ -40,17 +42,21 @@ from hayate.telemetry.log_writer import last_words
 from hayate.telemetry.metrics import Metrics
 from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 from hayate.wire.http1 import header
+from hayate.wire.origins import Origins
 
 
 class Hayate(FastAPI):
     """FastAPI, with the endpoints that our own server calls directly: a look-up instead of six middlewares and a
     router.
 
-    Every answer gets its `x-request-id` here, outside of all middlewares, so that those to their failures have one too.
+    Every answer gets its `x-request-id` here, outside of all middlewares, so that those to their failures have one too;
+    and so with what tells a browser whose pages may read it.
     """
 
     hot: dict[tuple[bytes, bytes], Endpoint]
     """By method and path; filled when the gateway they serve is there."""
+    origins: Origins
+    """Whose pages may call."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; calls name themselves."""
@@ -58,14 +64,20 @@ class Hayate(FastAPI):
             await super().__call__(scope, receive, send)
             return
 
+        asked, origins = scope["headers"], self.origins
+
         async def named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = message.get("headers", [])
+                headers = list(message.get("headers", ()))
                 if header(headers, b"x-request-id") is None:
-                    message = {**message, "headers": [*headers, (b"x-request-id", answer_id(scope["headers"]))]}
+                    headers.append((b"x-request-id", answer_id(asked)))
+                if origins.is_open:
+                    headers += origins.headers_for(header(asked, b"origin"))
+                message = {**message, "headers": headers}
             await send(message)
 
-        await super().__call__(scope, receive, named)
+        raw = scope.get("raw_path") or quote(scope["path"]).encode()
+        await super().__call__({**scope, "path": path_of(raw)}, receive, named)
 
 
 def create_app(config: Config, load: Callable[[], Config] = load_config) -> Hayate:
@@ -83,7 +95,8 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         async def reload() -> Reloaded:
             return await reloader.reload()  # which is made of the gateway
 
-        gateway = Gateway(Relay(fleet, ticker), Authenticator(keys), calls, metrics, ticker, reload)
+        auth = Authenticator(keys, origins=app.origins)
+        gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, reload, origins=app.origins)
         reloader = Reloader(gateway, config, load)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
@@ -119,9 +132,10 @@ def create_app(config: Config, load: Callable[[], Config] = load_config) -> Haya
         redirect_slashes=False,  # it would send callers, keys and all, to whatever host their request named
     )
     app.hot = {}
+    app.origins = Origins()
     app.router.routes.extend(row.route for row in ROUTES)
     app.add_exception_handler(GatewayError, _tell_error)  # type: ignore[arg-type]
-    app.add_exception_handler(HTTPException, _tell_http_error)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, _HttpErrors(Options(app.origins)).tell)  # type: ignore[arg-type]
     return app
 
 
@@ -143,16 +157,31 @@ async def _tell_error(request: Request, error: GatewayError) -> Response:
     return Response(OPENAI.body(error, language_of(request.scope["headers"])), error.status, headers=headers)
 
 
-async def _tell_http_error(request: Request, error: HTTPException) -> Response:
-    if error.status_code == 405:
-        ours: GatewayError = WrongMethod(
-            f"{request.method} is not a method of this path.", "このパスでは使えないメソッドです。"
-        )
-    else:
-        ours = UnknownPath(
-            "Nothing is served at this path. See GET /v1/models and the README.",
-            "このパスには何もありません。READMEをご覧ください。",
-        )
-    response = await _tell_error(request, ours)
-    response.headers.update(error.headers or {})
-    return response
+class _HttpErrors:
+    """What Starlette's router has no handler for: no path of ours, another method, and OPTIONS, which has no row of its own."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+
+    async def tell(self, request: Request, error: HTTPException) -> Response:
+        """The answer, which for OPTIONS is none of an error."""
+        methods = methods_of(request.scope["path"])
+        if request.method == "OPTIONS":
+            try:
+                answer = self._options.answer(request.scope["headers"], methods)
+            except GatewayError as refusal:
+                return await _tell_error(request, refusal)
+            if answer is not None:
+                return answer
+        if not methods or error.status_code != 405:
+            return await _tell_error(
+                request,
+                UnknownPath(
+                    "Nothing is served at this path. See GET /v1/models and the README.",
+                    "このパスには何もありません。READMEをご覧ください。",
+                ),
+            )
+        wrong = WrongMethod(f"{request.method} is not a method of this path.", "このパスでは使えないメソッドです。")
+        response = await _tell_error(request, wrong)
+        response.headers["allow"] = ", ".join(methods)
+        return response

@@ -63,6 +63,7 @@ def call_settings(config: Config) -> CallSettings:
 def configure(gateway: Gateway, config: Config) -> None:
     """The settings that may change while the gateway runs."""
     gateway.settings = call_settings(config)
+    gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
     set_queue_bytes(config.server.log_queue_bytes)
 

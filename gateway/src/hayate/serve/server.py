@@ -134,7 +134,8 @@ async def serve(
     limits = config.server
     app = create_app(config, load)
     # A class for each server: uvicorn makes a protocol for each connection, and has no way to hand it anything of ours.
-    shared = {"limits": limits, "hot": app.hot, "crowd": Crowd(limits.unfinished_heads_bytes)}
+    shared = {"limits": limits, "hot": app.hot, "origins": app.origins}
+    shared["crowd"] = Crowd(limits.unfinished_heads_bytes)
     protocol = type("Protocol", (ClientProtocol,), {"__slots__": (), **shared})
     settings = uvicorn.Config(
         app,

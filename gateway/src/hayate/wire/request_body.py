@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Container
 from typing import Any, Final
 
@@ -27,7 +28,7 @@ def parse_object(
 ) -> dict[str, Any]:
     """The body as a JSON object. Raises InvalidRequest; never anything else, whatever the bytes.
 
-    How deep the fields named in `walked` go is left to who walks through them anyway.
+    A byte order mark before it is skipped. How deep the fields named in `walked` go is left to who walks through them anyway.
     """
     if len(body) * NESTED > max_weight_per_mib and too_many_values(body, max_weight_per_mib):
         raise InvalidRequest(
@@ -39,6 +40,9 @@ def parse_object(
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
+        if body.startswith(BOM_UTF8) and not body.startswith(BOM_UTF8, len(BOM_UTF8)):
+            # as some editors and tools put one before a file
+            return parse_object(body[len(BOM_UTF8) :], max_weight_per_mib, walked=walked)
         if not body.strip():
             raise InvalidRequest(
                 "The request body is empty; send a JSON object.",

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from hayate.access.authenticator import Authenticator
 from hayate.access.guards import anyone, callers, operators
 from hayate.access.principals import OPERATOR, OWNER, Principal
-from hayate.api.routes import ROUTES, Row
+from hayate.api.routes import ROUTES, Row, methods_of, path_of
 from hayate.config.load import load_config
 from hayate.errors import NotAuthenticated
 from hayate.serve.app import create_app
@@ -48,6 +48,65 @@ def test_no_path_is_without_a_guard(row: Row) -> None:
         assert let_in == [True, True, True]
     else:
         assert let_in == [False, True, False]
+
+
+OTHER_SPELLINGS = {
+    "a slash at its end": "{}/",
+    "a slash more": "/{}",
+    "slashes inside": "{doubled}",
+    "/v1 twice": "/v1{}",
+    "without /v1": "{bare}",
+    "an escaped letter": "{escaped}",
+    "an escaped slash": "{joined}",
+}
+
+
+def spelled(how: str, path: str) -> str:
+    """The path in another spelling; its parameter is a file that there is."""
+    path = path.partition("{")[0].rstrip("/") + ("/index.html" if "{" in path else "")
+    first, _, rest = path.removeprefix("/").partition("/")
+    return how.format(
+        path,
+        doubled=path.replace("/", "//"),
+        bare=path.removeprefix("/v1"),
+        escaped=f"/%{ord(first[0]):02x}{first[1:]}" + (f"/{rest}" if rest else "") if first else path,
+        joined=f"/{first}%2F{rest}" if rest else path,
+    )
+
+
+@pytest.mark.parametrize("how", OTHER_SPELLINGS.values(), ids=OTHER_SPELLINGS)
+@pytest.mark.parametrize("row", ROUTES, ids=lambda row: f"{' '.join(row.methods)} {row.path}")
+def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -> None:
+    """What is found is found by its row's own regular expression, and so with its row's own guard."""
+    written, method = spelled(how, row.path), row.methods[0]
+    found = [
+        other
+        for other in ROUTES
+        if other.route.path_regex.match(path_of(written.encode())) and method in (other.route.methods or ())
+    ]
+    if row.guard is operators:
+        assert found == ([row] if written == row.path else [])
+    elif how in ("{}/", "/{}", "{doubled}"):
+        assert found[:1] == [row]
+    else:
+        assert found[:1] in ([row], [])
+
+
+def test_without_v1_the_paths_of_the_api_are_found_and_no_others_are_hidden() -> None:
+    beside = {row.path.split("/")[1] for row in ROUTES if not row.path.startswith("/v1/")}
+    for row in ROUTES:
+        if row.path.startswith("/v1/") and "{" not in row.path:
+            assert path_of(row.path.removeprefix("/v1").encode()) == row.path
+            assert row.path.split("/")[2] not in beside
+
+
+def test_every_path_tells_all_its_methods() -> None:
+    assert methods_of("/session") == ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]
+    assert methods_of("/generate_stream") == ["GET", "HEAD", "OPTIONS", "POST"]
+    assert methods_of("/v1/chat/completions") == ["OPTIONS", "POST"]
+    assert methods_of("/nowhere") == []
+    for row in ROUTES:
+        assert {*row.methods, "OPTIONS"} <= set(methods_of(row.path.replace("{", "").replace(":path}", "")))
 
 
 def test_calls_answer_no_head_and_have_a_name_each() -> None:

@@ -14,7 +14,7 @@ from hayate.config.yaml_file import ConfigError
 from hayate.serve.app import create_app
 from hayate.serve.specs import option_mistakes
 from hayate.wire.paths import PASSTHROUGH
-from tests.support.http import fetch
+from tests.support.http import fetch, request_bytes
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 
 pytestmark = pytest.mark.anyio
@@ -87,7 +87,7 @@ async def test_the_documentation_pages_of_the_framework_are_not_there(stage: Sta
 
 
 async def test_an_unknown_path_is_a_404_in_openais_shape(stage: Stage) -> None:
-    for path in ("/v2/chat", "/v1/chat/completion", "/v1", "/%00", "//health//x", "/Health", "/.env", "/health/"):
+    for path in ("/v2/chat", "/v1/chat/completion", "/v1", "/%00", "//health//x", "/Health", "/.env"):
         reply = await stage.get(path)
         assert reply.status == 404, path
         assert reply.json["error"]["code"] == "unknown_path"
@@ -105,13 +105,13 @@ async def test_errors_are_told_in_the_language_that_is_read(stage: Stage) -> Non
         assert bool(re.search(r"[ぁ-ん]", reply.json["error"]["message"])) is japanese, value
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "TRACE", "HEAD"])
 async def test_a_wrong_method_is_a_405_that_names_the_right_one(stage: Stage, method: str) -> None:
     async with stage.connect() as client:
         await client.send(stage.request(None, CHAT_PATH, method=method))
         reply = await client.read_head()
     assert reply.status == 405
-    assert reply.headers["allow"] == "POST"
+    assert reply.headers["allow"] == "OPTIONS, POST"
 
 
 async def test_a_get_of_a_post_says_so(stage: Stage) -> None:
@@ -134,10 +134,32 @@ async def test_head_starts_no_generation(stage: Stage, body: object) -> None:
     async with stage.connect() as client:
         request = stage.request(body, "/generate_stream?prompt=hi", method="HEAD")
         await client.send(request + stage.request(None, "/health", method="GET"))
-        assert (await client.read_head()).status == 405
+        head = await client.read_head()
+        assert (head.status, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert "content-length" not in head.headers
         reply = await client.read_reply()
     assert (reply.status, reply.json) == (200, {"status": "ok"})
     assert not stage.engine.requests
+
+
+async def test_head_of_a_stream_needs_the_key_too(stage: Stage) -> None:
+    async with stage.connect() as client:
+        await client.send(request_bytes("HEAD", "/generate_stream"))
+        assert (await client.read_head()).status == 401
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in ROUTES}))
+async def test_options_name_the_methods_of_every_path_and_ask_nobody(stage: Stage, path: str) -> None:
+    reply = await fetch(stage.url, re.sub(r"\{[^}]*\}", "x", path), method="OPTIONS")
+    assert (reply.status, reply.body) == (204, b"")
+    allowed = set(reply.headers["allow"].split(", "))
+    assert {method for method, each in ROUTES if each == path} <= allowed
+    assert ("HEAD" in allowed) == ("GET" in allowed)
+
+
+async def test_options_of_what_is_not_there_are_a_404(stage: Stage) -> None:
+    reply = await fetch(stage.url, "/nowhere", method="OPTIONS")
+    assert (reply.status, reply.json["error"]["code"]) == (404, "unknown_path")
 
 
 async def test_a_path_with_a_slash_too_many_leads_nowhere_else(stage: Stage) -> None:

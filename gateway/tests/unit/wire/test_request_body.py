@@ -31,7 +31,10 @@ def test_an_object_is_read() -> None:
         (b'{"a":NaN}', "not valid JSON"),
         (b'{"a":Infinity}', "not valid JSON"),
         (b'{"a":1}{"b":2}', "not valid JSON"),
-        (b'\xef\xbb\xbf{"a":1}', "not valid JSON"),
+        (b"\xef\xbb\xbf", "is empty"),
+        (b"\xef\xbb\xbf[1]", "send a JSON object"),
+        (b'\xef\xbb\xbf\xef\xbb\xbf{"a":1}', "not valid JSON"),
+        (b'{"a":1}\xef\xbb\xbf', "not valid JSON"),
         (b'{"a":"\xff"}', "not valid JSON"),
         (b'{"a":"\\ud800"}', "not valid JSON"),
         (b'{"a":"\x00"}', "not valid JSON"),
@@ -96,3 +99,7 @@ def test_a_models_name_is_a_text() -> None:
         with pytest.raises(InvalidRequest) as refused:
             model_of({"model": wrong})
         assert refused.value.param == "model"
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert parse_object(b'\xef\xbb\xbf {"a":"\xef\xbb\xbf"}') == {"a": "\ufeff"}
