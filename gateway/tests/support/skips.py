@@ -9,6 +9,7 @@ import pytest
 EXPECTED = (
     "every path is passed on to",  # the contract asks what an engine lacks; one engine lacks nothing
     "discord.py is not installed",  # the example's own dependency; its logic is tested without
+    "no caddy: apt-get install caddy",  # Ubuntu 22.04 has none
     "no image was built",  # scripts/test-image builds and tests it, where there is a container engine
 )
 
