@@ -130,7 +130,8 @@ async def running_gateway(
         home = Path(folder)
         port = free_port()
         settings = {name: os.environ[name] for name in INHERITED if name in os.environ}
-        settings |= {"HAYATE_PORT": str(port), "HAYATE_DATA": str(home / "data"), "HAYATE_API_KEY": key, **(env or {})}
+        settings |= {"HAYATE_PORT": str(port), "HAYATE_DATA": str(home / "data"), "HAYATE_API_KEY": key}
+        settings |= {"XDG_RUNTIME_DIR": str(home), **(env or {})}
         if config is not None:
             (home / "config.yaml").write_text(config, encoding="utf-8")
             settings["HAYATE_CONFIG"] = str(home / "config.yaml")

@@ -31,6 +31,9 @@ TESTED_ELSEWHERE = {
     "downstream/uvicorn_cycle.py": "reliability/test_http11.py",
     "fleet/canary.py": "reliability/test_stuck.py",
     "serve/server.py": "reliability/test_drain.py",
+    "tools/gateway/key.py": "unit/test_cli_key.py",
+    "tools/gateway/place.py": "unit/test_cli.py",
+    "tools/gateway/verbs.py": "unit/test_cli.py",
     "tools/embedded/verbs.py": "unit/tools/embedded/test_up.py",
     "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
 }

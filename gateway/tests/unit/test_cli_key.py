@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hayate.access.key_files import ensure_key
-from tests.support.gateway import running_gateway
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
 
 SOURCE = Path(__file__).parents[2] / "src"
@@ -22,7 +22,8 @@ HAYATE = str(Path(sys.executable).with_name("hayate"))
 
 
 def hayate(verb: str, data: Path | None, *options: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    settings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **env}
+    # A folder of the test's own, where no other gateway of this user has left word of itself.
+    settings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": "/nowhere", **env}
     if data is not None:
         settings["HAYATE_DATA"] = str(data)
     return subprocess.run(
@@ -81,7 +82,8 @@ def test_rotating_makes_a_new_one_and_says_that_the_gateway_must_be_restarted(tm
     assert new.returncode == 0
     assert new.stdout != old + "\n"
     assert "restart" in new.stderr
-    assert "再起動" in new.stderr
+    assert "再起動" in key(tmp_path / "data", "--rotate", LANG="ja_JP.UTF-8").stderr
+    new = key(tmp_path / "data", "--rotate")
     assert key(tmp_path / "data").stdout == new.stdout
     assert stat.S_IMODE((tmp_path / "data" / "api_key").stat().st_mode) == 0o600
 
@@ -174,6 +176,36 @@ async def test_the_first_start_says_where_it_keeps_the_key_that_hayate_key_then_
         shown = key(gateway.data).stdout.strip()
         assert (await fetch(gateway.url, "/v1/models", key=shown)).status == 200
         assert shown not in gateway.stderr() + gateway.stdout()
+
+
+def pointed_at(gateway: RunningGateway) -> dict[str, str]:
+    """Where this test's gateways leave word of themselves."""
+    return {"XDG_RUNTIME_DIR": str(gateway.data.parent)}
+
+
+@pytest.mark.anyio
+async def test_from_any_folder_the_key_of_the_gateway_that_runs_is_found(tmp_path: Path) -> None:
+    async with running_gateway({"BACKEND_URL": "http://127.0.0.1:9"}, key="") as gateway:
+        made = key(gateway.data).stdout
+        shown = hayate("key", None, cwd=tmp_path, **pointed_at(gateway))
+        assert (shown.returncode, shown.stdout) == (0, made)
+        assert all(each in shown.stderr for each in (str(tmp_path / "data"), gateway.url, str(gateway.data)))
+        rotated = hayate("key", None, "--rotate", cwd=tmp_path, **pointed_at(gateway))
+        assert (rotated.returncode, rotated.stdout) == (2, "")
+        assert f"HAYATE_DATA={gateway.data}" in rotated.stderr
+        assert key(gateway.data).stdout == made
+        left = gateway.data.parent / "hayate"
+        assert len(list(left.iterdir())) == 1
+    assert not left.exists() or not list(left.iterdir())
+
+
+@pytest.mark.anyio
+async def test_a_gateway_that_was_given_its_key_is_told_as_such(tmp_path: Path) -> None:
+    async with running_gateway({"BACKEND_URL": "http://127.0.0.1:9"}) as gateway:
+        shown = hayate("key", None, cwd=tmp_path, **pointed_at(gateway))
+        assert (shown.returncode, shown.stdout) == (2, "")
+        assert gateway.url in shown.stderr
+        assert "HAYATE_API_KEY" in shown.stderr
 
 
 def test_a_start_that_fails_makes_no_key(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -80,13 +81,13 @@ class Hayate(FastAPI):
         await super().__call__({**scope, "path": path_of(raw)}, receive, named)
 
 
-def create_app(config: Config, load: Callable[[], Config] = load_config) -> Hayate:
+def create_app(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> Hayate:
     """The ASGI application. Nothing is opened before its lifespan starts. `load` reads the configuration again for a reload."""
     deployments = specs(config)  # before the lifespan: a ConfigError must reach whoever starts the gateway
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        keys = {ensure_key(config.data)[0]: OWNER, ensure_key(config.data, place=ADMIN)[0]: OPERATOR}
+        keys = {ensure_key(config.data, env)[0]: OWNER, ensure_key(config.data, env, ADMIN)[0]: OPERATOR}
         fleet = Fleet(deployments, config.aliases, config.health)
         ticker = Ticker()
         metrics = Metrics(fleet)

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 
 import uvicorn
@@ -22,6 +22,7 @@ from hayate.downstream.head import Crowd
 from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig
 from hayate.serve.app import Hayate, create_app
+from hayate.serve.whereabouts import Presence, runtime_folder
 from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import take_standard_streams, write_error
 
@@ -29,8 +30,15 @@ from hayate.telemetry.log_writer import take_standard_streams, write_error
 class _Server(uvicorn.Server):
     """uvicorn's server, telling when it listens."""
 
-    def __init__(self, config: uvicorn.Config, app: Hayate, announce: Callable[[str], None] | None) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        app: Hayate,
+        announce: Callable[[str], None] | None,
+        leave_word: Callable[[str], None],
+    ) -> None:
         super().__init__(config)
+        self._leave_word = leave_word
         self._app = app
         self._announce = announce
         self._reloads: set[asyncio.Task[None]] = set()
@@ -43,6 +51,7 @@ class _Server(uvicorn.Server):
         gc.freeze()
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._leave_word(url)
         if self._announce is not None:
             self._announce(url)
         else:
@@ -126,13 +135,14 @@ async def serve(
     sockets: list[socket.socket] | None = None,
     announce: Callable[[str], None] | None = None,
     load: Callable[[], Config] = load_config,
+    env: Mapping[str, str] = os.environ,
 ) -> None:
     """Runs the gateway until SIGTERM or SIGINT, then drains: no new calls, running streams end within `server.drain_s`.
 
     SIGHUP applies what `load` then returns, if it is valid.
     """
     limits = config.server
-    app = create_app(config, load)
+    app = create_app(config, load, env)
     # A class for each server: uvicorn makes a protocol for each connection, and has no way to hand it anything of ours.
     shared = {"limits": limits, "hot": app.hot, "origins": app.origins}
     shared["crowd"] = Crowd(limits.unfinished_heads_bytes)
@@ -150,11 +160,13 @@ async def serve(
         timeout_keep_alive=int(limits.keep_alive_s),
         timeout_graceful_shutdown=max(1, round(limits.drain_s)),
     )
-    server = _Server(settings, app, announce)
+    presence = Presence(runtime_folder(env))
+    server = _Server(settings, app, announce, lambda url: presence.tell(url, config.data))
     listeners = sockets or [bind(limits.host, limits.port)]
     try:
         await server.serve(listeners)
     finally:
+        presence.forget()
         for listener in listeners:
             listener.close()
 
@@ -174,7 +186,7 @@ def quiet_libraries() -> None:
     logging.getLogger("uvicorn.error").addFilter(_NotTheEndOfADrain())
 
 
-def run(config: Config, load: Callable[[], Config] = load_config) -> None:
+def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> None:
     """`hayate serve`. `load` reads the configuration again. Raises KeyFileError.
 
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
@@ -186,10 +198,10 @@ def run(config: Config, load: Callable[[], Config] = load_config) -> None:
         write_error(f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n")
         raise SystemExit(1) from None
     try:
-        _, newly_made = ensure_keys(config.data)
+        _, newly_made = ensure_keys(config.data, env)
     except KeyFileError:
         listener.close()
         raise
     if newly_made:
         log_event("key_made", file=str((config.data / MAIN.file).resolve()))
-    uvloop.run(serve(config, sockets=[listener], load=load))
+    uvloop.run(serve(config, sockets=[listener], load=load, env=env))

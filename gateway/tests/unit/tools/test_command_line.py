@@ -14,8 +14,11 @@ import typer
 from typer.testing import CliRunner
 
 from hayate.cli import app
-from hayate.tools.command_line import verb
+from hayate.language import Text
+from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
+from hayate.tools.environment import Environment
+from hayate.tools.gateway.options import KeyOptions, ServeOptions
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 
@@ -25,50 +28,81 @@ class Greeting:
     """What was typed."""
 
     name: str
-    often: Annotated[int, typer.Option("--often", "-n", min=1, help="How often.")] = 1
-    loud: Annotated[bool, typer.Option(help="Shout.")] = False
+    often: Annotated[int, typer.Option("--often", "-n", min=1), Text("How often.", "回数。")] = 1
+    loud: Annotated[bool, typer.Option(), Text("Shout.", "大声で。")] = False
     file: Annotated[Path | None, typer.Option(envvar="GREETING_FILE")] = None
 
 
-def greet(options: Greeting) -> int:
+def greet(options: Greeting, env: Environment) -> int:
     """Say hello."""
-    typer.echo(f"{options!r}")
+    typer.echo(f"{options!r}{env.get('WHO', '')}")
     return 3
 
 
-def greeted(*words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-    alone = typer.Typer(add_completion=False)
-    alone.command()(verb(Greeting, greet))
-    told = CliRunner().invoke(alone, list(words), env=env)
+def greeted(*words: str, obj: Environment | None = None, **env: str) -> tuple[int, str]:
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None, cls=Verbs)
+    alone.command("greet", cls=Verb)(verb(Greeting, greet, Text("Say hello.", "挨拶します。"), leaves=("LEFT",)))
+    alone.command("other", cls=Verb)(verb(Greeting, greet))
+    told = CliRunner().invoke(alone, ["greet", *words], env={"LANG": "C", "HAYATE_LANG": "", **env}, obj=obj)
     return told.exit_code, told.output
 
 
 def test_the_fields_are_the_options_and_the_status_is_the_verbs() -> None:
     assert greeted("A", "-n", "2", "--loud", "--file", "x") == (3, f"{Greeting('A', 2, True, Path('x'))!r}\n")
     assert greeted("A") == (3, f"{Greeting('A')!r}\n")
-    assert greeted("A", env={"GREETING_FILE": "y"}) == (3, f"{Greeting('A', file=Path('y'))!r}\n")
+    assert greeted("A", GREETING_FILE="y") == (3, f"{Greeting('A', file=Path('y'))!r}\n")
 
 
 def test_what_typer_checks_is_still_checked() -> None:
     status, said = greeted("A", "-n", "0")
     assert status == 2
-    assert "--often" in said
+    assert said.splitlines()[0] == "--often: a whole number of at least 1 is expected."
 
 
-def test_the_help_is_the_verbs_own_words() -> None:
-    _, said = greeted("--help")
-    assert "Say hello." in said
-    assert "How often." in said
-    assert "--no-loud" in said
+def test_the_help_is_the_verbs_own_words_in_either_language() -> None:
+    for lang, words in (("en", ("Say hello.", "How often.", "Usage:")), ("ja", ("挨拶します。", "回数。", "使い方:"))):
+        _, said = greeted("--help", HAYATE_LANG=lang)
+        assert all(each in said for each in words)
+        assert "--no-loud" in said
+
+
+def test_the_verb_is_handed_what_main_read_and_what_could_not_be_read_is_told_before() -> None:
+    env = Environment(
+        {"HAYATE_LANG": "ja"}, {"WHO": ("!", 1), "LEFT": ("x", 2)}, {}, complaints=(Text("odd", "変です"),)
+    )
+    assert greeted("A", obj=env) == (3, f"変です\n{Greeting('A')!r}!\n")
+    assert environment_seen(env).left == ("LEFT",)
+
+
+def environment_seen(env: Environment) -> Environment:
+    seen: list[Environment] = []
+
+    def look(options: Greeting, env: Environment) -> int:
+        """Look around."""
+        seen.append(env)
+        return 0
+
+    alone = typer.Typer(add_completion=False)
+    alone.command()(verb(Greeting, look, leaves=("LEFT",)))
+    CliRunner().invoke(alone, ["A"], obj=env)
+    return seen[0]
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("up", UpOptions), ("models", ModelsOptions), ("plan", PlanOptions), ("bench", BenchOptions)]
+    ("name", "options"),
+    [
+        ("up", UpOptions),
+        ("serve", ServeOptions),
+        ("key", KeyOptions),
+        ("models", ModelsOptions),
+        ("plan", PlanOptions),
+        ("bench", BenchOptions),
+    ],
 )
 def test_every_tool_offers_the_options_that_it_declares(name: str, options: type) -> None:
     commands = [each.callback for each in app.registered_commands if each.callback is not None]
     (command,) = [each for each in commands if each.__name__ == name]
-    assert list(signature(command).parameters) == [each.name for each in fields(options)]
+    assert list(signature(command).parameters) == ["ctx", *(each.name for each in fields(options))]
 
 
 def test_help_waits_for_nothing_that_only_a_running_verb_needs() -> None:

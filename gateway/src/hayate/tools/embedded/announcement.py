@@ -8,9 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hayate.language import Language, Text
-from hayate.tools.loopback import LOOPBACK
-
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  recognised, not bound
+from hayate.tools.loopback import LOOPBACK, WILDCARDS
 
 
 @dataclass(frozen=True, slots=True)

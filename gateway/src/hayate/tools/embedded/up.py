@@ -45,7 +45,7 @@ PROBE_INTERVAL_S = 1.0
 INTERRUPTED = 130
 
 
-def run_up(options: UpOptions, env: Mapping[str, str] = os.environ) -> int:
+def run_up(options: UpOptions, env: Mapping[str, str]) -> int:
     """Runs until told to stop; the exit status. Raises ConfigError, KeyFileError."""
     say = Speaker(terminal_language(env))
     try:
@@ -66,7 +66,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
     listener = _listener(config)  # (2)
     try:
         news = _key_news(config.data, env)  # (3)
-        weights = find_weights((options.model or "").strip() or None, say)  # (4)
+        weights = find_weights((options.model or env.get("MODEL") or "").strip() or None, say)  # (4)
         context_tokens = context_of(weights, options.context_tokens)
         if options.memory_check:  # (5)
             require_memory(weights, need_of(weights, context_tokens, options.slots), available_memory_bytes())
@@ -93,6 +93,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
             sockets=[listener],
             announce=lambda url: _announce(url, weights, settings, news, say),
             load=load,
+            env=env,
         )
         uvloop.run(_run(serving, supervisor))
     finally:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import typer
+
+from hayate.language import Text
 from hayate.tools.embedded.options import UpOptions
+from hayate.tools.environment import Environment
+
+LEFT_ALONE = ("LLM_BACKEND", "BACKEND_URL", "MODEL")
+"""What a `.env` for compose says of compose's engine: `up` brings its own."""
 
 
-def up(options: UpOptions) -> int:
+def up(options: UpOptions, env: Environment) -> int:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
     from hayate.serve.server import quiet_libraries
     from hayate.tools.embedded.up import run_up
 
+    if env.left:
+        typer.echo(_left(", ".join(env.left)).of(env.language), err=True)
     quiet_libraries()
-    return run_up(options)
+    return run_up(options, env.typing(HAYATE_HOST=options.host, HAYATE_PORT=options.port))
+
+
+def _left(names: str) -> Text:
+    return Text(
+        f"{names} in .env: left to compose, since this brings its own engine; --model chooses another model.",
+        f".env の {names} はcompose用とみなし、使いません（内蔵エンジンで起動します。モデルは--modelで選べます）。",
+    )

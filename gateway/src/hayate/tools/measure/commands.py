@@ -7,9 +7,8 @@ to standard error.
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 import orjson
@@ -30,6 +29,7 @@ from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.tables import print_comparison, print_record
 from hayate.tools.measure.words import word
+from hayate.tools.running import Place
 
 FAILED, MISTYPED, INTERRUPTED = 1, 2, 130
 WIDE = 160
@@ -38,15 +38,17 @@ BUSY = 0.7
 """The share of a core at which this process may itself be what is slow."""
 
 
-def run_bench(options: BenchOptions, language: Language, env: Mapping[str, str] = os.environ) -> int:
-    """Measures and shows it; the status. What is mistyped is said before anything is measured."""
+def run_bench(options: BenchOptions, language: Language, env: Mapping[str, str], find: Callable[[], Place]) -> int:
+    """Measures and shows it; the status. What is mistyped is said before anything is measured. `find` says which gateway
+    is meant where none is typed.
+    """
     errors = _console(to_stderr=True)
     try:
         check_plot(options.plot)
         before = read_record(options.compare) if options.compare is not None else None
         if options.show is not None:
             return _tell(read_record(options.show), before, options, language)
-        plan = plan_of(options, language, env)
+        plan = plan_of(options, language, env, find)
     except CannotMeasure as error:
         _say(errors, error.text(language))
         return MISTYPED

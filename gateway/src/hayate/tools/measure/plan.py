@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from hayate.tools.measure.prompts import PromptSet, built_in, read_prompts
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target, parse_target
 from hayate.tools.refusal import out_of_range
+from hayate.tools.running import Place
 
 MOST_AT_ONCE, MOST_CALLS, MOST_TOKENS = 512, 100_000, 1_000_000
 PLOTS = (".html", ".png")
@@ -36,10 +37,10 @@ class BenchPlan:
     language: Language = "en"
 
 
-def plan_of(options: BenchOptions, language: Language, env: Mapping[str, str]) -> BenchPlan:
+def plan_of(options: BenchOptions, language: Language, env: Mapping[str, str], find: Callable[[], Place]) -> BenchPlan:
     """What to measure. Raises CannotMeasure for the first thing that is wrong."""
     _check_ranges(options)
-    target = parse_target(options.url, options.api, options.key, env)
+    target = parse_target(options.url, options.api, options.key, env, find)
     prompts = read_prompts(options.prompts) if options.prompts is not None else built_in()
     for messages in prompts.prompts:
         request_of(target.api, messages, None, options.max_tokens, options.temperature)

@@ -6,14 +6,14 @@ when one is given for it, by --key or HAYATE_API_KEY.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
 from hayate.tools.loopback import LOOPBACK
 from hayate.tools.measure.refusal import CannotMeasure
+from hayate.tools.running import Place
 
 Api = Literal["openai", "generate_stream"]
 APIS: tuple[Api, ...] = ("openai", "generate_stream")
@@ -38,24 +38,18 @@ class Target:
         return urlsplit(self.origin).netloc
 
 
-def default_url(env: Mapping[str, str]) -> str:
-    """The gateway of this machine."""
-    return f"http://127.0.0.1:{_default_port(env)}"
-
-
-def _default_port(env: Mapping[str, str]) -> str:
-    return env.get("HAYATE_PORT") or "8080"
-
-
-def parse_target(url: str | None, api: str, key: str | None, env: Mapping[str, str]) -> Target:
-    """What was typed, checked. Raises CannotMeasure."""
+def parse_target(
+    url: str | None, api: str, key: str | None, env: Mapping[str, str], find: Callable[[], Place]
+) -> Target:
+    """What was typed, checked; the gateway that `find` finds, where no address was. Raises CannotMeasure."""
     known = next((each for each in APIS if each == api), None)
     if known is None:
         raise CannotMeasure(
             f"--api {api}: openai or generate_stream.", f"--api {api}: openai か generate_stream を指定してください。"
         )
-    origin = _origin(url or default_url(env), known)
-    found = (key or env.get("HAYATE_API_KEY") or "").strip() or _kept_key(origin, env)
+    place = None if url else find()
+    origin = _origin(url or (place.url if place else ""), known)
+    found = (key or env.get("HAYATE_API_KEY") or "").strip() or _kept_key(origin, place, find)
     if found is not None and not (found.isascii() and found.isprintable() and " " not in found):
         raise CannotMeasure(
             "The key must be printable ASCII without spaces.",
@@ -91,13 +85,16 @@ def _origin(url: str, api: Api) -> str:
     return f"{parts.scheme}://{parts.netloc}{path}"
 
 
-def _kept_key(origin: str, env: Mapping[str, str]) -> str | None:
+def _kept_key(origin: str, place: Place | None, find: Callable[[], Place]) -> str | None:
     """The key in the data folder, if `origin` is the gateway that keeps it."""
     parts = urlsplit(origin)
-    if parts.hostname not in LOOPBACK or str(parts.port) != _default_port(env):
+    if place is None:
+        if parts.hostname not in LOOPBACK:
+            return None
+        place = find()
+    if parts.port != urlsplit(place.url).port:
         return None
-    beside = Path(env["HAYATE_CONFIG"]).parent if env.get("HAYATE_CONFIG") else Path()
     try:
-        return (Path(env.get("HAYATE_DATA") or beside / "data") / "api_key").read_text(encoding="ascii").strip() or None
+        return (place.data / "api_key").read_text(encoding="ascii").strip() or None
     except (OSError, UnicodeDecodeError):
         return None

@@ -8,9 +8,15 @@ from typing import Annotated
 
 from typer import Option
 
+from hayate.language import Text
+
 CatalogueOption = Annotated[
     Path | None,
-    Option("--catalogue", envvar="HAYATE_MODELS", help="Another catalogue than the one that comes with Hayate."),
+    Option("--catalogue"),
+    Text(
+        "Another catalogue than the one that comes with Hayate; else HAYATE_MODELS.",
+        "Hayate付属のものに代わるカタログ。省略するとHAYATE_MODELS。",
+    ),
 ]
 
 
@@ -19,30 +25,82 @@ class ModelsOptions:
     """Which catalogue, and how it is shown."""
 
     catalogue: CatalogueOption = None
-    as_json: Annotated[bool, Option("--json", help="Everything known of each, as JSON.")] = False
+    as_json: Annotated[
+        bool, Option("--json"), Text("Everything known of each, as JSON.", "モデルの情報をすべてJSONで出力します。")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
     """What was typed; nothing of it is checked yet (`commands.wish_of`)."""
 
-    gpu: Annotated[str | None, Option(help="One card: 24GiB, 24, 16g, or rtx4090, a100-80g, h100, l4, t4.")] = None
-    gpus: Annotated[int, Option(help="How many of them.")] = 1
+    gpu: Annotated[
+        str | None,
+        Option("--gpu"),
+        Text(
+            "One card: 24GiB, 24, 16g, or rtx4090, a100-80g, h100, l4, t4.",
+            "GPU1枚の容量か名前（24GiB、24、16g、rtx4090、a100-80g、h100、l4、t4など）。",
+        ),
+    ] = None
+    gpus: Annotated[int, Option("--gpus"), Text("How many of them.", "GPUの枚数。")] = 1
     model: Annotated[
         str | None,
-        Option(help="A model of the catalogue, a folder, a .gguf file, or a Hub id; by default the whole catalogue."),
+        Option("--model"),
+        Text(
+            "A model of the catalogue, a folder, a .gguf file, or a Hub id; by default the whole catalogue.",
+            "カタログのモデル、フォルダー、.ggufファイル、またはHubのID。省略するとカタログ全体。",
+        ),
     ] = None
-    engine: Annotated[str | None, Option(help="vllm, trtllm, sglang, llamacpp or ollama.")] = None
-    context: Annotated[int, Option(help="Tokens of one sequence, prompt and answer together.")] = 8192
-    concurrency: Annotated[int, Option(help="Sequences at the same time.")] = 8
-    utilization: Annotated[float, Option(help="How much of the GPU the engine may take.")] = 0.9
-    dtype: Annotated[str, Option(help="auto, half, bfloat16 or float32.")] = "auto"
-    kv_dtype: Annotated[str, Option("--kv-cache-dtype", help="auto, fp8 (vLLM, SGLang) or q8_0 (llama.cpp).")] = "auto"
-    kv_memory: Annotated[str | None, Option(help="No GPU: how many tokens a KV cache of this size holds (1GiB).")] = (
-        None
-    )
-    write: Annotated[bool, Option("--write", help="Put the settings into .env, showing what changes.")] = False
-    env_file: Annotated[Path, Option(help="The file that --write changes.")] = Path(".env")
+    engine: Annotated[
+        str | None,
+        Option("--engine"),
+        Text("vllm, trtllm, sglang, llamacpp or ollama.", "vllm、trtllm、sglang、llamacpp、ollamaのいずれか。"),
+    ] = None
+    context: Annotated[
+        int,
+        Option("--context"),
+        Text("Tokens of one sequence, prompt and answer together.", "1件のトークン数（プロンプトと回答の合計）。"),
+    ] = 8192
+    concurrency: Annotated[
+        int, Option("--concurrency"), Text("Sequences at the same time.", "同時に処理する件数。")
+    ] = 8
+    utilization: Annotated[
+        float,
+        Option("--utilization"),
+        Text("How much of the GPU the engine may take.", "推論エンジンが使ってよいGPUメモリーの割合。"),
+    ] = 0.9
+    dtype: Annotated[
+        str,
+        Option("--dtype"),
+        Text("auto, half, bfloat16 or float32.", "auto、half、bfloat16、float32のいずれか。"),
+    ] = "auto"
+    kv_dtype: Annotated[
+        str,
+        Option("--kv-cache-dtype"),
+        Text("auto, fp8 (vLLM, SGLang) or q8_0 (llama.cpp).", "auto、fp8（vLLM、SGLang）、q8_0（llama.cpp）。"),
+    ] = "auto"
+    kv_memory: Annotated[
+        str | None,
+        Option("--kv-memory"),
+        Text(
+            "No GPU: how many tokens a KV cache of this size holds (1GiB).",
+            "GPUの代わりに、この容量（1GiBなど）のKVキャッシュに何トークン入るかを計算します。",
+        ),
+    ] = None
+    write: Annotated[
+        bool,
+        Option("--write"),
+        Text("Put the settings into .env, showing what changes.", "設定を.envに書き込み、変更点を表示します。"),
+    ] = False
+    env_file: Annotated[
+        Path, Option("--env-file"), Text("The file that --write changes.", "--writeが書き込むファイル。")
+    ] = Path(".env")
     catalogue: CatalogueOption = None
-    as_json: Annotated[bool, Option("--json", help="Every figure, in bytes and tokens.")] = False
-    table_markdown: Annotated[bool, Option("--table-markdown", help="The table of the documentation.")] = False
+    as_json: Annotated[
+        bool,
+        Option("--json"),
+        Text("Every figure, in bytes and tokens.", "すべての数値（バイト、トークン）をJSONで出力します。"),
+    ] = False
+    table_markdown: Annotated[
+        bool, Option("--table-markdown"), Text("The table of the documentation.", "ドキュメント用の表を出力します。")
+    ] = False

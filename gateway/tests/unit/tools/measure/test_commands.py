@@ -11,12 +11,14 @@ import pytest
 from hayate.language import Language
 from hayate.tools.measure.commands import run_bench
 from hayate.tools.measure.options import BenchOptions
+from hayate.tools.running import Place
 from tests.support.engine_script import Chat, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway
 from tests.unit.tools.measure.measured import bench
 
 pytestmark = pytest.mark.anyio
+HERE = Place("http://127.0.0.1:9", Path("/nowhere"))
 
 
 async def test_a_run_prints_a_table_and_ends_with_0(tmp_path: Path) -> None:
@@ -127,7 +129,7 @@ async def test_nothing_there_is_one_sentence_and_status_1(tmp_path: Path) -> Non
 async def test_a_mistake_is_one_line_and_status_2(
     mistake: dict[str, Any], language: Language, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_bench(BenchOptions(**{"url": "http://127.0.0.1:9", **mistake}), language, {}) == 2
+    assert run_bench(BenchOptions(**{"url": "http://127.0.0.1:9", **mistake}), language, {}, lambda: HERE) == 2
     told = capsys.readouterr()
     assert not told.out
     assert len(told.err.splitlines()) == 1

@@ -14,12 +14,14 @@ from hayate.tools.measure.plan import MOST_AT_ONCE, MOST_CALLS, MOST_TOKENS, Ben
 from hayate.tools.measure.prompts import built_in
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target
+from hayate.tools.running import Place
 
 URL = "http://127.0.0.1:9"
+HERE = Place("http://127.0.0.1:8080", Path("/nowhere"))
 
 
 def planned(env: dict[str, str] | None = None, **options: Any) -> BenchPlan:
-    return plan_of(BenchOptions(**{"url": URL, **options}), "en", env or {})
+    return plan_of(BenchOptions(**{"url": URL, **options}), "en", env or {}, lambda: HERE)
 
 
 def refused(**options: Any) -> CannotMeasure:
@@ -29,7 +31,7 @@ def refused(**options: Any) -> CannotMeasure:
 
 
 def test_nothing_typed_is_32_calls_of_the_built_in_prompts_to_the_gateway_of_this_machine() -> None:
-    assert plan_of(BenchOptions(), "ja", {}) == BenchPlan(
+    assert plan_of(BenchOptions(), "ja", {}, lambda: HERE) == BenchPlan(
         target=Target("http://127.0.0.1:8080", "openai", None),
         models=(),
         prompts=built_in(),

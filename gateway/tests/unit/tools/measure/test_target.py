@@ -7,15 +7,23 @@ from pathlib import Path
 import pytest
 
 from hayate.tools.measure.refusal import CannotMeasure
-from hayate.tools.measure.target import parse_target
+from hayate.tools.measure.target import Target, parse_target
+from hayate.tools.running import Place
 
 KEPT = "sk-hayate-kept-0123456789"
 
 
+NOWHERE = Place("http://127.0.0.1:8080", Path("/nowhere"))
+
+
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
+def here(tmp_path: Path) -> Place:
     (tmp_path / "api_key").write_text(KEPT + "\n", encoding="ascii")
-    return {"HAYATE_DATA": str(tmp_path)}
+    return Place("http://127.0.0.1:8080", tmp_path)
+
+
+def target(url: str | None, place: Place = NOWHERE, api: str = "openai", key: str | None = None, **env: str) -> Target:
+    return parse_target(url, api, key, env, lambda: place)
 
 
 @pytest.mark.parametrize(
@@ -31,7 +39,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     ],
 )
 def test_an_address_is_taken_in_the_forms_people_have_it_in(url: str, api: str, origin: str) -> None:
-    assert parse_target(url, api, None, {}).origin == origin
+    assert target(url, api=api).origin == origin
 
 
 @pytest.mark.parametrize(
@@ -49,35 +57,42 @@ def test_an_address_is_taken_in_the_forms_people_have_it_in(url: str, api: str, 
 )
 def test_what_is_no_address_is_refused_in_both_languages(url: str) -> None:
     with pytest.raises(CannotMeasure) as refused:
-        parse_target(url, "openai", None, {})
+        target(url)
     assert refused.value.text("en") != refused.value.text("ja")
 
 
-def test_the_gateway_of_this_machine_is_the_default(env: dict[str, str]) -> None:
-    assert parse_target(None, "openai", None, env).origin == "http://127.0.0.1:8080"
-    assert parse_target(None, "openai", None, {**env, "HAYATE_PORT": "9000"}).address == "127.0.0.1:9000"
+def test_the_gateway_that_is_meant_is_the_default(here: Place) -> None:
+    assert target(None, here).origin == "http://127.0.0.1:8080"
+    assert target(None, Place("http://192.0.2.1:9000", here.data)).address == "192.0.2.1:9000"
 
 
-def test_the_kept_key_goes_to_its_own_gateway_and_nowhere_else(env: dict[str, str]) -> None:
-    assert parse_target(None, "openai", None, env).key == KEPT
-    assert parse_target("http://localhost:8080/v1", "openai", None, env).key == KEPT
+def test_no_gateway_is_looked_for_where_another_machine_is_named() -> None:
+    def find() -> Place:
+        raise AssertionError
+
+    assert parse_target("http://192.0.2.1:8080", "openai", None, {}, find).key is None
+
+
+def test_the_kept_key_goes_to_its_own_gateway_and_nowhere_else(here: Place) -> None:
+    assert target(None, here).key == KEPT
+    assert target("http://localhost:8080/v1", here).key == KEPT
     for url in ("http://127.0.0.1:8000", "https://api.example.com", "http://example.com:8080", "http://127.0.0.1"):
-        assert parse_target(url, "openai", None, env).key is None
-    assert parse_target("http://127.0.0.1:8080", "openai", None, {**env, "HAYATE_PORT": "junk"}).key is None
+        assert target(url, here).key is None
+    assert target(None).key is None
 
 
-def test_a_given_key_wins_over_the_environment_and_that_over_the_kept_one(env: dict[str, str]) -> None:
-    env["HAYATE_API_KEY"] = "sk-from-the-environment"
-    assert parse_target(None, "openai", "sk-given", env).key == "sk-given"
-    assert parse_target("http://127.0.0.1:8000", "openai", None, env).key == "sk-from-the-environment"
+def test_a_given_key_wins_over_the_environment_and_that_over_the_kept_one(here: Place) -> None:
+    given = {"HAYATE_API_KEY": "sk-from-the-environment"}
+    assert target(None, here, key="sk-given", **given).key == "sk-given"
+    assert target("http://127.0.0.1:8000", here, **given).key == "sk-from-the-environment"
 
 
 @pytest.mark.parametrize("key", ["a b", "a\nb", "鍵"])
 def test_a_key_that_can_not_be_a_header_is_refused(key: str) -> None:
     with pytest.raises(CannotMeasure):
-        parse_target(None, "openai", key, {})
+        target(None, key=key)
 
 
 def test_an_unknown_api_is_refused() -> None:
     with pytest.raises(CannotMeasure, match="openai or generate_stream"):
-        parse_target(None, "grpc", None, {})
+        target(None, api="grpc")
