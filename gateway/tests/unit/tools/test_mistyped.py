@@ -16,7 +16,11 @@ def typed(*words: str, lang: str) -> Result:
 MISTAKES = {
     "a command": (("upp",), "There is no command upp. Did you mean up?", "コマンド upp はありません。upのことですか？"),
     "an unknown command": (("frobnicate",), "There is no command frobnicate.", "コマンド frobnicate はありません。"),
-    "an option": (("up", "--prt"), "There is no option --prt. Did you mean --port?", "オプション --prt はありません。--portのことですか？"),
+    "an option": (
+        ("up", "--prt"),
+        "There is no option --prt. Did you mean --port?",
+        "オプション --prt はありません。--portのことですか？",
+    ),
     "a short option": (("serve", "-z"), "There is no option -z.", "オプション -z はありません。"),
     "a word for a number": (
         ("serve", "--port", "abc"),
@@ -33,11 +37,15 @@ MISTAKES = {
         "--threads: a whole number of at least 1 is expected.",
         "--threadsには1以上の整数を指定してください。",
     ),
-    "a fraction": (("bench", "--timeout", "x"), "--timeout: a number is expected.", "--timeoutには数値を指定してください。"),
+    "a fraction": (
+        ("bench", "--timeout", "x"),
+        "--timeout: a number is expected.",
+        "--timeoutには数値を指定してください。",
+    ),
     "no value": (("serve", "--host"), "--host needs a value.", "--hostには値が必要です。"),
     "a value too many": (("key", "--rotate=1"), "--rotate takes no value.", "--rotateに値は指定できません。"),
     "a word too many": (("key", "it"), "Too much was typed: it", "余分な引数があります: it"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("words", "english", "japanese"), MISTAKES.values(), ids=MISTAKES)
