@@ -57,7 +57,7 @@ def tidied(env: Mapping[str, str]) -> dict[str, str]:
 
 
 def from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
-    """One deployment behind `default`, as LLM_BACKEND, BACKEND_URL and MODEL say."""
+    """One deployment, as LLM_BACKEND, BACKEND_URL and MODEL say."""
     backend = backend_name(env.get("LLM_BACKEND") or "vllm")
     model = env.get("MODEL") or None
     url = env.get("BACKEND_URL") or DEFAULT_URLS.get(str(backend), "http://127.0.0.1:8000")
@@ -72,15 +72,15 @@ def from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
         # Every call names a context (num_ctx), which wins over Ollama's own variable: so it has to be the same.
         deployment["context_tokens"] = env["OLLAMA_CONTEXT_LENGTH"]
     name = model or str(backend)
-    return {"deployments": {name: deployment}, "aliases": {"default": name}}
+    return {"deployments": {name: deployment}}
 
 
 def with_embedded(values: dict[str, Any], embedded: Mapping[str, Any]) -> dict[str, Any]:
-    """The deployment `embedded`, which is also the default unless the file says otherwise."""
-    deployments, aliases = values.get("deployments") or {}, values.get("aliases") or {}
-    if not isinstance(deployments, dict) or not isinstance(aliases, dict):
+    """The deployment `embedded`, as the first: so it is also the default unless the file says otherwise."""
+    deployments = values.get("deployments") or {}
+    if not isinstance(deployments, dict):
         return values
-    return values | {"deployments": {**deployments, EMBEDDED: embedded}, "aliases": {"default": EMBEDDED, **aliases}}
+    return values | {"deployments": {EMBEDDED: embedded, **{k: v for k, v in deployments.items() if k != EMBEDDED}}}
 
 
 def with_defaults(values: dict[str, Any], defaults: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

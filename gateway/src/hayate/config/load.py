@@ -1,6 +1,6 @@
 """How the configuration is found: read once, validated whole, then frozen.
 
-No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment behind the alias `default`. With a file
+No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment. With a file
 (`--config` or `HAYATE_CONFIG`), YAML with `${NAME}` and `${NAME:-fallback}` taken from the environment. Every mistake is named
 with its path and, for a file, its line. Blanks and line breaks around a value are nobody's intention and are taken off.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.spec import DeploymentSpec
-from hayate.policy.routing import resolve
+from hayate.policy.routing import resolve, with_first_names
 from hayate.settings import Probing
 
 
@@ -19,6 +19,7 @@ class Fleet:
         self.probing = probing or Probing()
         self.deployments: dict[str, Deployment] = {}
         self.aliases: Mapping[str, Sequence[str]] = {}
+        self._configured: Mapping[str, Sequence[str]] = {}
         self._routes: dict[str, list[Deployment]] = {}  # only names that resolve, so a caller can't fill it
         self.apply(specs, aliases)
 
@@ -38,8 +39,14 @@ class Fleet:
                 for replica in deployment.replicas:
                     replica.pool.close()
         self.deployments = new
-        self._routes = {}
-        self.aliases = aliases if "default" in aliases or not new else {"default": (next(iter(new)),), **aliases}
+        self._configured = aliases
+        self._name()
+
+    def _name(self) -> None:
+        """Which names there are, from what is configured and what engines serve."""
+        served = set[str]().union(*(each.models for each in self.deployments.values()))
+        self.aliases = with_first_names(self._configured, tuple(self.deployments), served)
+        self._routes.clear()
 
     def route(self, name: str | None) -> list[Deployment]:
         """The deployments behind a model's name, in the order to try. Raises UnknownModel."""
@@ -56,7 +63,7 @@ class Fleet:
     def refresh(self, deployment: Deployment) -> None:
         """A replica has said what it serves: names may mean something else now."""
         deployment.refresh()
-        self._routes.clear()
+        self._name()
 
     def ready(self, now: float) -> bool:
         """Whether the alias `default` can be served."""

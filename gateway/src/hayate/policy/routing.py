@@ -31,6 +31,23 @@ def least_in_flight(
     return best
 
 
+FIRST_NAMES = ("default", "fast", "smart")
+"""The names that are there from the first start."""
+
+
+def with_first_names(
+    aliases: Mapping[str, Sequence[str]], deployments: Sequence[str], served: Collection[str] = ()
+) -> Mapping[str, Sequence[str]]:
+    """The aliases there are: those that are configured, and `default`, which is the first deployment unless they say otherwise.
+
+    Where none is configured, `fast` and `smart` are the first deployment too, so that what is written for those names runs
+    anywhere; an engine's own model of that name (`served`) goes before.
+    """
+    names = FIRST_NAMES[:1] if aliases else [name for name in FIRST_NAMES if name == "default" or name not in served]
+    first = {name: deployments[:1] for name in names if deployments and name not in deployments}
+    return {**first, **aliases}
+
+
 def resolve(
     name: str | None, aliases: Mapping[str, Sequence[str]], served: Mapping[str, Collection[str]]
 ) -> Sequence[str]:

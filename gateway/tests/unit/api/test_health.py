@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.engine_script import answer, error
+from tests.support.engine_script import Chat, answer, error
+from tests.support.fake_engine import running_engine
+from tests.support.gateway import running_gateway
 from tests.support.http import fetch
-from tests.support.scene import PLAIN, Stage, scene
+from tests.support.scene import CHAT_PATH, PLAIN, Stage, scene
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -107,6 +109,21 @@ async def test_metrics_are_prometheus_text(stage: Stage) -> None:
     assert reply.headers["content-type"].startswith("text/plain; version=")
     assert "hayate_calls_total{" in reply.text
     assert "gen_ai_server_request_duration_seconds_bucket{" in reply.text
+
+
+async def test_fast_and_smart_are_listed_and_answer_where_no_alias_is_configured() -> None:
+    async with (
+        running_engine(Chat(["はい"])) as engine,
+        running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url}) as gateway,
+    ):
+        await gateway.ready()
+        listed = (await fetch(gateway.url, "/v1/models", key=gateway.key)).json["data"]
+        kinds = {each["id"]: each["hayate"]["kind"] for each in listed}
+        assert kinds == {"default": "alias", "fast": "alias", "smart": "alias", "vllm": "deployment"}
+        for name in ("fast", "smart"):
+            reply = await fetch(gateway.url, CHAT_PATH, {**PLAIN, "model": name}, key=gateway.key)
+            assert reply.status == 200
+            assert engine.requests[-1].json["model"] == engine.model
 
 
 async def test_adapters_loaded_at_run_time_are_listed_and_callable() -> None:

@@ -17,7 +17,7 @@ def test_a_backend_alone_is_enough(backend: str) -> None:
     config = load_config(env={"LLM_BACKEND": backend})
     (deployment,) = config.deployments.values()
     assert (deployment.backend, deployment.replicas) == (backend, (DEFAULT_URLS[backend],))
-    assert config.aliases == {"default": (backend,)}
+    assert config.aliases == {}  # so the first names are there: default, fast, smart
 
 
 @pytest.mark.parametrize(("named", "meant"), [("trt", "trtllm"), ("llama.cpp", "llamacpp"), ("llama_cpp", "llamacpp")])
@@ -26,7 +26,7 @@ def test_other_names_of_a_backend_are_understood(named: str, meant: str) -> None
     assert deployment.backend == meant
 
 
-def test_the_environment_makes_one_deployment_behind_default() -> None:
+def test_the_environment_makes_one_deployment() -> None:
     config = load_config(
         env={
             "LLM_BACKEND": "llamacpp",
@@ -44,7 +44,6 @@ def test_the_environment_makes_one_deployment_behind_default() -> None:
     assert deployment.api_key is not None
     assert deployment.api_key.get_secret_value() == "secret-of-the-engine"
     assert (config.server.host, config.server.port, config.data) == ("0.0.0.0", 9000, Path("/var/lib/hayate"))
-    assert config.aliases == {"default": ("qwen",)}
 
 
 def test_nothing_at_all_is_vllm_on_loopback() -> None:
@@ -147,12 +146,9 @@ def test_ollamas_own_context_length_is_the_one_its_calls_name() -> None:
 ENGINE = {"backend": "llamacpp", "replicas": ["http://127.0.0.1:9"]}
 
 
-def test_the_embedded_engine_stands_beside_a_files_and_is_the_default_unless_that_says_otherwise() -> None:
-    theirs: dict[str, Any] = {"deployments": {"qwen": {}}}
-    assert with_embedded(theirs, ENGINE) == {
-        "deployments": {"qwen": {}, EMBEDDED: ENGINE},
-        "aliases": {"default": EMBEDDED},
-    }
+def test_the_embedded_engine_stands_before_a_files_which_makes_it_the_default_unless_that_says_otherwise() -> None:
+    theirs: dict[str, Any] = {"deployments": {"qwen": {}, EMBEDDED: {"backend": "vllm"}}}
+    assert list(with_embedded(theirs, ENGINE)["deployments"].items()) == [(EMBEDDED, ENGINE), ("qwen", {})]
     said = with_embedded({**theirs, "aliases": {"default": "qwen", "fast": EMBEDDED}}, ENGINE)
     assert said["aliases"] == {"default": "qwen", "fast": EMBEDDED}
 
@@ -160,7 +156,7 @@ def test_the_embedded_engine_stands_beside_a_files_and_is_the_default_unless_tha
 def test_the_embedded_engine_stands_instead_of_what_the_environment_names() -> None:
     config = load_config(env={"BACKEND_URL": "http://elsewhere", "LLM_BACKEND": "vllm"}, embedded=ENGINE)
     assert list(config.deployments) == [EMBEDDED]
-    assert config.aliases == {"default": (EMBEDDED,)}
+    assert config.aliases == {}
 
 
 def test_other_defaults_stand_back_behind_what_is_said() -> None:

@@ -54,6 +54,28 @@ async def test_names_learned_later_are_found() -> None:
     assert fleet.route("lora") == [deployment]
 
 
+async def test_fast_and_smart_are_there_from_the_first_start_until_an_engine_serves_them_or_a_file_names_others() -> (
+    None
+):
+    fleet = Fleet([spec("a"), spec("b")], {})
+    b = fleet.deployments["b"]
+    assert [fleet.route(name)[0].name for name in (None, "fast", "smart")] == ["a", "a", "a"]
+    assert list(fleet.aliases) == ["default", "fast", "smart"]
+
+    b.describe(b.replicas[0], [{"data": [{"id": "fast"}]}])
+    fleet.refresh(b)
+    assert fleet.route("fast") == [b], "an engine's own model"
+    assert list(fleet.aliases) == ["default", "smart"]
+
+    fleet.apply([spec("a"), spec("b")], {"quick": ("b",)})
+    assert list(fleet.aliases) == ["default", "quick"]
+    with pytest.raises(UnknownModel):
+        fleet.route("smart")
+
+    fleet.apply([spec("a")], {})
+    assert [each.name for each in fleet.route("fast")] == ["a"], "whoever served it is gone"
+
+
 async def test_names_that_mean_nothing_are_not_remembered() -> None:
     fleet = Fleet([spec("a")], {})
     for number in range(100):

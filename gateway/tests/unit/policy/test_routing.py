@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.errors import UnknownModel
-from hayate.policy.routing import least_in_flight, resolve
+from hayate.policy.routing import FIRST_NAMES, least_in_flight, resolve, with_first_names
 
 
 @dataclass(eq=False)
@@ -65,6 +65,24 @@ SERVED = {"qwen": {"Qwen/Qwen2.5-7B-Instruct"}, "bakeneko": {"rinna/bakeneko"}, 
 )
 def test_a_name_is_an_alias_a_deployment_or_an_engines_own(name: str | None, targets: list[str]) -> None:
     assert list(resolve(name, ALIASES, SERVED)) == targets
+
+
+def test_the_first_names_are_the_first_deployment() -> None:
+    assert with_first_names({}, ("qwen", "bakeneko")) == dict.fromkeys(FIRST_NAMES, ("qwen",))
+    assert with_first_names({}, ()) == {}
+
+
+def test_who_configures_aliases_gets_those_and_a_default() -> None:
+    assert with_first_names({"fast": ("b",)}, ("a", "b")) == {"default": ("a",), "fast": ("b",)}
+    assert with_first_names({"default": ("b",)}, ("a", "b")) == {"default": ("b",)}
+
+
+def test_a_deployment_or_an_engines_own_model_of_a_first_name_goes_before() -> None:
+    assert with_first_names({}, ("a", "smart")) == {"default": ("a",), "fast": ("a",)}
+    assert with_first_names({}, ("a", "b"), {"fast", "other"}) == {"default": ("a",), "smart": ("a",)}
+    assert with_first_names({}, ("a",), {"default"})["default"] == ("a",), (
+        "what readiness is about does not change hands"
+    )
 
 
 @pytest.mark.parametrize("name", ["gpt-5", "FAST", "qwen2", "x" * 5000])

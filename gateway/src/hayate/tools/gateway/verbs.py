@@ -54,13 +54,14 @@ def serve(options: ServeOptions, env: Environment) -> int:
 def check_config(options: CheckOptions, env: Environment) -> int:
     """Validate the configuration without starting anything."""
     from hayate.config.load import load_config
+    from hayate.policy.routing import with_first_names
     from hayate.serve.specs import option_mistakes
 
     loaded = load_config(options.config, env, check=option_mistakes)
     for name, deployment in loaded.deployments.items():
         served, replicas = deployment.model or "(whatever it serves)", ", ".join(deployment.replicas)
         typer.echo(f"{name}: {deployment.backend} {served} at {replicas}")
-    for alias, targets in loaded.aliases.items():
+    for alias, targets in with_first_names(loaded.aliases, tuple(loaded.deployments)).items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
     return 0
 

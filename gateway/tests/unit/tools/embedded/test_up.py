@@ -72,12 +72,12 @@ async def ended(process: asyncio.subprocess.Process, within_s: float) -> float:
 async def test_the_embedded_engine_is_the_default_unless_the_file_says_otherwise(tmp_path: Path) -> None:
     plain = configured("server: {port: 9}\n", tmp_path)
     embedded = plain.deployments["embedded"]
-    assert plain.aliases == {"default": ("embedded",)}
+    assert (next(iter(plain.deployments)), plain.aliases) == ("embedded", {})
     assert (embedded.backend, embedded.replicas, embedded.max_in_flight) == ("llamacpp", ("http://127.0.0.1:1234",), 3)
     assert plain.server.port == 9
     file = "deployments: {big: {backend: vllm, replicas: ['http://big:8000']}}\naliases: {default: [big, embedded]}\n"
     beside = configured(file, tmp_path)
-    assert set(beside.deployments) == {"big", "embedded"}
+    assert list(beside.deployments) == ["embedded", "big"]
     assert beside.aliases["default"] == ("big", "embedded")
 
 
@@ -127,10 +127,10 @@ async def test_a_later_start_keeps_the_key_and_does_not_show_it(tmp_path: Path) 
 async def test_the_model_is_the_default_and_goes_by_three_names() -> None:
     async with running_up() as gateway:
         assert await chat(gateway) == ANSWER
-        for name in ("default", "embedded", "tiny-qwen2"):
+        for name in ("default", "fast", "smart", "embedded", "tiny-qwen2"):
             assert await chat(gateway, model=name) == ANSWER
         listed = (await fetch(gateway.url, "/v1/models", key=gateway.key)).json["data"]
-        assert {"default", "embedded"} <= {model["id"] for model in listed}
+        assert {"default", "fast", "smart", "embedded"} <= {model["id"] for model in listed}
 
 
 async def test_a_japanese_terminal_is_spoken_to_in_japanese() -> None:
