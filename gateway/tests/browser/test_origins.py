@@ -48,6 +48,7 @@ async def game(browser: Browser, host: str = "127.0.0.1", **server: object) -> A
         async with scene(server=listed) as stage:
             context = await browser.new_context()
             page = await context.new_page()
+            page.set_default_timeout(120_000)
             await page.goto(origin + "/")
             yield stage, page
             await context.close()
@@ -120,9 +121,9 @@ async def test_a_page_that_stops_asking_stops_the_engine(browser: Browser) -> No
     async with game(browser, cors_origins="ORIGIN") as (stage, page):
         stage.engine.script = [head(headers=SSE), silence]
         await page.evaluate(STREAM, [stage.url, stage.key])
-        await eventually(lambda: stage.engine.requests, 20)
+        await eventually(lambda: stage.engine.requests, 120)
         await page.evaluate("stopper.abort()")
-        await eventually(stage.engine.abandoned.is_set, 20)
+        await eventually(stage.engine.abandoned.is_set, 120)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

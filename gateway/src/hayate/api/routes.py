@@ -95,6 +95,8 @@ ROUTES: Final = (
     plain("/admin/reload", "POST", operators, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
 )
+SERVER: Final = "*"
+"""In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""
 _OPERATORS: Final = frozenset(row.path for row in ROUTES if row.guard is operators)
 
 
@@ -103,12 +105,15 @@ def path_of(raw: bytes) -> str:
 
     The operator's have one spelling, the table's: a proxy that hides them by it must have hidden them.
     """
+    if raw == SERVER.encode():
+        return SERVER
     path = canonical(raw)
     found = path.decode("utf-8", "replace")
     return raw.decode("latin-1") if found in _OPERATORS and path != raw else found
 
 
 def methods_of(path: str) -> list[str]:
-    """What may be asked of a path of the table; nothing where it has no such path."""
-    found = {method for row in ROUTES if row.route.path_regex.match(path) for method in row.route.methods or ()}
+    """What may be asked of a path of the table, or of the server; nothing where there is no such path."""
+    rows = [row for row in ROUTES if path == SERVER or row.route.path_regex.match(path)]
+    found = {method for row in rows for method in row.route.methods or ()}
     return sorted(found | {"OPTIONS"}) if found else []

@@ -174,7 +174,7 @@ class _HttpErrors:
                 return await _tell_error(request, refusal)
             if answer is not None:
                 return answer
-        if not methods or error.status_code != 405:
+        if error.status_code != 405:
             return await _tell_error(
                 request,
                 UnknownPath(

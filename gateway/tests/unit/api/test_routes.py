@@ -104,7 +104,8 @@ def test_every_path_tells_all_its_methods() -> None:
     assert methods_of("/session") == ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]
     assert methods_of("/generate_stream") == ["GET", "HEAD", "OPTIONS", "POST"]
     assert methods_of("/v1/chat/completions") == ["OPTIONS", "POST"]
-    assert methods_of("/nowhere") == []
+    assert methods_of("/nowhere") == methods_of("/*") == []
+    assert methods_of(path_of(b"*")) == ["DELETE", "GET", "HEAD", "OPTIONS", "POST"]
     for row in ROUTES:
         assert {*row.methods, "OPTIONS"} <= set(methods_of(row.path.replace("{", "").replace(":path}", "")))
 

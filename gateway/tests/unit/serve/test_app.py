@@ -157,6 +157,12 @@ async def test_options_name_the_methods_of_every_path_and_ask_nobody(stage: Stag
     assert ("HEAD" in allowed) == ("GET" in allowed)
 
 
+async def test_options_of_the_server_name_all_methods(stage: Stage) -> None:
+    reply = await fetch(stage.url, "*", method="OPTIONS")
+    assert (reply.status, reply.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, POST")
+    assert (await fetch(stage.url, "*")).status == 404
+
+
 async def test_options_of_what_is_not_there_are_a_404(stage: Stage) -> None:
     reply = await fetch(stage.url, "/nowhere", method="OPTIONS")
     assert (reply.status, reply.json["error"]["code"]) == (404, "unknown_path")
