@@ -6,6 +6,7 @@ first. Who says nothing is spoken to in English.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -49,6 +50,34 @@ class BilingualError(Exception):
     def text(self, language: Language = "en") -> str:
         """What to show whoever reads `language`; English where nobody has said."""
         return self.texts.of(language)
+
+
+_REASONS: Mapping[int, Text] = {
+    errno.EACCES: Text("permission denied", "アクセス権がありません"),
+    errno.EPERM: Text("this is not allowed", "許可されていません"),
+    errno.EROFS: Text("the disk is read-only", "読み取り専用のディスクです"),
+    errno.ENOSPC: Text("the disk is full", "ディスクに空きがありません"),
+    errno.EDQUOT: Text("the disk quota is used up", "ディスクの割り当てを使い切っています"),
+    errno.EFBIG: Text("files may not grow that large here", "ファイルサイズの制限を超えています"),
+    errno.ENOENT: Text("it does not exist", "存在しません"),
+    errno.EEXIST: Text("a file is in its place", "同じ名前のファイルがあります"),
+    errno.ENOTDIR: Text("a part of this path is a file", "パスの途中がフォルダーではなくファイルです"),
+    errno.EISDIR: Text("it is a folder", "ファイルではなくフォルダーです"),
+    errno.ENAMETOOLONG: Text("the name is too long", "名前が長すぎます"),
+    errno.EMFILE: Text("too many files are open", "開いているファイルが多すぎます"),
+    errno.ENOMEM: Text("memory is used up", "メモリーが足りません"),
+    errno.ECONNREFUSED: Text("nothing listens there", "待ち受けているプログラムがありません"),
+    errno.ENETUNREACH: Text("the network can't be reached", "ネットワークに接続できません"),
+    errno.EHOSTUNREACH: Text("the host can't be reached", "ホストに到達できません"),
+    errno.ECONNRESET: Text("the connection was cut", "接続が切断されました"),
+    errno.ETIMEDOUT: Text("there was no answer in time", "時間内に応答がありませんでした"),
+}
+
+
+def reason_of(error: OSError) -> Text:
+    """What the system said, as part of a sentence; what is not known here stays in the system's words, in brackets."""
+    said = error.strerror or type(error).__name__
+    return _REASONS.get(error.errno or 0, Text(said, f"OSのエラー（{said}）"))
 
 
 def terminal_language(env: Mapping[str, str]) -> Language:

@@ -63,7 +63,7 @@ def test_why_an_environment_is_made_anew_is_told(whole: Project, tmp_path: Path,
     script, english, japanese = BREAKS[broken]
     for language, said, then in (
         ("en", f"Making .venv anew: {english}.", "The environment can't be made (the reason is above)."),
-        ("ja", f".venv を作り直します（{japanese}）。", "環境を作成できません（理由は上に表示されています）。"),
+        ("ja", f".venvを作り直します（{japanese}）。", "環境を作成できません（理由は上に表示されています）。"),
     ):
         project = broken_copy(whole, tmp_path / language, script)
         told = project.make("run", starved=True, LANG=f"{language}_XX.UTF-8")
@@ -180,7 +180,7 @@ def test_where_python_is_too_old_it_is_said_how_this_system_gets_one(tmp_path: P
     env = {"PATH": with_only(tmp_path / "bin", python3="3.10.12\nold"), "OS_RELEASE": str(tmp_path / "os-release")}
     english, japanese = (project.make("run", starved=False, **env, LANG=each) for each in ("C", "ja_JP.UTF-8"))
     assert english.stderr.startswith("Python 3.11 or newer is needed, and python3 is 3.10.12.\n")
-    assert japanese.stderr.startswith("Python 3.11以降が必要ですが、python3 は3.10.12です。\n")
+    assert japanese.stderr.startswith("Python 3.11以降が必要ですが、python3は3.10.12です。\n")
     for hint in hints:
         assert hint in english.stderr
         assert hint in japanese.stderr

@@ -21,7 +21,8 @@ from typing import Any
 
 import hayate
 from hayate.config.load import load_config
-from hayate.serve.server import bind, serve
+from hayate.serve.listening import bind
+from hayate.serve.server import Notices, serve
 
 SOURCE = Path(hayate.__file__).parent
 BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py"})
@@ -50,7 +51,7 @@ async def gateway_here(config: str, folder: Path) -> AsyncIterator[Here]:
         serve(
             load_config(env=env),
             sockets=[listener],
-            announce=lambda _: up.set(),
+            notices=Notices(listening=lambda _: up.set(), stopping=lambda: None),
             load=lambda: load_config(env=env),
         )
     )

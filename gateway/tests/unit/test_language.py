@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
-from hayate.language import BilingualError, Text, accepted_language, terminal_language
+from hayate.language import BilingualError, Text, accepted_language, reason_of, terminal_language
 
 
 @pytest.mark.parametrize(
@@ -57,3 +60,15 @@ def test_an_error_is_one_text_in_both_and_english_where_there_is_no_other() -> N
     assert (error.text(), error.text("ja"), str(error)) == ("No.", "いいえ。", "No.")
     assert (error.english, error.japanese) == ("No.", "いいえ。")
     assert BilingualError("Only this.").text("ja") == "Only this."
+
+
+def test_what_the_system_says_is_told_in_both_languages() -> None:
+    for number in (errno.EACCES, errno.ENOSPC, errno.ENOTDIR, errno.ECONNREFUSED):
+        told = reason_of(OSError(number, os.strerror(number)))
+        assert told.en.isascii()
+        assert not told.ja.isascii()
+        assert os.strerror(number) not in told.ja
+    assert reason_of(OSError(errno.EXDEV, "Invalid cross-device link")) == Text(
+        "Invalid cross-device link", "OSのエラー（Invalid cross-device link）"
+    )
+    assert reason_of(TimeoutError()).en == "TimeoutError"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hayate.language import BilingualError
+from hayate.language import BilingualError, Text, reason_of
 
 MIN_KEY_CHARS = 16
 
@@ -35,10 +35,12 @@ def find_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace = 
     """The key, from the environment or else from the data folder, if there is one. Makes nothing. Raises KeyFileError."""
     given = env.get(place.variable, "").strip()
     if given:
-        if len(given) < MIN_KEY_CHARS or not _sendable(given):
+        if mistake := _mistake(given):
             raise KeyFileError(
-                f"{place.variable} must be at least {MIN_KEY_CHARS} printable ASCII characters without spaces.",
-                f"{place.variable} は、空白を含まない印字可能なASCII文字で{MIN_KEY_CHARS}文字以上にしてください。",
+                f"{place.variable} {mistake.en}. Set one of {MIN_KEY_CHARS} or more letters, digits and signs without "
+                f"blanks, or leave it out: the gateway then makes one.",
+                f"{place.variable}{mistake.ja}。空白を含まない英数字と記号{MIN_KEY_CHARS}文字以上を設定するか、"
+                f"設定を外してください（起動時に自動で作成されます）。",
             )
         return given
     path = data / place.file
@@ -47,14 +49,14 @@ def find_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace = 
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _out_of_reach(path, place, error) from None
+        raise out_of_reach(path, error) from None
     except UnicodeDecodeError:
         kept = "\0"
     if kept and not _sendable(kept):
         raise KeyFileError(
             f"{path} does not hold one key of printable ASCII characters: mend it, or set {place.variable}.",
-            f"{path} の内容がAPIキー（空白を含まない印字可能なASCII、1行）ではありません。"
-            f"修正するか、{place.variable} を設定してください。",
+            f"{path}の内容がAPIキー（空白を含まない印字可能なASCII、1行）ではありません。"
+            f"修正するか、{place.variable}を設定してください。",
         )
     return kept or None
 
@@ -75,7 +77,7 @@ def ensure_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace 
         data.mkdir(parents=True, exist_ok=True)
         return write_key(data, place), True
     except OSError as error:
-        raise _out_of_reach(path, place, error) from None
+        raise out_of_reach(path, error) from None
 
 
 def ensure_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[str, bool]:
@@ -86,23 +88,42 @@ def ensure_keys(data: Path, env: Mapping[str, str] = os.environ) -> tuple[str, b
 
 
 def write_key(data: Path, place: KeyPlace = MAIN) -> str:
-    """Makes a new key and keeps it, replacing any before it in one step. Raises OSError."""
+    """Makes a new key and keeps it, replacing any before it in one step. Raises OSError, with nothing left behind."""
     key = place.prefix + secrets.token_urlsafe(32)
     fresh = data / f".{place.file}.{os.getpid()}"
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-        file.write(key + "\n")
-    fresh.replace(data / place.file)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(key + "\n")
+        fresh.replace(data / place.file)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
+        raise
     return key
+
+
+def _mistake(key: str) -> Text | None:
+    """What is wrong with a given key. The key itself is not repeated: terminals are looked at, and logs kept."""
+    if any(each.isspace() for each in key):
+        return Text("has a blank or a line break in it", "の途中に空白か改行があります")
+    if not _sendable(key):
+        return Text(
+            "has a character in it that no header can carry", "にヘッダーで送れない文字（全角文字など）があります"
+        )
+    if len(key) < MIN_KEY_CHARS:
+        return Text(f"has only {len(key)} characters", f"が短すぎます（{len(key)}文字）")
+    return None
 
 
 def _sendable(key: str) -> bool:
     return key.isascii() and key.isprintable() and " " not in key
 
 
-def _out_of_reach(path: Path, place: KeyPlace, error: OSError) -> KeyFileError:
-    reason = error.strerror or type(error).__name__
+def out_of_reach(path: Path, error: OSError) -> KeyFileError:
+    """The one way out that mends it for both keys: another folder. What the environment says needs none, if it says both."""
+    why, both = reason_of(error), f"{MAIN.variable}, {ADMIN.variable}"
     return KeyFileError(
-        f"{path}: {reason}. Set {place.variable}, or name a folder that can be written with HAYATE_DATA.",
-        f"{path} を読み書きできません（{reason}）。{place.variable} を設定するか、"
-        f"書き込めるフォルダーを HAYATE_DATA で指定してください。",
+        f"{path} can't be used: {why.en}. Name a folder that you can write to with HAYATE_DATA (or set {both}).",
+        f"{path}を使用できません（{why.ja}）。書き込めるフォルダーをHAYATE_DATAで指定してください"
+        f"（または{both}を設定してください）。",
     )

@@ -1,4 +1,4 @@
-"""Runs the gateway on uvicorn and uvloop: binds, serves, tells when it listens, drains."""
+"""Runs the gateway on uvicorn and uvloop: serves, tells when it listens and when it ends, drains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import FrameType
+from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
@@ -21,30 +23,46 @@ from hayate.config.models import Config
 from hayate.downstream.head import Crowd
 from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig
+from hayate.language import terminal_language
 from hayate.serve.app import Hayate, create_app
+from hayate.serve.interfaces import WILDCARDS, reachable_at
+from hayate.serve.listening import CannotListen, listener
 from hayate.serve.whereabouts import Presence, runtime_folder
 from hayate.telemetry.log import log_event
 from hayate.telemetry.log_writer import take_standard_streams, write_error
 
 
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """What is told of the start, with the URL, and of the end's beginning. Neither may wait for who reads it."""
+
+    listening: Callable[[str], None]
+    stopping: Callable[[], None]
+
+
+def _tell_where(url: str) -> None:
+    """With the addresses for other machines, where all of this one's are listened on."""
+    host = urlsplit(url).hostname or ""
+    log_event("listening", url=url, **({"reachable_at": reachable_at(url)} if host in WILDCARDS else {}))
+
+
+IN_THE_LOG = Notices(listening=_tell_where, stopping=lambda: log_event("stopping"))
+
+
 class _Server(uvicorn.Server):
-    """uvicorn's server, telling when it listens."""
+    """uvicorn's server, telling when it listens and when it is to stop."""
 
     def __init__(
-        self,
-        config: uvicorn.Config,
-        app: Hayate,
-        announce: Callable[[str], None] | None,
-        leave_word: Callable[[str], None],
+        self, config: uvicorn.Config, app: Hayate, notices: Notices, leave_word: Callable[[str], None]
     ) -> None:
         super().__init__(config)
         self._leave_word = leave_word
         self._app = app
-        self._announce = announce
+        self._notices = notices
         self._reloads: set[asyncio.Task[None]] = set()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listens, then says where: to `announce`, or in the log."""
+        """Listens, and then says where that is."""
         await super().startup(sockets)
         # What has been loaded stays: the collector need not walk it again and again, in pauses that every stream would feel.
         gc.collect()
@@ -52,10 +70,7 @@ class _Server(uvicorn.Server):
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._leave_word(url)
-        if self._announce is not None:
-            self._announce(url)
-        else:
-            log_event("listening", url=url)
+        self._notices.listening(url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """A second signal ends the waiting, not the cleaning up: uvicorn would leave the lifespan to die with the loop."""
@@ -102,6 +117,8 @@ class _Server(uvicorn.Server):
         """The first signal drains; any further one stops waiting."""
         if self.should_exit:
             self.force_exit = True
+        else:
+            self._notices.stopping()
         self.should_exit = True
 
 
@@ -114,26 +131,11 @@ def _has_terminal() -> bool:
     return True
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, bound before anything else is started. Raises OSError, in one line, when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    listener.setblocking(False)
-    return listener
-
-
 async def serve(
     config: Config,
     *,
     sockets: list[socket.socket] | None = None,
-    announce: Callable[[str], None] | None = None,
+    notices: Notices = IN_THE_LOG,
     load: Callable[[], Config] = load_config,
     env: Mapping[str, str] = os.environ,
 ) -> None:
@@ -161,14 +163,14 @@ async def serve(
         timeout_graceful_shutdown=max(1, round(limits.drain_s)),
     )
     presence = Presence(runtime_folder(env))
-    server = _Server(settings, app, announce, lambda url: presence.tell(url, config.data))
-    listeners = sockets or [bind(limits.host, limits.port)]
+    server = _Server(settings, app, notices, lambda url: presence.tell(url, config.data))
+    listeners = sockets or [listener(limits.host, limits.port)]
     try:
         await server.serve(listeners)
     finally:
         presence.forget()
-        for listener in listeners:
-            listener.close()
+        for each in listeners:
+            each.close()
 
 
 class _NotTheEndOfADrain(logging.Filter):
@@ -192,16 +194,16 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
     """
     try:
-        listener = bind(config.server.host, config.server.port)
-    except OSError as error:
-        where = f"{config.server.host}:{config.server.port}"
-        write_error(f"{where} can't be listened on: {error.strerror}. Does another program use it? Set HAYATE_PORT.\n")
+        held = listener(config.server.host, config.server.port)
+    except CannotListen as error:
+        write_error(error.text(terminal_language(env)) + "\n")
         raise SystemExit(1) from None
     try:
         _, newly_made = ensure_keys(config.data, env)
     except KeyFileError:
-        listener.close()
+        held.close()
         raise
     if newly_made:
         log_event("key_made", file=str((config.data / MAIN.file).resolve()))
-    uvloop.run(serve(config, sockets=[listener], load=load, env=env))
+    uvloop.run(serve(config, sockets=[held], load=load, env=env))
+    log_event("stopped")

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from hayate.language import Text, reason_of
+
 T = TypeVar("T")
 NAMES_S = 2.0
 """What looking up the Hub's name may take on top of the limit for its answer: the lookup has no time limit of its own."""
@@ -42,6 +44,7 @@ class HubTrouble(Exception):
         status = getattr(getattr(cause, "response", None), "status_code", None)
         self.status = status if isinstance(status, int) else None
         self.strerror = cause.strerror if isinstance(cause, OSError) else None
+        self.reason = reason_of(cause) if isinstance(cause, OSError) else Text(str(self), str(self))
 
 
 class NotInstalled(HubTrouble):

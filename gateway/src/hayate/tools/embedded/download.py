@@ -14,6 +14,8 @@ from hayate.tools.embedded.speaker import Say
 from hayate.tools.hub import BadName, Gated, Hub, HubTrouble, NoFile, NoRepository, NotKept, Offline
 
 ASK_S = 4.0
+UNAUTHORISED = 401
+NAME_A_FILE = "MODEL=/path/to/model.gguf"
 
 
 def obtain(model: HubModel, say: Say) -> list[Path]:
@@ -26,7 +28,7 @@ def obtain(model: HubModel, say: Say) -> list[Path]:
         there = hub.files(model.repository, ASK_S).sizes
         names = choose(there, model)
         size = f"{', '.join(names)} ({sum(there[name] for name in names) / 1e6:,.0f} MB)"
-        say(f"Downloading {size} from {model.repository}", f"{model.repository} から {size} をダウンロードします")
+        say(f"Downloading {size} from {model.repository}", f"{model.repository}から{size}をダウンロードします")
         return [hub.fetch(model.repository, name) for name in names]
     except NoSuchFile as error:
         raise _no_such_file(model, error) from None
@@ -57,11 +59,11 @@ def _no_such_file(model: HubModel, error: NoSuchFile) -> ModelRefused:
     if not error.names:
         return ModelRefused(
             f"{model.repository} has no GGUF files; look for a repository whose name ends in -GGUF.",
-            f"{model.repository} に GGUF ファイルがありません。名前が -GGUF で終わるリポジトリを探してください。",
+            f"{model.repository}にGGUFファイルがありません。名前が-GGUFで終わるリポジトリを探してください。",
         )
     return ModelRefused(
         f"{model} is not there; {model.repository} has: {error}.",
-        f"{model} が見つかりません。{model.repository} にあるもの: {error}",
+        f"{model}が見つかりません。{model.repository}にあるもの: {error}",
     )
 
 
@@ -69,29 +71,59 @@ def _refusal(hub: Hub, model: HubModel, trouble: HubTrouble) -> CannotStart:
     match trouble:
         case Offline():
             return HubFailed(
-                f"HF_HUB_OFFLINE is set and {model} is not in the cache ({hub.cache}).",
-                f"HF_HUB_OFFLINE が設定されており、{model} はキャッシュ（{hub.cache}）にありません。",
+                f"HF_HUB_OFFLINE is set and {model} is not in the cache ({hub.cache}): unset it, or name a file: {NAME_A_FILE}",
+                f"HF_HUB_OFFLINEが設定されており、{model}はキャッシュ（{hub.cache}）にありません。設定を外すか、"
+                f"ファイルを指定してください: {NAME_A_FILE}",
             )
         case Gated():
             page = f"{hub.endpoint}/{model.repository}"
             return HubFailed(
                 f"{model.repository} asks for consent: accept its terms at {page} and set HF_TOKEN.",
-                f"{model.repository} は利用規約への同意が必要です。{page} で同意し、HF_TOKEN を設定してください。",
+                f"{model.repository}は利用許諾が必要です。{page} で同意し、HF_TOKENを設定してください。",
             )
         case NoRepository():
             return HubFailed(
-                f"{model.repository} is not on {hub.endpoint}, or is private: check the name, or set HF_TOKEN.",
-                f"{model.repository} は {hub.endpoint} にないか、非公開です。名前を確かめるか、HF_TOKEN を設定してください。",
+                f"{model.repository} is not on {hub.endpoint}, or is private: check the name (MODEL), or set an HF_TOKEN that "
+                f"may see it.",
+                f"{model.repository}は{hub.endpoint}にないか、非公開です。名前（MODEL）を確かめるか、閲覧できるHF_TOKENを設定してください。",
             )
         case NoFile() | BadName():
-            return ModelRefused(f"{model} is not a file on the Hub.", f"{model} は Hub 上のファイルではありません。")
-        case NotKept():
-            return HubFailed(
-                f"{model} can't be kept in {hub.cache}: {trouble.strerror}.",
-                f"{model} を {hub.cache} に保存できません: {trouble.strerror}。",
+            return ModelRefused(
+                f"{model} is not a file on the Hub: check the name (MODEL).",
+                f"{model}はHubにありません。名前（MODEL）を確かめてください。",
             )
-    reason = f"status {trouble.status}" if trouble.status else str(trouble).splitlines()[0]
+        case NotKept():
+            why = trouble.reason
+            return HubFailed(
+                f"{model} can't be kept in {hub.cache}: {why.en}. Mend that, or name another folder with HF_HOME.",
+                f"{model}を{hub.cache}に保存できません（{why.ja}）。解消するか、別のフォルダーをHF_HOMEで指定してください。",
+            )
+    return _unreached(hub, model, trouble)
+
+
+def _unreached(hub: Hub, model: HubModel, trouble: HubTrouble) -> HubFailed:
+    if trouble.status == UNAUTHORISED:
+        return HubFailed(
+            f"{hub.endpoint} refuses HF_TOKEN, so {model.repository} can't be had: make a new one at "
+            f"{hub.endpoint}/settings/tokens, or unset it.",
+            f"HF_TOKENが{hub.endpoint}に拒否されたため、{model.repository}を取得できません。{hub.endpoint}/settings/tokens で"
+            f"新しいトークンを作成するか、HF_TOKENの設定を外してください。",
+        )
+    if not hub.endpoint.startswith(("http://", "https://")):
+        return HubFailed(
+            f"HF_ENDPOINT={hub.endpoint} is no http:// or https:// URL: mend it, or unset it.",
+            f"HF_ENDPOINT={hub.endpoint}がhttp://またはhttps://で始まっていません。修正するか、設定を外してください。",
+        )
+    if trouble.status is not None:
+        reason = f"status {trouble.status}"
+        return HubFailed(
+            f"{model.repository} can't be had from {hub.endpoint} ({reason}). Try again later, or name a file: {NAME_A_FILE}",
+            f"{hub.endpoint}のエラーのため、{model.repository}を取得できません（{reason}）。後で再試行するか、"
+            f"ファイルを指定してください: {NAME_A_FILE}",
+        )
+    reason = str(trouble).splitlines()[0].rstrip(".")
     return HubFailed(
-        f"{model.repository} can't be had from {hub.endpoint}: {reason}.",
-        f"{model.repository} を {hub.endpoint} から取得できません: {reason}。",
+        f"{model.repository} can't be had from {hub.endpoint}: {reason}. Connect to the network, or name a file: {NAME_A_FILE}",
+        f"{hub.endpoint}に接続できないため、{model.repository}を取得できません。ネットワークを確認するか、"
+        f"ファイルを指定してください: {NAME_A_FILE}",
     )

@@ -81,7 +81,7 @@ def parse_model(text: str) -> LocalModel | HubModel:
     if found is None:
         raise ModelRefused(
             f"MODEL={text} is neither a .gguf file nor a Hugging Face reference such as Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M.",
-            f"MODEL={text} は .gguf ファイルでも Hugging Face の参照（例: Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M）でもありません。",
+            f"MODEL={text}は.ggufファイルでも、Hugging Faceの名前（例: Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M）でもありません。",
         )
     return found
 

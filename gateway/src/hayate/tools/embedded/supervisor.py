@@ -14,6 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hayate.language import reason_of
 from hayate.telemetry.log_writer import write_error
 from hayate.tools.embedded.backoff import Backoff
 from hayate.tools.embedded.child import PORT_TAKEN
@@ -75,7 +76,8 @@ class Supervisor:
         except BaseException as error:
             await self.stop()
             if isinstance(error, OSError):
-                raise self._failed(f"can't be started: {error.strerror}", f"起動できません: {error.strerror}") from None
+                why = reason_of(error)
+                raise self._failed(f"can't be started: {why.en}", f"起動できません（{why.ja}）") from None
             raise
         self._watch = asyncio.create_task(self._keep_alive(process), name="supervisor")
 
@@ -185,7 +187,7 @@ class Supervisor:
         if status == PORT_TAKEN:
             return self._failed(
                 f"lost its port {self._settings.port} to another program; start again",
-                f"ポート {self._settings.port} を他のプログラムに取られました。もう一度起動してください",
+                f"ポート{self._settings.port}は別のプログラムに使用されています。もう一度起動してください",
             )
         reason = self._last_error() or _ending(status)
         return self._failed(f"could not start: {reason}", f"起動できませんでした: {reason}")
@@ -193,7 +195,7 @@ class Supervisor:
     def _failed(self, english: str, japanese: str) -> EngineFailed:
         where = f" ({self._log})" if self._log is not None else ""
         name = self._settings.model_path
-        return EngineFailed(f"The engine for {name} {english}{where}.", f"{name} のエンジン: {japanese}{where}。")
+        return EngineFailed(f"The engine for {name} {english}{where}.", f"{name}のエンジン: {japanese}{where}。")
 
     def _last_error(self) -> str:
         """llama.cpp's first line of error, which names the cause; later ones say what followed from it."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import errno
 import os
 import secrets
 import socket
@@ -20,14 +19,16 @@ from typing import Any
 
 import uvloop
 
-from hayate.access.key_files import MAIN, ensure_keys
+from hayate.access.key_files import MAIN, ensure_keys, out_of_reach
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.language import terminal_language
-from hayate.serve.server import bind, serve
+from hayate.serve.interfaces import reachable_at
+from hayate.serve.listening import CannotListen, listener
+from hayate.serve.server import Notices, serve
 from hayate.serve.specs import option_mistakes
-from hayate.tools.embedded.announcement import KeyNews, announcement
+from hayate.tools.embedded.announcement import KeyNews, Place, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory
 from hayate.tools.embedded.machine import available_memory_bytes, threads
 from hayate.tools.embedded.options import UpOptions
@@ -48,22 +49,23 @@ INTERRUPTED = 130
 def run_up(options: UpOptions, env: Mapping[str, str]) -> int:
     """Runs until told to stop; the exit status. Raises ConfigError, KeyFileError."""
     say = Speaker(terminal_language(env))
+    status = 0
     try:
         _up(options, env, say)
     except CannotStart as error:
         say(error.english, error.japanese)
         return 1
     except KeyboardInterrupt:
-        say("Stopped.", "停止しました。")
-        return INTERRUPTED
-    return 0
+        status = INTERRUPTED
+    say.over_the_keys("Stopped.", "停止しました。")
+    return status
 
 
 def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
     require_installed()
     port, engine_key = free_port(), secrets.token_urlsafe(32)
     config = configuration(options, env, port, engine_key)  # (1)
-    listener = _listener(config)  # (2)
+    held = _listener(config)  # (2)
     try:
         news = _key_news(config.data, env)  # (3)
         weights = find_weights((options.model or env.get("MODEL") or "").strip() or None, say)  # (4)
@@ -81,7 +83,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
             threads=options.threads or threads(),
             verbose=options.show_engine,
         )
-        say(f"Starting llama.cpp with {weights.path}", f"llama.cpp を起動しています: {weights.path}")
+        say(f"Starting llama.cpp with {weights.path}", f"llama.cppを起動しています: {weights.path}")
         supervisor = Supervisor(settings, None if options.show_engine else _log_file(config.data), say)
 
         def load() -> Config:
@@ -90,14 +92,19 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
         serving = partial(
             serve,
             load(),
-            sockets=[listener],
-            announce=lambda url: _announce(url, weights, settings, news, say),
+            sockets=[held],
+            notices=Notices(
+                listening=lambda url: _announce(url, weights, settings, news, say),
+                stopping=lambda: say.over_the_keys(
+                    "Stopping. (Ctrl-C again: at once)", "停止しています。（もう一度Ctrl-Cで即時終了）"
+                ),
+            ),
             load=load,
             env=env,
         )
         uvloop.run(_run(serving, supervisor))
     finally:
-        listener.close()
+        held.close()
 
 
 async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -> None:
@@ -139,20 +146,10 @@ def _filled(config: Config, weights: Weights, context_tokens: int) -> Config:
 
 
 def _listener(config: Config) -> socket.socket:
-    host, port = config.server.host, config.server.port
     try:
-        return bind(host, port)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise AddressRefused(
-                f"{host}:{port} is taken by another program: stop it, or choose another port: make run HAYATE_PORT={port + 1}",
-                f"{host}:{port} は他のプログラムが使っています。そちらを止めるか、別のポートを指定してください:"
-                f" make run HAYATE_PORT={port + 1}",
-            ) from None
-        raise AddressRefused(
-            f"{host}:{port} can't be listened on: {error.strerror}.",
-            f"{host}:{port} で待ち受けできません: {error.strerror}",
-        ) from None
+        return listener(config.server.host, config.server.port)
+    except CannotListen as error:
+        raise AddressRefused(error.english, error.japanese) from None
 
 
 def _log_file(data: Path) -> Path:
@@ -163,10 +160,8 @@ def _log_file(data: Path) -> Path:
         path.unlink(missing_ok=True)
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
-        raise DataRefused(
-            f"{path} can't be written: {error.strerror}; name another folder with HAYATE_DATA.",
-            f"{path} に書き込めません: {error.strerror}。HAYATE_DATA で別のフォルダを指定してください。",
-        ) from None
+        told = out_of_reach(path, error)
+        raise DataRefused(told.english, told.japanese) from None
     return path
 
 
@@ -180,7 +175,7 @@ def free_port() -> int:
             probe.bind(("127.0.0.1", port))
             return int(probe.getsockname()[1])
     raise AddressRefused(
-        "No port is free on 127.0.0.1 for the engine.", "127.0.0.1 に、エンジン用の空きポートがありません。"
+        "No port is free on 127.0.0.1 for the engine.", "127.0.0.1に、エンジン用の空きポートがありません。"
     )
 
 
@@ -196,5 +191,5 @@ def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -
 
 def _announce(url: str, weights: Weights, settings: EngineSettings, news: KeyNews, say: Speaker) -> None:
     model = f"{weights.served_model}, {settings.context_tokens} tokens × {settings.slots}"
-    say(f"Hayate is ready: {url}", f"疾風 Hayate の準備ができました: {url}")
-    say.write(announcement(url, model, news, say.language))
+    say(f"Hayate is ready: {url}", f"疾風 Hayateの準備ができました: {url}")
+    say.write(announcement(Place(url, reachable_at(url)), model, news, say.language))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from hayate.language import reason_of
 from hayate.tools.embedded.download import obtain
 from hayate.tools.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import CannotStart, ModelRefused
@@ -17,11 +18,11 @@ DEFAULT = HubModel("Qwen/Qwen2.5-0.5B-Instruct-GGUF", file="qwen2.5-0.5b-instruc
 
 NOISE = (
     "Using the tiny built-in model: it knows a handful of sentences (say Hello) and answers anything else with noise."
-    " For real answers connect to the network once, or name a file: make run MODEL=/path/to/model.gguf"
+    " For real answers mend this and start again."
 )
 NOISE_JA = (
     "内蔵の極小モデルを使います。覚えているのはわずかな文（「こんにちは」など）だけで、それ以外の答えは意味のない文字列です。"
-    "本物の答えを得るには、一度ネットワークにつなぐか、ファイルを指定してください: make run MODEL=/path/to/model.gguf"
+    "まともな回答を得るには、これを解消してから再度起動してください。"
 )
 
 
@@ -65,7 +66,7 @@ def _local_files(path: Path) -> list[Path]:
     """The file, or all parts of a split one, or what a folder holds. Raises ModelRefused."""
     try:
         if not path.exists():
-            raise _refused(path, "does not exist", "がありません")
+            raise _refused(path, "does not exist", "が存在しません")
         if path.is_file() and not PART.search(path.name):
             return [path]
         folder, wanted = (path, None) if path.is_dir() else (path.parent, path.name)
@@ -73,19 +74,27 @@ def _local_files(path: Path) -> list[Path]:
         return [folder / name for name in names]
     except NoSuchFile:
         if path.is_dir():
-            raise _refused(path, "holds no whole GGUF file", "に完全な GGUF ファイルがありません") from None
+            raise _refused(path, "holds no whole GGUF file", "に完全なGGUFファイルがありません") from None
         why = "is one part of several, and others are missing beside it"
-        raise _refused(path, why, "は分割ファイルの一部で、残りが同じフォルダにありません") from None
+        raise _refused(path, why, "は分割ファイルの一部で、残りが同じフォルダーにありません") from None
     except OSError as error:
-        raise _refused(path, f"can't be read: {error.strerror}", f"を読めません: {error.strerror}") from None
+        said = reason_of(error)
+        raise _refused(path, f"can't be read ({said.en})", f"を読み取れません（{said.ja}）") from None
 
 
 def _checked(parts: list[Path]) -> Weights:
     try:
         return Weights(tuple(parts), facts_from_gguf(parts[0]), served_name(parts[0].name))
     except FactsMissing as error:
-        raise ModelRefused(f"{error.english}.", f"{error.japanese}。") from None
+        other = (
+            "Download it again, or name another: MODEL=…",
+            "ダウンロードし直すか、別のファイルを指定してください: MODEL=…",
+        )
+        raise ModelRefused(f"{error.english}. {other[0]}", f"{error.japanese}。{other[1]}") from None
 
 
 def _refused(path: Path, english: str, japanese: str) -> ModelRefused:
-    return ModelRefused(f"The model {path} {english}.", f"モデル {path} {japanese}。")
+    return ModelRefused(
+        f"MODEL={path} {english}. Name a .gguf file that is whole, or leave MODEL out for the usual model.",
+        f"MODEL={path}{japanese}。完全な.ggufファイルを指定するか、MODELを外してください（既定のモデルで起動します）。",
+    )

@@ -52,20 +52,20 @@ def one_sentence(process: subprocess.CompletedProcess[str]) -> str:
 async def test_a_taken_port_is_one_line_before_anything_else_happens(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = await asyncio.to_thread(run_up, tmp_path, HAYATE_PORT=str(taken.getsockname()[1]))
-    assert "is taken by another program" in one_sentence(process)
+    assert "is used by another program" in one_sentence(process)
     assert "HAYATE_PORT=" in process.stderr
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
 async def test_an_address_that_is_not_ours_is_one_line(tmp_path: Path, host: str) -> None:
-    assert "can't be listened on" in one_sentence(await asyncio.to_thread(run_up, tmp_path, HAYATE_HOST=host))
+    assert "is no address of this machine" in one_sentence(await asyncio.to_thread(run_up, tmp_path, HAYATE_HOST=host))
 
 
 async def test_a_missing_model_is_one_line_in_either_language(tmp_path: Path) -> None:
     model = str(tmp_path / "none.gguf")
     assert "does not exist" in one_sentence(await asyncio.to_thread(run_up, tmp_path, MODEL=model))
-    assert "がありません" in one_sentence(await asyncio.to_thread(run_up, tmp_path, MODEL=model, HAYATE_LANG="ja"))
+    assert "が存在しません" in one_sentence(await asyncio.to_thread(run_up, tmp_path, MODEL=model, HAYATE_LANG="ja"))
 
 
 async def test_a_garbage_model_is_one_line(tmp_path: Path) -> None:
