@@ -5,6 +5,7 @@ gone with status 0 soon after the last; `server.drain_s` and a second signal end
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import time
 from contextlib import suppress
@@ -111,4 +112,7 @@ async def test_a_second_sigterm_ends_at_once() -> None:
         assert stage.gateway.running
         assert await stage.gateway.stop(within_s=5) == 0
         assert all(frame.data != "[DONE]" for frame in await rest_of(client))
+        events = [json.loads(line).get("event") for line in stage.gateway.stderr().splitlines()]
+        assert events[events.index("stopping") :].count("stopped") == 1
+        assert events.count("stopping") == 1
         await eventually(stage.engine.abandoned.is_set)

@@ -105,7 +105,7 @@ async def test_the_first_start_offline_makes_a_key_tells_everything_and_its_curl
         assert said.count(key) == 1
         assert f"Hayate is ready: {gateway.url}" in said
         assert said.count("noise") == 1
-        curl = next(line for line in said.splitlines() if "curl" in line).strip().partition("  ")[2]
+        (curl,) = re.findall(r"^curl (?:.*\\\n)+.*$", said, re.MULTILINE)
         process = await asyncio.create_subprocess_exec("bash", "-c", f"{curl} -sS", stdout=asyncio.subprocess.PIPE)
         answer = (await process.communicate())[0].decode()
         texts = re.findall(r'"content":"([^"]*)"', answer)
@@ -167,6 +167,7 @@ async def test_ctrl_c_stops_both_within_three_seconds_with_a_stream_running() ->
             assert await ended(gateway.process, 30) < STOP_S + NOISE_S
         assert gateway.process.returncode == 0
         assert not alive(child)
+        assert gateway.stderr().splitlines()[-2:] == ["Stopping. (Ctrl-C again: at once)", "Stopped."]
 
 
 async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> None:

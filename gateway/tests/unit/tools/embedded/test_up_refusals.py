@@ -27,7 +27,7 @@ TINY = str(tiny().path)
 
 def run_up(tmp_path: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """`hayate up` until it ends by itself."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     settings = {"HAYATE_PORT": str(free_port()), "HAYATE_DATA": str(tmp_path / "data"), "MODEL": TINY, **env}
     return subprocess.run(
         [HAYATE, "up", *options],
