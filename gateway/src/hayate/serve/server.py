@@ -174,10 +174,11 @@ async def serve(
 
 
 class _NotTheEndOfADrain(logging.Filter):
-    """A call that is cancelled when the drain's time is over has been told so: no traceback for each."""
+    """A call that is cancelled when the drain's time is over has been told so: no traceback for each, and no count of them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and record.exc_info[0] is asyncio.CancelledError)
+        cancelled = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+        return not cancelled and not str(record.msg).startswith("Cancel ")
 
 
 def quiet_libraries() -> None:
