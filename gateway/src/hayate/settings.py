@@ -13,6 +13,7 @@ from annotated_types import Ge, Gt, Le
 
 Seconds = Annotated[float, Gt(0)]
 AtLeastOne = Annotated[int, Ge(1)]
+LogForm = Literal["auto", "json", "text"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +46,9 @@ class Listening:
     """What becomes of a whole answer whose client has ended its sending."""
     drain_s: Annotated[float, Ge(0)] = 60.0
     log_queue_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
-    """What may wait for each of standard output and standard error: some 10,000 calls."""
+    """What may wait for each of standard output and standard error: some 4,000 calls."""
+    log: LogForm = "auto"
+    """For people (`text`) or for programs (`json`); `auto`: for people on a terminal alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

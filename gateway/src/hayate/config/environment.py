@@ -26,6 +26,7 @@ VARIABLES = (
     "HAYATE_PORT",
     "HAYATE_WORKERS",
     "HAYATE_CORS_ORIGINS",
+    "HAYATE_LOG",
     "HAYATE_TOKENIZER",
     "LLM_BACKEND",
     "BACKEND_URL",
@@ -101,6 +102,7 @@ def overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
             "port": "HAYATE_PORT",
             "workers": "HAYATE_WORKERS",
             "cors_origins": "HAYATE_CORS_ORIGINS",
+            "log": "HAYATE_LOG",
         }
         values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
     if env.get("HAYATE_DATA"):

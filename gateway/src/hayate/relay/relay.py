@@ -88,7 +88,7 @@ class Relay:
                 "replica_ejected",
                 replica=replica.label,
                 for_s=round(replica.health.back_in_s(self.now()), 1),
-                reason=error.english,
+                reason=error.texts,
             )
 
     async def _open_at(self, deployment: Deployment, call: Call) -> Answer:

@@ -17,7 +17,7 @@ from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.specs import specs
-from hayate.telemetry.log import log_event
+from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
 from hayate.wire.image_hosts import ImageHosts
@@ -66,6 +66,7 @@ def configure(gateway: Gateway, config: Config) -> None:
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
     set_queue_bytes(config.server.log_queue_bytes)
+    set_log_form(config.server.log)
 
 
 def tick_s(config: Config) -> float:

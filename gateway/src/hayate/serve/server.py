@@ -28,7 +28,8 @@ from hayate.serve.app import Hayate, create_app
 from hayate.serve.interfaces import WILDCARDS, reachable_at
 from hayate.serve.listening import CannotListen, listener
 from hayate.serve.whereabouts import Presence, runtime_folder
-from hayate.telemetry.log import log_event
+from hayate.telemetry.library_lines import hear_libraries
+from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import take_standard_streams, write_error
 
 
@@ -184,7 +185,7 @@ class _NotTheEndOfADrain(logging.Filter):
 def quiet_libraries() -> None:
     """Libraries speak on standard error, and only of faults: a stranger's broken request is not one. Nobody waits for a reader."""
     take_standard_streams()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    hear_libraries()
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.error").addFilter(_NotTheEndOfADrain())
 
@@ -194,6 +195,7 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
 
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
     """
+    set_log_form(config.server.log)
     try:
         held = listener(config.server.host, config.server.port)
     except CannotListen as error:

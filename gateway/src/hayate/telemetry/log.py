@@ -1,84 +1,88 @@
-"""The log: a line of JSON for every call on standard output, and one on standard error for what an operator should
-know.
+"""The log: a line for every call on standard output, and one on standard error for what an operator should know.
 
-No key, no prompt and no answer is in either, and what a caller or an engine names arrives escaped. Nothing here waits
-for who reads it, or fails because nobody does (`log_writer`).
+For people where somebody looks at the stream (`readable_lines`), of JSON elsewhere (`json_lines`), or as `server.log`
+says. No key, no prompt and no answer is in either, and what a caller or an engine names arrives escaped. Nothing here
+waits for who reads it, or fails because nobody does (`log_writer`): the lines of calls are made by the thread that
+writes them.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import orjson
-
-from hayate.telemetry.log_writer import write_error, write_output
+from hayate.language import terminal_language
+from hayate.settings import Listening, LogForm
+from hayate.telemetry.json_lines import call_lines, event_line
+from hayate.telemetry.log_writer import set_notes, terminals, write_error, write_output_later
+from hayate.telemetry.queued_output import Unmade
+from hayate.telemetry.readable_lines import ReadableLines
 from hayate.telemetry.record import CallRecord
+from hayate.terminal import paint_for
 
-MAX_NAME_CHARS = 200
-_USUAL = frozenset({None, "stop", "length", "tool_calls"})
+CALL_BYTES = 1000
+"""What a call that has ended takes in memory."""
+MAX_WAITING_CHARS = 256
+"""Of names that a caller or an engine chose. Where there are more, the line, which has less of them, waits instead."""
+
+CallLines = Callable[[Sequence[CallRecord]], bytes]
+EventLine = Callable[[float, str, Mapping[str, Any]], bytes]
+
+
+@dataclass(slots=True)
+class _Forms:
+    """How each of the two streams is written to."""
+
+    calls: CallLines = call_lines
+    event: EventLine = event_line
+
+
+_forms = _Forms()
 
 
 class CallLog:
-    """The observer that writes the lines of calls."""
+    """The observer that has the lines of calls written."""
 
-    def __init__(self, write: Callable[[bytes], object] = write_output) -> None:
+    def __init__(self, write: Callable[[Unmade], object] = write_output_later) -> None:
         self._write = write
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:
-        """All lines in one write."""
-        self._write(b"".join(map(_line, batch)))
+        """All of them in one piece."""
+        make, size = partial(_forms.calls, batch), CALL_BYTES * len(batch)
+        for record in batch:
+            if len(record.model) + len(record.finish_reason or "") > MAX_WAITING_CHARS:
+                made = make()
+                make, size = partial(bytes, made), len(made)
+                break
+        self._write(Unmade(make, len(batch), size))
 
 
 def log_event(event: str, **facts: Any) -> None:
     """An operator's line on standard error: a replica lost or back, a reload, a start. Never waits, never raises."""
-    write_error(_rendered({"time": round(time.time(), 3), "event": event, **facts}))
+    write_error(_forms.event(time.time(), event, facts))
 
 
-def _line(record: CallRecord) -> bytes:
-    usage = record.usage
-    line = {
-        "time": int(record.ended_at * 1000) / 1000,
-        "event": "call",
-        "request_id": record.request_id,
-        "endpoint": record.endpoint,
-        "key": record.key,
-        "model": _shown(record.model),
-        "deployment": record.deployment,
-        "replica": record.replica,
-        "stream": record.stream,
-        "status": record.status,
-        "error": record.error,
-        "finish_reason": record.finish_reason if record.finish_reason in _USUAL else _shown(str(record.finish_reason)),
-        "attempts": record.attempts,
-        "queued_ms": _ms(record.queued_s),
-        "ttft_ms": None if record.ttft_s is None else _ms(record.ttft_s),
-        "total_ms": _ms(record.ended - record.started),
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "cached_tokens": usage.cached_tokens,
-        "tokens_exact": usage.exact,
+def rendered_event(event: str, facts: Mapping[str, Any]) -> str:
+    """The same line for who writes it himself."""
+    return _forms.event(time.time(), event, facts).decode(errors="backslashreplace")
+
+
+def set_log_form(form: LogForm = Listening.log, env: Mapping[str, str] = os.environ) -> None:
+    """From here on the streams are written to as `form` says; of `auto` each as suits whoever looks at it."""
+    readable = {
+        name: ReadableLines(terminal_language(env), paint_for(fd is not None, env), fd)
+        for name, fd in terminals().items()
+        if form == "text" or (form == "auto" and fd is not None)
     }
-    return _rendered(line)
+    _forms.calls = readable["stdout"].calls if "stdout" in readable else call_lines
+    _forms.event = readable["stderr"].event if "stderr" in readable else event_line
+    events: dict[str, EventLine] = {name: each.event for name, each in readable.items()}
+    set_notes({name: partial(_note, events.get(name, event_line)) for name in ("stdout", "stderr")})
 
 
-def _rendered(line: dict[str, Any]) -> bytes:
-    """One line of JSON, whatever is in it: a name of bytes that are no text (a path, say) is escaped."""
-    try:
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        return json.dumps(line, default=str).encode() + b"\n"
-
-
-def _ms(seconds: float) -> float:
-    """Milliseconds, to a tenth; `round` takes the way through decimal digits."""
-    return int(seconds * 10_000 + 0.5) / 10
-
-
-def _shown(name: str) -> str:
-    """A caller's text on a line of its own: short, and without what a terminal or a reader of lines would act on."""
-    if len(name) > MAX_NAME_CHARS:
-        name = name[:MAX_NAME_CHARS] + "…"
-    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
+def _note(event: EventLine, stream: str, lines: int) -> bytes:
+    return event(time.time(), "log_lines_dropped", {"stream": stream, "lines": lines})

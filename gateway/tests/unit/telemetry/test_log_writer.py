@@ -1,168 +1,19 @@
-"""The queue before standard output and standard error: whoever writes never waits and never fails; what is lost is counted."""
+"""Standard output and standard error as the queues they become: every way to speak is heard, and none fails or waits."""
 
 from __future__ import annotations
 
-import fcntl
-import json
 import os
+import pty
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from hayate.telemetry.log_writer import GATHER_S, PIECE_BYTES, QueuedOutput
-from tests.support.outputs import STATES, fill, read_all, set_nonblocking, unread
-
-
-def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
-    """Waits for another thread to get so far."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-@contextmanager
-def queued_pipe(max_bytes: int = 1 << 20, gather_s: float = GATHER_S) -> Iterator[tuple[QueuedOutput, int, int]]:
-    """A queue before a pipe of our own, with both its ends."""
-    reader, writer = os.pipe()
-    output = QueuedOutput(writer, "stdout", max_bytes, gather_s)
-    threads = threading.active_count()
-    try:
-        yield output, reader, writer
-    finally:
-        output.close()
-        os.close(reader)  # whoever waits for it to be read fails now
-        until(lambda: threading.active_count() <= threads)
-        os.close(writer)
-
-
-def lines(count: int, first: int = 0) -> list[bytes]:
-    return [b'{"line":%d}\n' % number for number in range(first, first + count)]
-
-
-def test_lines_arrive_in_order_and_whole() -> None:
-    with queued_pipe() as (output, reader, _):
-        for line in lines(5000):
-            output.write(line)
-            if len(line) % 7 == 0:
-                output.flush()
-        assert read_all(reader, b'{"line":4999}\n') == b"".join(lines(5000))
-        assert output.dropped == 0
-
-
-def test_what_is_said_to_people_does_not_wait_for_more() -> None:
-    with queued_pipe(gather_s=0.0) as (output, reader, _):
-        for line in lines(20):
-            output.write(line)
-            assert read_all(reader, line) == line
-
-
-def test_what_does_not_fit_is_dropped_counted_and_told_once_somebody_reads_again() -> None:
-    with queued_pipe(max_bytes=100 * PIECE_BYTES) as (output, reader, writer):
-        filler = fill(writer)
-        for line in lines(1000):
-            assert output.write(line) == len(line)
-        assert 900 < output.dropped < 1000
-        kept = 1000 - output.dropped
-        told = b'"lines":%d}\n' % output.dropped
-        read = read_all(reader, told).removeprefix(filler)
-        assert b"".join(read.splitlines(keepends=True)[:-1]) == b"".join(lines(kept))
-        notice = json.loads(read.splitlines()[-1])
-        assert (notice["event"], notice["stream"], notice["lines"]) == ("log_lines_dropped", "stdout", 1000 - kept)
-        assert abs(notice["time"] - time.time()) < 60
-        output.write(b"afterwards\n")
-        assert read_all(reader, b"afterwards\n") == b"afterwards\n"
-
-
-def test_much_more_than_fits_is_written_as_fast_as_it_is_read() -> None:
-    with queued_pipe() as (output, reader, _):
-        written, read = 0, 0
-        began = time.monotonic()
-        while written < 40_000_000:
-            while written - read < 500_000:  # half of what may wait
-                written += output.write(b"x" * 9_999 + b"\n")
-            read += len(os.read(reader, 1 << 20))
-        assert output.dropped == 0
-        assert time.monotonic() - began < 20  # with a nap after every write it would be 30
-
-
-def test_many_small_pieces_are_bounded_too() -> None:
-    with queued_pipe(max_bytes=10_000) as (output, _, writer):
-        fill(writer)
-        for _ in range(100_000):
-            output.write(b"")
-        assert output.dropped > 99_000
-
-
-def test_a_pipe_that_somebody_made_nonblocking_is_written_to_as_any_other() -> None:
-    with queued_pipe(max_bytes=1 << 22) as (output, reader, writer):
-        set_nonblocking(writer)
-        filler = fill(writer)
-        for line in lines(20_000):
-            output.write(line)
-        assert read_all(reader, b'{"line":19999}\n').removeprefix(filler) == b"".join(lines(20_000))
-
-
-def test_it_goes_on_when_a_reader_comes_back(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "log")
-    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
-    writer = os.open(tmp_path / "log", os.O_WRONLY)
-    output = QueuedOutput(writer, "stdout")
-    os.close(reader)
-    output.write(b"said to nobody\n")
-    assert not output.drain(20)  # it gives up on a stream that fails
-    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
-    fcntl.fcntl(reader, fcntl.F_SETFL, 0)
-    output.write(b"said to somebody\n")
-    assert read_all(reader, b"somebody\n") == b"said to nobody\nsaid to somebody\n"
-    output.close()
-    os.close(reader)
-
-
-def test_a_full_disk_neither_raises_nor_holds_up() -> None:
-    with Path("/dev/full").open("wb", buffering=0) as full:
-        output = QueuedOutput(full.fileno(), "stderr", 50_000)
-        began = time.monotonic()
-        for line in lines(10_000):
-            output.write(line)
-        assert time.monotonic() - began < 5
-        assert output.dropped > 9000
-        assert not output.drain(20)
-        output.close()
-        until(lambda: not any(thread.name == "log-stderr" for thread in threading.enumerate()))
-
-
-def test_drain_waits_for_what_was_said_but_no_longer_than_told() -> None:
-    with queued_pipe() as (output, reader, writer):
-        assert output.drain(0)  # nothing was
-        output.write(b"a\n")
-        assert output.drain(20)
-        assert os.read(reader, 100) == b"a\n"
-        fill(writer)
-        output.write(b"b\n")
-        began = time.monotonic()
-        assert not output.drain(0.2)
-        assert 0.2 <= time.monotonic() - began < 5
-
-
-def test_threads_may_write_at_the_same_time() -> None:
-    with queued_pipe() as (output, reader, _):
-        writers = [
-            threading.Thread(target=lambda n=n: [output.write(b"%d\n" % n) for _ in range(500)]) for n in range(8)
-        ]
-        for each in writers:
-            each.start()
-        seen = b""
-        while seen.count(b"\n") < 4000:
-            seen += os.read(reader, 65536)
-        assert sorted(seen.split()) == sorted(b"%d" % n for n in range(8) for _ in range(500))
-
+from hayate.telemetry import log_writer
+from tests.support.outputs import STATES, unread
 
 PROGRAM = """
 import logging, sys, threading, warnings
@@ -230,3 +81,15 @@ def test_commands_run_with_standard_streams_closed(verb: str, closed: str) -> No
     command = ["sh", "-c", f'exec "$@" {closed}', "sh", str(hayate), verb]
     environment = {"PATH": os.environ["PATH"], "LLM_BACKEND": "vllm"}
     assert subprocess.run(command, check=False, timeout=60, env=environment).returncode == 0
+
+
+def test_which_of_the_two_are_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs = pty.openpty()
+    with tempfile.TemporaryFile("w") as file, open(theirs, "w", closefd=False, encoding="utf-8") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        monkeypatch.setattr(sys, "stderr", file)
+        assert log_writer.terminals() == {"stdout": theirs, "stderr": None}
+        monkeypatch.setattr(sys, "stdout", None)
+        assert log_writer.terminals() == {"stdout": None, "stderr": None}
+    os.close(ours)
+    os.close(theirs)

@@ -1,0 +1,85 @@
+"""Events as sentences for whoever looks at the terminal. One that has none here is told by its name and its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from hayate.language import Language, Text
+from hayate.terminal import Colour
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is said, and its colour. What a fact holds is as it came: whoever shows it makes it plain."""
+
+    text: str
+    colour: Colour = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """The colour, and the text with the facts' names in braces."""
+
+    colour: Colour
+    text: Text
+
+
+SENTENCES: Mapping[str, _Sentence] = {
+    "listening": _Sentence("green", Text("Hayate is listening on {url}", "疾風 Hayate が {url} で待ち受けています")),
+    "key_made": _Sentence("", Text("A new API key was made: {file}", "APIキーを作成しました: {file}")),
+    "replica_ready": _Sentence("green", Text("{replica} is up", "{replica} が応答しています")),
+    "replica_not_ready": _Sentence(
+        "red", Text("{replica} is down ({state}): {reason}", "{replica} が使えません（{state}）: {reason}")
+    ),
+    "replica_ejected": _Sentence(
+        "yellow",
+        Text("{replica} gets no calls for {for_s} s: {reason}", "{replica} への送信を{for_s}秒間止めます: {reason}"),
+    ),
+    "reloaded": _Sentence("green", Text("The configuration was reloaded", "設定を再読み込みしました")),
+    "reload_refused": _Sentence(
+        "red",
+        Text(
+            "The new configuration has mistakes, and the old one stays:\n{reason}",
+            "新しい設定に誤りがあるため、元の設定のまま動作します:\n{reason}",
+        ),
+    ),
+    "log_lines_dropped": _Sentence(
+        "yellow",
+        Text(
+            "{lines} lines of {stream} were lost: nobody read them", "{stream} の{lines}行が失われました（読み手なし）"
+        ),
+    ),
+    "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),
+}
+RESTART = Text("a restart is needed for: {names}", "再起動すると有効になる設定: {names}")
+
+
+def notice_of(event: str, facts: Mapping[str, Any], language: Language) -> Notice:
+    """How the event is told; a fact that is missing or None is told as `-`."""
+    said = {name: _fact(value, language) for name, value in facts.items()}
+    sentence = SENTENCES.get(event)
+    if sentence is None:
+        return Notice(" ".join([f"{event}:", *(f"{name}={value}" for name, value in said.items())]))
+    text = sentence.text.of(language).format_map(_Facts(said))
+    if facts.get("restart_needed"):
+        text += "\n" + RESTART.of(language).format(names=said["restart_needed"])
+    if facts.get("traceback"):
+        text += "\n" + said["traceback"]
+    return Notice(text, sentence.colour)
+
+
+class _Facts(dict[str, str]):
+    """The facts of an event; whoever tells it may have left one out."""
+
+    def __missing__(self, name: str) -> str:
+        return "-"
+
+
+def _fact(value: object, language: Language) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, Text):
+        return value.of(language)
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
