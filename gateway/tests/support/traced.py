@@ -28,6 +28,8 @@ SOURCE = Path(hayate.__file__).parent
 BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py"})
 """What watches the engines and keeps the server running, whether there are calls or not."""
 TIMERS = frozenset({"Ticker._tick", "Deadlines._look"})
+ELSEWHERE = frozenset({"call_lines"})
+"""What the log's thread does in a gateway whose standard streams are its own."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ def traced() -> Iterator[Trace]:
         if event != "call" or skipped or not frame.f_code.co_filename.startswith(root):
             return
         file, function = frame.f_code.co_filename[len(root) :], frame.f_code.co_qualname
-        if file in BACKGROUND or function in TIMERS:
+        if file in BACKGROUND or function in TIMERS | ELSEWHERE:
             skipped.append(frame)
         else:
             trace.calls.append((file, function))

@@ -45,6 +45,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "新しい設定に誤りがあるため、元の設定のまま動作します:\n{reason}",
         ),
     ),
+    "origin_refused": _Sentence(
+        "yellow",
+        Text(
+            "A page of {origin} may not call; to allow it, add the origin to {setting}",
+            "{origin} のページからの呼び出しを拒否しました。許可するには {setting} に追加してください",
+        ),
+    ),
     "log_lines_dropped": _Sentence(
         "yellow",
         Text(

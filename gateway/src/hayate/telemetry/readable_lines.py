@@ -69,11 +69,11 @@ class ReadableLines:
             after = f" ({tokens}{TOKENS.of(self.language)})" if tokens else ""
             return cut(plain(why, MAX_NAME_CHARS) + after, cells)
         name, seconds_ = (FIRST, record.ttft_s) if record.ttft_s is not None else (WHOLE, record.ended - record.started)
-        said = f"{left(name.of(self.language), 4)} {right(seconds(seconds_) + SECONDS.of(self.language), 8)}"
+        said = f"{left(name.of(self.language), 4)} {right(figure(seconds_, 2, 100) + SECONDS.of(self.language), 7)}"
         if tokens:
-            said += f" {right(tokens, 7)}{TOKENS.of(self.language)}"
+            said += f" {right(tokens, 6)}{TOKENS.of(self.language)}"
             if (rate := tokens_per_s(record)) is not None:
-                said += f" {right(f'{rate:.1f}', 7)}{RATE.of(self.language)}"
+                said += f" {right(figure(rate, 1, 1000), 6)}{RATE.of(self.language)}"
         return said
 
     def _clock(self, at: float) -> str:
@@ -86,9 +86,9 @@ def _clock(at: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(at))
 
 
-def seconds(value: float) -> str:
-    """With as many digits as say something."""
-    return f"{value:.2f}" if value < 100 else f"{value:.0f}"
+def figure(value: float, digits: int, most: float) -> str:
+    """With so many digits behind the point, unless it has enough before it."""
+    return f"{value:.{digits if value < most else 0}f}"
 
 
 def tokens_per_s(record: CallRecord) -> float | None:
