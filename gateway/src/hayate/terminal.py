@@ -7,11 +7,11 @@ Width is counted in cells, as terminals do: a Japanese character takes two.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 COLUMNS = 80
 """What is taken for a terminal's width where it does not say."""
@@ -75,25 +75,3 @@ def right(text: str, cells: int) -> str:
     """Exactly so wide, its end at the right."""
     shown = cut(text, cells)
     return " " * (cells - cell_len(shown)) + shown
-
-
-def wrapped(text: str, cells: int) -> Iterator[str]:
-    """Lines of at most so many cells, broken at blanks where there are some; a Japanese text anywhere."""
-    line = ""
-    for word in text.split(" "):
-        longer = f"{line} {word}" if line else word
-        if cell_len(longer) <= cells:
-            line = longer
-            continue
-        pieces = chop_cells(longer if _breaks_anywhere(word) else word, cells)
-        if line and not _breaks_anywhere(word):
-            yield line
-        yield from pieces[:-1]
-        line = pieces[-1] if pieces else ""
-    if line:
-        yield line
-
-
-def _breaks_anywhere(word: str) -> bool:
-    """Japanese has no blanks to break at."""
-    return cell_len(word) > len(word)

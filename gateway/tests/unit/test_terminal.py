@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.terminal import COLUMNS, Paint, columns_of, cut, left, paint_for, plain, right, width, wrapped
+from hayate.terminal import COLUMNS, Paint, columns_of, cut, left, paint_for, plain, right, width
 
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" ") | st.just("漢"), max_size=120)
 
@@ -40,19 +40,6 @@ def test_a_cut_shows_and_halves_no_character() -> None:
     assert cut("日本語", 6) == "日本語"
     assert cut("日本語", 0) == ""
     assert (left("日本", 6), right("日本", 6)) == ("日本  ", "  日本")
-
-
-@given(PRINTABLE, st.integers(2, 60))
-def test_wrapping_loses_nothing_but_blanks(text: str, cells: int) -> None:
-    lines = list(wrapped(text, cells))
-    assert all(width(line) <= cells for line in lines)
-    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
-
-
-def test_words_stay_whole_and_japanese_breaks_anywhere() -> None:
-    assert list(wrapped("one two three", 8)) == ["one two", "three"]
-    assert list(wrapped("日本語の長い文", 6)) == ["日本語", "の長い", "文"]
-    assert list(wrapped("a" * 10, 4)) == ["aaaa", "aaaa", "aa"]
 
 
 @pytest.mark.parametrize(

@@ -145,6 +145,7 @@ async def serve(
     SIGHUP applies what `load` then returns, if it is valid.
     """
     limits = config.server
+    set_log_form(limits.log, env)
     app = create_app(config, load, env)
     # A class for each server: uvicorn makes a protocol for each connection, and has no way to hand it anything of ours.
     shared = {"limits": limits, "hot": app.hot, "origins": app.origins}
@@ -195,7 +196,7 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
 
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
     """
-    set_log_form(config.server.log)
+    set_log_form(config.server.log, env)
     try:
         held = listener(config.server.host, config.server.port)
     except CannotListen as error:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -35,10 +35,11 @@ EventLine = Callable[[float, str, Mapping[str, Any]], bytes]
 
 @dataclass(slots=True)
 class _Forms:
-    """How each of the two streams is written to."""
+    """How each of the two streams is written to, and the environment of whoever looks at them."""
 
     calls: CallLines = call_lines
     event: EventLine = event_line
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)
 
 
 _forms = _Forms()
@@ -71,8 +72,11 @@ def rendered_event(event: str, facts: Mapping[str, Any]) -> str:
     return _forms.event(time.time(), event, facts).decode(errors="backslashreplace")
 
 
-def set_log_form(form: LogForm = Listening.log, env: Mapping[str, str] = os.environ) -> None:
-    """From here on the streams are written to as `form` says; of `auto` each as suits whoever looks at it."""
+def set_log_form(form: LogForm = Listening.log, env: Mapping[str, str] | None = None) -> None:
+    """From here on the streams are written to as `form` says; of `auto` each as suits whoever looks at it. `env` says in
+    which language and whether in colours; None: as before.
+    """
+    env = _forms.env = _forms.env if env is None else env
     readable = {
         name: ReadableLines(terminal_language(env), paint_for(fd is not None, env), fd)
         for name, fd in terminals().items()

@@ -28,6 +28,14 @@ class _Sentence:
 
 SENTENCES: Mapping[str, _Sentence] = {
     "listening": _Sentence("green", Text("Hayate is listening on {url}", "疾風 Hayate が {url} で待ち受けています")),
+    "stopping": _Sentence(
+        "yellow",
+        Text(
+            "Stopping: answers under way may end first; Ctrl-C again ends at once",
+            "停止しています。処理中の応答の完了を待ちます（もう一度Ctrl-Cで即時終了）",
+        ),
+    ),
+    "stopped": _Sentence("", Text("Hayate has stopped", "疾風 Hayate を停止しました")),
     "key_made": _Sentence("", Text("A new API key was made: {file}", "APIキーを作成しました: {file}")),
     "replica_ready": _Sentence("green", Text("{replica} is up", "{replica} が応答しています")),
     "replica_not_ready": _Sentence(
@@ -60,7 +68,12 @@ SENTENCES: Mapping[str, _Sentence] = {
     ),
     "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),
 }
-RESTART = Text("a restart is needed for: {names}", "再起動すると有効になる設定: {names}")
+BELOW: Mapping[str, Text] = {
+    "restart_needed": Text("a restart is needed for: {fact}", "再起動すると有効になる設定: {fact}"),
+    "reachable_at": Text("other machines can open: {fact}", "他の端末から開けるアドレス: {fact}"),
+    "traceback": Text("{fact}", "{fact}"),
+}
+"""Facts that some events have and that are told on lines of their own."""
 
 
 def notice_of(event: str, facts: Mapping[str, Any], language: Language) -> Notice:
@@ -70,10 +83,9 @@ def notice_of(event: str, facts: Mapping[str, Any], language: Language) -> Notic
     if sentence is None:
         return Notice(" ".join([f"{event}:", *(f"{name}={value}" for name, value in said.items())]))
     text = sentence.text.of(language).format_map(_Facts(said))
-    if facts.get("restart_needed"):
-        text += "\n" + RESTART.of(language).format(names=said["restart_needed"])
-    if facts.get("traceback"):
-        text += "\n" + said["traceback"]
+    for name, below in BELOW.items():
+        if facts.get(name):
+            text += "\n" + below.of(language).format(fact=said[name])
     return Notice(text, sentence.colour)
 
 
