@@ -45,8 +45,8 @@ class Options:
         return NotAllowed(
             f"Pages of {name} may not call this gateway. Its operator can allow them: server.cors_origins, or "
             "HAYATE_CORS_ORIGINS.",
-            f"{name} のページからは、このゲートウェイを呼び出せません。管理者が server.cors_origins、"
-            "または HAYATE_CORS_ORIGINS で許可できます。",
+            f"{name}のページからは、このゲートウェイを呼び出せません。管理者がserver.cors_origins、"
+            "またはHAYATE_CORS_ORIGINSで許可できます。",
         )
 
 
