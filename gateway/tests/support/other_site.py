@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from tests.support.gateway import free_port
 
@@ -12,12 +13,16 @@ PAGE = b"<!doctype html><meta charset=utf-8><link rel=icon href='data:,'><title>
 
 
 @asynccontextmanager
-async def other_site(script: str) -> AsyncIterator[int]:
-    """Serves an empty page at `/` and the script at `/script.js`, on the port of 127.0.0.1 that is given back."""
+async def other_site(script: str, files: Path | None = None) -> AsyncIterator[int]:
+    """Serves an empty page at `/`, the script at `/script.js` and the JavaScript of a folder, on the port of 127.0.0.1 that
+    is given back.
+    """
     found = {b"/": (b"text/html", PAGE), b"/script.js": (b"text/javascript", script.encode())}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+        if files is not None and path not in found:
+            found[path] = (b"text/javascript", (files / path.decode().lstrip("/")).read_bytes())
         kind, body = found[path]
         writer.write(
             b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: %b\r\ncontent-length: %d\r\n\r\n%b"
