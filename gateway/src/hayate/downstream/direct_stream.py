@@ -32,7 +32,6 @@ class DirectStream:
         "answer_id",
         "body",
         "chunks",
-        "default_headers",
         "disconnected",
         "fields",
         "framed",
@@ -42,6 +41,7 @@ class DirectStream:
         "listener",
         "method",
         "more_body",
+        "more_headers",
         "query",
         "response_complete",
         "response_started",
@@ -66,8 +66,8 @@ class DirectStream:
         self.answer_id = b""
         self._expects = connection.expect_100_continue
         self._endpoint = endpoint
-        self.default_headers = connection.default_headers
-        """What is added to the answer's own."""
+        self.more_headers: Headers = []
+        """What the answer carries beside its own and the server's."""
         self.method = method
         self.query = query
         self.headers: Headers = connection.headers
@@ -253,7 +253,9 @@ class DirectStream:
     def _head(self, status: int, headers: Headers) -> bytes:
         self.response_started = True
         self._expects = False
-        headers = self.default_headers + headers
+        headers = self._connection.server_state.default_headers + headers
+        if self.more_headers:
+            headers += self.more_headers
         if (b"connection", b"close") in headers:
             self.keep_alive = False
         elif not self.keep_alive:

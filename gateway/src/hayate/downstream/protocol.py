@@ -20,7 +20,6 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from hayate.downstream.direct_stream import DirectStream
 from hayate.downstream.reading import MAX_READ_AHEAD, ReadingProtocol
 from hayate.downstream.stream import Endpoint
-from hayate.wire.http1 import Headers
 from hayate.wire.paths import canonical
 
 HALF_CLOSED_CHECK_S = 0.25
@@ -70,7 +69,7 @@ class LeanFlow(FlowControl):
 class ClientProtocol(ReadingProtocol):
     """A connection whose calls are served on it. The class attributes are set once, by `serve.server`."""
 
-    __slots__ = ("_half_closed_check", "default_headers")
+    __slots__ = ("_half_closed_check",)
 
     hot: Mapping[tuple[bytes, bytes], Endpoint]
     """The endpoints that are served without ASGI, by method and path."""
@@ -78,7 +77,6 @@ class ClientProtocol(ReadingProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected. Our flow control takes the place of uvicorn's, which it has just made."""
         self._half_closed_check: asyncio.TimerHandle | None = None
-        self.default_headers: Headers = self.server_state.default_headers
         super().connection_made(transport)
         self.flow = LeanFlow(self)
 
@@ -129,7 +127,7 @@ class ClientProtocol(ReadingProtocol):
             keep_alive=framed and bool(parser.should_keep_alive()),
         )
         if self.origins.is_open:
-            stream.default_headers = self.default_headers + self.origins.headers_for(self.fields.get(b"origin"))
+            stream.more_headers = self.origins.headers_for(self.fields.get(b"origin"))
         if self._reading is None or self._reading.response_complete:  # nearly always, and so without a call more
             self._reading = self._serving = stream
             stream.begin()

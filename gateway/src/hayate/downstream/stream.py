@@ -167,6 +167,13 @@ class Flow(Protocol):
         """Takes more from the client."""
 
 
+class ServerState(Protocol):
+    """What all connections of a server share, as far as an answer needs it."""
+
+    default_headers: Headers
+    """What the server adds to every answer; another list every second, for the date in it."""
+
+
 class ClientConnection(Protocol):
     """What a connection of ours lends to the stream that is served on it."""
 
@@ -186,8 +193,8 @@ class ClientConnection(Protocol):
         """What holds up whom."""
 
     @property
-    def default_headers(self) -> Headers:
-        """What the server adds to every answer."""
+    def server_state(self) -> ServerState:
+        """The server's, which is uvicorn's."""
 
     def turn_away(self, error: GatewayError) -> None:
         """Answers in the stream's place, and closes."""

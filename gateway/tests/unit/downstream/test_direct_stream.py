@@ -9,6 +9,7 @@ import pytest
 from hayate.downstream.direct_stream import DirectStream
 from hayate.downstream.stream import ClientGone, ClientStream, Endpoint
 from hayate.errors import GatewayError
+from hayate.wire.http1 import Headers
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +28,13 @@ class Raw(asyncio.Transport):
         return False
 
 
+class Server:
+    """`stream.ServerState` on one day, and then on another."""
+
+    def __init__(self) -> None:
+        self.default_headers: Headers = [(b"date", b"today")]
+
+
 class Connection:
     """`stream.ClientConnection` without a client."""
 
@@ -38,7 +46,7 @@ class Connection:
         self.kept = Raw()
         self.raw: asyncio.Transport = self.kept
         self.tasks = set[asyncio.Task[None]]()
-        self.default_headers = [(b"date", b"today")]
+        self.server_state = Server()
         self.ended: list[str] = []
         self.write_paused = self.read_paused = False
 
@@ -112,6 +120,17 @@ async def test_a_client_of_http10_gets_no_chunks_and_a_closed_connection() -> No
     assert b"".join(connection.kept.writes) == b"HTTP/1.1 200 OK\r\ndate: today\r\nconnection: close\r\n\r\none"
     assert call.raw_writer() is None
     assert connection.ended == ["close", "complete"]
+
+
+async def test_an_answer_is_of_the_day_on_which_it_is_given() -> None:
+    """Not of that on which its connection, or its request, came."""
+    connection = Connection()
+    asked = stream(connection)
+    connection.server_state.default_headers = [(b"date", b"tomorrow")]
+    asked.more_headers = [(b"vary", b"Origin")]
+    await asked.respond(204, [], b"")
+    assert b"".join(connection.kept.writes) == b"HTTP/1.1 204 No Content\r\ndate: tomorrow\r\nvary: Origin\r\n\r\n"
+    assert connection.server_state.default_headers == [(b"date", b"tomorrow")]
 
 
 @pytest.mark.parametrize("framed", [True, False])

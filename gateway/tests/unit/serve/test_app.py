@@ -16,6 +16,7 @@ from hayate.serve.specs import option_mistakes
 from hayate.wire.paths import PASSTHROUGH
 from tests.support.http import fetch, request_bytes
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 OPEN = {
@@ -179,6 +180,21 @@ async def test_hosts_and_forwarding_headers_are_not_believed(stage: Stage) -> No
     reply = await stage.post(PLAIN, headers=headers)
     assert reply.status == 200
     assert not any(name.startswith("x-forwarded") for name in stage.engine.requests[0].headers)
+
+
+async def test_the_date_of_an_answer_is_not_that_of_its_connection(stage: Stage) -> None:
+    async with stage.connect() as client:
+
+        async def date() -> str:
+            await client.send(request_bytes("POST", CHAT_PATH, PLAIN))
+            return (await client.read_reply()).headers["date"]
+
+        first = await date()
+
+        async def is_another() -> bool:
+            return await date() != first
+
+        await eventually(is_another, 120, every_s=0.2)
 
 
 # Making it.
