@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 
 from hayate.language import Language
-from hayate.tools.measure.comparison import Metric
+from hayate.tools.measure.comparison import Metric, pairs
 from hayate.tools.measure.record import ModelFigures, Record, Spread
 from hayate.tools.measure.tables import series_names, show
 from hayate.tools.measure.words import word
@@ -21,6 +21,10 @@ PANELS = (
     Metric("tokens", "tokens_per_s", False),
     Metric("requests", "requests_per_s", False),
 )
+COLORS = ("#00798c", "#d1495b", "#c98a1b", "#5b8c5a", "#8d6cab", "#30638e", "#a4552e", "#6b7080")
+"""One a model, told apart by most eyes on white and on black; from the ninth on again from the start."""
+PALE = 0.45
+"""How much of its colour a bar of the earlier run has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Bar:
     model: str
     run: str
     series: int
+    color: int
+    """Of the model, whichever run it is of."""
+    group: int
+    """Bars of one group are compared with each other."""
     value: float | None
     low: float | None
     high: float | None
@@ -53,13 +61,32 @@ class Panel:
 
 
 def panels_of(record: Record, before: Record | None, language: Language) -> Sequence[Panel]:
-    """The panels, each with the same bars in the same order: the earlier run's first."""
-    if before is None:
-        runs = [(record.label, 1, record)]
-    else:
-        names = series_names(before, record, language)
-        runs = [(names[0], 0, before), (names[1], 1, record)]
-    return [_panel(metric, runs, language) for metric in PANELS]
+    """The panels, each with the same bars in the same order: side by side what is compared, the earlier run's first."""
+    names = (record.label, record.label) if before is None else series_names(before, record, language)
+    rows = [[(1, each)] for each in record.models] if before is None else _rows(before, record)
+    colors = {model: number for number, model in enumerate(dict.fromkeys(each.model for each in record.models))}
+    for row in rows:
+        for _, figures in row:
+            colors.setdefault(figures.model, len(colors))
+
+    def panel(metric: Metric) -> Panel:
+        bars = tuple(
+            _bar(metric, figures, names[series], (series, colors[figures.model], group))
+            for group, row in enumerate(rows)
+            for series, figures in row
+        )
+        hint = word("lower" if metric.lower_is_better else "higher", language)
+        return Panel(word(metric.name, language), hint, metric.lower_is_better, bars)
+
+    return [panel(metric) for metric in PANELS]
+
+
+def _rows(before: Record, record: Record) -> list[list[tuple[int, ModelFigures]]]:
+    """Each model of the later run beside what it is compared with; then what of the earlier run is compared with none."""
+    base = {id(pair.after): pair.before for pair in pairs(before, record)}
+    rows = [[*([(0, base[id(each)])] if id(each) in base else []), (1, each)] for each in record.models]
+    compared = {id(each) for each in base.values()}
+    return [*rows, *([(0, each)] for each in before.models if id(each) not in compared)]
 
 
 def shortened(name: str, most: int = 44) -> str:
@@ -71,14 +98,8 @@ def shortened(name: str, most: int = 44) -> str:
     return f"…{name}"
 
 
-def _panel(metric: Metric, runs: Sequence[tuple[str, int, Record]], language: Language) -> Panel:
-    bars = tuple(_bar(metric, each, run, series) for run, series, record in runs for each in record.models)
-    hint = word("lower" if metric.lower_is_better else "higher", language)
-    return Panel(word(metric.name, language), hint, metric.lower_is_better, bars)
-
-
-def _bar(metric: Metric, figures: ModelFigures, run: str, series: int) -> Bar:
+def _bar(metric: Metric, figures: ModelFigures, run: str, place: tuple[int, int, int]) -> Bar:
     spread = getattr(figures, metric.field)
     low, high = (spread.p5, spread.p95) if isinstance(spread, Spread) else (None, None)
     value = metric.of(figures)
-    return Bar(figures.model, run, series, value, low, high, show(metric, value))
+    return Bar(figures.model, run, *place, value, low, high, show(metric, value))

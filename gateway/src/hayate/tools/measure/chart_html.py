@@ -10,13 +10,13 @@ from html import escape
 from pathlib import Path
 
 from hayate.language import Language
-from hayate.tools.measure.chart import Bar, Panel, panels_of, shortened
+from hayate.tools.measure.chart import COLORS, PALE, Bar, Panel, panels_of, shortened
 from hayate.tools.measure.comparison import METRICS, differences, pairs
 from hayate.tools.measure.record import Record
 from hayate.tools.measure.tables import series_names, show, title, verdict
 from hayate.tools.measure.words import asked, reason, word
 
-WIDTH, ROW, BAR = 440, 44, 16
+WIDTH, ROW, BAR, GAP = 440, 44, 16, 14
 REACH = 340
 """How wide the longest bar is; the rest of the width is for its number."""
 
@@ -28,10 +28,9 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title>
 <style>
-:root {{ color-scheme: light dark; --ink: #22223b; --soft: #6b7080; --paper: #fff; --line: #dfe2ea;
-  --before: #8d99ae; --after: #d1495b; }}
+:root {{ color-scheme: light dark; --ink: #22223b; --soft: #6b7080; --paper: #fff; --line: #dfe2ea; }}
 @media (prefers-color-scheme: dark) {{
-  :root {{ --ink: #eceef4; --soft: #a3a9b8; --paper: #16181f; --line: #333845; --before: #78849b; --after: #ef7687; }}
+  :root {{ --ink: #eceef4; --soft: #a3a9b8; --paper: #16181f; --line: #333845; }}
 }}
 body {{ margin: 0; background: var(--paper); color: var(--ink); font: 15px/1.6 system-ui, "Hiragino Sans", "Yu Gothic UI",
   "Noto Sans CJK JP", "Noto Sans JP", sans-serif; }}
@@ -50,8 +49,9 @@ figcaption small {{ font-weight: 400; color: var(--soft); margin-left: 8px; }}
 svg {{ width: 100%; height: auto; display: block; }}
 svg text {{ fill: var(--ink); font-size: 14.5px; }}
 svg .name {{ fill: var(--soft); font-size: 13.5px; }}
-.bar0 {{ fill: var(--before); background: var(--before); }}
-.bar1 {{ fill: var(--after); background: var(--after); }}
+.bar0 {{ opacity: {pale}; }}
+.key {{ background: var(--ink); }}
+{colors}
 svg line {{ stroke: var(--ink); stroke-width: 1.5; }}
 .wide {{ overflow-x: auto; margin-top: 28px; }}
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
@@ -82,6 +82,8 @@ def render_html(record: Record, before: Record | None, language: Language) -> st
     return PAGE.format(
         language=language,
         title=escape(word("title", language)),
+        pale=PALE,
+        colors="\n".join(f".color{number} {{ fill: {color}; }}" for number, color in enumerate(COLORS)),
         head="\n".join(_head(record, before, language)),
         panels="\n".join(_figure(panel) for panel in panels),
         bars=escape(word("bars", language)),
@@ -115,18 +117,20 @@ def _run(record: Record) -> str:
 
 def _figure(panel: Panel) -> str:
     both = len({bar.series for bar in panel.bars}) > 1
-    rows = "".join(_row(number, bar, panel.edge, both) for number, bar in enumerate(panel.bars))
+    tops = [number * ROW + bar.group * (GAP if both else 0) for number, bar in enumerate(panel.bars)]
+    rows = "".join(_row(top, bar, panel.edge, both) for top, bar in zip(tops, panel.bars, strict=True))
     spoken = "; ".join(f"{bar.model}, {bar.run}: {bar.text}" for bar in panel.bars)
+    height = max(tops, default=0) + ROW + 4
     return (
         f"<figure><figcaption>{escape(panel.title)}<small>{escape(panel.hint)}</small></figcaption>\n"
-        f'<svg viewBox="0 0 {WIDTH} {ROW * len(panel.bars) + 4}" role="img" aria-label="{escape(spoken)}">{rows}</svg></figure>'
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(spoken)}">{rows}</svg></figure>'
     )
 
 
-def _row(number: int, bar: Bar, edge: float, both: bool) -> str:
-    top = number * ROW
+def _row(top: int, bar: Bar, edge: float, both: bool) -> str:
     middle = top + 24 + BAR / 2
     width = (bar.value or 0) / edge * REACH
+    kind = f"bar{bar.series} color{bar.color % len(COLORS)}"
     name = f"{shortened(bar.model, 36)}  {shortened(bar.run, 20)}" if both else shortened(bar.model, 58)
     end, whisker = width, ""
     if bar.low is not None and bar.high is not None:
@@ -136,7 +140,7 @@ def _row(number: int, bar: Bar, edge: float, both: bool) -> str:
         )
     return (
         f'<text class="name" x="0" y="{top + 17}">{escape(name)}</text>'
-        f'<rect class="bar{bar.series}" x="0" y="{top + 24}" width="{width:.1f}" height="{BAR}" rx="2"/>{whisker}'
+        f'<rect class="{kind}" x="0" y="{top + 24}" width="{width:.1f}" height="{BAR}" rx="2"/>{whisker}'
         f'<text x="{end + 8:.1f}" y="{middle + 6}">{escape(bar.text)}</text>'
     )
 

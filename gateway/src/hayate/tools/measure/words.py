@@ -13,7 +13,7 @@ WORDS: dict[str, Text] = {
     "stream_tokens": Text("tokens/s, one stream", "トークン/秒（1本）"),
     "stream_chars": Text("characters/s, one stream", "文字/秒（1本）"),
     "tokens": Text("tokens/s in all", "トークン/秒（合計）"),
-    "requests": Text("requests/s", "回答/秒"),
+    "requests": Text("requests/s", "リクエスト/秒"),
     "failed": Text("failed", "失敗"),
     "so_many": Text("{tokens} tokens", "{tokens}トークン"),
     "failures": Text("Failed calls", "失敗した呼び出し"),
@@ -23,8 +23,8 @@ WORDS: dict[str, Text] = {
     "before": Text("before", "変更前"),
     "after": Text("after", "変更後"),
     "ratio": Text("ratio", "比較"),
-    "faster": Text("{ratio}x as fast", "{ratio}倍の速さ"),
-    "slower": Text("{ratio}x as slow", "{ratio}倍の遅さ"),
+    "faster": Text("{ratio}x as fast", "約{ratio}倍速い"),
+    "slower": Text("{ratio}x as slow", "約{ratio}倍遅い"),
     "same": Text("the same", "同じ"),
     "lower": Text("lower is better", "小さいほど良い"),
     "higher": Text("higher is better", "大きいほど良い"),
@@ -40,7 +40,7 @@ WORDS: dict[str, Text] = {
     "written": Text("Written: {path}", "書き出しました: {path}"),
     "busy": Text(
         "This tool itself used {share}% of a core: its machine, not the server, may be what these figures show.",
-        "この計測自体がCPUコアの{share}%を使いました。数値はサーバではなく、計測側の限界を示している可能性があります。",
+        "この計測自体がCPUコアの{share}%を使いました。数値はサーバーではなく、計測側の限界を示している可能性があります。",
     ),
     "repeats": Text(
         (
@@ -54,7 +54,7 @@ WORDS: dict[str, Text] = {
     ),
     "counted": Text(
         "≈ The server does not say how many tokens it sent; each event counts as one.",
-        "≈ サーバがトークン数を返さないため、イベント1つを1トークンと数えています。",
+        "≈ サーバーがトークン数を返さないため、イベント1つを1トークンと数えています。",
     ),
     "incomplete": Text("stopped before the end", "途中で停止"),
 }
@@ -62,19 +62,19 @@ WORDS: dict[str, Text] = {
 REASONS: dict[str, Text] = {
     "connect": Text("no connection", "接続できません"),
     "broken": Text("the connection broke", "接続が切れました"),
-    "timeout": Text("took longer than --timeout", "--timeout を超えました"),
+    "timeout": Text("took longer than --timeout", "--timeoutを超えました"),
     "error_event": Text("an error within the stream", "ストリーム内のエラー"),
     "bad_event": Text("an event that can't be read", "読み取れないイベント"),
     "not_a_stream": Text(
         "200, but no event stream: is --api right?",
-        "200ですがイベントストリームではありません（--api を確認）",
+        "200ですがイベントストリームではありません（--apiを確認）",
     ),
     "empty": Text("an answer without any output", "出力のない回答"),
     "cut": Text("the stream was cut off", "ストリームが途中で終わりました"),
     "aborted": Text("the engine gave up", "エンジンが中断しました"),
     "status_401": Text(
         "401: give the key with HAYATE_API_KEY or --key",
-        "401: HAYATE_API_KEY か --key でキーを渡してください",
+        "401: HAYATE_API_KEYか--keyでAPIキーを渡してください",
     ),
 }
 

@@ -80,7 +80,7 @@ def test_headings_say_which_figure_and_which_percentile() -> None:
     assert parts(en[2]) == ["first output", "per token", "whole answer", "tokens/s"]
     assert parts(en[3]) == ["model", *["p50 / p95"] * 3, "one / all", "requests/s", "failed"]
     assert parts(ja[2]) == ["最初の出力まで", "1トークンあたり", "回答全体", "トークン/秒"]
-    assert parts(ja[3]) == ["モデル", *["p50 / p95"] * 3, "1本 / 合計", "回答/秒", "失敗"]
+    assert parts(ja[3]) == ["モデル", *["p50 / p95"] * 3, "1本 / 合計", "リクエスト/秒", "失敗"]
 
 
 def test_the_head_says_who_was_measured_when_and_how() -> None:
@@ -148,7 +148,7 @@ def test_a_comparison_has_a_row_for_each_figure_with_both_values_and_how_it_chan
 
 def test_a_comparison_in_japanese_tells_what_became_slower() -> None:
     lines = compared(record(figures("a"), label="前"), record(figures("a", 0.5), label="後"), "ja")
-    assert cells(lines, "最初の出力まで p50") == ["最初の出力まで p50", "200 ms", "400 ms", "2倍の遅さ"]
+    assert cells(lines, "最初の出力まで p50") == ["最初の出力まで p50", "200 ms", "400 ms", "約2倍遅い"]
 
 
 def test_better_is_green_and_worse_is_red() -> None:

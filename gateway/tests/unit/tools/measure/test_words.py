@@ -41,7 +41,7 @@ def test_every_word_is_in_both_languages_and_takes_the_same_values(text: Text) -
 def test_a_word_takes_its_values_in() -> None:
     assert word("of", "en", failed=2, calls=4) == "2 of 4"
     assert word("of", "ja", failed=2, calls=4) == "2/4"
-    assert word("faster", "ja", ratio="2.5") == "2.5倍の速さ"
+    assert word("faster", "ja", ratio="2.5") == "約2.5倍速い"
 
 
 @pytest.mark.parametrize(
