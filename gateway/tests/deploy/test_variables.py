@@ -37,7 +37,7 @@ def table(readme: str) -> set[str]:
     text = (REPOSITORY / readme).read_text(encoding="utf-8")
     rows = re.search(r"^\| (?:variable|環境変数) \|.*?\n\n", text, re.MULTILINE | re.DOTALL)
     assert rows is not None
-    return {name for row in rows[0].splitlines()[2:] for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])}
+    return {name for row in rows[0].split("\n")[2:-2] for name in re.findall(r"`([A-Z][A-Z_]+)`", row.split("|")[1])}
 
 
 def passed_by_compose() -> set[str]:

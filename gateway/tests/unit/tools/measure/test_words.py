@@ -48,7 +48,7 @@ def test_a_word_takes_its_values_in() -> None:
     ("name", "language", "said"),
     [
         ("timeout", "en", "took longer than --timeout"),
-        ("timeout", "ja", "--timeout を超えました"),
+        ("timeout", "ja", "--timeoutを超えました"),
         ("status_401", "en", "401: give the key with HAYATE_API_KEY or --key"),
         ("status_503", "en", "503"),
         ("status_503", "ja", "503"),
