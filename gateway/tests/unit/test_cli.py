@@ -48,6 +48,10 @@ async def test_dotenv_names_the_file_and_what_the_file_takes_from_variables(tmp_
     assert "d: vllm" in checked(tmp_path, "--config", "d.yaml")
 
 
+async def test_a_device_in_place_of_the_file_is_none(tmp_path: Path) -> None:
+    assert "mine: vllm" in checked(tmp_path, HAYATE_CONFIG="/dev/null", MODEL="mine")
+
+
 async def test_what_is_typed_wins_over_the_environment() -> None:
     env = {"BACKEND_URL": "http://127.0.0.1:9", "HAYATE_HOST": "192.0.2.1"}  # where this machine can't listen
     async with running_gateway(env, verb="serve --host 127.0.0.1") as gateway:

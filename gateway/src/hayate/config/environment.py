@@ -5,6 +5,7 @@ without one. Everything here is plain values, before they are validated (`config
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from hayate.config.yaml_file import ConfigError, clean
@@ -120,3 +121,9 @@ def _with_tokenizer(deployment: Any, source: str) -> Any:
     if not isinstance(options, dict) or backend_name(deployment.get("backend")) != "triton":
         return deployment
     return {**deployment, "options": {"tokenizer": source, **options}}
+
+
+def file_named(env: Mapping[str, str]) -> str | None:
+    """The file of HAYATE_CONFIG. A device such as /dev/null is none: compose puts it where a file would be."""
+    named = env.get("HAYATE_CONFIG")
+    return named if named and not Path(named).is_char_device() else None

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from hayate.config.environment import from_env_alone, overlay, tidied, with_defaults, with_embedded
+from hayate.config.environment import file_named, from_env_alone, overlay, tidied, with_defaults, with_embedded
 from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError, read_yaml, told
 
@@ -56,7 +56,7 @@ def load_config(
     does. `defaults` holds, by section, what takes the place of the usual defaults.
     """
     env = tidied(os.environ if env is None else env)
-    path = path or env.get("HAYATE_CONFIG") or None
+    path = path or file_named(env)
     source, root = "environment", None
     if path is None:
         values: Any = from_env_alone(env) if embedded is None else {}

@@ -11,8 +11,7 @@ from hayate.language import Language, Text
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, Parameter
-
-    from hayate.tools.command_line import Verb, Verbs
+    from typer.core import TyperCommand, TyperGroup
 
 MOST, LEAST = 100, 40
 LEFT = 26
@@ -24,21 +23,21 @@ KINDS = {"int": Text("N", "数値"), "float": Text("N", "数値"), "Path": Text(
 WORD = Text("TEXT", "文字列")
 
 
-def group_help(group: Verbs, ctx: Context, language: Language) -> str:
+def group_help(group: TyperGroup, ctx: Context, language: Language) -> str:
     """The commands of a group, each with a line."""
     usage = Text(f"Usage: {ctx.command_path} COMMAND [OPTIONS]", f"使い方: {ctx.command_path} コマンド [オプション]")
     commands = [(name, group.get_command(ctx, name)) for name in group.list_commands(ctx)]
     rows = [(name, _says(each).of(language)) for name, each in commands if each is not None]
-    parts = [usage.of(language), *_paragraph(group.says.of(language), columns()), ""]
+    parts = [usage.of(language), *_paragraph(_says(group).of(language), columns()), ""]
     parts += [Text("Commands:", "コマンド:").of(language), *_table(rows, columns()), ""]
     parts += [
         Text("Options:", "オプション:").of(language),
-        *_table(_options(group, ctx, language, group.texts), columns()),
+        *_table(_options(group, ctx, language, getattr(group, "texts", {})), columns()),
     ]
     return "\n".join(parts) + "\n"
 
 
-def command_help(command: Verb, ctx: Context, language: Language) -> str:
+def command_help(command: TyperCommand, ctx: Context, language: Language) -> str:
     """One command: what it does, and each of its options."""
     texts: Mapping[str, Text] = _told(command).get("texts", {})
     arguments = [each for each in command.params if each.param_type_name == "argument"]
