@@ -12,11 +12,11 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.tab import OpenTab, gateway_on
 from tests.guides.blocks import blocks
-from tests.support.engine_script import SSE, Chat, head, silence
+from tests.support.engine_script import SSE, Chat, Request, head, silence
 from tests.support.fake_engine import running_engine
 from tests.support.other_site import other_site
 from tests.support.proxies import PROXIES, running_proxy
-from tests.support.scene import Stage, scene
+from tests.support.scene import CHAT_PATH, Stage, scene
 from tests.support.steps import Steps
 from tests.support.waiting import eventually
 
@@ -36,6 +36,7 @@ LISTEN = """async ([hayate, key]) => {
     .then(() => listen(hayate, "x", (text) => { if (text) seen.push(text); }, (error) => { outcome = error ?? "done"; }))
     .catch((error) => { outcome = error.message; });
 }"""
+STREAMED = Request(path=CHAT_PATH, body=b'{"stream":true}')
 WAYS = {"fetch": STREAM, "EventSource": LISTEN}
 
 
@@ -115,6 +116,17 @@ async def test_a_page_reads_why_it_was_refused(browser: Browser) -> None:
         for way in WAYS.values():
             await page.evaluate(way, [stage.url, "sk-hayate-wrong-0123456789"])
             assert "Incorrect API key" in await outcome(page)
+
+
+async def test_a_page_that_reads_no_further_stops_the_engine(browser: Browser) -> None:
+    async with game(browser, cors_origins="ORIGIN") as (stage, page):
+        stage.engine.script = [*Chat(["x"], done=False, finish_reason=None, last=())(STREAMED), silence]
+        await page.evaluate(
+            """async ([hayate, key]) => { const { ask } = await import("/script.js");
+            for await (const text of ask(hayate, key, { prompt: "x" })) if (text) break; }""",
+            [stage.url, stage.key],
+        )
+        await eventually(stage.engine.abandoned.is_set, 120)
 
 
 async def test_a_page_that_stops_asking_stops_the_engine(browser: Browser) -> None:
