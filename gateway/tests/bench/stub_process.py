@@ -11,13 +11,15 @@ from pathlib import Path
 from bench.processes import Started
 from bench.standing import ROOT
 
+from tests.support.waiting import LAST_RESORT_S
+
 
 @contextmanager
 def running_stub(home: Path) -> Iterator[tuple[int, Started]]:
     """Its port, and the process."""
     started = Started([sys.executable, "-m", "bench.stub"], home=home, env={"PYTHONPATH": str(ROOT)})
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + LAST_RESORT_S
         while not started.stdout.read_text().endswith("\n"):
             assert time.monotonic() < deadline, started.last_words()
             time.sleep(0.01)

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bench.processes import Started, tree, tree_cpu_s, tree_rss_bytes
 
+from tests.support.waiting import LAST_RESORT_S
+
 BURN = "import time\nwhile time.process_time() < 0.3: pass\n"
 IN_A_THREAD = (
     f"import threading\nthread = threading.Thread(target=lambda: exec({BURN!r}))\nthread.start(); thread.join()\n"
@@ -30,7 +32,7 @@ time.sleep(600)
 
 
 def _cpu_until(started: Started, enough_s: float) -> float:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + LAST_RESORT_S
     while (spent := tree_cpu_s(started.pid)) < enough_s and time.monotonic() < deadline:
         time.sleep(0.02)
     return spent
@@ -65,12 +67,12 @@ def test_an_idle_tree_costs_nothing(tmp_path: Path) -> None:
 
 def test_stopping_ends_the_whole_tree(tmp_path: Path) -> None:
     started = Started([sys.executable, "-c", STUBBORN], home=tmp_path)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LAST_RESORT_S
     while "up" not in started.stdout.read_text() and time.monotonic() < deadline:
         time.sleep(0.02)
     members = tree(started.pid)
     started.stop(grace_s=0.2)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + LAST_RESORT_S
     while any(_alive(pid) for pid in members) and time.monotonic() < deadline:
         time.sleep(0.02)
 
@@ -80,7 +82,7 @@ def test_stopping_ends_the_whole_tree(tmp_path: Path) -> None:
 
 def test_the_last_words_of_a_process_that_ended_say_why(tmp_path: Path) -> None:
     started = Started([sys.executable, "-c", "raise SystemExit('no such model')"], home=tmp_path)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LAST_RESORT_S
     while not started.exited and time.monotonic() < deadline:
         time.sleep(0.02)
 

@@ -13,6 +13,7 @@ import pytest
 from bench.dialogue import Asked, plain_answer, stream_answer
 
 from tests.bench.stub_process import running_stub
+from tests.support.waiting import LAST_RESORT_S
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 
 def _ask(port: int, asked: Asked) -> httpx2.Response:
-    return httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", content=asked.body(), timeout=20)
+    return httpx2.post(f"http://127.0.0.1:{port}/v1/chat/completions", content=asked.body(), timeout=LAST_RESORT_S)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_a_paced_answer_takes_its_time(stub: int) -> None:
 
 def test_each_token_of_a_paced_stream_is_an_http_chunk_of_its_own(stub: int) -> None:
     asked = Asked(stream=True, tokens=4, rate=50.0)
-    with socket.create_connection(("127.0.0.1", stub), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", stub), timeout=LAST_RESORT_S) as connection:
         body = asked.body()
         connection.sendall(
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
@@ -77,7 +78,7 @@ def test_a_request_that_asks_for_nothing_known_is_refused(stub: int) -> None:
 
 def test_a_client_that_leaves_does_not_disturb_the_next(stub: int) -> None:
     body = Asked(stream=True, rate=100.0).body()
-    with socket.create_connection(("127.0.0.1", stub), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", stub), timeout=LAST_RESORT_S) as connection:
         connection.sendall(
             b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
         )

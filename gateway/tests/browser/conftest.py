@@ -1,4 +1,4 @@
-"""A headless Chromium for the module, and a fresh tab for each test.
+"""A headless Chromium for all of a process, and a fresh tab for each test.
 
 The browser is Debian's own (`apt-get install chromium`); without it these tests are skipped.
 """
@@ -25,9 +25,9 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for the tests of a module."""
+    """One Chromium for all tests: starting one costs seconds."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("no chromium: apt-get install chromium")

@@ -10,6 +10,7 @@ from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, 
 
 from tests.support.fake_engine import FakeEngine
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.waiting import LAST_RESORT_S
 
 
 class Tab:
@@ -49,7 +50,7 @@ class Tab:
         await self.page.locator("#prompt").press("Enter")
         return self.page.locator(".turn").nth(before)
 
-    async def answered(self, turn: Locator, within_s: float = 30.0) -> str:
+    async def answered(self, turn: Locator, within_s: float = LAST_RESORT_S) -> str:
         """The answer's text, once it is complete."""
         await expect(turn).not_to_have_attribute("aria-busy", "true", timeout=within_s * 1000)
         return await turn.locator(".answer").text_content() or ""

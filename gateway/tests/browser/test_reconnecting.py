@@ -31,7 +31,7 @@ async def until(tab: Tab, condition: str) -> None:
     async def holds() -> bool:
         return bool(await tab.page.evaluate(condition))
 
-    await eventually(holds, within_s=30, every_s=0.1)
+    await eventually(holds, every_s=0.1)
 
 
 @asynccontextmanager

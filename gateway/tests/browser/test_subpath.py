@@ -11,6 +11,7 @@ from tests.browser.tab import OpenTab, gateway_on
 from tests.support.engine_script import Chat, error
 from tests.support.fake_engine import running_engine
 from tests.support.nginx import running_nginx
+from tests.support.quick import slow
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -18,8 +19,14 @@ NGINX = {"as it comes": "", "with the caller's Host": "proxy_set_header Host $ht
 """As it comes, nginx names its upstream's address as the Host."""
 
 
-@pytest.mark.parametrize("more", NGINX)
-@pytest.mark.parametrize("folder", ["/llm/", "/apps/llm/v2/"])
+@pytest.mark.parametrize(
+    ("folder", "more"),
+    [
+        ("/llm/", "as it comes"),
+        ("/apps/llm/v2/", "with the caller's Host"),
+        *slow(("/llm/", "with the caller's Host"), ("/apps/llm/v2/", "as it comes")),
+    ],
+)
 async def test_everything_is_found_in_the_folder(open_tab: OpenTab, tmp_path: Path, folder: str, more: str) -> None:
     async with (
         running_engine(Chat(["こん", "にちは"])) as engine,

@@ -9,6 +9,7 @@ import pytest
 
 from tests.contract.engines import Engine, applies, parameters, running_engine
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.waiting import LAST_RESORT_S
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -33,7 +34,9 @@ async def gateway(engine: Engine) -> AsyncIterator[RunningGateway]:
         yield running
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def client(gateway: RunningGateway) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(api_key=gateway.key, base_url=f"{gateway.url}/v1", max_retries=0, timeout=60) as sdk:
+    async with openai.AsyncOpenAI(
+        api_key=gateway.key, base_url=f"{gateway.url}/v1", max_retries=0, timeout=LAST_RESORT_S
+    ) as sdk:
         yield sdk

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.gateway import free_port
+from tests.support.waiting import LAST_RESORT_S
 
 HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--init")
 
@@ -29,7 +30,7 @@ class Image:
     tool: str
     name: str
 
-    def ask(self, *arguments: str, limit_s: float = 120) -> str:
+    def ask(self, *arguments: str, limit_s: float = LAST_RESORT_S) -> str:
         """What the tool prints; a failure shows what it complained of."""
         done = subprocess.run([self.tool, *arguments], capture_output=True, text=True, timeout=limit_s, check=False)
         assert done.returncode == 0, f"{self.tool} {shlex.join(arguments)}: {done.stderr or done.stdout}"
@@ -78,7 +79,7 @@ class Container:
     def refuses(self, *command: str) -> bool:
         """Does this command fail in there?"""
         done = subprocess.run(
-            [self.image.tool, "exec", self.name, *command], capture_output=True, timeout=60, check=False
+            [self.image.tool, "exec", self.name, *command], capture_output=True, timeout=LAST_RESORT_S, check=False
         )
         return done.returncode != 0
 

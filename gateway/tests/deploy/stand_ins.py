@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.waiting import LAST_RESORT_S
+
 REPOSITORY = Path(__file__).parents[3]
 LLM = REPOSITORY / "llm"
 RECORD = """#!{python}
@@ -59,7 +61,7 @@ class Bench:
             cwd=self.folder,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LAST_RESORT_S,
             check=False,
         )
         assert done.returncode == expect, done.stderr

@@ -17,6 +17,7 @@ import yaml
 from hayate.config.environment import BACKEND_ALIASES, DEFAULT_URLS
 from hayate.config.load import load_config
 from hayate.config.models import ServerConfig
+from tests.support.waiting import LAST_RESORT_S
 
 REPOSITORY = Path(__file__).parents[3]
 ENGINES = {
@@ -52,7 +53,7 @@ def config(*arguments: str, **env: str) -> dict[str, Any]:
     with tempfile.NamedTemporaryFile() as nothing:
         command = [*compose(), "--env-file", nothing.name, *arguments, "config"]
         done = subprocess.run(
-            command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=60, check=False
+            command, cwd=REPOSITORY, env=settings, capture_output=True, text=True, timeout=LAST_RESORT_S, check=False
         )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = yaml.safe_load(done.stdout)["services"]

@@ -15,7 +15,7 @@ from tests.deploy.container import Container, Image, running_container, volume
 from tests.engines.known import JAPANESE
 from tests.engines.launch import EngineProcess, running_llamacpp
 from tests.support.http import connection, fetch, request_bytes
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 GRACE_S = 75
@@ -55,7 +55,7 @@ async def up(container: Container) -> float:
         except OSError:
             return False
 
-    return await eventually(alive, 30)
+    return await eventually(alive)
 
 
 def chat(prompt: str, **more: object) -> dict[str, object]:
@@ -126,7 +126,7 @@ def test_a_stop_right_after_the_start_is_a_stop(gateway: Container) -> None:
 
 def test_a_config_mistake_is_named_and_nothing_starts(image: Image, data: str, tmp_path: Path) -> None:
     with running_container(image, data, {"LLM_BACKEND": "vlm"}) as container:
-        ends_at = time.monotonic() + 20
+        ends_at = time.monotonic() + LAST_RESORT_S
         while time.monotonic() < ends_at and "vlm" not in container.logs():
             time.sleep(0.2)
         assert "backend" in container.logs()

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from tests.deploy.stand_ins import LLM, Bench
+from tests.support.waiting import LAST_RESORT_S
 
 SERVER = """
 import signal, time
@@ -40,7 +41,7 @@ def started(bench: Bench, **env: str) -> subprocess.Popen[Any]:
 
 
 def wait_for(bench: Bench, verb: str) -> None:
-    ends_at = time.monotonic() + 15
+    ends_at = time.monotonic() + LAST_RESORT_S
     while verb not in [call.argv[1] for call in bench.calls()]:
         assert time.monotonic() < ends_at, f"no `ollama {verb}`"
         time.sleep(0.02)

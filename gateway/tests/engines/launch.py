@@ -24,6 +24,7 @@ from pathlib import Path
 from tests.engines.llamacpp_server import SLOTS
 from tests.support.gateway import free_port
 from tests.support.http import fetch
+from tests.support.waiting import LAST_RESORT_S
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[2]
@@ -36,6 +37,7 @@ GAUGES = {
     "vllm": ("vllm:num_requests_running", "vllm:num_requests_waiting"),
     "llamacpp": ("llamacpp:requests_processing", "llamacpp:requests_deferred"),
 }
+COUNTERS = {"vllm": "vllm:generation_tokens_total", "llamacpp": "llamacpp:tokens_predicted_total"}
 
 
 @dataclass
@@ -64,6 +66,10 @@ class EngineProcess:
         running, waiting = (_gauge(text, name) for name in GAUGES[self.backend])
         return running, waiting
 
+    async def generated(self) -> int:
+        """Tokens of the answers it has made so far. llama.cpp counts an answer at its end, and never one that was broken off."""
+        return _gauge((await fetch(self.url, "/metrics")).text, COUNTERS[self.backend])
+
     async def idle(self) -> bool:
         return await self.load() == (0, 0)
 
@@ -84,7 +90,7 @@ class EngineProcess:
         ends_at = time.monotonic() + within_s
         path = "/v2/health/ready" if self.backend == "triton" else "/health"
         while time.monotonic() < ends_at and self.process.poll() is None:
-            with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(self.url + path, timeout=2) as reply:
+            with suppress(OSError, urllib.error.URLError), urllib.request.urlopen(self.url + path, timeout=60) as reply:
                 if reply.status == 200:
                     return
             time.sleep(0.05)
@@ -120,7 +126,7 @@ def _running(
     port: int,
     folder: Path,
     env: Mapping[str, str] | None = None,
-    wait_s: float = 30,
+    wait_s: float = LAST_RESORT_S,
 ) -> Iterator[EngineProcess]:
     log = folder / f"{backend}-{port}.log"
     with log.open("wb") as output:

@@ -1,5 +1,5 @@
-"""A client that leaves frees the engine within a second, on every path that generates and in every phase. The engine's own gauges
-say so.
+"""A client that leaves frees the engine, on every path that generates and in every phase. The engine's own gauges say so, and its
+count of tokens that no answer came to its end.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
-WITHIN_S = 5.0
 STREAMING = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 CHAT = "/v1/chat/completions"
 PATHS = pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/responses", "/v1/messages"])
@@ -49,6 +48,14 @@ def endless(prompt: str = "repeat", path: str = CHAT, backend: str = "llamacpp",
     return asked
 
 
+@pytest.fixture(autouse=True)
+async def no_answer_comes_to_its_end(engine: EngineProcess) -> AsyncIterator[None]:
+    """The engine was freed because it was told: left alone, it would have made 30 000 tokens, and then been as free."""
+    before = await engine.generated()
+    yield
+    assert await engine.generated() - before < 20_000
+
+
 def unread_prompt() -> str:
     """About 25 000 tokens that no cache knows: seconds of prefill."""
     return f"{uuid.uuid4()} " + "repeat " * 6000
@@ -71,22 +78,20 @@ async def some_text(client: Client, events: int = 5) -> None:
             return
 
 
-async def shows(
-    engine: EngineProcess, running: int, waiting: int, within_s: float = 10.0, every_s: float = 0.01
-) -> float:
-    """Seconds until the engine's gauges are at these figures."""
+async def shows(engine: EngineProcess, running: int, waiting: int, every_s: float = 0.01) -> None:
+    """Until the engine's gauges are at these figures."""
 
     async def at() -> bool:
         return await engine.load() == (running, waiting)
 
-    return await eventually(at, within_s, every_s)
+    await eventually(at, every_s=every_s)
 
 
 async def logged_as_left(gateway: RunningGateway, before: int, calls: int = 1) -> None:
     """The calls since `before` are written down as 499, and nothing of them as the engine's fault."""
     records = (await gateway.logged(before + calls))[before:]
     assert [record["status"] for record in records] == [499] * calls
-    await gateway.ready(within_s=5)
+    await gateway.ready()
 
 
 @PATHS
@@ -101,7 +106,7 @@ async def test_while_decoding(gateway: RunningGateway, engine: EngineProcess, st
             await asyncio.sleep(0.3)
         assert await engine.load() == (1, 0)
         client.leave()
-        await shows(engine, 0, 0, WITHIN_S)
+        await shows(engine, 0, 0)
     await logged_as_left(gateway, before)
 
 
@@ -117,15 +122,14 @@ async def test_while_another_client_is_served(
             await shows(engine, 2, 0)
             await some_more(other, 100)  # by then the second is past its prompt
             client.leave()
-            await shows(engine, 1, 0, WITHIN_S)
+            await shows(engine, 1, 0)
         await some_more(other)
-    await shows(engine, 0, 0, WITHIN_S)
+    await shows(engine, 0, 0)
     await logged_as_left(gateway, before, calls=2)
 
 
-@PATHS
-@STREAMING
-async def test_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream: bool, path: str) -> None:
+async def left_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream: bool, path: str) -> bool:
+    """A client that leaves as soon as the engine has its prompt; whether that was before its first token."""
     before = len(gateway.calls())
     async with calling(gateway, endless(unread_prompt(), path, engine.backend, stream=stream), path) as client:
         await shows(engine, 1, 0)
@@ -133,12 +137,22 @@ async def test_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream
         if (engine.backend, path) == ("llamacpp", "/v1/messages"):
             # It tells no progress there, and looks after a second without any other call's token or question: ours is one.
             await asyncio.sleep(1.2)
-            await shows(engine, 0, 0, 3 * WITHIN_S, every_s=1.2)
+            await shows(engine, 0, 0, every_s=1.2)
         else:
-            await shows(engine, 0, 0, WITHIN_S)
+            await shows(engine, 0, 0)
     await logged_as_left(gateway, before)
     [record] = gateway.calls()[before:]
-    assert record["ttft_ms"] is None, "it had begun to answer: the prompt is too short for this machine"
+    return record["ttft_ms"] is None
+
+
+@PATHS
+@STREAMING
+async def test_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream: bool, path: str) -> None:
+    """On a busy machine the prompt may be read before the client has come to leave: then it is another phase, and another try."""
+    for _ in range(5):
+        if await left_in_prefill(gateway, engine, stream, path):
+            return
+    raise AssertionError("it had begun to answer each time: the prompt is too short for this machine")
 
 
 @STREAMING
@@ -155,10 +169,10 @@ async def test_in_the_queue(gateway: RunningGateway, engine: EngineProcess, stre
                 await asyncio.sleep(0.3)
                 assert await engine.load() == (engine.slots, 0)
             client.leave()
-            await shows(engine, engine.slots, 0, WITHIN_S)
+            await shows(engine, engine.slots, 0)
             [record] = (await gateway.logged(before + 1))[before:]
             assert (record["status"], record["ttft_ms"]) == (499, None)
-    await shows(engine, 0, 0, WITHIN_S)
+    await shows(engine, 0, 0)
     await logged_as_left(gateway, before, calls=engine.slots + 1)
 
 
@@ -167,7 +181,7 @@ async def test_with_a_reset(gateway: RunningGateway, engine: EngineProcess) -> N
     async with calling(gateway, endless(stream=True)) as client:
         await some_text(client)
         client.reset()
-        await shows(engine, 0, 0, WITHIN_S)
+        await shows(engine, 0, 0)
     await logged_as_left(gateway, before)
 
 
@@ -178,7 +192,7 @@ async def test_from_generate_stream(gateway: RunningGateway, engine: EngineProce
         await client.send(request_bytes("GET", f"/generate_stream?{query}", key=gateway.key))
         await some_text(client, events=2)
         client.leave()
-        await shows(engine, 0, 0, WITHIN_S)
+        await shows(engine, 0, 0)
     [record] = (await gateway.logged(before + 1))[before:]
     assert record["status"] in (200, 499), "the model may have come to an end by itself"
 

@@ -19,6 +19,7 @@ from tests.support.engine_faults import NO_ANSWER, cut_mid_frame
 from tests.support.engine_script import Answer, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +84,7 @@ async def found(program: Path, gateway: RunningGateway, broken_gateway: RunningG
     node = await asyncio.create_subprocess_exec(
         "node", program, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(LAST_RESORT_S):
         stdout, stderr = await node.communicate(json.dumps(REQUESTS).encode())
     assert node.returncode == 0, stderr.decode()
     seen: dict[str, Any] = json.loads(stdout)

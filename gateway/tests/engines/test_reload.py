@@ -69,7 +69,7 @@ async def reloaded(gateway: RunningGateway, by_signal: bool, times: int) -> None
     """Applies the changed file, by SIGHUP or by the operator's endpoint."""
     if by_signal:
         gateway.process.send_signal(signal.SIGHUP)
-        await eventually(lambda: gateway.stderr().count('"event":"reloaded"') == times, 10)
+        await eventually(lambda: gateway.stderr().count('"event":"reloaded"') == times)
     else:
         reply = await fetch(gateway.url, "/admin/reload", method="POST", key=ADMIN)
         assert reply.status == 200, reply.text

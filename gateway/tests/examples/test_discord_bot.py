@@ -68,7 +68,7 @@ async def test_an_answer_nobody_waits_for_frees_the_engine(bot: Any, client: Asy
     answer = bot.answer(client, TURNS)
     await anext(answer)
     await answer.aclose()
-    await eventually(lambda: engine.open == 0, within_s=2.0)
+    await eventually(lambda: engine.open == 0)
 
 
 @pytest.mark.parametrize("text", ["", "短い", "一行目\n" * 900, "切れ目なし" * 900])

@@ -16,6 +16,7 @@ import pytest
 
 from tests.engines.launch import running_llamacpp
 from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -55,7 +56,7 @@ def node_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("examples") / "node"
     shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
     install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    installed = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=90, check=False)
+    installed = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=LAST_RESORT_S, check=False)
     if installed.returncode != 0:
         pytest.skip(f"npm can't install the examples' packages: {installed.stderr[-300:]}")
     return folder
@@ -68,7 +69,7 @@ async def run(*command: str | Path, env: dict[str, str]) -> Outcome:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(LAST_RESORT_S):
         out, err = await process.communicate()
     assert process.returncode is not None
     return Outcome(process.returncode, out.decode(), err.decode())

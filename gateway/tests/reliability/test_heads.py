@@ -5,7 +5,6 @@ memory together, and no more time than their length.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from urllib.parse import quote
@@ -14,8 +13,10 @@ import pytest
 
 from tests.support.engine_script import Chat
 from tests.support.http import fetch
+from tests.support.processes import cpu_s
 from tests.support.scene import PLAIN, STREAM, Stage, scene
 from tests.support.stages import FORGIVING
+from tests.support.waiting import LAST_RESORT_S, NEVER_S
 
 pytestmark = pytest.mark.anyio
 
@@ -68,20 +69,20 @@ async def test_a_long_url_takes_nothing_from_the_headers(stage: Stage) -> None:
 
 
 async def test_a_url_that_comes_in_small_pieces_costs_time_by_its_length(stage: Stage) -> None:
-    """Copying what has come for each piece would be 13 GB here."""
+    """Copying what has come for each piece would be 13 GB here: seconds of the gateway's own time, whoever else is busy."""
+    before_s = cpu_s(stage.gateway.pid)
     request = f"GET {url_of(URL_LIMIT)} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {stage.key}\r\n\r\n".encode()
     async with stage.connect() as client:
         for at in range(0, len(request), 256):
             await client.send(request[at : at + 256])
             await asyncio.sleep(0)
-        began = time.monotonic()
         assert (await client.read_head()).status == 200
-        assert time.monotonic() - began < 10
+    assert cpu_s(stage.gateway.pid) - before_s < 3
 
 
 @pytest.fixture(scope="module")
 async def shared_narrow_stage() -> AsyncIterator[Stage]:
-    server = {"unfinished_heads_bytes": 200_000, "header_timeout_s": 30}
+    server = {"unfinished_heads_bytes": 200_000, "header_timeout_s": NEVER_S}
     async with scene(server=server, health=FORGIVING) as stage:
         yield stage
 
@@ -142,7 +143,7 @@ async def test_an_empty_line_after_a_body_begins_no_request(strict_stage: Stage,
 
 async def test_requests_sent_ahead_share_that_memory_too(narrow_stage: Stage) -> None:
     """What is read of them waits behind a stream; the connection that finds no room is closed, the others go on."""
-    narrow_stage.engine.script = Chat(["。"] * 10_000, gap_s=0.02)
+    narrow_stage.engine.script = Chat(["。"] * 1000, gap_s=0.2)
     ahead = narrow_stage.request(PLAIN, headers={"x-long": "x" * 3000}) * 20
     async with AsyncExitStack() as held:
         clients = [await held.enter_async_context(narrow_stage.connect()) for _ in range(12)]
@@ -151,7 +152,7 @@ async def test_requests_sent_ahead_share_that_memory_too(narrow_stage: Stage) ->
             await client.read_head()
             await client.send(ahead)
         ended = [asyncio.create_task(client.read_to_end()) for client in clients]
-        done, going_on = await asyncio.wait(ended, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        done, going_on = await asyncio.wait(ended, timeout=LAST_RESORT_S, return_when=asyncio.FIRST_COMPLETED)
         assert done
         assert going_on
         for task in going_on:

@@ -29,7 +29,7 @@ PASSED_THROUGH: dict[str, dict[str, Any]] = {
 OPENING = re.compile(rb"id: [0-9a-f]+-0\nretry: 3000\n\n")
 """What /generate_stream begins with, so that a browser that loses it can say so."""
 LATE_S = 1.2
-"""Three times the heartbeat."""
+"""Six times the heartbeat, of which two must be heard: a busy machine may be late for some."""
 
 
 @pytest.fixture(scope="module")
@@ -39,13 +39,13 @@ async def beating_stage() -> AsyncIterator[Stage]:
         "narrow": {"max_in_flight": 1},
         "hasty": {"max_in_flight": 1, "queue_timeout_s": 1},
     }
-    async with scene(server={"heartbeat_s": 0.4}, others=others, health={"eject_after": 10_000}) as stage:
+    async with scene(server={"heartbeat_s": 0.2}, others=others, health={"eject_after": 10_000}) as stage:
         yield stage
 
 
 @pytest.fixture
 async def stage(beating_stage: Stage) -> AsyncIterator[Stage]:
-    """A gateway whose streams are silent for 0.4 s at most. Other models, same engine: `llama` (llama.cpp), `narrow` (one call
+    """A gateway whose streams are silent for 0.2 s at most. Other models, same engine: `llama` (llama.cpp), `narrow` (one call
     at a time), `hasty` (the same, with one second in the queue at most).
     """
     async with beating_stage.between_tests() as fresh:
@@ -107,7 +107,7 @@ async def test_between_tokens(stage: Stage, path: str) -> None:
 
 
 async def test_in_the_queue(stage: Stage) -> None:
-    stage.engine.script = Chat(["。"] * 10_000, gap_s=0.05)
+    stage.engine.script = Chat(["。"] * 1500, gap_s=0.1)
     async with stage.connect() as first, stage.connect() as second:
         await first.send(stage.request({**STREAM, "model": "narrow"}))
         await first.read_head()
@@ -135,7 +135,7 @@ async def test_an_engines_error_after_an_early_start_is_told_in_the_stream(stage
 
 
 async def test_a_wait_in_the_queue_that_was_too_long_is_told_in_the_stream(stage: Stage) -> None:
-    stage.engine.script = Chat(["。"] * 10_000, gap_s=0.05)
+    stage.engine.script = Chat(["。"] * 1500, gap_s=0.1)
     async with stage.connect() as first:
         await first.send(stage.request({**STREAM, "model": "hasty"}))
         await first.read_head()
@@ -172,10 +172,11 @@ async def test_a_ping_ends_no_event(stage: Stage, path: str) -> None:
     assert PING + b"\n" not in body
 
 
-async def test_an_error_before_the_first_ping_keeps_its_status(stage: Stage) -> None:
-    stage.engine.script = error(503, headers={"retry-after": "3"})
-    reply = await stage.post(STREAM)
-    assert (reply.status, reply.headers["retry-after"]) == (503, "3")
+async def test_an_error_before_the_first_ping_keeps_its_status(shared_stage: Stage) -> None:
+    async with shared_stage.between_tests() as stage:  # whose first ping is fifteen seconds away
+        stage.engine.script = error(503, headers={"retry-after": "3"})
+        reply = await stage.post(STREAM)
+        assert (reply.status, reply.headers["retry-after"]) == (503, "3")
 
 
 async def test_a_client_that_leaves_after_an_early_start_is_noticed(stage: Stage) -> None:
@@ -184,5 +185,5 @@ async def test_a_client_that_leaves_after_an_early_start_is_noticed(stage: Stage
         await client.send(stage.request(STREAM))
         await client.read_head()
         client.leave()
-        await eventually(stage.engine.abandoned.is_set, within_s=1)
+        await eventually(stage.engine.abandoned.is_set)
     assert (await stage.call())["status"] == 499

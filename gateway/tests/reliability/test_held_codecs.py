@@ -29,10 +29,12 @@ from hayate.wire.numbers import largest_limit
 from hayate.wire.paths import CHAT, RESPONSES
 from hayate.wire.request_body import parse_object
 from tests.support.adversaries import ANSWERS, BODIES, FORM_TYPE, FORMS, MB, STREAMS, filled, held_s
+from tests.support.quick import examples, slow
 
 CAPS = Caps()
 HOLD_MEDIA = ("messages", "input", "documents", "query")
 TOKENS = filled(b"12345", MB)
+SIZES = pytest.mark.parametrize("megabytes", [2, *slow(8)])
 SLACK_S = 0.004
 """What a run may take more than the least, for a page of memory or a collection that falls into it."""
 
@@ -52,7 +54,7 @@ def yardstick_s() -> float:
 
 
 def within(read: Callable[[], object], megabytes: float) -> None:
-    """Twice the promise, which quadratic reading is far beyond at eight megabytes; measured again before it fails."""
+    """Twice the promise, which quadratic reading is far beyond at two megabytes already; measured again before it fails."""
     took = allowed = 0.0
     for _ in range(4):
         allowed = 5 * yardstick_s() * max(1.0, megabytes) + SLACK_S
@@ -86,16 +88,18 @@ def read_form(body: bytes) -> None:
         Form(FORM_TYPE, body).naming("served")
 
 
+@SIZES
 @pytest.mark.parametrize("name", BODIES)
-def test_a_json_body_is_read_in_linear_time(name: str) -> None:
-    body = BODIES[name](8 * MB)
-    within(lambda: read_chat(body) if name.endswith("in messages") else read_passed(body), 8)
+def test_a_json_body_is_read_in_linear_time(name: str, megabytes: int) -> None:
+    body = BODIES[name](megabytes * MB)
+    within(lambda: read_chat(body) if name.endswith("in messages") else read_passed(body), megabytes)
 
 
+@SIZES
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_is_read_in_linear_time(name: str) -> None:
-    body = FORMS[name](8 * MB)
-    within(lambda: read_form(body), 8)
+def test_a_form_is_read_in_linear_time(name: str, megabytes: int) -> None:
+    body = FORMS[name](megabytes * MB)
+    within(lambda: read_form(body), megabytes)
 
 
 def read_answer(raw: bytes) -> None:
@@ -109,17 +113,19 @@ def read_answer(raw: bytes) -> None:
     usage_in(raw)
 
 
+@SIZES
 @pytest.mark.parametrize("name", ANSWERS)
-def test_an_answer_is_read_in_linear_time(name: str) -> None:
-    raw = ANSWERS[name](4 * MB)
-    within(lambda: read_answer(raw), 4 * 3)  # it is looked at by four readers, of which a call meets one
+def test_an_answer_is_read_in_linear_time(name: str, megabytes: int) -> None:
+    raw = ANSWERS[name](megabytes * MB)
+    within(lambda: read_answer(raw), megabytes * 3)  # it is looked at by four readers, of which a call meets one
 
 
+@SIZES
 @pytest.mark.parametrize("adapter", ["chat", "relayed"])
 @pytest.mark.parametrize("piece_bytes", [1000, 65536])
 @pytest.mark.parametrize("name", STREAMS)
-def test_a_stream_is_read_in_linear_time(name: str, piece_bytes: int, adapter: str) -> None:
-    raw = STREAMS[name](4 * MB)
+def test_a_stream_is_read_in_linear_time(name: str, piece_bytes: int, adapter: str, megabytes: int) -> None:
+    raw = STREAMS[name](megabytes * MB)
     pieces = [raw[n : n + piece_bytes] for n in range(0, len(raw), piece_bytes)]
 
     def feed() -> None:
@@ -132,7 +138,7 @@ def test_a_stream_is_read_in_linear_time(name: str, piece_bytes: int, adapter: s
                 decoder.feed(piece)
             decoder.end()
 
-    within(feed, 4)
+    within(feed, megabytes)
 
 
 SIGNS = [b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b'\\"', b"\\\\", b"-", b".", b" ", b"\n", b"\\ud800"]
@@ -148,7 +154,7 @@ def repeated(pieces: list[bytes], size: int) -> bytes:
     return unit * (size // len(unit) + 1)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(PIECES, min_size=1, max_size=8), st.sampled_from([b"", b'{"input":[', b'{"messages":', b'{"a":"', b"["])
 )
@@ -157,7 +163,7 @@ def test_any_repetition_of_json_is_read_in_linear_time(pieces: list[bytes], open
     within(lambda: read_passed(body), 2)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.lists(FORM_PIECES, min_size=1, max_size=8), st.sampled_from([b"", FORMS["one file"](9)[:70], b"--edge\r\n"]))
 def test_any_repetition_in_a_form_is_read_in_linear_time(pieces: list[bytes], opening: bytes) -> None:
     body = opening + repeated(pieces, 2 * MB)

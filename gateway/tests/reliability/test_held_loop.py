@@ -1,7 +1,8 @@
 """RELIABILITY: while bodies at the limit are read, one after another, a stream goes on and health answers.
 
-Engines and gateway have processes of their own. The limit is 250 ms on a machine that does nothing else; on a busy one it grows
-with how much longer than its CPU time other work takes, and with the same stream's gaps before.
+Slow, all of it: it looks at the clock, which a quick test must not. What it costs the processor to read each such body is in
+test_held_codecs. Engines and gateway have processes of their own. The limit is 250 ms on a machine that does nothing else; on a
+busy one it grows with how much longer than its CPU time other work takes, and with the same stream's gaps before.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.support.http import connection, fetch, request_bytes
 from tests.support.scene import CHAT_PATH, settings
 from tests.support.stages import FORGIVING
 from tests.support.ticking_engine import ticking_engine
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -52,7 +53,7 @@ async def measuring(gateway: RunningGateway) -> AsyncIterator[Gaps]:
     gaps = Gaps()
 
     async def stream() -> None:
-        async with connection(gateway.url, limit_s=60) as client:
+        async with connection(gateway.url, limit_s=LAST_RESORT_S) as client:
             await client.send(request_bytes("POST", CHAT_PATH, TICKING, gateway.key))
             assert (await client.read_head()).status == 200
             last = time.monotonic()
@@ -64,13 +65,13 @@ async def measuring(gateway: RunningGateway) -> AsyncIterator[Gaps]:
     async def health() -> None:
         while not gaps.over:
             begun = time.monotonic()
-            assert (await fetch(gateway.url, "/health", limit_s=60)).status == 200
+            assert (await fetch(gateway.url, "/health", limit_s=LAST_RESORT_S)).status == 200
             gaps.health_s.append(time.monotonic() - begun)
             await asyncio.sleep(0.02)
 
     tasks = [asyncio.create_task(stream()), asyncio.create_task(health())]
     try:
-        await eventually(lambda: len(gaps.stream_s) > 20 and len(gaps.health_s) > 5, 30.0)
+        await eventually(lambda: len(gaps.stream_s) > 20 and len(gaps.health_s) > 5)
         gaps.stream_s.clear()
         gaps.health_s.clear()
         yield gaps
@@ -82,7 +83,7 @@ async def measuring(gateway: RunningGateway) -> AsyncIterator[Gaps]:
 def contention(for_s: float = 0.4) -> float:
     """How many times longer work takes than its CPU time, because others want the processors: 1 on a machine of our own."""
     wall, cpu = time.monotonic(), time.thread_time()
-    while time.monotonic() - wall < for_s:
+    while time.monotonic() - wall < for_s:  # runs out
         sum(range(10_000))
     return (time.monotonic() - wall) / max(time.thread_time() - cpu, 1e-3)
 
@@ -91,7 +92,7 @@ def one_after_another(port: int, request: bytes, times: int) -> list[int]:
     """Their statuses. Blocking, for a thread that holds nobody: it waits in the kernel."""
     statuses = []
     for _ in range(times):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as sock:
+        with socket.create_connection(("127.0.0.1", port), timeout=LAST_RESORT_S) as sock:
             sock.sendall(request)
             answer = b""
             while b"\r\n" not in answer and (data := sock.recv(65536)):
@@ -149,10 +150,6 @@ async def held(times: int) -> None:
                 if busy.worst_s <= allowed_s:
                     break
                 assert attempt < 2, f"{name}: {busy.worst_s * 1000:.0f} ms"
-
-
-async def test_a_stream_goes_on_while_bodies_at_the_limit_are_read() -> None:
-    await held(3)
 
 
 @pytest.mark.slow

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 import pytest
 
 from tests.support.gateway import KEY
-from tests.support.scene import CHAT_PATH, HELLO, Stage
+from tests.support.scene import CHAT_PATH, HELLO, Stage, scene
 
 pytestmark = pytest.mark.anyio
 
@@ -91,17 +91,24 @@ def statuses(said: bytes) -> list[int]:
 
 
 @pytest.fixture(scope="module")
-async def answers(shared_strict_stage: Stage) -> Mapping[str, bytes]:
+async def closing_stage() -> AsyncIterator[Stage]:
+    """A gateway that keeps a connection for a second, so that every case has an end; heads may take their time."""
+    async with scene(server={"keep_alive_s": 1, "header_timeout_s": 60, "body_timeout_s": 60}) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+async def answers(closing_stage: Stage) -> Mapping[str, bytes]:
     """Everything the gateway answered to each case."""
 
     async def ask(case: Case) -> bytes:
-        async with shared_strict_stage.connect() as client:
+        async with closing_stage.connect() as client:
             for piece in case.pieces:
                 await client.send(piece)
                 await asyncio.sleep(0.002)
             return await client.read_to_end()
 
-    await shared_strict_stage.healthy()
+    await closing_stage.healthy()
     said = await asyncio.gather(*(ask(case) for case in CASES.values()))
     return dict(zip(CASES, said, strict=True))
 

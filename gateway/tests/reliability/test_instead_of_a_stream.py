@@ -134,8 +134,9 @@ async def resting(_: object) -> None:
 
 
 async def test_any_byte_restarts_the_silence_of_a_whole_answer() -> None:
-    warm = [step for _ in range(4) for step in (resting, body(b" "))]
-    async with scene(timeouts={"silence_s": 0.6}) as fresh:
+    warm = [step for _ in range(5) for step in (resting, body(b" "))]
+    async with scene(timeouts={"silence_s": 1.2}) as fresh:
         fresh.engine.script = [head(), body(b" "), *warm, body(json.dumps(WHOLE).encode()), end]
-        for path in ("/v1/chat/completions", "/v1/embeddings"):
-            assert (await fresh.post({**PLAIN, "input": "x"}, path)).json == WHOLE
+        paths = ("/v1/chat/completions", "/v1/embeddings")
+        replies = await asyncio.gather(*(fresh.post({**PLAIN, "input": "x"}, path) for path in paths))
+        assert [reply.json for reply in replies] == [WHOLE, WHOLE]

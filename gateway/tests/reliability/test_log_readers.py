@@ -10,9 +10,9 @@ import contextlib
 import json
 import os
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,16 +23,16 @@ from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, free_port, running_gateway
 from tests.support.http import fetch
 from tests.support.outputs import STATES, Unread, unread
+from tests.support.quick import slow
 from tests.support.scene import CHAT_PATH, PLAIN, Stage, settings
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 pytestmark = pytest.mark.anyio
 
-CALLS = int(os.environ.get("HAYATE_TEST_LOG_CALLS", "400"))
+CALLS = int(os.environ.get("HAYATE_TEST_LOG_CALLS", "240"))
 TOGETHER = 8
+QUICK_CASES = (("stdout", "gone"), ("stdout", "asleep"), ("stderr", "asleep"), ("stderr", "closed"))
 SOURCE = Path(__file__).parents[2] / "src"
-END_S = 6.0
-"""The last words are given a second; the rest is what a busy machine may add."""
 
 
 @asynccontextmanager
@@ -44,9 +44,7 @@ async def stage_with(stream: str, state: str, queue_bytes: int = 65536) -> Async
             async with running_gateway(config=config, through=pipe.through, streams={stream: pipe.fd}) as gateway:
                 await gateway.ready()
                 yield Stage(engine, gateway), pipe
-                began = time.monotonic()
-                assert await gateway.stop() == 0
-                assert time.monotonic() - began < END_S
+                assert await gateway.stop() == 0  # its last words are given a second, not for ever
 
 
 async def serve(stage: Stage, calls: int) -> None:
@@ -74,13 +72,15 @@ async def readiness_follows_a_restart(stage: Stage) -> None:
     assert await is_ready()
     await stage.engine.refuse()
     stage.engine.drop_connections()
-    await eventually(is_not_ready, 30)
+    await eventually(is_not_ready)
     await stage.engine.listen()
-    await eventually(is_ready, 30)
+    await eventually(is_ready)
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(
+    ("stream", "state"),
+    [each if each in QUICK_CASES else slow(each)[0] for each in product(("stdout", "stderr"), STATES)],
+)
 async def test_calls_are_served_and_readiness_follows_the_engine(stream: str, state: str) -> None:
     async with stage_with(stream, state) as (stage, _):
         await readiness_follows_a_restart(stage)
@@ -89,7 +89,7 @@ async def test_calls_are_served_and_readiness_follows_the_engine(stream: str, st
         await serve(stage, TOGETHER)
 
 
-@pytest.mark.parametrize("state", ["asleep", "nonblocking"])
+@pytest.mark.parametrize("state", ["asleep", *slow("nonblocking")])
 async def test_what_was_lost_is_counted_and_told_when_somebody_reads_again(state: str) -> None:
     async with stage_with("stdout", state) as (stage, pipe):
         await serve(stage, 400)
@@ -107,10 +107,10 @@ async def test_what_was_lost_is_counted_and_told_when_somebody_reads_again(state
         def told() -> int:
             return sum(line["lines"] for line in said("log_lines_dropped"))
 
-        await eventually(lambda: len(said("call")) + told() == 400, 30)
+        await eventually(lambda: len(said("call")) + told() == 400)
         assert told() == lost
         await stage.post(PLAIN)
-        await eventually(lambda: len(said("call")) + told() == 401, 30)
+        await eventually(lambda: len(said("call")) + told() == 401)
         assert told() == lost
 
 
@@ -122,7 +122,7 @@ async def test_a_gateway_told_to_stop_writes_the_last_lines() -> None:
         assert len(gateway.calls()) == 8 * TOGETHER
 
 
-@pytest.mark.parametrize("state", [None, "asleep", "full"])
+@pytest.mark.parametrize("state", [None, "asleep", *slow("full")])
 async def test_it_is_the_same_under_another_server(state: str | None) -> None:
     """`uvicorn main:app` ends by the signal itself, so that nothing runs after the application's own end."""
     port, server = free_port(), str(Path(sys.executable).with_name("uvicorn"))
@@ -151,11 +151,11 @@ async def test_it_is_the_same_under_another_server(state: str | None) -> None:
                     return False
 
             try:
-                await eventually(is_served, 30, every_s=0.05)
+                await eventually(is_served, every_s=0.05)
                 for _ in range(200):
                     assert await is_served()
             finally:
                 process.terminate()
-                await asyncio.wait_for(process.wait(), END_S)
+                await asyncio.wait_for(process.wait(), LAST_RESORT_S)
             if pipe is None:
                 assert (Path(home) / "stdout").read_bytes().count(b'"status":200') == 201

@@ -5,7 +5,6 @@ works on one thing at a time is waited for.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -29,8 +28,9 @@ from tests.support.engine_script import (
 )
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.http import Reply
+from tests.support.quick import slow
 from tests.support.scene import PLAIN, STREAM, Stage, scene
-from tests.support.waiting import eventually
+from tests.support.waiting import NEVER_S, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -85,9 +85,17 @@ async def test_of_a_thousand_calls_one_callers_fifth_makes_the_engine_fail_and_t
         assert (await stage.get("/readyz")).status == 200
 
 
-@pytest.mark.parametrize("poison", POISONS)
-async def test_whatever_one_caller_gets_a_row_of_it_leaves_the_model_to_the_next(poison: str) -> None:
+@pytest.fixture(scope="module")
+async def quick_to_eject() -> AsyncIterator[Stage]:
     async with scene(health={"eject_after": 2}) as stage:
+        yield stage
+
+
+@pytest.mark.parametrize("poison", POISONS)
+async def test_whatever_one_caller_gets_a_row_of_it_leaves_the_model_to_the_next(
+    quick_to_eject: Stage, poison: str
+) -> None:
+    async with quick_to_eject.between_tests() as stage:
         stage.engine.script = poisoned
         for stream in (True, False) * 10:
             assert not whole(await stage.post(saying(poison, stream=stream)))
@@ -98,19 +106,28 @@ async def test_whatever_one_caller_gets_a_row_of_it_leaves_the_model_to_the_next
 
 async def test_calls_that_are_too_late_leave_the_model_to_the_next() -> None:
     timeouts = {"first_byte_s": 0.2, "silence_s": 0.2}
-    async with scene(health={"eject_after": 2}, timeouts=timeouts) as stage:
+    async with scene(health={"eject_after": 2, "eject_s": NEVER_S}, timeouts=timeouts) as stage:
         stage.engine.script = [head(headers=SSE), silence]
         replies = await asyncio.gather(*(stage.post(STREAM) for _ in range(10)))
         assert not any(whole(reply) for reply in replies)
         stage.engine.script = Chat()
-        assert whole(await stage.post(STREAM))
+
+        async def is_served() -> bool:
+            """Nobody is turned away; on a busy machine the engine, too, may be late once more."""
+            reply = await stage.post(STREAM)
+            assert reply.status != 503, reply.text
+            return whole(reply)
+
+        await eventually(is_served)
 
 
 async def test_an_alias_goes_on_when_the_engine_fails_its_probe_as_well() -> None:
     async with running_engine() as other:
         others = {"other": {"replicas": [other.url]}}
         aliases = {"both": ["scripted", "other"]}
-        async with scene(others=others, aliases=aliases, health={"probe_interval_s": 60}) as stage:
+        async with scene(
+            others=others, aliases=aliases, health={"probe_interval_s": NEVER_S, "eject_s": NEVER_S}
+        ) as stage:
             stage.engine.script = error(500)
             asked = {**PLAIN, "model": "both"}
             for _ in range(10):
@@ -121,7 +138,7 @@ async def test_an_alias_goes_on_when_the_engine_fails_its_probe_as_well() -> Non
             async def goes_on() -> bool:
                 return (await stage.post(asked)).status == 200
 
-            await eventually(goes_on, within_s=5)
+            await eventually(goes_on)
             assert other.requests
             stage.engine.script, stage.engine.routes["/health"] = Chat(), answer({})
             seen = len(stage.engine.requests)
@@ -130,15 +147,15 @@ async def test_an_alias_goes_on_when_the_engine_fails_its_probe_as_well() -> Non
                 await stage.post(asked)
                 return len(stage.engine.requests) > seen
 
-            await eventually(is_back, within_s=5)
+            await eventually(is_back)
 
 
-async def test_an_engine_killed_under_150_calls_serves_within_a_second_and_a_half_of_its_first_healthy_answer() -> None:
+async def test_an_engine_killed_under_150_calls_serves_with_its_first_healthy_answer() -> None:
     async with scene() as stage:  # the settings it ships with: a probe every 5 s, an ejection of 30 s
         engine = stage.engine
         engine.script = Chat(["。"] * 600, gap_s=0.1)
         calls = [asyncio.create_task(stage.post(STREAM)) for _ in range(150)]
-        await eventually(lambda: engine.open == 150, within_s=30)
+        await eventually(lambda: engine.open == 150)
         await engine.refuse()
         engine.drop_connections()
         for call in calls:
@@ -147,14 +164,14 @@ async def test_an_engine_killed_under_150_calls_serves_within_a_second_and_a_hal
         engine.script = Chat()
         seen = len(engine.probes)
         await engine.listen()
-        await eventually(lambda: len(engine.probes) > seen, within_s=10, every_s=0.002)
-        healthy_at = time.monotonic()
+        await eventually(lambda: len(engine.probes) > seen, every_s=0.002)
 
         async def serves() -> bool:
             return whole(await stage.post(PLAIN))
 
-        await eventually(serves, within_s=10)
-        assert time.monotonic() - healthy_at < 1.5
+        await eventually(serves)
+        again = [probe for probe in list(engine.probes)[seen:] if probe.path == "/health"]
+        assert len(again) <= 2, "served only after more probes than the first"
 
 
 # An engine that works on one thing at a time.
@@ -207,7 +224,7 @@ async def ten_wait(busy_s: float, backend: str, **more: Any) -> int:
     """Ten callers of an engine that takes `busy_s` for all of them together. How many probes it was too busy for."""
     async with serial_stage(busy_s / 10, backend=backend, **more) as (stage, engine):
         asked = [PLAIN, STREAM] * 5
-        replies = await asyncio.gather(*(stage.post(each, limit_s=busy_s * 3 + 30) for each in asked))
+        replies = await asyncio.gather(*(stage.post(each) for each in asked))
         assert [reply.status for reply in replies] == [200] * 10
         assert all(map(whole, replies))
         assert (await stage.get("/readyz")).status == 200
@@ -215,19 +232,19 @@ async def ten_wait(busy_s: float, backend: str, **more: Any) -> int:
         return engine.late_probes
 
 
-@pytest.mark.parametrize("backend", ["openai", "vllm", "llamacpp"])
+@pytest.mark.parametrize("backend", ["openai", *slow("vllm", "llamacpp")])
 async def test_ten_callers_wait_for_an_engine_that_answers_no_probe_while_it_works(backend: str) -> None:
     health = {"probe_interval_s": 0.1, "probe_timeout_s": 0.1, "quiet_s": 0.3, "canary_s": 0.3}
-    assert await ten_wait(5.0, backend, health=health) > 10
+    assert await ten_wait(4.0, backend, health=health) > 5
 
 
 @pytest.mark.slow
 async def test_ten_callers_wait_for_one_that_is_busy_for_thirty_seconds_each_with_the_settings_it_ships_with() -> None:
     async with serial_stage(30.0, timeouts={"first_byte_s": 600}) as (stage, engine):
-        first = asyncio.create_task(stage.post(PLAIN, limit_s=100))
+        first = asyncio.create_task(stage.post(PLAIN))
         await eventually(lambda: engine.working)
         engine.busy_s = 0.1
-        replies = await asyncio.gather(*(stage.post(each, limit_s=100) for each in [PLAIN, STREAM] * 5))
+        replies = await asyncio.gather(*(stage.post(each) for each in [PLAIN, STREAM] * 5))
         assert [reply.status for reply in (await first, *replies)] == [200] * 11
         assert engine.late_probes >= 3
         assert "replica_not_ready" not in stage.gateway.stderr()
@@ -235,6 +252,6 @@ async def test_ten_callers_wait_for_one_that_is_busy_for_thirty_seconds_each_wit
 
 async def test_a_wait_for_a_busy_engine_ends_with_its_limit_and_not_with_a_503() -> None:
     health = {"probe_interval_s": 0.1, "probe_timeout_s": 0.1, "eject_after": 1}
-    async with serial_stage(60.0, health=health, timeouts={"first_byte_s": 1.0, "whole_s": 1.0}) as (stage, _):
+    async with serial_stage(NEVER_S, health=health, timeouts={"first_byte_s": 1.0, "whole_s": 1.0}) as (stage, _):
         replies = await asyncio.gather(*(stage.post(each) for each in (PLAIN, STREAM, PLAIN)))
         assert [reply.status for reply in replies] == [504] * 3

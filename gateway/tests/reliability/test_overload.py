@@ -5,7 +5,6 @@ another replica, where there is one; a replica that keeps failing is left alone 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -18,11 +17,11 @@ from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.gateway import free_port, running_gateway
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage, scene, settings
-from tests.support.waiting import eventually
+from tests.support.waiting import NEVER_S, eventually
 
 pytestmark = pytest.mark.anyio
 
-ENDLESS = Chat(["。"] * 10_000, gap_s=0.05)
+ENDLESS = Chat(["。"] * 1000, gap_s=0.2)
 ASKED = [PLAIN, STREAM]
 KINDS = ["whole", "stream"]
 
@@ -31,13 +30,15 @@ KINDS = ["whole", "stream"]
 async def narrow_stage() -> AsyncIterator[Stage]:
     others = {"line": {"max_queued": 10}, "wide": {"max_in_flight": 100}}
     health = {"eject_after": 10_000}
-    async with scene(max_in_flight=1, max_queued=1, others=others, health=health) as stage:
+    async with scene(max_in_flight=1, max_queued=1, queue_timeout_s=NEVER_S, others=others, health=health) as stage:
         yield stage
 
 
 @pytest.fixture
 async def stage(narrow_stage: Stage) -> AsyncIterator[Stage]:
-    """A gateway that takes one call at a time and lets one wait. Other models, same engine: `line` (ten may wait), `wide`."""
+    """A gateway that takes one call at a time and lets one wait, for as long as it takes. Other models, same engine: `line`
+    (ten may wait), `wide`.
+    """
     async with narrow_stage.between_tests() as fresh:
         yield fresh
 
@@ -59,9 +60,7 @@ async def test_who_finds_the_queue_full_is_refused_at_once(stage: Stage, asked: 
         await first.read_head()
         await second.send(stage.request(STREAM))
         await queue_of(stage, 1)
-        began = time.monotonic()
         reply = await stage.post(asked)
-        assert time.monotonic() - began < 1
         assert (reply.status, reply.json["error"]["code"]) == (503, "overloaded")
         assert int(reply.headers["retry-after"]) >= 1
         assert len(stage.engine.requests) == 1
@@ -117,14 +116,14 @@ async def test_a_wait_that_is_too_long_is_a_503() -> None:
 
 
 async def test_a_keys_rate_is_limited() -> None:
-    async with scene(limits={"requests_per_minute": 6, "burst": 2}) as stage:
+    async with scene(limits={"requests_per_minute": 1, "burst": 2}) as stage:
         first, second, third = [await stage.post(PLAIN) for _ in range(3)]
         for reply, remaining in ((first, "1"), (second, "0")):
             assert reply.status == 200
-            assert reply.headers["x-ratelimit-limit-requests"] == "6"
+            assert reply.headers["x-ratelimit-limit-requests"] == "1"
             assert reply.headers["x-ratelimit-remaining-requests"] == remaining
         assert (third.status, third.json["error"]["code"]) == (429, "rate_limit_exceeded")
-        assert 1 <= int(third.headers["retry-after"]) <= 10
+        assert 1 <= int(third.headers["retry-after"]) <= 60
         assert third.headers["x-ratelimit-remaining-requests"] == "0"
         assert third.headers["x-ratelimit-reset-requests"].endswith("s")
         assert (await stage.post(STREAM)).status == 429
@@ -149,7 +148,7 @@ async def two_replicas(**more: Any) -> AsyncIterator[tuple[Stage, FakeEngine]]:
     """A gateway with two engines that were both seen to answer, and are not asked again for a while: the stage's own is the
     first choice.
     """
-    health = {"probe_interval_s": 30, "eject_after": 10_000}
+    health = {"probe_interval_s": NEVER_S, "eject_after": 10_000}
     async with running_engine() as first, running_engine() as second:
         config = settings(first.url, second.url, health=health, **more)
         async with running_gateway(config=config) as gateway:
@@ -206,20 +205,20 @@ async def test_a_replica_that_refuses_connections_is_passed_over(asked: dict[str
         await stage.engine.refuse()
         stage.engine.drop_connections()
         stage.engine.requests.clear()
-        began = time.monotonic()
         reply = await stage.post(asked)
         assert reply.status == 200
-        assert time.monotonic() - began < 1
         assert (len(stage.engine.requests), len(second.requests)) == (0, 1)
         assert (await stage.calls(2))[1]["attempts"] == 2
 
 
 async def test_a_dead_engine_is_told_at_once() -> None:
-    async with running_gateway(config=settings(f"http://127.0.0.1:{free_port()}")) as gateway:
+    """Whatever the limits are."""
+    health = {"probe_interval_s": NEVER_S, "eject_s": NEVER_S}
+    timeouts = {"connect_s": NEVER_S, "first_byte_s": NEVER_S}
+    config = settings(f"http://127.0.0.1:{free_port()}", health=health, timeouts=timeouts)
+    async with running_gateway(config=config) as gateway:
         for asked in ASKED:
-            began = time.monotonic()
             reply = await fetch(gateway.url, CHAT_PATH, asked, key=gateway.key)
-            assert time.monotonic() - began < 1
             assert reply.status in (502, 503)
             assert reply.json["error"]["code"] in ("upstream_error", "overloaded")
         reply = await fetch(gateway.url, "/health/readiness")
@@ -227,7 +226,7 @@ async def test_a_dead_engine_is_told_at_once() -> None:
 
 
 async def test_failures_together_with_a_failing_probe_throw_a_replica_out_until_it_answers() -> None:
-    async with scene(health={"probe_interval_s": 60}) as stage:
+    async with scene(health={"probe_interval_s": NEVER_S, "eject_s": NEVER_S}) as stage:
         stage.engine.script = stage.engine.routes["/health"] = CLOSE_BEFORE_HEADERS
         for _ in range(5):
             assert (await stage.post(PLAIN)).status in (502, 503)
@@ -242,24 +241,22 @@ async def test_failures_together_with_a_failing_probe_throw_a_replica_out_until_
         assert int(reply.headers["retry-after"]) >= 1
         assert len(stage.engine.requests) == seen
         stage.engine.script, stage.engine.routes["/health"] = Chat(), answer({})
-        await stage.gateway.ready(within_s=5)
+        await stage.gateway.ready()
         assert (await stage.post(PLAIN)).status == 200
 
 
 async def test_an_engine_that_was_restarted_is_taken_back_when_it_answers() -> None:
-    async with scene(health={"probe_interval_s": 60, "eject_s": 60}) as stage:
+    async with scene(health={"probe_interval_s": NEVER_S, "eject_s": NEVER_S}) as stage:
         await stage.engine.refuse()
         stage.engine.drop_connections()
         for _ in range(5):
             assert (await stage.post(PLAIN)).status in (502, 503)
-        began = time.monotonic()
         reply = await stage.post(PLAIN)
         assert (reply.status, reply.json["error"]["code"]) == (503, "overloaded")
-        assert time.monotonic() - began < 1
         reply = await stage.get("/health/readiness")
         assert (reply.status, reply.json["status"]) == (503, "not_ready")
         await stage.engine.listen()
-        await stage.gateway.ready(within_s=10)
+        await stage.gateway.ready()
         assert (await stage.post(PLAIN)).status == 200
 
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.support.engine_faults import silent_mid_stream
 from tests.support.engine_script import Chat
 from tests.support.http import fetch, request_bytes
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage, scene
@@ -113,7 +114,7 @@ async def test_any_other_is_replaced(stage: Stage) -> None:
 
 async def test_two_calls_under_way_never_share_one_at_the_engine(stage: Stage) -> None:
     """Engines take it for the call's own, and stop the one when the other's client leaves."""
-    stage.engine.script = Chat(["。"] * 100, gap_s=0.02)
+    stage.engine.script = silent_mid_stream()
     async with AsyncExitStack() as held:
         for number in range(3):
             client = await held.enter_async_context(stage.connect())

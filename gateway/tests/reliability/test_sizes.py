@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.http import Client
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, Stage
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +102,7 @@ async def test_a_client_that_sends_its_whole_body_first_still_reads_the_413(stag
         )
 
     def ask() -> bytes:
-        with socket.create_connection(("127.0.0.1", stage.gateway.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", stage.gateway.port), timeout=LAST_RESORT_S) as sock:
             with contextlib.suppress(ConnectionError):  # it may be cut while it still writes
                 sock.sendall(request)
             return sock.recv(65536)
@@ -128,10 +129,8 @@ async def test_a_client_that_sends_on_after_its_answer_is_closed_after_a_while(s
     async with stage.connect() as client:
         await client.send(stage.request(b"", headers={"content-length": str(LIMIT * 100)}))
         assert (await client.read_reply()).status == 413
-        began = time.monotonic()
         with pytest.raises(ConnectionError):
-            await _send_for(client, 20)
-        assert time.monotonic() - began < 10
+            await _send_for(client, LAST_RESORT_S)
 
 
 async def _send_for(client: Client, duration_s: float) -> None:

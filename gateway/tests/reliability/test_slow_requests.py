@@ -16,9 +16,8 @@ pytestmark = pytest.mark.anyio
 HEAD = b"POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
 
 
-async def trickled(client: Client, data: bytes, *, gap_s: float, at_most_s: float) -> tuple[bytes, float]:
-    """Everything the gateway says while `data` leaves byte by byte, and how long that lasted."""
-    began = time.monotonic()
+async def trickled(client: Client, data: bytes) -> bytes:
+    """Everything the gateway says while `data` leaves byte by byte; all of it would take much longer than the gateway waits."""
 
     async def send() -> None:
         for byte in data:
@@ -26,46 +25,43 @@ async def trickled(client: Client, data: bytes, *, gap_s: float, at_most_s: floa
                 await client.send(bytes((byte,)))
             except ConnectionError:
                 return
-            await asyncio.sleep(gap_s)
+            await asyncio.sleep(0.02)
 
     sending = asyncio.create_task(send())
     try:
-        async with asyncio.timeout(at_most_s):
-            said = await client.read_to_end()
+        return await client.read_to_end()
     finally:
         sending.cancel()
-    return said, time.monotonic() - began
 
 
 async def test_slow_headers_are_cut_with_408(strict_stage: Stage) -> None:
+    began = time.monotonic()
     async with strict_stage.connect() as client:
-        said, took_s = await trickled(client, HEAD + b"x: " + b"y" * 1000, gap_s=0.02, at_most_s=10)
+        said = await trickled(client, HEAD + b"x: " + b"y" * 1000)
+    assert time.monotonic() - began > 0.4
     assert said.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in said
     assert b"connection: close" in said
-    assert 0.4 < took_s < 5
 
 
 async def test_slow_headers_of_a_second_request_are_cut_too(strict_stage: Stage) -> None:
     async with strict_stage.connect() as client:
         await client.send(strict_stage.request(PLAIN))
         assert (await client.read_reply()).status == 200
-        said, _ = await trickled(client, HEAD + b"x: " + b"y" * 1000, gap_s=0.02, at_most_s=10)
+        said = await trickled(client, HEAD + b"x: " + b"y" * 1000)
     assert said.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_connection_that_says_nothing_is_closed_without_a_word(strict_stage: Stage) -> None:
     async with strict_stage.connect() as client:
-        async with asyncio.timeout(10):
-            assert await client.read_to_end() == b""
+        assert await client.read_to_end() == b""
 
 
 async def test_a_kept_connection_that_says_nothing_is_closed_without_a_word(strict_stage: Stage) -> None:
     async with strict_stage.connect() as client:
         await client.send(strict_stage.request(PLAIN))
         assert (await client.read_reply()).status == 200
-        async with asyncio.timeout(15):
-            assert await client.read_to_end() == b""
+        assert await client.read_to_end() == b""
 
 
 async def test_a_slow_body_is_cut_with_408(strict_stage: Stage) -> None:
@@ -73,10 +69,9 @@ async def test_a_slow_body_is_cut_with_408(strict_stage: Stage) -> None:
     head, _, body = request.partition(b"\r\n\r\n")
     async with strict_stage.connect() as client:
         await client.send(head + b"\r\n\r\n")
-        said, took_s = await trickled(client, body, gap_s=0.02, at_most_s=10)
+        said = await trickled(client, body)
     assert said.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in said
-    assert took_s < 5
     assert not strict_stage.engine.requests
 
 
@@ -84,8 +79,7 @@ async def test_a_body_that_stops_is_cut_with_408(strict_stage: Stage) -> None:
     request = strict_stage.request({**PLAIN, "padding": "x" * 4000})
     async with strict_stage.connect() as client:
         await client.send(request[:-1])
-        async with asyncio.timeout(10):
-            said = await client.read_to_end()
+        said = await client.read_to_end()
     assert said.startswith(b"HTTP/1.1 408 ")
 
 
@@ -93,20 +87,18 @@ async def test_a_slow_chunked_body_is_cut_with_408(strict_stage: Stage) -> None:
     key = strict_stage.key.encode()
     async with strict_stage.connect() as client:
         await client.send(HEAD + b"authorization: Bearer " + key + b"\r\ntransfer-encoding: chunked\r\n\r\n")
-        said, _ = await trickled(client, b"1\r\n{\r\n" * 300, gap_s=0.02, at_most_s=10)
+        said = await trickled(client, b"1\r\n{\r\n" * 300)
     assert said.startswith(b"HTTP/1.1 408 ")
 
 
 async def test_a_body_may_take_longer_when_it_arrives_at_a_fair_rate(strict_stage: Stage) -> None:
-    """100 KB at 50 KB/s earn two seconds more than the half second everyone has."""
-    request = strict_stage.request({**PLAIN, "padding": "x" * 100_000})
+    """A second in all, where everyone has half of one: each 50 KB earn a second more, ten times what is made of it."""
+    request = strict_stage.request({**PLAIN, "padding": "x" * 500_000})
     async with strict_stage.connect() as client:
-        began = time.monotonic()
-        for n in range(0, len(request), 10_000):
-            await client.send(request[n : n + 10_000])
+        for n in range(0, len(request), 50_000):
+            await client.send(request[n : n + 50_000])
             await asyncio.sleep(0.1)
         assert (await client.read_reply()).status == 200
-        assert time.monotonic() - began > 1.0
 
 
 async def test_the_wait_for_an_answer_is_no_slow_request(strict_stage: Stage) -> None:
@@ -118,8 +110,7 @@ async def test_the_wait_for_an_answer_is_no_slow_request(strict_stage: Stage) ->
 async def test_after_an_early_answer_a_body_that_stops_is_cut_without_a_second_one(strict_stage: Stage) -> None:
     async with strict_stage.connect() as client:
         await client.send(HEAD + b"content-length: 4000\r\n\r\n{")
-        async with asyncio.timeout(10):
-            said = await client.read_to_end()
+        said = await client.read_to_end()
     assert said.startswith(b"HTTP/1.1 401 ")
     assert said.count(b"HTTP/1.1") == 1
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from tests.support.engine_script import Chat
 from tests.support.gateway import KEY
 from tests.support.http import Client
+from tests.support.quick import examples
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage
 
 pytestmark = pytest.mark.anyio
@@ -77,7 +78,7 @@ async def serves_it_and_the_next(stage: Stage, path: str, offer: str, framing: s
     """One answer to the request, one to the request behind it, and nothing to what its body holds."""
     once = offer == "an upgrade, and the end of the connection"
     data = request(path, offer, framing) + (b"" if once else NEXT % KEY.encode())
-    async with stage.connect(limit_s=20) as client:
+    async with stage.connect() as client:
         await sent_in_pieces(client, data, cuts)
         await client.read_head()
         assert client.reply.status == PATHS[path][2], (path, offer, framing, cuts, client.reply)
@@ -109,7 +110,7 @@ async def test_an_offer_is_passed_over_byte_by_byte(stage: Stage, offer: str) ->
     await serves_it_and_the_next(stage, "a body that is no call", offer, "length", range(len(data)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(sorted(PATHS)),
     offer=st.sampled_from(sorted(OFFERS)),

@@ -110,6 +110,15 @@ async def silence(exchange: Exchange) -> None:
     await asyncio.Event().wait()
 
 
+def until(event: asyncio.Event) -> Step:
+    """Nothing more before the test says so."""
+
+    async def step(exchange: Exchange) -> None:
+        await event.wait()
+
+    return step
+
+
 async def stop_reading(exchange: Exchange) -> None:
     """Read nothing more from this connection."""
     exchange.stop_reading()

@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,11 +26,14 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.support.http import fetch
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 KEY = "sk-hayate-test-0123456789abcdef"
 INHERITED = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
 """PYTHONPATH: the gateway that is tested is the one beside the tests, in whatever checkout."""
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+PORTS = range(20_000 + 1500 * _worker, 21_500 + 1500 * _worker)
+_given: deque[int] = deque(maxlen=1000)
 COMPLAINTS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited", "ResourceWarning")
 
 
@@ -63,12 +67,12 @@ class RunningGateway:
         """The call log: one object per finished call. A last line still being written is left out."""
         return [json.loads(line) for line in self.stdout().split("\n")[:-1] if line.startswith("{")]
 
-    async def logged(self, count: int, within_s: float = 5.0) -> list[dict[str, Any]]:
+    async def logged(self, count: int, within_s: float = LAST_RESORT_S) -> list[dict[str, Any]]:
         """The call log once it holds `count` calls."""
         await eventually(lambda: len(self.calls()) >= count, within_s)
         return self.calls()
 
-    async def logged_as(self, request_id: str, within_s: float = 5.0) -> dict[str, Any]:
+    async def logged_as(self, request_id: str, within_s: float = LAST_RESORT_S) -> dict[str, Any]:
         """What the call log says of one call, whatever other calls are written down meanwhile."""
 
         def found() -> list[dict[str, Any]]:
@@ -77,7 +81,7 @@ class RunningGateway:
         await eventually(found, within_s)
         return found()[0]
 
-    async def ready(self, within_s: float = 30.0) -> None:
+    async def ready(self, within_s: float = LAST_RESORT_S) -> None:
         """Until some replica of the default alias answers."""
 
         async def is_ready() -> bool:
@@ -85,7 +89,7 @@ class RunningGateway:
 
         await eventually(is_ready, within_s, every_s=0.05)
 
-    async def stop(self, with_signal: signal.Signals = signal.SIGTERM, within_s: float = 15.0) -> int:
+    async def stop(self, with_signal: signal.Signals = signal.SIGTERM, within_s: float = LAST_RESORT_S) -> int:
         """The exit status after the signal; killed, and a failure, when it takes longer."""
         if self.running:
             self.process.send_signal(with_signal)
@@ -100,15 +104,19 @@ class RunningGateway:
 
 
 def free_port() -> int:
-    """A port nobody listens on, below the range that outgoing connections are given."""
+    """A port nobody listens on, below the range that outgoing connections are given; none that this process was given before, or
+    that another of the processes that run the tests can be given: it is free until somebody comes to listen there.
+    """
     while True:
-        port = random.randint(20_000, 32_000)
+        port = random.choice(PORTS)
         with socket.socket() as candidate:
             try:
                 candidate.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            if port not in _given:
+                _given.append(port)
+                return port
 
 
 @asynccontextmanager
@@ -118,7 +126,7 @@ async def running_gateway(
     config: str | None = None,
     key: str = KEY,
     verb: str = "serve",
-    wait_s: float = 30.0,
+    wait_s: float = LAST_RESORT_S,
     through: Sequence[str] = (),
     streams: Mapping[str, int] = MappingProxyType({}),
 ) -> AsyncIterator[RunningGateway]:

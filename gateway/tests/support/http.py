@@ -18,11 +18,16 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from tests.support.waiting import LAST_RESORT_S
+
 T = TypeVar("T")
 PING = b": ping\n"
+_ESTABLISHED = "01"
+"""As Linux writes it."""
 
 
 @dataclass
@@ -182,6 +187,17 @@ class Client:
         """Say that nothing more will be sent, and keep reading."""
         self._writer.write_eof()
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the gateway has closed its end, which who does not read is not told: the kernel still offers what it holds."""
+        sock = self._writer.get_extra_info("socket")
+        ends = f":{sock.getpeername()[1]:04X}", f":{sock.getsockname()[1]:04X}"
+        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines():
+            _, local, remote, state, *_ = line.split()
+            if (local[-5:], remote[-5:]) == ends:
+                return state != _ESTABLISHED
+        return True
+
     def stop_reading(self) -> None:
         """Let the socket fill up, as a client that hangs does."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]  # a read transport too
@@ -194,7 +210,9 @@ class Client:
 
 
 @asynccontextmanager
-async def connection(url: str, *, limit_s: float = 30.0, buffer_bytes: int | None = None) -> AsyncIterator[Client]:
+async def connection(
+    url: str, *, limit_s: float = LAST_RESORT_S, buffer_bytes: int | None = None
+) -> AsyncIterator[Client]:
     """A connection that is closed at the end of the block; `buffer_bytes` makes the receive buffer that small."""
     parts = urlsplit(url)
     sock = socket.socket()
@@ -221,7 +239,7 @@ async def fetch(
     method: str | None = None,
     key: str | None = None,
     headers: Mapping[str, str] | None = None,
-    limit_s: float = 30.0,
+    limit_s: float = LAST_RESORT_S,
 ) -> Reply:
     """One whole call on a connection of its own: GET, or POST when there is a body."""
     async with connection(url, limit_s=limit_s) as client:
@@ -231,7 +249,7 @@ async def fetch(
 
 
 async def fetch_frames(
-    url: str, path: str, body: object = None, *, key: str | None = None, limit_s: float = 30.0
+    url: str, path: str, body: object = None, *, key: str | None = None, limit_s: float = LAST_RESORT_S
 ) -> list[Frame]:
     """Every frame of one streamed answer."""
     async with connection(url, limit_s=limit_s) as client:

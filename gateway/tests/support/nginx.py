@@ -51,7 +51,7 @@ async def running_nginx(gateway: str, home: Path, *, folder: str = "/llm/", more
         nginx, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")
     )
     try:
-        await eventually(lambda: _listens(port, process, home), 10)
+        await eventually(lambda: _listens(port, process, home))
         yield f"http://127.0.0.1:{port}{folder}"
     finally:
         if process.returncode is None:

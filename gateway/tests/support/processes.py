@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 
@@ -20,3 +21,9 @@ def children(pid: int) -> list[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         found += [int(each) for each in (task / "children").read_text(encoding="ascii").split()]
     return [each for each in found if alive(each)]
+
+
+def cpu_s(pid: int) -> float:
+    """The processor time a process has used so far: what it costs, however long others keep it waiting."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -21,7 +21,7 @@ from tests.support.engine_script import Chat
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import Client, Frame, Reply, connection, fetch, request_bytes
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 CHAT_PATH = "/v1/chat/completions"
 HELLO = [{"role": "user", "content": "こんにちは"}]
@@ -51,7 +51,11 @@ class Stage:
         return (self.gateway.data / "admin_key").read_text(encoding="ascii").strip()
 
     async def post(
-        self, body: object, path: str = CHAT_PATH, headers: Mapping[str, str] | None = None, limit_s: float = 30.0
+        self,
+        body: object,
+        path: str = CHAT_PATH,
+        headers: Mapping[str, str] | None = None,
+        limit_s: float = LAST_RESORT_S,
     ) -> Reply:
         """One whole answer."""
         return await fetch(self.url, path, body, key=self.key, headers=headers, limit_s=limit_s)
@@ -79,7 +83,7 @@ class Stage:
         """A request with the key, as bytes."""
         return request_bytes(method, path, body, self.key, headers)
 
-    async def calls(self, count: int = 1, within_s: float = 5.0) -> list[dict[str, Any]]:
+    async def calls(self, count: int = 1, within_s: float = LAST_RESORT_S) -> list[dict[str, Any]]:
         """The next `count` lines of the call log that no test has looked at."""
         await eventually(lambda: len(self.gateway.calls()) >= self.seen_calls + count, within_s)
         found = self.gateway.calls()[self.seen_calls : self.seen_calls + count]
@@ -97,7 +101,7 @@ class Stage:
             sums[name] = sums.get(name, 0.0) + float(value)
         return sums
 
-    async def quiet(self, within_s: float = 5.0) -> None:
+    async def quiet(self, within_s: float = LAST_RESORT_S) -> None:
         """Until no call is in flight or queued, at the gateway and at the engine."""
 
         async def is_quiet() -> bool:
@@ -106,7 +110,7 @@ class Stage:
 
         await eventually(is_quiet, within_s, every_s=0.03)
 
-    async def healthy(self, within_s: float = 10.0) -> None:
+    async def healthy(self, within_s: float = LAST_RESORT_S) -> None:
         """Until every replica is taken for healthy: between two asynchronous tests the engine answers no probes."""
 
         async def is_healthy() -> bool:
@@ -115,7 +119,7 @@ class Stage:
 
         await eventually(is_healthy, within_s, every_s=0.03)
 
-    async def written(self, within_s: float = 5.0) -> None:
+    async def written(self, within_s: float = LAST_RESORT_S) -> None:
         """Until the log has a line for every call that was counted: lines are written by a thread, a little later."""
 
         async def is_written() -> bool:

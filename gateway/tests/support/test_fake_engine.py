@@ -10,6 +10,7 @@ import pytest
 from tests.support.engine_faults import GARBAGE, NEVER_READS, cut_mid_frame, error_then_done
 from tests.support.engine_script import Answer, Chat, cut, error, trickle
 from tests.support.fake_engine import FakeEngine, running_engine, unanswered_port
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +26,7 @@ async def ask(engine: FakeEngine, request: bytes, enough: bytes = b"0\r\n\r\n") 
     try:
         writer.write(request)
         seen = b""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LAST_RESORT_S):
             while not seen.endswith(enough) and (data := await reader.read(65536)):
                 seen += data
         return seen
@@ -64,7 +65,7 @@ async def test_a_whole_answer_and_scripts_in_turn_on_one_connection() -> None:
 async def test_a_client_that_leaves_is_noticed_at_once() -> None:
     async with running_engine(Chat(["a"] * 1000, gap_s=0.05)) as engine:
         await ask(engine, post({"stream": True}), enough=b"\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LAST_RESORT_S):
             await engine.abandoned.wait()
         assert len(engine.abandoned_at_s) == 1
 
@@ -118,14 +119,14 @@ async def test_a_request_is_never_read() -> None:
     async with running_engine() as engine:
         engine.on_connect = NEVER_READS
         with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.2):
+            async with asyncio.timeout(0.2):  # runs out
                 await ask(engine, post({}))
         assert not engine.requests
 
 
 async def test_a_full_listener_leaves_connecting_unanswered() -> None:
     with unanswered_port() as url, pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.3):
+        async with asyncio.timeout(0.3):  # runs out
             await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
 
 

@@ -87,7 +87,7 @@ async def ticking_engine() -> AsyncIterator[str]:
             return False
 
     try:
-        await eventually(answers, 30.0, every_s=0.02)
+        await eventually(answers, every_s=0.02)
         yield url
     finally:
         process.kill()

@@ -23,6 +23,7 @@ import hayate
 from hayate.config.load import load_config
 from hayate.serve.listening import bind
 from hayate.serve.server import Notices, serve
+from tests.support.waiting import LAST_RESORT_S
 
 SOURCE = Path(hayate.__file__).parent
 BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py"})
@@ -58,7 +59,7 @@ async def gateway_here(config: str, folder: Path) -> AsyncIterator[Here]:
         )
     )
     try:
-        await asyncio.wait_for(up.wait(), 30)
+        await asyncio.wait_for(up.wait(), LAST_RESORT_S)
         yield Here(f"http://127.0.0.1:{port}", file, folder / "data")
     finally:
         if not serving.done():

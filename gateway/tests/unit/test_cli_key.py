@@ -16,6 +16,7 @@ import pytest
 from hayate.access.key_files import ensure_key
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
+from tests.support.waiting import LAST_RESORT_S
 
 SOURCE = Path(__file__).parents[2] / "src"
 HAYATE = str(Path(sys.executable).with_name("hayate"))
@@ -27,7 +28,13 @@ def hayate(verb: str, data: Path | None, *options: str, cwd: Path, **env: str) -
     if data is not None:
         settings["HAYATE_DATA"] = str(data)
     return subprocess.run(
-        [HAYATE, verb, *options], env=settings, cwd=cwd, capture_output=True, timeout=30, check=False, text=True
+        [HAYATE, verb, *options],
+        env=settings,
+        cwd=cwd,
+        capture_output=True,
+        timeout=LAST_RESORT_S,
+        check=False,
+        text=True,
     )
 
 
@@ -158,7 +165,7 @@ def test_another_asgi_server_gets_the_line_too(tmp_path: Path) -> None:
             env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SOURCE), **env},
             cwd=tmp_path,
             capture_output=True,
-            timeout=30,
+            timeout=LAST_RESORT_S,
             check=False,
             text=True,
         )

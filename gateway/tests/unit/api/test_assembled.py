@@ -14,7 +14,7 @@ from hayate.wire.assemble import Assembler
 from hayate.wire.messages import MessageAssembler
 from tests.support.engine_script import SSE, Request, Script, Step, answer, body, cut, end, error, head, silence
 from tests.support.scene import HELLO, Stage
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -180,7 +180,7 @@ async def test_a_client_that_leaves_a_whole_answer_cuts_the_stream(stage: Stage,
         await client.send(stage.request({**ASKED, "prompt": "x"}, path))
         await eventually(lambda: bool(stage.engine.requests))
         client.leave()
-        await asyncio.wait_for(stage.engine.abandoned.wait(), 1)
+        await asyncio.wait_for(stage.engine.abandoned.wait(), LAST_RESORT_S)
     assert (await stage.call())["status"] == 499
 
 

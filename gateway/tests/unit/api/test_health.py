@@ -150,5 +150,5 @@ async def test_a_model_loaded_a_moment_ago_is_called_and_shown_at_once() -> None
             async def known(path: str = path) -> bool:
                 return (await stage.get(path)).status == 200
 
-            await eventually(known, within_s=5)  # at most one question a second
+            await eventually(known)  # at most one question a second
         assert (await stage.post({**PLAIN, "model": "second"})).status == 200

@@ -13,6 +13,7 @@ import pytest
 from hayate.backends.tokenizer import ModelTokenizer, TokenizerError, load_tokenizer
 from hayate.errors import InvalidRequest
 from tests.support.hub_stand_in import hub_stand_in
+from tests.support.waiting import LAST_RESORT_S
 
 TINY = Path(__file__).parents[4] / "llm/tiny/tiny-qwen2"
 HELLO = [{"role": "user", "content": "日本語で答えて"}]
@@ -167,7 +168,12 @@ def counted_from_the_hub(folder: Path, model: str) -> tuple[str, list[str]]:
     with hub_stand_in(REPOSITORIES) as hub:
         env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(folder), "HF_HUB_DISABLE_XET": "1"}
         ended = subprocess.run(
-            [sys.executable, "-c", COUNT, model], check=True, capture_output=True, text=True, timeout=60, env=env
+            [sys.executable, "-c", COUNT, model],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=LAST_RESORT_S,
+            env=env,
         )
         return ended.stdout.strip(), hub.requests
 

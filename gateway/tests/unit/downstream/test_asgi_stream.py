@@ -9,7 +9,7 @@ import pytest
 
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.stream import ClientGone
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.downstream.channel import Make
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ async def test_a_client_that_is_found_gone_while_sending_is_gone(channel: Make) 
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.create_task(call()), 5)
+        await asyncio.wait_for(asyncio.create_task(call()), LAST_RESORT_S)
     assert server.client.gone
 
 
@@ -67,7 +67,7 @@ async def test_a_client_that_does_not_read_is_given_up(channel: Make) -> None:
             await asyncio.Event().wait()
 
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(asyncio.create_task(call()), 5)
+        await asyncio.wait_for(asyncio.create_task(call()), LAST_RESORT_S)
 
 
 @pytest.mark.parametrize("ending", ["end", "leave"])
@@ -84,7 +84,7 @@ async def test_no_task_is_left_behind(channel: Make, ending: str) -> None:
                 await asyncio.Event().wait()
             await server.client.end_stream()
 
-    await asyncio.wait([asyncio.create_task(call())], timeout=5)
+    await asyncio.wait([asyncio.create_task(call())], timeout=LAST_RESORT_S)
     assert server.client.gone == (ending == "leave")
     await eventually(lambda: len(asyncio.all_tasks()) == before)
 

@@ -10,7 +10,7 @@ import pytest
 from hayate.downstream.stream import ClientGone
 from hayate.errors import BodyTooLarge
 from hayate.relay.pump import Pump
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.downstream.channel import Make
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +88,7 @@ async def test_a_client_that_leaves_cancels_whatever_is_awaited(channel: Make) -
     await asyncio.sleep(0.01)
     server.leave()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert server.client.gone
 
 

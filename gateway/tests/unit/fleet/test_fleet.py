@@ -10,6 +10,7 @@ import pytest
 from hayate.errors import UnknownModel
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import NO_PROBE
+from tests.support.waiting import LAST_RESORT_S
 from tests.unit.fleet.made import spec, waiting
 
 pytestmark = pytest.mark.anyio
@@ -127,4 +128,4 @@ async def test_more_places_let_in_who_waits() -> None:
     await a.enter("key", 1)
     (second,) = await waiting(a)
     fleet.apply([spec("a", max_in_flight=2)], {})
-    await asyncio.wait_for(second, 1)
+    await asyncio.wait_for(second, LAST_RESORT_S)

@@ -22,7 +22,7 @@ from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 from tests.unit.fleet.made import QUICK, spec
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +42,7 @@ class Watched:
         self.changes.append(is_ready)
 
     async def until(self, condition: Callable[[], object]) -> None:
-        await eventually(condition, within_s=10)
+        await eventually(condition)
 
 
 @asynccontextmanager
@@ -149,7 +149,7 @@ async def test_without_a_probe_an_engine_that_comes_between_two_questions_is_ask
 
 
 async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=30)) as watched:
         await watched.until(lambda: watched.changes == [True])
         for number in (2, 3):
             watched.deployment.record_failure(watched.replica, UpstreamBroke("500"), 0.0)
@@ -157,7 +157,7 @@ async def test_a_call_that_fails_has_the_engine_probed_at_once(engine: FakeEngin
 
 
 async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=30)) as watched:
         await watched.until(lambda: watched.changes == [True])
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -168,7 +168,7 @@ async def test_however_many_calls_fail_it_is_probed_four_times_a_second_at_most(
 
 
 async def test_an_engine_killed_under_many_calls_is_back_with_its_first_answer(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=30)) as watched:
         await watched.until(lambda: watched.changes == [True])
         await engine.refuse()
         for _ in range(150):
@@ -188,7 +188,7 @@ async def call_under_way(watched: Watched, engine: FakeEngine) -> AsyncIterator[
     engine.script = [silence]
     request = UpstreamRequest("/v1/chat/completions", b"{}")
     watched.replica.enter(asyncio.get_running_loop().time())
-    task = asyncio.create_task(watched.replica.pool.send(request, first_byte_s=60))
+    task = asyncio.create_task(watched.replica.pool.send(request, first_byte_s=NEVER_S))
     await watched.until(lambda: engine.open == 1)
     try:
         yield
@@ -199,9 +199,9 @@ async def call_under_way(watched: Watched, engine: FakeEngine) -> AsyncIterator[
 
 
 async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: FakeEngine) -> None:
-    async with watching(engine, probing=Probing(probe_interval_s=0.05, probe_timeout_s=0.1)) as watched:
+    async with watching(engine, probing=Probing(probe_interval_s=0.05, probe_timeout_s=0.25)) as watched:
         await watched.until(lambda: watched.changes == [True])
-        engine.routes["/health"] = [30.0]
+        engine.routes["/health"] = [silence]
         async with call_under_way(watched, engine):
             seen = asked(engine, "/health")
             await watched.until(lambda: asked(engine, "/health") > seen + 5)
@@ -212,18 +212,18 @@ async def test_an_engine_that_works_on_one_call_at_a_time_stays_ready(engine: Fa
 
 
 async def test_an_engine_that_always_answered_beside_calls_and_stops_is_found(engine: FakeEngine) -> None:
-    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.1)
+    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.25)
     async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
-        engine.routes["/health"] = [30.0]
-        await watched.until(lambda: watched.changes == [True, False])
+        engine.routes["/health"] = [silence]
+        await watched.until(lambda: watched.changes[-1:] == [False])
 
 
 async def test_bytes_that_flow_excuse_it(engine: FakeEngine) -> None:
-    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.1)
+    probing = Probing(probe_interval_s=0.05, probe_timeout_s=0.25)
     async with watching(engine, probing=probing) as watched, call_under_way(watched, engine):
         await watched.until(lambda: watched.replica.health.beside == KNOWN)
-        engine.routes["/health"] = [30.0]
+        engine.routes["/health"] = [silence]
         seen = asked(engine, "/health")
         loop = asyncio.get_running_loop()
         while asked(engine, "/health") < seen + 6:
@@ -281,7 +281,7 @@ async def test_a_list_that_is_not_answered_for_once_changes_nothing(engine: Fake
 
 
 async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
-    async with watching(engine, OpenAICompatible(), Probing(probe_interval_s=600, probe_timeout_s=1)) as watched:
+    async with watching(engine, OpenAICompatible(), Probing(probe_interval_s=600, probe_timeout_s=30)) as watched:
         await watched.until(lambda: watched.changes == [True])
         engine.routes["/v1/models"] = answer({"data": [{"id": "scripted"}, {"id": "my-lora"}]})
         seen = asked(engine, "/v1/models")
@@ -301,8 +301,8 @@ async def test_a_thousand_misses_are_one_question(engine: FakeEngine) -> None:
 async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) -> None:
     async with watching(engine, probing=Probing(probe_interval_s=600, probe_timeout_s=0.2)) as watched:
         await watched.until(lambda: watched.changes == [True])
-        engine.routes["/v1/models"] = engine.routes["/props"] = [30.0]
-        async with asyncio.timeout(5):
+        engine.routes["/v1/models"] = engine.routes["/props"] = [silence]
+        async with asyncio.timeout(LAST_RESORT_S):
             await watched.prober.refresh()
 
 
@@ -311,12 +311,12 @@ async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) 
 
 async def test_an_engine_that_hangs_does_not_hold_up_the_watch_over_the_others(engine: FakeEngine) -> None:
     async with running_engine() as hanging:
-        hanging.routes["/health"] = [30.0]
-        probing = Probing(probe_interval_s=0.05, probe_timeout_s=30)
+        hanging.routes["/health"] = [silence]
+        probing = Probing(probe_interval_s=0.05, probe_timeout_s=LAST_RESORT_S)
         fleet = Fleet([spec("a", hanging.url, engine.url, backend=LlamaCppClient())], {}, probing)
         task = asyncio.create_task(Prober(fleet, on_change=lambda *_: None).run())
         _, fine = fleet.deployments["a"].replicas
-        await eventually(lambda: asked(engine, "/health") > 5, within_s=10)
+        await eventually(lambda: asked(engine, "/health") > 5)
         assert fine.available(0.0)
         assert asked(hanging, "/health") == 1
         task.cancel()

@@ -23,11 +23,11 @@ from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import HEADERS_THEN_SILENCE, cut_mid_frame, error_then_done, silent_mid_stream
 from tests.support.engine_script import SSE, Answer, Chat, Request, body, cut, end, head, silence
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 
 pytestmark = pytest.mark.anyio
 
-PATIENT = Timeouts(first_byte_s=20, silence_s=20)
+PATIENT = Timeouts(first_byte_s=NEVER_S, silence_s=NEVER_S)
 
 
 class Kept:
@@ -74,13 +74,13 @@ class Garbage(RawStream):
 
 @asynccontextmanager
 async def pumping(
-    script: Answer, sink: Kept, decoder: Any = None, timeouts: Timeouts = PATIENT, stall_s: float = 20
+    script: Answer, sink: Kept, decoder: Any = None, timeouts: Timeouts = PATIENT, stall_s: float = NEVER_S
 ) -> AsyncIterator[tuple[asyncio.Task[None], Pump, FakeEngine, Exchange]]:
     """A pump on its way from a fake engine to `sink`."""
     async with running_engine(script) as engine:
         pool, ticker = ConnectionPool(engine.url, connect_s=5), Ticker(0.02)
         asked = UpstreamRequest("/v1/chat/completions", b'{"stream":true}')
-        exchange = await pool.send(asked, first_byte_s=10)
+        exchange = await pool.send(asked, first_byte_s=NEVER_S)
         pump = Pump(
             exchange,
             decoder or OpenAIStream(keep_usage=False),
@@ -108,7 +108,7 @@ def whole(script: Chat) -> bytes:
 async def test_every_byte_arrives_in_order(script: Chat, framed: bool) -> None:
     sink = Kept(framed=framed)
     async with pumping(script, sink) as (task, pump, _, _exchange):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LAST_RESORT_S)
         assert sink.text == whole(script)
         assert pump.first_delta_at
 
@@ -116,7 +116,7 @@ async def test_every_byte_arrives_in_order(script: Chat, framed: bool) -> None:
 async def test_plain_chunks_are_forwarded_as_they_came() -> None:
     sink = Kept(framed=True)
     async with pumping(Chat(["x"] * 20, gap_s=0.01), sink) as (task, *_):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert len(sink.chunks) > 10
 
 
@@ -125,46 +125,46 @@ async def test_what_breaks_is_raised_after_what_was_good(script: Answer) -> None
     sink = Kept()
     async with pumping(script, sink) as (task, *_):
         with pytest.raises(UpstreamBroke):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, LAST_RESORT_S)
     assert b"[DONE]" not in sink.text
 
 
 async def test_a_decoders_own_fault_is_an_engines_that_cannot_be_read() -> None:
     async with pumping(Chat(), Kept(), Garbage()) as (task, *_):
         with pytest.raises(UpstreamBroke, match="can't be read"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, LAST_RESORT_S)
 
 
 @pytest.mark.parametrize(
     ("script", "timeouts", "named"),
     [
-        (HEADERS_THEN_SILENCE, Timeouts(first_byte_s=0.1, silence_s=20), "first_byte_s"),
-        (silent_mid_stream(), Timeouts(first_byte_s=20, silence_s=0.1), "silence_s"),
-        (Chat(["x"] * 999, gap_s=0.02), Timeouts(first_byte_s=20, silence_s=20, total_s=0.2), "total_s"),
+        (HEADERS_THEN_SILENCE, Timeouts(first_byte_s=0.1, silence_s=NEVER_S), "first_byte_s"),
+        (silent_mid_stream(), Timeouts(first_byte_s=NEVER_S, silence_s=0.1), "silence_s"),
+        (Chat(["x"] * 999, gap_s=0.02), Timeouts(first_byte_s=NEVER_S, silence_s=NEVER_S, total_s=0.2), "total_s"),
         ([head(headers=SSE), *[each for _ in range(99) for each in (body(b": hi\n\n"), 0.02)]],
-         Timeouts(first_byte_s=0.2, silence_s=20), "first_byte_s"),
+         Timeouts(first_byte_s=0.2, silence_s=NEVER_S), "first_byte_s"),
     ],
 )  # fmt: skip
 async def test_every_limit_is_named_when_it_is_reached(script: Answer, timeouts: Timeouts, named: str) -> None:
     async with pumping(script, Kept(), timeouts=timeouts) as (task, *_):
         with pytest.raises(UpstreamTimeout, match=f"timeouts.{named}"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, LAST_RESORT_S)
 
 
 async def test_tokens_that_keep_coming_reach_no_limit() -> None:
     sink = Kept(framed=True)
-    async with pumping(Chat(["x"] * 40, gap_s=0.02), sink, timeouts=Timeouts(first_byte_s=0.3, silence_s=0.3)) as (
+    async with pumping(Chat(["x"] * 24, gap_s=0.05), sink, timeouts=Timeouts(first_byte_s=1.0, silence_s=1.0)) as (
         task,
         *_,
     ):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert sink.text.endswith(b"[DONE]\n\n")
 
 
 async def test_a_full_sink_stops_the_reading_and_a_drained_one_goes_on() -> None:
     sink = Kept()
     script = Chat(["x" * 4000] * 4000)
-    async with pumping(script, sink, timeouts=Timeouts(first_byte_s=20, silence_s=0.3)) as (task, pump, engine, _):
+    async with pumping(script, sink, timeouts=Timeouts(first_byte_s=NEVER_S, silence_s=1.0)) as (task, pump, engine, _):
         await eventually(lambda: sink.pieces)
         pump.pause()
         count = -1
@@ -172,11 +172,11 @@ async def test_a_full_sink_stops_the_reading_and_a_drained_one_goes_on() -> None
             count = engine.bytes_sent
             await asyncio.sleep(0.1)
         stopped_at = len(sink.text)
-        await asyncio.sleep(0.5)  # longer than the silence an engine may keep
+        await asyncio.sleep(1.3)  # longer than the silence an engine may keep
         assert len(sink.text) == stopped_at
         assert not task.done()
         pump.resume()
-        await asyncio.wait_for(task, 20)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert sink.text == whole(script)
 
 
@@ -192,7 +192,7 @@ async def test_a_sink_that_stays_full_is_given_up() -> None:
 async def test_after_its_done_a_stream_is_whole_however_its_connection_ends(last: Any) -> None:
     sink = Kept()
     async with pumping(Chat(last=last), sink) as (task, *_):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert sink.text == whole(Chat())
 
 
@@ -215,7 +215,7 @@ async def test_bytes_that_are_no_events_pass_as_they_are() -> None:
         task,
         *_,
     ):
-        await asyncio.wait_for(task, 10)
+        await asyncio.wait_for(task, LAST_RESORT_S)
     assert sink.text == b"".join(pieces)
 
 
@@ -226,4 +226,4 @@ async def test_an_error_of_ours_is_raised_as_it_is() -> None:
 
     async with pumping(Chat(), Kept(), Refusing()) as (task, *_):
         with pytest.raises(GatewayError, match=r"^no$"):
-            await asyncio.wait_for(task, 10)
+            await asyncio.wait_for(task, LAST_RESORT_S)

@@ -13,6 +13,7 @@ from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.config.yaml_file import ConfigError
 from hayate.serve.specs import option_mistakes, specs
+from tests.support.waiting import LAST_RESORT_S
 
 DEPLOYMENT = (
     "deployments:\n  one:\n    backend: {backend}\n    replicas: [http://127.0.0.1:1]\n    options: {options}\n"
@@ -66,7 +67,9 @@ def test_the_command_says_it_in_one_line(tmp_path: Path, verb: str) -> None:
     path = tmp_path / "hayate.yaml"
     path.write_text(DEPLOYMENT.format(backend="sglang", options="{fast: true}"), encoding="utf-8")
     hayate = Path(sys.executable).with_name("hayate")
-    ended = subprocess.run([hayate, verb, "--config", path], check=False, capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [hayate, verb, "--config", path], check=False, capture_output=True, text=True, timeout=LAST_RESORT_S
+    )
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
     assert "line 5: deployments.one.options.fast: is not an option" in ended.stderr
@@ -75,6 +78,8 @@ def test_the_command_says_it_in_one_line(tmp_path: Path, verb: str) -> None:
 def test_a_missing_tokenizer_is_one_line_and_no_traceback(tmp_path: Path) -> None:
     hayate = Path(sys.executable).with_name("hayate")
     env = {"LLM_BACKEND": "triton", "HAYATE_TOKENIZER": "/nowhere", "HAYATE_PORT": "0", "HAYATE_DATA": str(tmp_path)}
-    ended = subprocess.run([hayate, "serve"], check=False, capture_output=True, text=True, timeout=30, env=env)
+    ended = subprocess.run(
+        [hayate, "serve"], check=False, capture_output=True, text=True, timeout=LAST_RESORT_S, env=env
+    )
     assert ended.returncode == 2
     assert ended.stderr == "environment: deployments.triton.options.tokenizer: /nowhere is no folder\n"

@@ -16,9 +16,10 @@ import pytest
 
 from hayate.telemetry.queued_output import GATHER_S, PIECE_BYTES, QueuedOutput, Unmade
 from tests.support.outputs import fill, read_all, set_nonblocking
+from tests.support.waiting import LAST_RESORT_S
 
 
-def until(condition: Callable[[], object], within_s: float = 20.0) -> None:
+def until(condition: Callable[[], object], within_s: float = LAST_RESORT_S) -> None:
     """Waits for another thread to get so far."""
     deadline = time.monotonic() + within_s
     while not condition():
@@ -80,15 +81,14 @@ def test_what_does_not_fit_is_dropped_counted_and_told_once_somebody_reads_again
 
 
 def test_much_more_than_fits_is_written_as_fast_as_it_is_read() -> None:
-    with queued_pipe() as (output, reader, _):
+    """A nap after every write would be a minute each."""
+    with queued_pipe(gather_s=60.0) as (output, reader, _):
         written, read = 0, 0
-        began = time.monotonic()
         while written < 40_000_000:
             while written - read < 500_000:  # half of what may wait
                 written += output.write(b"x" * 9_999 + b"\n")
             read += len(os.read(reader, 1 << 20))
         assert output.dropped == 0
-        assert time.monotonic() - began < 20  # with a nap after every write it would be 30
 
 
 def test_many_small_pieces_are_bounded_too() -> None:
@@ -127,10 +127,8 @@ def test_it_goes_on_when_a_reader_comes_back(tmp_path: Path) -> None:
 def test_a_full_disk_neither_raises_nor_holds_up() -> None:
     with Path("/dev/full").open("wb", buffering=0) as full:
         output = QueuedOutput(full.fileno(), "stderr", 50_000)
-        began = time.monotonic()
         for line in lines(10_000):
             output.write(line)
-        assert time.monotonic() - began < 5
         assert output.dropped > 9000
         assert not output.drain(20)
         output.close()
@@ -147,7 +145,7 @@ def test_drain_waits_for_what_was_said_but_no_longer_than_told() -> None:
         output.write(b"b\n")
         began = time.monotonic()
         assert not output.drain(0.2)
-        assert 0.2 <= time.monotonic() - began < 5
+        assert time.monotonic() - began >= 0.2
 
 
 def test_threads_may_write_at_the_same_time() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from hayate.errors import AnswerTooLarge, UpstreamBroke, UpstreamTimeout
 from hayate.upstream.bodies import BLANKS, Collected, FirstBytes, stopped, too_large, took_too_long
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -80,24 +81,24 @@ async def test_blanks_are_no_first_byte_and_are_kept_all_the_same(blanks: bytes)
 async def test_silence_that_is_too_long_ends_the_wait() -> None:
     collected = Collected(0.02)
     with pytest.raises(UpstreamTimeout, match=r"0\.02 s \(timeouts\.silence_s\)"):
-        await asyncio.wait_for(collected.future, 5)
+        await asyncio.wait_for(collected.future, LAST_RESORT_S)
 
 
 async def test_any_byte_starts_the_silence_anew() -> None:
-    loop, every_s = asyncio.get_running_loop(), 0.06
-    began, collected = loop.time(), Collected(0.1)
+    loop, every_s = asyncio.get_running_loop(), 0.1
+    began, collected = loop.time(), Collected(0.3)
     for number in range(1, 4):
         loop.call_later(number * every_s, collected.body_received, b" ")
     with pytest.raises(UpstreamTimeout):
-        await asyncio.wait_for(collected.future, 5)
-    assert loop.time() - began > 3 * every_s + 0.09
+        await asyncio.wait_for(collected.future, LAST_RESORT_S)
+    assert loop.time() - began > 3 * every_s + 0.29
 
 
 async def test_who_waits_no_more_is_told_nothing() -> None:
     closed, other = Collected(0.01), Collected(0.05)
     closed.close()
     with pytest.raises(UpstreamTimeout):
-        await asyncio.wait_for(other.future, 5)
+        await asyncio.wait_for(other.future, LAST_RESORT_S)
     assert not closed.future.done()
 
 

@@ -20,6 +20,7 @@ from hayate.upstream.connection import Connection
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.wire.http1 import chunk_size
 from hayate.wire.openai_stream import OpenAIStream
+from tests.support.waiting import LAST_RESORT_S
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 FIRST = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}\n\n'
@@ -102,7 +103,7 @@ async def relayed(reads: list[bytes], head_reads: Sequence[bytes] = (HEAD,)) -> 
     await asyncio.sleep(0)
     for read in reads:
         connection.data_received(read)
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, LAST_RESORT_S)
     assert decoder.finished
     client.deltas = decoder.usage.completion_tokens
     client.first_at = pump.first_delta_at

@@ -22,7 +22,7 @@ from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
 from tests.support.fake_engine import FakeEngine, unanswered_port
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.upstream.fetching import ASKED, fetched
 
 pytestmark = pytest.mark.anyio
@@ -289,7 +289,7 @@ async def test_a_connection_that_is_not_taken_is_given_up_in_time() -> None:
     with unanswered_port() as url:
         pool = ConnectionPool(url, connect_s=0.1)
         with pytest.raises(ConnectFailed, match=r"0\.1 s"):
-            await asyncio.wait_for(fetched(pool), 5)
+            await asyncio.wait_for(fetched(pool), LAST_RESORT_S)
         pool.close()
 
 

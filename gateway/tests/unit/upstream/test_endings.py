@@ -10,6 +10,7 @@ import pytest
 
 from hayate.errors import StaleConnection, UpstreamBroke
 from hayate.upstream.connection_pool import ConnectionPool
+from tests.support.waiting import LAST_RESORT_S
 from tests.unit.upstream.fetching import fetched
 
 pytestmark = pytest.mark.anyio
@@ -68,5 +69,5 @@ async def test_a_request_that_crosses_the_engines_end_is_safe_if_the_engine_took
             peer.close()  # and the request is written before anybody has looked
             _, head = connection.begin(b"GET / HTTP/1.1\r\n\r\n")
         with pytest.raises(StaleConnection if death == "fin" and not read else UpstreamBroke):
-            await asyncio.wait_for(head, 5)
+            await asyncio.wait_for(head, LAST_RESORT_S)
         pool.close()

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import termios
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import pytest
 
 from hayate.tools.embedded.weights import DEFAULT, tiny
 from tests.support.hub_stand_in import HubStandIn, hub_stand_in
+from tests.support.waiting import LAST_RESORT_S
 
 MODEL = tiny().path.read_bytes()
 OTHER = MODEL + b"\x00"
@@ -52,19 +52,22 @@ class Found:
     english: str
     said: list[str]
     stderr: str
-    took_s: float
 
 
 def environment(endpoint: str, home: Path, **env: str) -> dict[str, str]:
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "HOME") if name in os.environ}
     return {**inherited, "HF_ENDPOINT": endpoint, "HF_HOME": str(home), "LANG": "C.UTF-8", **env}
 
 
 def find(model: str, endpoint: str, home: Path, **env: str) -> Found:
-    began = time.monotonic()
     command = [sys.executable, "-W", "error", "-c", FIND, model]
     process = subprocess.run(
-        command, env=environment(endpoint, home, **env), capture_output=True, timeout=60, check=False, text=True
+        command,
+        env=environment(endpoint, home, **env),
+        capture_output=True,
+        timeout=LAST_RESORT_S,
+        check=False,
+        text=True,
     )
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout)
@@ -76,7 +79,6 @@ def find(model: str, endpoint: str, home: Path, **env: str) -> Found:
         english=found.get("english", ""),
         said=[english for english, _ in found["said"]],
         stderr=process.stderr,
-        took_s=time.monotonic() - began,
     )
 
 
@@ -185,7 +187,6 @@ def test_a_hub_that_keeps_silent_is_given_a_few_seconds(tmp_path: Path) -> None:
         found = find(REPOSITORY, hub.url, tmp_path)
         assert len(hub.requests) == 1
     assert found.refusal == "HubFailed"
-    assert found.took_s < 20
 
 
 def test_a_named_model_is_refused_offline(tmp_path: Path) -> None:
@@ -208,7 +209,6 @@ def test_with_no_model_named_and_no_hub_the_tiny_model_is_used_and_said_to_be_no
     assert len(found.said) == 1
     assert "noise" in found.said[0]
     assert "MODEL=" in found.said[0]
-    assert found.took_s < 20
 
 
 @pytest.mark.parametrize("files", [{}, {"unusable-q4_k_m.gguf": b"<html>"}])
@@ -238,7 +238,12 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
     with hub_stand_in({REPOSITORY: FILES}) as hub:
         command = [sys.executable, "-c", FIND, REPOSITORY]
         process = subprocess.run(
-            command, env=environment(hub.url, tmp_path), stdout=subprocess.PIPE, stderr=theirs, timeout=60, check=False
+            command,
+            env=environment(hub.url, tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=LAST_RESORT_S,
+            check=False,
         )
     os.close(theirs)
     seen = b""

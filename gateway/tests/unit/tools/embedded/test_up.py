@@ -9,7 +9,6 @@ import signal
 import socket
 import stat
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,15 +24,13 @@ from tests.support.gateway import RunningGateway, free_port, running_gateway
 from tests.support.http import connection, fetch, request_bytes
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.processes import alive, children
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 from tests.unit.tools.embedded.engine import ANSWER, QUESTION
 
 pytestmark = pytest.mark.anyio
 
 HAYATE = str(Path(sys.executable).with_name("hayate"))
 TINY = str(tiny().path)
-STOP_S = 3.0
-NOISE_S = 3.0
 """What a busy machine may add; on a quiet one the end takes 1.3 s with a stream running."""
 LONG = {**QUESTION, "stream": True, "max_tokens": 3500, "ignore_eos": True}
 
@@ -50,7 +47,7 @@ async def running_up(env: dict[str, str] | None = None, *, config: str | None = 
     settings = {"MODEL": TINY, **(env or {})}
     async with running_gateway(settings, config=config, verb="up") as gateway:
         await gateway.ready()
-        await eventually(lambda: "curl" in gateway.stderr(), 30.0)
+        await eventually(lambda: "curl" in gateway.stderr())
         yield gateway
 
 
@@ -61,12 +58,10 @@ async def chat(gateway: RunningGateway, key: str | None = None, **fields: object
     return content
 
 
-async def ended(process: asyncio.subprocess.Process, within_s: float) -> float:
-    """Seconds until the process ended."""
-    began = time.monotonic()
-    async with asyncio.timeout(within_s):
+async def ended(process: asyncio.subprocess.Process) -> None:
+    """Until the process has ended."""
+    async with asyncio.timeout(LAST_RESORT_S):
         await process.wait()
-    return time.monotonic() - began
 
 
 async def test_the_embedded_engine_is_the_default_unless_the_file_says_otherwise(tmp_path: Path) -> None:
@@ -95,10 +90,8 @@ async def test_the_childs_port_is_free_and_none_that_an_outgoing_connection_may_
 
 
 async def test_the_first_start_offline_makes_a_key_tells_everything_and_its_curl_works(tmp_path: Path) -> None:
-    began = time.monotonic()
     offline = {"MODEL": "", "HF_ENDPOINT": f"http://127.0.0.1:{free_port()}", "HF_HOME": str(tmp_path)}
     async with running_up({**offline, "HAYATE_API_KEY": ""}) as gateway:
-        assert time.monotonic() - began < 60
         said = gateway.stderr()
         key = (gateway.data / "api_key").read_text(encoding="ascii").strip()
         assert stat.S_IMODE((gateway.data / "api_key").stat().st_mode) == 0o600
@@ -157,21 +150,21 @@ async def test_the_default_model_comes_from_the_hub(tmp_path: Path) -> None:
             assert await chat(gateway, model="qwen2.5-0.5b-instruct-q4_k_m") == ANSWER
 
 
-async def test_ctrl_c_stops_both_within_three_seconds_with_a_stream_running() -> None:
+async def test_ctrl_c_stops_both_with_a_stream_running() -> None:
     async with running_up() as gateway:
         (child,) = children(gateway.pid)
         async with connection(gateway.url) as client:
             await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
             assert (await client.read_head()).status == 200
             gateway.process.send_signal(signal.SIGINT)
-            assert await ended(gateway.process, 30) < STOP_S + NOISE_S
+            await ended(gateway.process)
         assert gateway.process.returncode == 0
         assert not alive(child)
         assert gateway.stderr().splitlines()[-2:] == ["Stopping. (Ctrl-C again: at once)", "Stopped."]
 
 
 async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> None:
-    async with running_up(config="server: {drain_s: 60}\n") as gateway:
+    async with running_up(config=f"server: {{drain_s: {NEVER_S}}}\n") as gateway:
         (child,) = children(gateway.pid)
         async with connection(gateway.url, buffer_bytes=4096) as client:
             await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
@@ -180,7 +173,7 @@ async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> N
             await asyncio.sleep(0.5)
             assert gateway.running
             gateway.process.send_signal(signal.SIGINT)
-            assert await ended(gateway.process, 30) < STOP_S + NOISE_S
+            await ended(gateway.process)
         assert not alive(child)
 
 
@@ -207,12 +200,12 @@ async def test_a_terminal_that_closes_takes_both_with_it(tmp_path: Path) -> None
             return False
 
     try:
-        await eventually(is_ready, 30, every_s=0.05)
+        await eventually(is_ready, every_s=0.05)
         (child,) = children(process.pid)
         os.close(ours)
-        await ended(process, 30)
+        await ended(process)
         assert process.returncode == 0
-        await eventually(lambda: not alive(child), 10)
+        await eventually(lambda: not alive(child))
     finally:
         if process.returncode is None:
             process.kill()
@@ -224,7 +217,7 @@ async def test_an_engine_that_hangs_does_not_hold_up_the_end() -> None:
         (child,) = children(gateway.pid)
         os.kill(child, signal.SIGSTOP)
         gateway.process.send_signal(signal.SIGINT)
-        assert await ended(gateway.process, 30) < STOP_S + NOISE_S
+        await ended(gateway.process)
         assert not alive(child)
 
 
@@ -239,7 +232,7 @@ async def test_a_killed_engine_comes_back_and_readiness_says_so() -> None:
                 os.kill(child, signal.SIGKILL)
             return await readiness() == 503
 
-        await eventually(is_down, 30, every_s=0.05)
+        await eventually(is_down, every_s=0.05)
         assert (await fetch(gateway.url, "/health")).status == 200
         refused = await fetch(gateway.url, "/v1/chat/completions", QUESTION, key=gateway.key)
         assert refused.status in (200, 502, 503)
@@ -253,7 +246,7 @@ async def test_the_engine_dies_with_a_gateway_that_is_killed() -> None:
         (child,) = children(gateway.pid)
         gateway.process.kill()
         await gateway.process.wait()
-        await eventually(lambda: not alive(child), 10)
+        await eventually(lambda: not alive(child))
 
 
 async def test_a_file_may_set_the_server_and_name_the_embedded_engine(tmp_path: Path) -> None:

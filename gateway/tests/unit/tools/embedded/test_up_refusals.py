@@ -17,7 +17,7 @@ from hayate.tools.embedded.up import require_installed
 from hayate.tools.embedded.weights import tiny
 from tests.support.gateway import free_port
 from tests.support.hub_stand_in import hub_stand_in
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +34,7 @@ def run_up(tmp_path: Path, *options: str, **env: str) -> subprocess.CompletedPro
         env={**inherited, "LANG": "C.UTF-8", **settings},
         cwd=tmp_path,
         capture_output=True,
-        timeout=60,
+        timeout=LAST_RESORT_S,
         check=False,
         text=True,
     )
@@ -117,7 +117,7 @@ async def test_ctrl_c_while_the_hub_is_asked_is_no_traceback(tmp_path: Path) -> 
         env = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HAYATE_DATA": str(tmp_path / "data")}
         env |= {"HAYATE_PORT": str(free_port()), "MODEL": "owner/repo"}
         process = await asyncio.create_subprocess_exec(HAYATE, "up", env=env, stderr=asyncio.subprocess.PIPE)
-        await eventually(lambda: hub.requests, 30)
+        await eventually(lambda: hub.requests)
         process.send_signal(signal.SIGINT)
         said = (await process.communicate())[1].decode()
     assert process.returncode == 130

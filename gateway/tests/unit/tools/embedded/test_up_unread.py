@@ -11,13 +11,15 @@ from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 from tests.support.outputs import STATES, unread
 from tests.support.processes import children
+from tests.support.quick import slow
 from tests.unit.tools.embedded.engine import ANSWER, QUESTION
 
 pytestmark = pytest.mark.anyio
+QUICK_STATES = ("gone", "asleep")
 
 
-@pytest.mark.parametrize("verb", ["up", "up --show-engine"])
-@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("verb", ["up", *slow("up --show-engine")])
+@pytest.mark.parametrize("state", [each if each in QUICK_STATES else slow(each)[0] for each in STATES])
 async def test_it_starts_and_answers_with_nobody_at_standard_error(state: str, verb: str) -> None:
     with unread("stderr", state) as pipe:
         gateway = running_gateway(

@@ -20,7 +20,7 @@ from hayate.tools.measure.prompts import built_in
 from hayate.tools.measure.record import PromptsUsed, Record, RunSettings
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.target import Api, Target
-from tests.support.waiting import eventually
+from tests.support.waiting import LAST_RESORT_S, eventually
 
 HAYATE = Path(sys.executable).with_name("hayate")
 
@@ -122,10 +122,10 @@ async def bench(
         stderr=asyncio.subprocess.PIPE,
     )
     if interrupt_when is not None:
-        await eventually(interrupt_when, within_s=30)
+        await eventually(interrupt_when)
         process.send_signal(signal.SIGINT)
     try:
-        stdout, stderr = await asyncio.wait_for(process.communicate(), 60)
+        stdout, stderr = await asyncio.wait_for(process.communicate(), LAST_RESORT_S)
     except TimeoutError:
         process.kill()
         await process.wait()

@@ -32,6 +32,7 @@ from tests.support.engine_faults import (
 )
 from tests.support.engine_script import SSE, Answer, Chat, answer, body, cut, end, error, head, sse
 from tests.support.fake_engine import running_engine, unanswered_port
+from tests.support.waiting import LAST_RESORT_S, NEVER_S
 from tests.unit.tools.measure.measured import call
 
 PREFILL_S, GAP_S = 0.1, 0.02
@@ -40,7 +41,7 @@ SECONDS = st.floats(min_value=0, max_value=1e4)
 
 @asynccontextmanager
 async def calling(
-    url: str, api: Api = "openai", timeout_s: float = 20.0, secret: str | None = None
+    url: str, api: Api = "openai", timeout_s: float = LAST_RESORT_S, secret: str | None = None
 ) -> AsyncIterator[Caller]:
     """Whoever makes calls to this server."""
     pool = ConnectionPool(url, connect_s=10.0)
@@ -76,7 +77,7 @@ async def test_the_watch_stops_first_at_the_first_output_and_then_at_the_end() -
     assert made.ttft_s is not None
     assert made.started_s >= 0
     # A busy machine can only be late: what was waited for is never measured shorter.
-    assert PREFILL_S * 0.9 <= made.ttft_s < PREFILL_S + 2
+    assert PREFILL_S * 0.9 <= made.ttft_s < PREFILL_S + 60
     assert made.ttft_s + 10 * GAP_S * 0.9 <= made.total_s
 
 
@@ -86,7 +87,7 @@ async def test_a_call_tells_when_it_began_within_its_models_measurement() -> Non
         request = request_of("openai", ({"role": "user", "content": "x"},), None, 8, None)
         made = await caller.call(3, request, perf_counter() - 100)
     assert made.number == 3
-    assert 100 <= made.started_s < 110
+    assert 100 <= made.started_s < 100 + LAST_RESORT_S
 
 
 @pytest.mark.anyio
@@ -97,11 +98,11 @@ async def test_a_server_that_does_not_count_has_its_deltas_counted() -> None:
 
 @pytest.mark.anyio
 async def test_a_stream_that_is_left_open_after_its_end_costs_only_its_connection() -> None:
-    script = sse([b"data: x\n\n", b"data: [DONE]\n\n"], last=[60.0])
+    script = sse([b"data: x\n\n", b"data: [DONE]\n\n"], last=[NEVER_S])
     async with running_engine(script) as engine, calling(engine.url, "generate_stream") as caller:
         made = [await asked(caller, number, "generate_stream") for number in (1, 2)]
     assert [each.failure for each in made] == [None, None]
-    assert all(each.total_s < 5 for each in made)
+    assert all(each.total_s < NEVER_S for each in made)
     assert engine.accepted == 2
 
 
@@ -134,12 +135,12 @@ async def test_each_way_to_fail_is_counted_under_its_name(script: Answer, reason
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("script", "detail"),
-    [([60.0], SILENT), (HEADERS_THEN_SILENCE, SILENT), (silent_mid_stream(), "in the middle of the answer")],
+    [([NEVER_S], SILENT), (HEADERS_THEN_SILENCE, SILENT), (silent_mid_stream(), "in the middle of the answer")],
 )
 async def test_a_call_that_takes_too_long_is_given_up(script: Answer, detail: str) -> None:
     async with running_engine(script) as engine, calling(engine.url, timeout_s=0.3) as caller:
         made = await asked(caller)
-        await asyncio.wait_for(engine.abandoned.wait(), 5)
+        await asyncio.wait_for(engine.abandoned.wait(), LAST_RESORT_S)
     assert failure_of(made) == Failure("timeout", detail)
     assert made.total_s >= 0.3 * 0.9
     assert (made.ttft_s is None) is (detail == SILENT)

@@ -36,8 +36,8 @@ async def test_known_gaps_are_measured_through_a_real_gateway(api: str) -> None:
         assert call.ttft_s is not None
         assert call.tpot_s is not None
         # A busy machine can only be late: what was waited for is never measured shorter.
-        assert PREFILL_S <= call.ttft_s < PREFILL_S + 2
-        assert GAP_S * 0.9 <= call.tpot_s < GAP_S + 0.2
+        assert PREFILL_S <= call.ttft_s < PREFILL_S + 60
+        assert GAP_S * 0.9 <= call.tpot_s < GAP_S + 6
         assert call.total_s >= PREFILL_S + 10 * GAP_S
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hayate.tools.planner.arithmetic import Attention
 from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.gguf import facts_from_gguf, read_metadata
+from tests.support.quick import examples
 from tests.unit.tools.planner.gguf_builder import QWEN, Entry, gguf
 
 TINY = Path(__file__).parents[4] / "src/hayate/tools/embedded/model/tiny-qwen2.gguf"
@@ -125,7 +126,7 @@ def test_a_file_that_can_not_be_used_is_refused(tmp_path: Path, content: bytes) 
 SMALL = gguf({key: value for key, value in QWEN.items() if key != "tokenizer.ggml.tokens"}, payload=0)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(SMALL) - 1), byte=st.integers(0, 255), cut=st.integers(0, len(SMALL)))
 def test_damage_anywhere_is_an_answer_or_a_refusal_and_never_a_crash(
     tmp_path: Path, at: int, byte: int, cut: int

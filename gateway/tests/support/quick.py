@@ -1,0 +1,139 @@
+"""What is quick: `make test` runs it while somebody waits; `make test-slow` runs the rest, and every property test again in full.
+
+- A file's quick tests take `FILE_CPU_S` of processor time at most, their own and that of the processes they start. What they wait
+  for does not count, nor does what else the machine is busy with. The dearest files are listed at the end of a run; with
+  `--no-unexpected-skips`, as CI runs the tests, one that is too dear fails it.
+- What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case.
+- Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
+- Files whose tests wait for processes and browsers begin first, so that all workers end together.
+"""
+
+from __future__ import annotations
+
+import resource
+from collections import defaultdict
+from collections.abc import Generator
+from typing import Any
+
+import hypothesis
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+FILE_CPU_S = 30.0
+"""Twice what the dearest file took on two cores of 2024; a busy machine adds little to it."""
+LISTED = 8
+QUICK_EXAMPLES, FULL_EXAMPLES = 25, 100
+FIRST = (
+    "tests/browser/",
+    "tests/contract/",
+    "tests/unit/tools/embedded/",
+    "tests/reliability/test_stuck",
+    "tests/reliability/test_one_caller",
+    "tests/reliability/",
+    "tests/engines/",
+    "tests/examples/",
+    "tests/guides/",
+    "tests/unit/tools/measure/",
+    "tests/deploy/",
+)
+TOGETHER = ("tests/contract/", "tests/browser/")
+"""Folders that one worker runs alone: what their files share, seven engines with their gateways or a browser, is dear to start."""
+CPU = "cpu_s"
+
+
+for _name, _count in (("quick", QUICK_EXAMPLES), ("full", FULL_EXAMPLES)):
+    hypothesis.settings.register_profile(_name, max_examples=_count, deadline=None)
+
+
+def slow(*values: Any) -> list[Any]:
+    """Cases of a parametrised test that `make test-slow` alone runs."""
+    return [
+        pytest.param(*(value if isinstance(value, tuple) else (value,)), marks=pytest.mark.slow) for value in values
+    ]
+
+
+def examples(full: int) -> int:
+    """How many a property test tries that wants another number than the profile's: as many fewer of them in a quick run."""
+    profile = hypothesis.settings.get_profile(hypothesis.settings.get_current_profile_name())
+    return max(10, full * profile.max_examples // FULL_EXAMPLES)
+
+
+def cpu_s() -> float:
+    """The processor time of this process and of those of its children that have ended."""
+    both = (resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in both)
+
+
+class CpuTimes:
+    """Adds up what each file takes, from the reports that its tests send when they are over."""
+
+    def __init__(self, *, strict: bool) -> None:
+        self._strict = strict
+        self._files: dict[str, float] = defaultdict(float)
+        self._began_s = 0.0
+
+    @property
+    def too_dear(self) -> list[str]:
+        return [file for file, seconds in self._files.items() if seconds > FILE_CPU_S]
+
+    def pytest_runtest_logstart(self) -> None:
+        self._began_s = cpu_s()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, Any]:
+        report = yield
+        if call.when == "teardown":
+            report.user_properties.append((CPU, cpu_s() - self._began_s))
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "teardown":
+            self._files[report.nodeid.partition("::")[0]] += float(str(dict(report.user_properties).get(CPU, 0)))
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if self._strict and self.too_dear and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if not self._strict and not self.too_dear:
+            return
+        terminalreporter.section("processor time")
+        dearest = sorted(self._files.items(), key=lambda item: -item[1])
+        for file, seconds in dearest[: max(LISTED, len(self.too_dear))]:
+            terminalreporter.line(f"{seconds:6.1f} s  {file}{'  TOO DEAR for a quick file' * (file in self.too_dear)}")
+        terminalreporter.line(f"{sum(self._files.values()):6.1f} s  in all")
+
+
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file to a worker, as `--dist loadfile`, but for what belongs together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Another `--dist` than that of scripts/test is left alone."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The number of examples, the measuring, and the marker."""
+    hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "quick")
+    config.addinivalue_line(
+        "markers", "property: tries many examples; `make test-slow` runs it once more, with all of them"
+    )
+    if config.option.markexpr == "not slow":
+        config.pluginmanager.register(CpuTimes(strict=config.getoption("--no-unexpected-skips")))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the property tests, and puts those first that others would wait for in the end."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.property)
+    items.sort(key=_rank)
