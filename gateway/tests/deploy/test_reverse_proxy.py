@@ -16,7 +16,7 @@ from tests.support.proxies import PROXIES, example, program, running_proxy
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage, scene
 from tests.support.stages import FORGIVING
 from tests.support.steps import Steps
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 CHAT = "/llm" + CHAT_PATH
