@@ -6,6 +6,7 @@ within a few seconds, before the client library may try and try again.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from hayate.tools.embedded.reference import PREFERRED, HubModel, NoSuchFile, choose, is_of
@@ -121,7 +122,7 @@ def _unreached(hub: Hub, model: HubModel, trouble: HubTrouble) -> HubFailed:
             f"{hub.endpoint}のエラーのため、{model.repository}を取得できません（{reason}）。後で再試行するか、"
             f"ファイルを指定してください: {NAME_A_FILE}",
         )
-    reason = str(trouble).splitlines()[0].rstrip(".")
+    reason = re.sub(r"^\[Errno -?\d+\] ", "", str(trouble).splitlines()[0]).rstrip(".")
     return HubFailed(
         f"{model.repository} can't be had from {hub.endpoint}: {reason}. Connect to the network, or name a file: {NAME_A_FILE}",
         f"{hub.endpoint}に接続できないため、{model.repository}を取得できません。ネットワークを確認するか、"

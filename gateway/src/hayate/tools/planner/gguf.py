@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hayate.language import Text
+from hayate.language import reason_of
 from hayate.tools.planner.arithmetic import Attention
 from hayate.tools.planner.facts import FactsMissing, ModelFacts
 
@@ -118,7 +119,8 @@ def read_metadata(path: Path) -> dict[str, Value]:
                 entries[key] = reader.array_length if key == _TOKENS else value
             return entries
     except OSError as error:
-        raise FactsMissing(f"{path}: {error.strerror}", f"{path}: 読めません（{error.strerror}）") from None
+        why = reason_of(error)
+        raise FactsMissing(f"{path}: {why.en}", f"{path}: 読み取れません（{why.ja}）") from None
 
 
 def facts_from_gguf(path: Path) -> ModelFacts:
