@@ -12,8 +12,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from hayate.language import Text
-from hayate.language import reason_of
+from hayate.language import Text, reason_of
 from hayate.tools.planner.arithmetic import Attention
 from hayate.tools.planner.facts import FactsMissing, ModelFacts
 

@@ -185,7 +185,7 @@ async def test_an_engine_that_ends_without_a_word_is_told_by_its_status(tmp_path
 
 
 async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(EngineFailed, match="No such file"):
+    with pytest.raises(EngineFailed, match="does not exist"):
         await supervisor(settings(), tmp_path, command=(str(tmp_path / "none"),)).start()
 
 
