@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-pytest_plugins = ("tests.support.skips", "tests.support.quick", "tests.support.stages", "tests.engines.shared")
+pytest_plugins = (
+    "tests.support.skips",
+    "tests.support.quick",
+    "tests.support.stages",
+    "tests.support.chromium",
+    "tests.engines.shared",
+)
 pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.tab")
 
 

@@ -1,40 +1,14 @@
-"""A headless Chromium for all of a process, and a fresh tab for each test.
-
-The browser is Debian's own (`apt-get install chromium`); without it these tests are skipped.
-"""
+"""A fresh tab for each test."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from tests.browser.tab import OpenTab, Tab
-
-ARGUMENTS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all tests: starting one costs seconds."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield browser
-        await browser.close()
+from tests.support.chromium import PATIENCE_MS
 
 
 @pytest.fixture
@@ -49,6 +23,7 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
             color_scheme="dark" if dark else "light",
             permissions=["clipboard-read", "clipboard-write"],
         )
+        context.set_default_timeout(PATIENCE_MS)
         tab = Tab(url, context, await context.new_page())
         tabs.append(tab)
         await tab.open()

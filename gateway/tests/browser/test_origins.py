@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 
 from tests.browser.tab import OpenTab, gateway_on
 from tests.guides.blocks import blocks
+from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_script import SSE, Chat, Request, head, silence
 from tests.support.fake_engine import running_engine
 from tests.support.other_site import other_site
@@ -49,7 +50,7 @@ async def game(browser: Browser, host: str = "127.0.0.1", **server: object) -> A
         async with scene(server=listed) as stage:
             context = await browser.new_context()
             page = await context.new_page()
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(PATIENCE_MS)
             await page.goto(origin + "/")
             yield stage, page
             await context.close()

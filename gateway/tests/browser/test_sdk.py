@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
+from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_script import Chat
 from tests.support.node_examples import installed
 from tests.support.other_site import other_site
@@ -36,6 +37,7 @@ async def test_it_streams_and_reads_answers_errors_and_names(browser: Browser, t
     ):
         stage.engine.script = Chat(["こん", "にちは"])
         page = await browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
         sent: set[str] = set()
         page.on("request", lambda request: sent.update(request.headers if stage.url in request.url else ()))
         await page.goto(f"http://127.0.0.1:{port}/")

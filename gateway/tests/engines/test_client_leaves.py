@@ -16,13 +16,17 @@ import pytest
 from tests.engines.launch import EngineProcess
 from tests.support.gateway import RunningGateway
 from tests.support.http import Client, connection, request_bytes
+from tests.support.quick import slow
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
 STREAMING = pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 CHAT = "/v1/chat/completions"
-PATHS = pytest.mark.parametrize("path", [CHAT, "/v1/completions", "/v1/responses", "/v1/messages"])
+OTHER_PATHS = ("/v1/completions", "/v1/responses", "/v1/messages")
+PATHS = pytest.mark.parametrize("path", [CHAT, *OTHER_PATHS])
+A_PATH = pytest.mark.parametrize("path", [CHAT, *slow(*OTHER_PATHS)])
+"""Where the engine computes for seconds."""
 LONG_ITEMS = {"type": "array", "minItems": 1000, "items": {"type": "string", "minLength": 400}}
 LONG_TOOL = {"type": "object", "properties": {"items": LONG_ITEMS}, "required": ["items"]}
 """What keeps llama.cpp busy, which can't be told not to end its message. vLLM is slow enough for its longest."""
@@ -110,7 +114,7 @@ async def test_while_decoding(gateway: RunningGateway, engine: EngineProcess, st
     await logged_as_left(gateway, before)
 
 
-@PATHS
+@A_PATH
 @STREAMING
 async def test_while_another_client_is_served(
     gateway: RunningGateway, engine: EngineProcess, stream: bool, path: str
@@ -145,7 +149,7 @@ async def left_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream
     return record["ttft_ms"] is None
 
 
-@PATHS
+@A_PATH
 @STREAMING
 async def test_in_prefill(gateway: RunningGateway, engine: EngineProcess, stream: bool, path: str) -> None:
     """On a busy machine the prompt may be read before the client has come to leave: then it is another phase, and another try."""

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from hayate.config.load import load_config
 from hayate.config.models import DeploymentConfig
 from tests.guides.blocks import REPOSITORY, bare, blocks, command, commands
+from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, cut, end, head
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import KEY, running_gateway
@@ -161,14 +161,11 @@ async def test_the_planner_s_commands_say_what_the_guide_says(tmp_path: Path) ->
 
 
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        yield await browser.new_page()
-        await browser.close()
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    opened = await browser.new_page()
+    opened.set_default_timeout(PATIENCE_MS)
+    yield opened
+    await opened.close()
 
 
 async def generated(page: Page, prompt: str) -> Any:

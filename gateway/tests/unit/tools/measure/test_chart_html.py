@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Browser
 
 from hayate.language import Language
 from hayate.tools.measure.chart_html import render_html, write_html
 from hayate.tools.measure.record import Record
+from tests.support.chromium import PATIENCE_MS
 from tests.unit.tools.measure.plotted import AFTER, BEFORE, BROKEN
 
 
@@ -58,26 +59,22 @@ def test_a_page_is_whole_and_holds_nothing_that_fetches_or_runs(
 @pytest.mark.anyio
 @pytest.mark.browser
 @pytest.mark.parametrize("dark", [False, True])
-async def test_a_browser_draws_the_page_without_a_request_or_a_complaint(tmp_path: Path, dark: bool) -> None:
-    from playwright.async_api import async_playwright
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("no chromium: apt-get install chromium")
+async def test_a_browser_draws_the_page_without_a_request_or_a_complaint(
+    browser: Browser, tmp_path: Path, dark: bool
+) -> None:
     path = tmp_path / "plot.html"
     write_html(BROKEN, BEFORE, path, "ja")
     asked: list[str] = []
     complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--headless", "--no-sandbox"])
-        page = await browser.new_page(viewport={"width": 360, "height": 800}, color_scheme="dark" if dark else "light")
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        await page.goto(path.as_uri())
-        overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        bars = await page.locator("svg rect").count()
-        await browser.close()
+    page = await browser.new_page(viewport={"width": 360, "height": 800}, color_scheme="dark" if dark else "light")
+    page.set_default_timeout(PATIENCE_MS)
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(path.as_uri())
+    overflow = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    bars = await page.locator("svg rect").count()
+    await page.close()
     assert asked == [path.as_uri()]
     assert not complaints
     assert overflow <= 0
