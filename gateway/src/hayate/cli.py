@@ -24,6 +24,8 @@ from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.verbs import bench_at
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.planner.verbs import models, plan
+from hayate.tools.status.options import StatusOptions
+from hayate.tools.status.verbs import status_at
 
 
 class _Hayate(Verbs):
@@ -97,6 +99,18 @@ app.command("key", cls=Verb)(
             "Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to "
             "replace it.",
             "ゲートウェイが初回起動時に作った（または渡された）APIキーを表示します。--rotateを付けないかぎり、キーは作りません。",
+        ),
+    )
+)
+app.command("status", cls=Verb)(
+    verb(
+        StatusOptions,
+        mistakes_told(status_at(place_of)),
+        Text(
+            "Show the gateway, its deployments and their replicas; the exit status is 0 when all are ready, 1 when some "
+            "are not, 2 when the gateway can't be asked.",
+            "ゲートウェイ、デプロイメント、レプリカの状態を表示します。終了コードは、すべて正常なら0、"
+            "一部が利用できなければ1、ゲートウェイに確認できなければ2です。",
         ),
     )
 )

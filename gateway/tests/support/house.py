@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     "tools/gateway/verbs.py": "unit/test_cli.py",
     "tools/embedded/verbs.py": "unit/tools/embedded/test_up.py",
     "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
+    "tools/status/verbs.py": "unit/tools/status/test_commands.py",
 }
 """Modules whose tests need sockets and processes, and where under `tests` those are."""
 

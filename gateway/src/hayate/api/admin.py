@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.api.gateway import Gateway
+from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import LastError
 
 
@@ -70,8 +71,12 @@ async def reload(_: Request, gateway: Gateway) -> Response:
 
 async def list_deployments(_: Request, gateway: Gateway) -> Response:
     """GET /admin/deployments: what is configured and how it does."""
-    now = gateway.relay.now()
-    answer = [
+    return _json(_DEPLOYMENTS.dump_json(deployment_answers(gateway.relay.fleet, gateway.relay.now())))
+
+
+def deployment_answers(fleet: Fleet, now: float) -> list[DeploymentAnswer]:
+    """Every deployment, in the order of the configuration."""
+    return [
         DeploymentAnswer(
             name=each.name,
             engine=each.backend.name,
@@ -93,9 +98,8 @@ async def list_deployments(_: Request, gateway: Gateway) -> Response:
                 for replica in each.replicas
             ],
         )
-        for each in gateway.relay.fleet.deployments.values()
+        for each in fleet.deployments.values()
     ]
-    return _json(_DEPLOYMENTS.dump_json(answer))
 
 
 def _json(body: str | bytes) -> Response:

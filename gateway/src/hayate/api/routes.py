@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hayate.access.guards import Guard, anyone, callers, operators
-from hayate.api import admin, health, page, session
+from hayate.api import admin, health, page, session, status
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
@@ -94,6 +94,7 @@ ROUTES: Final = (
     # The operator.
     plain("/admin/reload", "POST", operators, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
+    plain("/admin/status", "GET", operators, status.show_status),
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""

@@ -1,0 +1,1 @@
+"""`hayate status`: what runs, for people and for scripts."""
