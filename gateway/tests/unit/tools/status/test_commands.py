@@ -14,6 +14,7 @@ import pytest
 from tests.support.engine_script import error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.http import fetch
 from tests.support.scene import PLAIN, Stage, settings
 from tests.support.waiting import eventually
 
@@ -43,6 +44,10 @@ async def of(gateway: RunningGateway, *arguments: str, **env: str) -> tuple[int,
     return await status(*arguments, env={"HAYATE_DATA": str(gateway.data), "HAYATE_PORT": str(gateway.port), **env})
 
 
+def operators_key(gateway: RunningGateway) -> str:
+    return (gateway.data / "admin_key").read_text(encoding="ascii").strip()
+
+
 async def values_of(gateway: RunningGateway) -> tuple[int, dict[str, Any]]:
     code, out, _ = await of(gateway, "--json")
     return code, json.loads(out)
@@ -53,11 +58,15 @@ async def test_from_ready_to_degraded_and_back(tmp_path: Path) -> None:
         config = settings(one.url, other.url, health=QUICK)
         async with running_gateway(config=config) as gateway:
 
+            async def replicas() -> list[bool]:
+                told = (await fetch(gateway.url, "/admin/status", key=operators_key(gateway))).json
+                return [each["healthy"] for each in told["deployments"][0]["replicas"]]
+
             async def is_ready() -> bool:
-                return (await values_of(gateway))[0] == READY
+                return await replicas() == [True, True]
 
             async def is_degraded() -> bool:
-                return (await values_of(gateway))[0] == DEGRADED
+                return await replicas() == [True, False]
 
             await eventually(is_ready, 60)
             code, out, err = await of(gateway)
@@ -80,6 +89,7 @@ async def test_from_ready_to_degraded_and_back(tmp_path: Path) -> None:
 
             await other.listen()
             await eventually(is_ready, 60)
+            assert (await values_of(gateway))[0] == READY
 
 
 async def test_an_engine_that_fails_says_so_and_the_others_words_stay_text() -> None:
@@ -106,9 +116,10 @@ async def test_other_ways_to_the_same_gateway(tmp_path: Path) -> None:
         await gateway.ready()
         config = str(gateway.data.parent / "config.yaml")
         by_file = {"HAYATE_DATA": str(gateway.data), "HAYATE_PORT": str(gateway.port), "HAYATE_HOST": "0.0.0.0"}
-        key = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
         assert (await status("--config", config, env=by_file))[0] == READY
-        assert (await status("--url", f"localhost:{gateway.port}", env={"HAYATE_ADMIN_KEY": key}))[0] == READY
+        assert (await status("--url", f"localhost:{gateway.port}", env={"HAYATE_ADMIN_KEY": operators_key(gateway)}))[
+            0
+        ] == READY
         env_file = tmp_path / ".env"
         env_file.write_text(f"HAYATE_PORT={gateway.port}\nHAYATE_DATA={gateway.data}\n", encoding="utf-8")
         assert (await status(env={}, cwd=tmp_path))[0] == READY
