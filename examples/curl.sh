@@ -1,6 +1,6 @@
 #!/bin/sh
 # The gateway by curl: which models there are, one whole answer, one streamed answer, and the short form of a stream.
-# usage: HAYATE_API_KEY=… examples/curl.sh [question]
+# usage, with HAYATE_API_KEY in the environment: examples/curl.sh [question]
 set -eu
 url=${HAYATE_URL:-http://127.0.0.1:8080}
 : "${HAYATE_API_KEY:?is not set: see examples/README.md}"

@@ -1,9 +1,9 @@
 """A Discord bot that answers when it is mentioned, and lets its answer grow while the model writes.
 
     pip install openai discord.py
-    HAYATE_API_KEY=… DISCORD_TOKEN=… python examples/discord_bot.py
+    python examples/discord_bot.py
 
-In Discord's developer portal the bot needs the "Message Content" intent.
+HAYATE_API_KEY and DISCORD_TOKEN come from the environment. In Discord's developer portal the bot needs the "Message Content" intent.
 """
 
 import os

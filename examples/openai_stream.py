@@ -1,6 +1,6 @@
 """A streamed answer with OpenAI's own Python SDK: only `base_url` and the key differ from OpenAI.
 
-usage: HAYATE_API_KEY=… python examples/openai_stream.py [question]
+usage, with HAYATE_API_KEY in the environment: python examples/openai_stream.py [question]
 """
 
 import os

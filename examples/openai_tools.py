@@ -1,6 +1,6 @@
 """Tool calls with OpenAI's own Python SDK: the model asks for the weather, this program looks it up, the model answers.
 
-usage: HAYATE_API_KEY=… python examples/openai_tools.py [question]
+usage, with HAYATE_API_KEY in the environment: python examples/openai_tools.py [question]
 """
 
 import json

@@ -1,6 +1,6 @@
 // A streamed answer over EventSource, outside a browser: here the key can travel in a header.
 // In a browser it can't: there the page signs in once (POST /session) and the session's cookie goes along by itself.
-// usage: HAYATE_API_KEY=… node examples/node/eventsource.mjs [question]
+// usage, with HAYATE_API_KEY in the environment: node examples/node/eventsource.mjs [question]
 
 import { EventSource } from "eventsource";
 

@@ -1,5 +1,5 @@
 // A streamed answer with OpenAI's own Node SDK: only `baseURL` and the key differ from OpenAI.
-// usage: HAYATE_API_KEY=… node examples/node/openai.mjs [question]
+// usage, with HAYATE_API_KEY in the environment: node examples/node/openai.mjs [question]
 
 import OpenAI from "openai";
 

@@ -187,7 +187,7 @@ def _image(where: str, value: Any) -> str:
     if not comma or not head.lower().startswith("data:") or not head.lower().endswith(";base64"):
         raise InvalidRequest(
             f"'{where}' must be a data: URL with base64 data.",
-            f"'{where}' はbase64データの data: URL にしてください。",
+            f"'{where}' はbase64データの`data:` URLにしてください。",
             param=where,
         )
     return str(data)

@@ -80,7 +80,7 @@ def load_tokenizer(source: str) -> ModelTokenizer:
         import tokenizers
     except ImportError:
         raise TokenizerError(
-            "the packages for chat templates and tokens are not installed: pip install 'hayate[triton]'"
+            "the packages for chat templates and tokens are not installed: run `make setup` in Hayate's folder"
         ) from None
     folder = _folder(source)
     path = folder / "tokenizer.json"

@@ -103,5 +103,5 @@ def url_too_long(limit_bytes: int, url: bytes) -> GatewayError:
 def _by_post(url: bytes) -> tuple[str, str]:
     """What a GET with a long prompt in its URL can do instead."""
     if url.partition(b"?")[0].rpartition(_LONG_PROMPT_PATH)[1]:
-        return " POST /generate_stream takes long prompts.", "長いプロンプトは POST /generate_stream で送ってください。"
+        return " POST /generate_stream takes long prompts.", "長いプロンプトは`POST /generate_stream`で送ってください。"
     return "", ""

@@ -149,7 +149,7 @@ class ReadingProtocol(LimitedProtocol):
             if self.parser.get_method() == b"CONNECT":
                 self.turn_away(
                     WrongMethod(
-                        "This is no proxy: CONNECT is not served.", "プロキシではないため、CONNECTは使えません。"
+                        "This is no proxy: CONNECT is not served.", "プロキシーではないため、CONNECTは使えません。"
                     )
                 )
                 raise Refused

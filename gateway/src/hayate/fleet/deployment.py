@@ -112,7 +112,7 @@ class Deployment:
         if verdict is Verdict.REFUSED:
             raise Overloaded(
                 f"{self.name} is at capacity and its queue of {self.gate.max_queued} is full. Try again shortly.",
-                f"{self.name} は満員で、待ち行列（{self.gate.max_queued}件）もいっぱいです。少し待ってからお試しください。",
+                f"{self.name}は同時実行数の上限に達し、キュー（{self.gate.max_queued}件）も埋まっています。少し待ってからお試しください。",
                 retry_after_s=1.0,
             )
         try:

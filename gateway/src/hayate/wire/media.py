@@ -129,7 +129,7 @@ def _fetched(where: str) -> InvalidRequest:
     return InvalidRequest(
         f"'{where}' must be a data: URL or base64 data: the gateway lets no engine fetch what a caller names, "
         f"except images from hosts that the operator lists (safety.image_hosts).",
-        f"'{where}' は data: URL またはbase64データにしてください。呼び出し側が指定したURLからの取得は、"
+        f"'{where}' は`data:`のURLまたはbase64データにしてください。呼び出し側が指定したURLからの取得は、"
         f"管理者が safety.image_hosts に登録したホストの画像に限ります。",
         param=where,
     )

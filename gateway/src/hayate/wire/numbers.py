@@ -169,7 +169,7 @@ def check_logprobs(fields: dict[str, Any], *, chat: bool) -> None:
     if value is None or isinstance(value, bool):
         return
     if chat:
-        raise wrong("logprobs", "true or false", "true か false")
+        raise wrong("logprobs", "true or false", "trueかfalse")
     fields["logprobs"] = _whole("logprobs", value, -1, INT32)
 
 

@@ -94,8 +94,8 @@ def check_background(fields: dict[str, Any]) -> None:
         raise InvalidRequest(
             "'background' must be false: the gateway can't hand out an answer later, so nobody could fetch it. "
             "Leave it out, and set 'stream': true for a long answer.",
-            "'background' は false にしてください。回答を後から取得する機能がないためです。"
-            "長い回答には 'stream': true を指定してください。",
+            "'background' はfalseにしてください。回答を後から取得する機能がないためです。"
+            "長い回答には 'stream': trueを指定してください。",
             param="background",
         )
 
@@ -187,7 +187,7 @@ def _put_stops(fields: dict[str, Any]) -> None:
 _SHAPES: Final[dict[str, type]] = {"model": str, "stream": bool, "stream_options": dict}
 _NAMES: Final = {
     str: ("a string", "文字列"),
-    bool: ("true or false", "true か false"),
+    bool: ("true or false", "trueかfalse"),
     dict: ("an object", "オブジェクト"),
 }
 _USUAL: Final[dict[str, type]] = {

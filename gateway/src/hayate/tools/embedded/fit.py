@@ -61,6 +61,6 @@ def require_memory(weights: Weights, need: Need, available_bytes: int | None) ->
     raise TooLittleMemory(
         f"{weights.served_model} needs about {total} of memory ({cache} of it for context) and {free} are free: choose a"
         f" smaller model or quantisation, or lower --context and --slots (--no-memory-check starts it all the same).",
-        f"{weights.served_model} には約 {total} のメモリが必要ですが（うちコンテキスト用 {cache}）、空きは {free} です。"
+        f"{weights.served_model} には約 {total} のメモリーが必要ですが（うちコンテキスト用 {cache}）、空きは {free} です。"
         f"より小さいモデルか量子化を選ぶか、--context と --slots を下げてください（--no-memory-check で確認を省けます）。",
     )

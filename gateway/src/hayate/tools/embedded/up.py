@@ -183,9 +183,9 @@ def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -
     """The engine's packages are an extra of ours. Raises EngineFailed."""
     if missing := [name for name in names if find_spec(name) is None]:
         raise EngineFailed(
-            f"The embedded engine is not installed ({', '.join(missing)}): use `make run`, or pip install 'hayate[embedded]'.",
-            f"内蔵エンジンがインストールされていません（{', '.join(missing)}）。`make run` を使うか、"
-            f"pip install 'hayate[embedded]' を実行してください。",
+            f"The embedded engine is not installed ({', '.join(missing)}): use `make run`, or `make setup` first.",
+            f"内蔵エンジンがインストールされていません（{', '.join(missing)}）。"
+            "`make run`で起動するか、先に`make setup`を実行してください。",
         )
 
 

@@ -34,7 +34,7 @@ def require_matplotlib() -> None:
     except ImportError:
         raise CannotMeasure(
             "A PNG needs matplotlib (pip install matplotlib); --plot FILE.html needs nothing.",
-            "PNGには matplotlib が必要です（pip install matplotlib）。--plot ファイル.html なら何も要りません。",
+            "PNGにはmatplotlibが必要です（pip install matplotlib）。--plot ファイル.html なら何も要りません。",
         ) from None
     mpl.use("Agg")
 

@@ -86,7 +86,7 @@ def single_prompt(messages: Messages) -> tuple[str, str | None]:
             "--api generate_stream takes one user message as text, with or without a system message; a conversation of "
             "several turns needs --api openai.",
             "--api generate_stream で使えるのは、テキストのuserメッセージ1件（とsystemメッセージ）だけです。"
-            "複数ターンの会話には --api openai を使ってください。",
+            "複数ターンの会話には`--api openai`を使ってください。",
         )
     return rest[0]["content"], system
 

@@ -45,7 +45,7 @@ def parse_target(
     known = next((each for each in APIS if each == api), None)
     if known is None:
         raise CannotMeasure(
-            f"--api {api}: openai or generate_stream.", f"--api {api}: openai か generate_stream を指定してください。"
+            f"--api {api}: openai or generate_stream.", f"--api {api}: openaiかgenerate_streamを指定してください。"
         )
     place = None if url else find()
     origin = _origin(url or (place.url if place else ""), known)

@@ -97,7 +97,7 @@ def wish_of(options: PlanOptions) -> Wish:
             raise Mistyped(said.en, said.ja)
     if options.gpu is None and options.kv_memory is None:
         raise Mistyped(
-            "--gpu is needed: 24GiB, rtx4090, h100, …", "--gpu を指定してください（24GiB、rtx4090、h100 など）"
+            "--gpu is needed: 24GiB, rtx4090, h100, …", "--gpu を指定してください（24GiB、rtx4090、h100など）"
         )
     if options.write and options.model is None:
         raise Mistyped("--write needs --model", "--write には --model が必要です")
@@ -154,7 +154,7 @@ def _tell_kv(model: ModelFacts, wish: Wish, options: PlanOptions, language: Lang
     if not size:
         raise Mistyped(
             f"--kv-memory {options.kv_memory}: a size such as 1GiB",
-            f"--kv-memory {options.kv_memory}: 1GiB のように指定してください",
+            f"--kv-memory {options.kv_memory}: 1GiBのように指定してください",
         )
     engine = ENGINES[wish.engine] if wish.engine else usual_engine(model)
     context = min(wish.context_tokens, model.context_tokens)
@@ -174,7 +174,7 @@ def _tell_kv(model: ModelFacts, wish: Wish, options: PlanOptions, language: Lang
         )
         return 0
     en = f"{size / GIB:.2f} GiB of KV cache hold {tokens:,} tokens: {room:.2f} sequences of {context:,}."
-    ja = f"{size / GIB:.2f} GiB のKVキャッシュには {tokens:,} トークンが入ります（{context:,} トークンを {room:.2f} 件）。"
+    ja = f"{size / GIB:.2f} GiBのKVキャッシュには {tokens:,} トークンが入ります（{context:,} トークンを {room:.2f} 件）。"
     report.console().print(Text(en, ja).of(language))
     return 0
 

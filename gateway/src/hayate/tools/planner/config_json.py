@@ -138,7 +138,7 @@ def _kinds(text: Config, own: list[str], plain: Attention, notes: list[Text]) ->
         notes.append(
             Text(
                 f"{linear} linear-attention layers keep a state of fixed size, counted in float32.",
-                f"線形注意の{linear}層は固定サイズの状態を持つものとして、float32で計算しています。",
+                f"線形アテンションの{linear}層は固定サイズの状態を持つものとして、float32で計算しています。",
             )
         )
     return found

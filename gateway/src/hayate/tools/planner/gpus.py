@@ -24,7 +24,7 @@ class UnknownGpu(Refusal):
         names = ", ".join(sorted(CARDS))
         super().__init__(
             f"--gpu {given}: give a size (24GiB, 24, 16g) or one of {names}",
-            f"--gpu {given}: 容量（24GiB、24、16g など）か、次の名前を指定してください: {names}",
+            f"--gpu {given}: 容量（24GiB、24、16gなど）か、次の名前を指定してください: {names}",
         )
 
 

@@ -74,8 +74,9 @@ def _refusal(repo: str, trouble: HubTrouble) -> FactsMissing:
         case NotInstalled():
             return FactsMissing(
                 f"{repo} is not in the catalogue, and huggingface_hub is not installed to look it up"
-                " (pip install 'hayate[embedded]')",
-                f"{repo} はカタログになく、調べるための huggingface_hub も入っていません（pip install 'hayate[embedded]'）",
+                " (in Hayate's folder: make setup)",
+                f"{repo}はカタログになく、調べるためのhuggingface_hubもインストールされていません"
+                "（Hayateのフォルダーで`make setup`を実行してください）",
             )
         case Gated():
             return FactsMissing(

@@ -76,7 +76,7 @@ def dtype_remarks(model: ModelFacts, engine: Engine, gpu: Gpu, dtype: str) -> It
             "bfloat16-on-old-gpu",
             f"{gpu.name} has no bfloat16 (compute capability {gpu.capability} < {BF16_FROM}): use --dtype half.",
             f"{gpu.name}はbfloat16に対応していません（compute capability {gpu.capability} < {BF16_FROM}）。"
-            "--dtype half にしてください。",
+            "`--dtype half`にしてください。",
         )
     if model.quantisation == "awq" and dtype == "bfloat16":
         yield _remark(
@@ -85,7 +85,7 @@ def dtype_remarks(model: ModelFacts, engine: Engine, gpu: Gpu, dtype: str) -> It
             "AWQ with bfloat16 runs on today's Marlin kernels; the plain AWQ kernel of older vLLM releases and older GPUs"
             " takes float16 only. --dtype half works on all.",
             "AWQとbfloat16の組み合わせは現在のMarlinカーネルでは動きますが、古いvLLMや古いGPUの素のAWQカーネルは"
-            "float16だけに対応しています。--dtype half ならどちらでも動きます。",
+            "float16だけに対応しています。`--dtype half`ならどちらでも動きます。",
         )
     if model.quantisation == "awq" and gpu.capability is not None and gpu.capability < AWQ_FROM:
         yield _remark(
@@ -117,7 +117,7 @@ def size_remarks(model: ModelFacts, engine: Engine, gpus: int, asked_context: in
             "error",
             "heads-not-divisible",
             f"{model.heads} attention heads can't be divided among {gpus} GPUs.",
-            f"注意ヘッド{model.heads}個を{gpus}台のGPUに分割できません。",
+            f"アテンションヘッド{model.heads}個を{gpus}台のGPUに分割できません。",
         )
     if not engine.frees_windows and any(kind.window for kind in model.attention):
         yield _remark(

@@ -32,24 +32,25 @@ WORDS: dict[str, Text] = {
     "engine": Text("engine", "エンジン"),
     "pool": Text("for KV", "KV用"),
     "sequences": Text("fit\nat once", "同時\n実行数"),
-    "alone": Text("longest\nalone", "1件なら\n最長"),
+    "alone": Text("longest\nalone", "単独時の\n最大長"),
     "left": Text("left", "残り"),
-    "longest": Text("longest alone", "1件なら最長"),
+    "longest": Text("longest alone", "単独時の最大長"),
     "verdict": Text("", ""),
     "error": Text("error", "エラー"),
     "warning": Text("warning", "警告"),
     "remark": Text("note", "参考"),
     "flags": Text("flags", "起動オプション"),
-    "memory": Text("GPU memory", "GPUメモリ"),
+    "memory": Text("GPU memory", "GPUメモリー"),
     "share": Text("x {share:g} = {size} for the engine", "x {share:g} = エンジン用 {size}"),
     "cuda": Text("CUDA context", "CUDAコンテキスト"),
     "outside": Text("outside the engine's share", "エンジンの割り当ての外"),
-    "working": Text("activations, CUDA graphs", "活性・CUDAグラフ"),
+    "working": Text("activations, CUDA graphs", "アクティベーション・CUDAグラフ"),
     "pool_row": Text("left for the KV cache", "KVキャッシュに残る量"),
     "tokens": Text("tokens", "トークン"),
     "each": Text("KV of one sequence", "1件のKV"),
     "wished": Text("KV of all {n} sequences", "{n}件すべてのKV"),
-    "spare": Text("left over", "余り"),
+    "spare": Text("left over", "残り"),
+    "short": Text("missing", "不足"),
     "fit": Text("sequences that fit", "収まる同時実行数"),
     "of": Text("of", "/"),
 }
@@ -254,7 +255,8 @@ def _figures(plan: Plan, language: Language) -> Table:
     table.add_row(word("kv", language), kib(plan.kv_bytes_per_token), "")
     table.add_row(word("each", language), gib(plan.kv_bytes_per_sequence), f"{plan.context_tokens} {tokens}")
     table.add_row(word("wished", language).format(n=wish.concurrency), gib(plan.kv_bytes), "")
-    table.add_row(word("spare", language), gib(plan.left_bytes), "")
+    left = plan.left_bytes
+    table.add_row(word("spare" if left >= 0 else "short", language), gib(abs(left)), "")
     table.add_row(word("fit", language), str(plan.sequences), f"{word('of', language)} {wish.concurrency}")
     table.add_row(word("longest", language), str(plan.longest_context_tokens), tokens)
     return table

@@ -89,17 +89,17 @@ def test_the_same_plan_in_japanese(capsys: Capture) -> None:
     assert told(FITS, capsys, "ja") == [
         "own/round-numbers (bf16) vLLM, 24 GiB",
         "✔ 収まります",
-        "GPUメモリ 24.00 GiB x 0.9 = エンジン用 21.60 GiB",
+        "GPUメモリー 24.00 GiB x 0.9 = エンジン用 21.60 GiB",
         "CUDAコンテキスト 0.50 GiB エンジンの割り当ての外",
         "重み 10.00 GiB",
-        "活性・CUDAグラフ 0.49 GiB 0.32 GiB + 0.16 GiB",
+        "アクティベーション・CUDAグラフ 0.49 GiB 0.32 GiB + 0.16 GiB",
         "KVキャッシュに残る量 11.11 GiB 91027 トークン",
         "KV/トークン 128 KiB",
         "1件のKV 1.00 GiB 8192 トークン",
         "8件すべてのKV 8.00 GiB",
-        "余り 3.11 GiB",
+        "残り 3.11 GiB",
         "収まる同時実行数 11 / 8",
-        "1件なら最長 32768 トークン",
+        "単独時の最大長 32768 トークン",
         "",
         "起動オプション",
         "vllm serve own/round-numbers --max-model-len 8192 --gpu-memory-utilization 0.9 --max-num-seqs 8",
@@ -164,7 +164,7 @@ def test_many_plans_are_a_row_each_with_a_legend(capsys: Capture) -> None:
 
 def test_many_plans_in_japanese(capsys: Capture) -> None:
     said = table((FITS,), capsys, "ja")
-    assert said[0] == "重み KV用 KiB 同時 1件なら"
+    assert said[0] == "重み KV用 KiB 同時 単独時の"
     assert said[1] == "モデル エンジン GiB GiB /token 実行数 最長"
     assert said[-1].startswith("✔ 収まります △ 同時実行数を減らせば収まります ▽ 一部だけGPUに載ります")
 
