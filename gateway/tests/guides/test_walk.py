@@ -1,7 +1,7 @@
 """The first hour, walked: a fresh clone, every block of both READMEs in order, every example as its page says to run it.
 
 In a folder whose name has a blank and Japanese in it, once in English and once in Japanese. Nothing may fail. What needs a GPU, an
-engine or its image is on the closed list `test_readme.NEEDY`, and is gone through dry: compose and `check-config` read what it says.
+engine or its image is on the closed list `test_readme.NEEDY` and is gone through dry: compose and `check-config` read what it says.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def page(newcomer: Newcomer, name: str) -> str:
 async def test_nothing_fails_on_the_way(newcomer: Newcomer, port: int) -> None:
     first, *rest = [each for each in fenced(page(newcomer, "README.md")) if each.language]
     assert bare(first.code) == ["make run"]
-    async with newcomer.leaves_running(first.code, "Ctrl-C", ends_with=(0, 2, 130)) as shown:
+    async with newcomer.leaves_running(first.code, "Ctrl-C", ends_with=(0, 2, 130, -2)) as shown:
         (pasted,) = CURL.findall(shown.read_text(encoding="utf-8"))
         assert "data: [DONE]" in await newcomer.types(pasted)
         for block in rest:
@@ -180,8 +180,10 @@ async def answers_on_discord(newcomer: Newcomer, command: str) -> None:
         (site / "sitecustomize.py").write_text(SITE_CUSTOMIZE.format(port=discord.port), encoding="utf-8")
         typed = f'. "$EXPORTS" && exec {command}'
         exports = str(newcomer.folder.parent / "exports")
-        env = {"PYTHONPATH": str(site), "DISCORD_TOKEN": TOKEN, "EXPORTS": exports}
-        async with newcomer.leaves_running(typed, "", ends_with=(0, 130), **env):
+        bot = newcomer.leaves_running(
+            typed, "", ends_with=(0, 130, -2), PYTHONPATH=str(site), DISCORD_TOKEN=TOKEN, EXPORTS=exports
+        )
+        async with bot:
             await eventually(lambda: len(discord.messages.get("1000", [])) > 1, 60, every_s=0.05)
         first, *_, last = discord.messages["1000"]
         assert (first, discord.mistakes) == ("…", [])

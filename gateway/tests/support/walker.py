@@ -59,6 +59,7 @@ class Newcomer:
     def __init__(self, folder: Path, place: Path, **env: str) -> None:
         self.folder = folder
         self._exports = place / "exports"
+        self._programs = 0
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
         paths = [each for each in inherited["PATH"].split(":") if not (Path(each) / "activate").exists()]
         self.env = {**inherited, "PATH": ":".join(paths), "HF_ENDPOINT": NOWHERE, "HF_HOME": str(place / "hub"), **env}
@@ -96,7 +97,8 @@ class Newcomer:
         self, code: str, until: str, *, within_s: float = 300, ends_with: tuple[int, ...] = (0,), **env: str
     ) -> AsyncIterator[Path]:
         """A program in a terminal of its own, once it shows `until`; the file holds what it shows. Ctrl-C ends it."""
-        shown = self._exports.with_name("shown")
+        self._programs += 1
+        shown = self._exports.with_name(f"shown-{self._programs}")
         with shown.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
                 "bash",

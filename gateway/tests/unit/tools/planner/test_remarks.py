@@ -99,7 +99,7 @@ def test_bfloat16_needs_ampere(gpu: Any, dtype: str, said: list[tuple[str, str]]
 def test_the_gpu_without_bfloat16_is_named_with_what_to_do() -> None:
     said = only(dtype_remarks(facts(), VLLM, TURING, "bfloat16"))
     assert said.en == "t4 has no bfloat16 (compute capability 7.5 < 8.0): use --dtype half."
-    assert said.ja == "t4はbfloat16に対応していません（compute capability 7.5 < 8.0）。--dtype half にしてください。"
+    assert said.ja == "t4はbfloat16に対応していません（compute capability 7.5 < 8.0）。`--dtype half`にしてください。"
 
 
 @pytest.mark.parametrize(
@@ -155,7 +155,7 @@ def test_heads_have_to_be_divided_evenly_where_tensors_are_split(heads: int, gpu
 def test_heads_and_gpus_are_told() -> None:
     said = only(size_remarks(facts(heads=28), VLLM, 3, 1))
     assert said == Text(
-        "28 attention heads can't be divided among 3 GPUs.", "注意ヘッド28個を3台のGPUに分割できません。"
+        "28 attention heads can't be divided among 3 GPUs.", "アテンションヘッド28個を3台のGPUに分割できません。"
     )
 
 

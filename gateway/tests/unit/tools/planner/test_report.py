@@ -165,7 +165,7 @@ def test_many_plans_are_a_row_each_with_a_legend(capsys: Capture) -> None:
 def test_many_plans_in_japanese(capsys: Capture) -> None:
     said = table((FITS,), capsys, "ja")
     assert said[0] == "重み KV用 KiB 同時 単独時の"
-    assert said[1] == "モデル エンジン GiB GiB /token 実行数 最長"
+    assert said[1] == "モデル エンジン GiB GiB /token 実行数 最大長"
     assert said[-1].startswith("✔ 収まります △ 同時実行数を減らせば収まります ▽ 一部だけGPUに載ります")
 
 
