@@ -6,14 +6,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
-from tests.browser.conftest import ARGUMENTS, chromium_path
 from tests.browser.tab import gateway_on
 from tests.guides.blocks import REPOSITORY, Block, bare, fenced
+from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_faults import cut_mid_frame
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
@@ -72,14 +71,6 @@ def test_nothing_is_installed_by_a_name_that_is_not_ours() -> None:
             )
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
-        yield browser
-        await browser.close()
-
-
 @pytest.mark.anyio
 @pytest.mark.browser
 @pytest.mark.parametrize("page", PAGES)
@@ -90,6 +81,7 @@ async def test_the_code_for_a_browser_asks_once_and_closes(browser: Browser, pag
         gateway_on(engine) as gateway,
     ):
         tab = await browser.new_page()
+        tab.set_default_timeout(PATIENCE_MS)
         said: list[str] = []
         tab.on("dialog", lambda dialog: dialog.accept(KEY))
         tab.on("console", lambda message: said.append(message.text))
@@ -106,3 +98,4 @@ async def test_the_code_for_a_browser_asks_once_and_closes(browser: Browser, pag
         shown = "".join(said) + (await tab.locator("body").inner_text())
         assert "こんにち" in shown, "what came is shown, also when no more comes"
         assert len(engine.requests) == 1
+        await tab.close()

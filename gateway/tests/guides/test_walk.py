@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from playwright.async_api import async_playwright
+from playwright.async_api import Browser
 
-from tests.browser.conftest import ARGUMENTS, chromium_path
 from tests.deploy.test_compose import compose
 from tests.guides.blocks import Block, bare, fenced
 from tests.guides.test_readme import NEEDY, PAGES, japanese
+from tests.support.chromium import PATIENCE_MS
 from tests.support.discord_stand_in import SITE_CUSTOMIZE, running_discord
 from tests.support.gateway import free_port
 from tests.support.waiting import eventually
@@ -66,20 +66,20 @@ def page(newcomer: Newcomer, name: str) -> str:
     return (newcomer.folder / own).read_text(encoding="utf-8")
 
 
-async def test_nothing_fails_on_the_way(newcomer: Newcomer, port: int) -> None:
+async def test_nothing_fails_on_the_way(browser: Browser, newcomer: Newcomer, port: int) -> None:
     first, *rest = [each for each in fenced(page(newcomer, "README.md")) if each.language]
     assert bare(first.code) == ["make run"]
     async with newcomer.leaves_running(first.code, "Ctrl-C", ends_with=(0, 2, 130, -2)) as shown:
         (pasted,) = CURL.findall(shown.read_text(encoding="utf-8"))
         assert "data: [DONE]" in await newcomer.types(pasted)
         for block in rest:
-            await goes_through(newcomer, block, port)
-        await runs_every_example(newcomer, port)
+            await goes_through(browser, newcomer, block, port)
+        await runs_every_example(browser, newcomer, port)
     with socket.socket() as nobody:
         assert nobody.connect_ex(("127.0.0.1", port)) != 0, "something still listens after Ctrl-C"
 
 
-async def goes_through(newcomer: Newcomer, block: Block, port: int) -> None:
+async def goes_through(browser: Browser, newcomer: Newcomer, block: Block, port: int) -> None:
     """One block, in the way its kind is used."""
     if block.needs:
         await DRY[block.needs](newcomer, block.code)
@@ -95,25 +95,24 @@ async def goes_through(newcomer: Newcomer, block: Block, port: int) -> None:
             (newcomer.folder / "hayate.yaml").write_text(code, encoding="utf-8")
             assert "smart -> bakeneko-32b, qwen-7b" in await newcomer.types("hayate check-config --config hayate.yaml")
         case "js":
-            await in_the_console(newcomer, code, port)
+            await in_the_console(browser, newcomer, code, port)
         case _:
             raise AssertionError(f"nobody has said how {block.language} is run")
 
 
-async def in_the_console(newcomer: Newcomer, code: str, port: int) -> None:
+async def in_the_console(browser: Browser, newcomer: Newcomer, code: str, port: int) -> None:
     """Pasted into the console of the chat page, where the key is asked for."""
     key = (newcomer.folder / "data/api_key").read_text(encoding="ascii").strip()
     said: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium_path(), args=list(ARGUMENTS))
-        tab = await browser.new_page()
-        tab.on("dialog", lambda dialog: dialog.accept(key))
-        tab.on("console", lambda message: said.append(message.text))
-        await tab.goto(f"http://127.0.0.1:{port}/")
-        closed = "new Promise((ok) => setInterval(() => answer.readyState === EventSource.CLOSED && ok(), 20))"
-        await tab.evaluate(f"async () => {{ {code}\nawait {closed}; }}")
-        shown = "".join(said) + await tab.locator("body").inner_text()
-        await browser.close()
+    tab = await browser.new_page()
+    tab.set_default_timeout(PATIENCE_MS)
+    tab.on("dialog", lambda dialog: dialog.accept(key))
+    tab.on("console", lambda message: said.append(message.text))
+    await tab.goto(f"http://127.0.0.1:{port}/")
+    closed = "new Promise((ok) => setInterval(() => answer.readyState === EventSource.CLOSED && ok(), 20))"
+    await tab.evaluate(f"async () => {{ {code}\nawait {closed}; }}")
+    shown = "".join(said) + await tab.locator("body").inner_text()
+    await tab.close()
     assert "こんにちは" in shown
 
 
@@ -154,11 +153,11 @@ async def configured(newcomer: Newcomer, code: str) -> None:
 DRY: dict[str, Callable[[Newcomer, str], Awaitable[None]]] = {"gpu": composed, "engines": configured}
 
 
-async def runs_every_example(newcomer: Newcomer, port: int) -> None:
+async def runs_every_example(browser: Browser, newcomer: Newcomer, port: int) -> None:
     """The block of the examples' page, then each program as the table says."""
     text = page(newcomer, "examples/README.md")
     for block in fenced(text):
-        await goes_through(newcomer, block, port)
+        await goes_through(browser, newcomer, block, port)
     ran = set()
     for program, how in re.findall(r"^\| \[`([\w./]+)`\].*?\| ([^|]*) \|$", text, re.MULTILINE):
         for command in re.findall(r"`([^`]+)`", how):
