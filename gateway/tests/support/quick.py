@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import gc
 import resource
 from collections import defaultdict
 from collections.abc import Generator
@@ -129,6 +130,17 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if config.option.markexpr == "not slow":
         config.pluginmanager.register(CpuTimes(strict=config.getoption("--no-unexpected-skips")))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Ten thousand tests are made, and stay: looking for garbage among them, then and ever after, would be a tenth of a run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
