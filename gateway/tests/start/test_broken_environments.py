@@ -17,6 +17,7 @@ import pytest
 from tests.start.broken import BROKEN, LISTENING, LOADED, TINY
 from tests.start.nursery import Nursery, nursery
 from tests.support.gateway import free_port
+from tests.support.quick import slow
 
 PAST_IT = {"serve": LISTENING, "up": LOADED, "key": "sk-hayate-"}
 
@@ -34,7 +35,18 @@ def settings(folder: Path, env: Mapping[str, str]) -> dict[str, str]:
     return {**plain, "HAYATE_LOG": "json", **env}
 
 
-@pytest.mark.parametrize("name", BROKEN)
+SIBLINGS = {
+    "the data folder lies below a file",
+    "the port is taken, of up",
+    "the host's name is not known",
+    "the key has a line break in it",
+    "the operator's key is too short",
+    "the model is no name at all",
+}
+"""Others show the same of another case."""
+
+
+@pytest.mark.parametrize("name", [*sorted(BROKEN.keys() - SIBLINGS), *slow(*sorted(SIBLINGS))])
 def test_it_is_told_in_one_line_and_the_advice_helps(born: Nursery, tmp_path: Path, name: str) -> None:
     folder = tmp_path
     broken = BROKEN[name]

@@ -63,7 +63,7 @@ class Project:
 
     def copy(self, folder: Path) -> Project:
         """The same in another folder, as `cp -a` leaves it."""
-        shutil.copytree(self.folder, folder / FOLDER, symlinks=True)
+        shutil.copytree(self.folder, folder / FOLDER, symlinks=True, copy_function=_copied)
         return Project(folder / FOLDER, self.wheels)
 
     def _run(self, command: list[str], *, starved: bool = False, **env: str) -> subprocess.CompletedProcess[str]:
@@ -86,6 +86,14 @@ class Project:
             text=True,
             timeout=120,
         )
+
+
+def _copied(source: str, target: str) -> None:
+    """What pip put there is many files, and never written to in place: another name for each is as good."""
+    if "/site-packages/" in source:
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def _nothing_more() -> None:

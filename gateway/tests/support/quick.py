@@ -28,6 +28,7 @@ FIRST = (
     "tests/browser/",
     "tests/contract/",
     "tests/unit/tools/embedded/",
+    "tests/start/",
     "tests/reliability/test_stuck",
     "tests/reliability/test_one_caller",
     "tests/reliability/",

@@ -1,4 +1,6 @@
-"""A skipped test has shown nothing. With `--no-unexpected-skips`, as CI runs the tests, only the reasons below are accepted."""
+"""A skipped test has shown nothing: the end of a run says which were left out and how to have them. With
+`--no-unexpected-skips`, as CI runs the tests, only the reasons below are accepted.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,31 @@ EXPECTED = (
     "discord.py is not installed",  # the example's own dependency; its logic is tested without
     "no caddy: apt-get install caddy",  # Ubuntu 22.04 has none
     "no image was built",  # scripts/test-image builds and tests it, where there is a container engine
+    "no namespace of one's own",  # a container may not make mounts
 )
+CURES = (
+    (("every path is passed on to",), "nothing is missing: this engine has every path"),
+    (("no chromium",), "sudo apt install chromium (macOS: brew install --cask chromium)"),
+    (("no nginx",), "sudo apt install nginx-light (macOS: brew install nginx)"),
+    (("no caddy",), "sudo apt install caddy (macOS: brew install caddy)"),
+    (("no curl",), "sudo apt install curl"),
+    (
+        ("no node or npm", "node and npm are not", "node 20 is needed"),
+        "Node 20 or newer: https://nodejs.org (Debian 13, Ubuntu 26.04: apt)",
+    ),
+    (("npm can't install",), "npm's registry has to be reached"),
+    (("neither the docker compose",), "sudo apt install docker-compose (no engine is needed: files are only read)"),
+    (("discord.py is not installed",), ".venv/bin/python -m pip install discord.py"),
+    (("no image was built",), "gateway/scripts/test-image (needs docker or podman)"),
+    (("no namespace of one's own",), "run as root, or where unprivileged user namespaces are allowed"),
+    (("shellcheck is not",), "make test (it installs what the tests need)"),
+)
+"""How a reason, by its beginning, is got out of the way. Others say it themselves."""
+
+
+def cure(reason: str) -> str:
+    """What to do for the tests that were left out for this reason; nothing where the reason says it."""
+    return next((how for beginnings, how in CURES if reason.startswith(beginnings)), "")
 
 
 class SkipPolicy:
@@ -40,13 +66,16 @@ class SkipPolicy:
         ):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._strict or not self._reasons:
+        if not self._reasons:
             return
-        terminalreporter.section("skips")
+        terminalreporter.section(f"{self._reasons.total()} left out here, and how to have them")
         for reason, count in sorted(self._reasons.items()):
-            mark = "UNEXPECTED" if reason in self.unexpected else "expected"
-            terminalreporter.line(f"{mark}: {count} × {reason}")
+            mark = ", UNEXPECTED" if self._strict and reason in self.unexpected else ""
+            terminalreporter.line(f"{count:4} × {reason}{mark}")
+            if how := cure(reason):
+                terminalreporter.line(f"       {how}")
 
     def _note(self, report: pytest.TestReport | pytest.CollectReport) -> None:
         if report.skipped and not hasattr(report, "wasxfail") and isinstance(report.longrepr, tuple):

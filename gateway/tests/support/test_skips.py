@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.skips import cure
 
 GATEWAY = Path(__file__).parents[2]
 COMMAND = [
@@ -42,4 +45,24 @@ def outcome(folder: Path, reason: str, *options: str) -> subprocess.CompletedPro
 def test_the_exit_status(tmp_path: Path, reason: str, options: list[str], status: int) -> None:
     done = outcome(tmp_path, reason, *options)
     assert done.returncode == status, done.stdout + done.stderr
-    assert ("UNEXPECTED: 1 × no such thing here" in done.stdout) == bool(status)
+    assert ("   1 × no such thing here, UNEXPECTED" in done.stdout) == bool(status)
+
+
+def test_the_end_of_a_run_says_how_to_have_what_was_left_out(tmp_path: Path) -> None:
+    lines = outcome(tmp_path, "no chromium: apt-get install chromium").stdout.splitlines()
+    at = next(n for n, line in enumerate(lines) if "1 left out here, and how to have them" in line)
+    assert lines[at + 1] == "   1 × no chromium: apt-get install chromium"
+    assert "apt install chromium" in lines[at + 2]
+    assert "left out here" not in outcome(tmp_path, "x", "--deselect", "test_it.py::test_it").stdout
+
+
+def test_every_reason_in_the_tests_says_how_or_has_a_cure() -> None:
+    """A new reason without either would leave whoever reads it where he was."""
+    reasons = set()
+    for file in (GATEWAY / "tests").rglob("*.py"):
+        if file != Path(__file__):
+            reasons |= set(re.findall(r"pytest\.skip\(f?\"([^\"]+)", file.read_text(encoding="utf-8")))
+    assert len(reasons) > 8
+    assert [
+        reason for reason in reasons if not cure(reason) and "run gateway/" not in reason and "apt" not in reason
+    ] == []
