@@ -4,6 +4,7 @@ gateway serves the next call.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,7 +17,21 @@ from tests.support.engine_faults import (
     cut_mid_frame,
     error_then_done,
 )
-from tests.support.engine_script import SSE, Answer, Chat, Script, answer, body, cut, end, frame, head, reset, trickle
+from tests.support.engine_script import (
+    SSE,
+    Answer,
+    Chat,
+    Script,
+    answer,
+    body,
+    cut,
+    end,
+    frame,
+    head,
+    reset,
+    trickle,
+    until,
+)
 from tests.support.http import Frame
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage
 
@@ -26,12 +41,15 @@ ABORTED = Chat(("こん", "にち"), finish_reason="abort")
 UNFINISHED = Chat(("こん", "にち"), finish_reason=None, done=False)
 
 
+HEARD = asyncio.Event()
+
+
 def broken(*last: Any, framing: Any = "chunked", length: int | None = None) -> Answer:
-    """Two words, then whatever `last` does."""
+    """Two words, then, once the client has heard them, whatever `last` does: what comes with nonsense is lost with it."""
 
     def script(request: Any) -> Script:
         words = map(body, UNFINISHED.frames(request))
-        return [head(headers=SSE, framing=framing, length=length), *words, 0.03, *last]
+        return [head(headers=SSE, framing=framing, length=length), *words, until(HEARD), *last]
 
     return script
 
@@ -71,7 +89,15 @@ def error_of(frames: list[Frame]) -> Any:
 async def test_a_stream_that_breaks_ends_with_an_error_event(stage: Stage, name: str, path: str) -> None:
     stage.engine.then(ENDINGS[name])
     asked = STREAM if path == CHAT_PATH else {"prompt": "Hello"}
-    frames = await stage.frames(asked, path)
+    HEARD.clear()
+    frames = []
+    async with stage.connect() as client:
+        await client.send(stage.request(asked, path))
+        assert (await client.read_head()).status == 200
+        async for each in client.frames():
+            frames.append(each)
+            if "にち" in each.data:
+                HEARD.set()
     error = error_of(frames)
     assert error["code"] == "upstream_error"
     assert error["message"]
