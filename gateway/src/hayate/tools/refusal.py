@@ -16,3 +16,12 @@ def out_of_range(option: str, value: object, least: object, most: object) -> Tex
     return Text(
         f"{option} {value}: from {least} to {most}", f"{option} {value}: {least}から{most}までの値にしてください"
     )
+
+
+def unreadable(path: object, error: OSError | UnicodeDecodeError) -> Text:
+    """What to say of a file that can't be read; the system's own words come last."""
+    if isinstance(error, UnicodeDecodeError):
+        return Text(
+            f"{path}: is not in UTF-8; save the file as UTF-8", f"{path}: UTF-8ではありません。UTF-8で保存してください"
+        )
+    return Text(f"{path}: can't be read ({error.strerror})", f"{path}: 読み取れません（{error.strerror}）")

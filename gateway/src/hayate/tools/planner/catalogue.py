@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from hayate.language import Text
 from hayate.tools.planner.arithmetic import Attention
 from hayate.tools.planner.facts import FactsMissing, Format, ModelFacts, Quantisation
+from hayate.tools.refusal import Refusal, unreadable
 
 Count = Annotated[int, Field(ge=1)]
 
 
-class CatalogueError(Exception):
+class CatalogueError(Refusal):
     """The catalogue file is not as it should be; the text names every mistake."""
 
 
@@ -143,7 +144,10 @@ def load_catalogue(path: Path | None = None) -> tuple[ModelFacts, ...]:
         )
         values = yaml.safe_load(text)
         return tuple(entry.facts() for entry in CatalogueFile.model_validate(values).models)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
+        said = unreadable(name, error)
+        raise CatalogueError(said.en, said.ja) from None
+    except yaml.YAMLError as error:
         raise CatalogueError(f"{name}: {error}") from None
     except ValidationError as error:
         lines = (

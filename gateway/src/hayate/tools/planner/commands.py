@@ -14,7 +14,6 @@ from hayate.tools.planner import report
 from hayate.tools.planner.arithmetic import GIB, concurrency, kv_bytes_per_sequence, kv_tokens
 from hayate.tools.planner.catalogue import CatalogueError, load_catalogue
 from hayate.tools.planner.engines import ENGINES, EngineName, KvDtype, paging, usual_engine
-from hayate.tools.planner.envfile import UnusableEnvFile
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import parse_gpu, parse_size
 from hayate.tools.planner.markdown import fit_table
@@ -38,7 +37,7 @@ def run_models(options: ModelsOptions, language: Language) -> int:
     try:
         models = load_catalogue(options.catalogue)
     except CatalogueError as error:
-        return _mistake(str(error))
+        return _mistake(error.text(language))
     if options.as_json:
         _print_json([report.model_values(model) for model in models])
     else:
@@ -62,8 +61,6 @@ def run_plan(options: PlanOptions, language: Language, env: Mapping[str, str] | 
         return _plan_one(make_plan(model, wish, catalogue), options, language)
     except Refusal as error:
         return _mistake(error.text(language))
-    except (CatalogueError, UnusableEnvFile) as error:
-        return _mistake(str(error))
 
 
 def wish_of(options: PlanOptions) -> Wish:

@@ -17,6 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hayate.tools.refusal import Refusal, unreadable
+
 HEADER = "# Written by `hayate plan --write`."
 _ASSIGNMENT = re.compile(r"(?P<head>[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@,+=~-]*")
@@ -33,7 +35,7 @@ SPELLINGS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class UnusableEnvFile(Exception):
+class UnusableEnvFile(Refusal):
     """The file can't be read or replaced."""
 
 
@@ -157,7 +159,8 @@ def read_env_file(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UnusableEnvFile(f"{path}: {error}") from None
+        said = unreadable(path, error)
+        raise UnusableEnvFile(said.en, said.ja) from None
 
 
 def replace_env_file(path: Path, text: str) -> None:
@@ -184,4 +187,6 @@ def replace_env_file(path: Path, text: str) -> None:
     except OSError as error:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
-        raise UnusableEnvFile(f"{path}: {error.strerror}") from None
+        raise UnusableEnvFile(
+            f"{path}: can't be written ({error.strerror})", f"{path}: 書き込めません（{error.strerror}）"
+        ) from None

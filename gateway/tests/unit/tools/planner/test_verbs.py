@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -47,3 +49,21 @@ def test_help_describes_both_in_a_sentence() -> None:
     said = typed("--help", env={}).stdout
     assert "List the catalogue" in said
     assert "Say what fits on a GPU" in said
+
+
+def test_a_file_that_can_not_be_read_is_a_line_in_either_language(tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(b"\xff\xfe")
+    for lang, folder, octets in (
+        ("en", "can't be read", "not in UTF-8"),
+        ("ja", "読み取れません", "UTF-8ではありません"),
+    ):
+        for path, said in ((tmp_path, folder), (tmp_path / "bytes", octets)):
+            for words in (
+                ("models", "--catalogue", str(path)),
+                ("plan", "--gpu", "24", "--model", "Qwen2.5-7B-Instruct", "--write", "--env-file", str(path)),
+            ):
+                told = typed(*words, env={"HAYATE_LANG": lang})
+                assert told.exit_code == 2
+                assert told.stderr.splitlines()[-1].startswith(f"{path}: ")
+                assert said in told.stderr
+                assert "Errno" not in told.stderr
