@@ -127,16 +127,16 @@ async def test_a_page_that_reads_no_further_stops_the_engine(browser: Browser) -
             for await (const text of ask(hayate, key, { prompt: "x" })) if (text) break; }""",
             [stage.url, stage.key],
         )
-        await eventually(stage.engine.abandoned.is_set, 120)
+        await eventually(stage.engine.abandoned.is_set)
 
 
 async def test_a_page_that_stops_asking_stops_the_engine(browser: Browser) -> None:
     async with game(browser, cors_origins="ORIGIN") as (stage, page):
         stage.engine.script = [head(headers=SSE), silence]
         await page.evaluate(STREAM, [stage.url, stage.key])
-        await eventually(lambda: stage.engine.requests, 120)
+        await eventually(lambda: stage.engine.requests)
         await page.evaluate("stopper.abort()")
-        await eventually(stage.engine.abandoned.is_set, 120)
+        await eventually(stage.engine.abandoned.is_set)
 
 
 @pytest.mark.parametrize("proxy", PROXIES)

@@ -91,12 +91,12 @@ async def test_a_client_that_leaves_stops_the_engine(proxied: Proxied, moment: s
     stage.engine.script = [head(headers=SSE), *([] if moment == "while it waits" else map(body, first)), silence]
     async with connection(url) as client:
         await client.send(request_bytes("POST", CHAT, STREAM, stage.key))
-        await eventually(lambda: stage.engine.requests, 120)
+        await eventually(lambda: stage.engine.requests)
         if moment == "in the middle":
             await client.read_head()
             await client.read_chunk()
         client.leave()
-        await eventually(stage.engine.abandoned.is_set, 120)
+        await eventually(stage.engine.abandoned.is_set)
     assert (await stage.call())["status"] == 499
 
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pytest
 
 from tests.engines.launch import running_llamacpp
 from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.node_examples import installed
 from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
@@ -47,19 +47,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 @pytest.fixture(scope="module")
 def node_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of examples/node with the packages its lock file names."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("no node or npm")
-    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout
-    if int(version.removeprefix("v").partition(".")[0]) < 20:
-        pytest.skip(f"node 20 is needed, this is {version.strip()}")
-    folder = tmp_path_factory.mktemp("examples") / "node"
-    shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
-    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    installed = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=LAST_RESORT_S, check=False)
-    if installed.returncode != 0:
-        pytest.skip(f"npm can't install the examples' packages: {installed.stderr[-300:]}")
-    return folder
+    return installed(tmp_path_factory.mktemp("examples"))
 
 
 async def run(*command: str | Path, env: dict[str, str]) -> Outcome:

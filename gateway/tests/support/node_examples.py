@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import LAST_RESORT_S
+
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
@@ -22,7 +24,7 @@ def installed(folder: Path) -> Path:
     copy = folder / "node"
     shutil.copytree(EXAMPLES / "node", copy, ignore=shutil.ignore_patterns("node_modules"))
     install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    done = subprocess.run(install, cwd=copy, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(install, cwd=copy, capture_output=True, text=True, timeout=LAST_RESORT_S, check=False)
     if done.returncode != 0:
         pytest.skip(f"npm can't install the examples' packages: {done.stderr[-300:]}")
     return copy

@@ -84,7 +84,7 @@ async def running_proxy(name: str, gateway: RunningGateway, home: Path) -> Async
     with (home / "said").open("wb") as said:
         process = await asyncio.create_subprocess_exec(*command, env=env, stdout=said, stderr=said)
     try:
-        await eventually(lambda: _listens(port, process, home), 120)
+        await eventually(lambda: _listens(port, process, home))
         yield f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:
