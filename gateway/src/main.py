@@ -1,8 +1,11 @@
 """What an ASGI server loads: `uvicorn main:app`. `hayate serve` is the better way in (it lends out the client's transport)."""
 
+import os
+
 from hayate.access.key_files import KeyFileError, ensure_keys
 from hayate.config.load import load_config
-from hayate.config.yaml_file import ConfigError
+from hayate.config.mistakes import ConfigError
+from hayate.language import terminal_language
 from hayate.serve.app import create_app
 from hayate.telemetry.log_writer import take_standard_streams
 
@@ -12,4 +15,4 @@ try:
     ensure_keys(config.data)
     app = create_app(config)
 except (ConfigError, KeyFileError) as error:
-    raise SystemExit(str(error)) from None
+    raise SystemExit(error.text(terminal_language(os.environ))) from None

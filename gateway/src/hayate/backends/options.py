@@ -11,21 +11,23 @@ import types
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from hayate.language import BilingualError, Text
+
 Options = TypeVar("Options")
 
 
-class OptionError(Exception):
+class OptionError(BilingualError):
     """An option can't be used; `key` names it."""
 
-    def __init__(self, key: str, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, key: str, english: str, japanese: str) -> None:
+        super().__init__(english, japanese)
         self.key = key
 
 
 def at_least_one(key: str, value: int | None) -> None:
     """Raises OptionError for a count that is none."""
     if value is not None and value < 1:
-        raise OptionError(key, f"must be at least 1, not {value}")
+        raise OptionError(key, f"must be at least 1, not {value}", f"1以上にしてください（指定値: {value}）")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,13 +36,40 @@ class NoOptions:
 
 
 def read_options(kind: type[Options], given: Mapping[str, Any]) -> Options:
-    """The options in `given`, as `kind` declares them. Raises OptionError."""
+    """The options in `given`, as `kind` declares them. Raises OptionError for the first that can't be used."""
+    for mistake in option_mistakes(kind, given):
+        raise mistake
     hints = get_type_hints(kind)
-    for key in given:
-        if key not in hints:
-            there = f"there are {', '.join(hints)}" if hints else "this backend has none"
-            raise OptionError(key, f"is not an option of this backend; {there}")
     return kind(**{key: _read(key, value, hints[key]) for key, value in given.items()})
+
+
+def option_mistakes(kind: type[Any], given: Mapping[str, Any]) -> list[OptionError]:
+    """Everything in `given` that `kind` does not take, each by its name; what is good is no help to what isn't."""
+    hints, found = get_type_hints(kind), []
+    for key, value in given.items():
+        if key not in hints:
+            found.append(_unknown(key, list(hints)))
+            continue
+        try:
+            kind(**{key: _read(key, value, hints[key])})
+        except OptionError as error:
+            found.append(error)
+    return found
+
+
+def _unknown(key: str, there: list[str]) -> OptionError:
+    if not there:
+        return OptionError(
+            key,
+            "is not an option of this backend; this backend has none, remove it",
+            "このバックエンドに固有の設定はありません。取り除いてください",
+        )
+    listed = ", ".join(there)
+    return OptionError(
+        key,
+        f"is not an option of this backend; there are {listed}",
+        f"このバックエンドにそのような設定はありません。使えるのは{listed}です",
+    )
 
 
 def _read(key: str, value: Any, hint: Any) -> Any:
@@ -58,7 +87,13 @@ def _read(key: str, value: Any, hint: Any) -> Any:
                 return spelled
         if type(value) is int and each is float:
             return float(value)
-    raise OptionError(key, f"must be {' or '.join(_named(each) for each in accepted)}, not {value!r}")
+    names = [_named(each) for each in accepted]
+    shown = "" if isinstance(value, list | dict) else repr(value)[:60]
+    raise OptionError(
+        key,
+        f"must be {' or '.join(each.en for each in names)}" + (f", not {shown}" if shown else ""),
+        f"{'か'.join(each.ja for each in names)}にしてください" + (f"（指定値: {shown}）" if shown else ""),
+    )
 
 
 def _spelled(text: str, kind: type) -> int | float | bool | None:
@@ -70,8 +105,15 @@ def _spelled(text: str, kind: type) -> int | float | bool | None:
         return None
 
 
-def _named(kind: Any) -> str:
+def _named(kind: Any) -> Text:
     if get_origin(kind) is Literal:
-        return "one of " + ", ".join(str(each) for each in get_args(kind))
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "text", type(None): "nothing"}
-    return names.get(kind, str(kind))
+        listed = ", ".join(str(each) for each in get_args(kind))
+        return Text(f"one of {listed}", f"次のいずれか（{listed}）")
+    names = {
+        int: Text("a whole number", "整数"),
+        float: Text("a number", "数値"),
+        bool: Text("true or false", "trueかfalse"),
+        str: Text("text", "文字列"),
+        type(None): Text("nothing", "null"),
+    }
+    return names.get(kind, Text(str(kind), str(kind)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,9 +10,9 @@ from hayate.backends.base import Backend
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.ollama_client import OllamaClient, OllamaOptions
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.backends.options import NoOptions, OptionError, read_options
+from hayate.backends.options import NoOptions, OptionError, option_mistakes, read_options
 from hayate.backends.sglang_client import SGLangClient, SGLangOptions
-from hayate.backends.tokenizer import TokenizerError, check_source, load_tokenizer
+from hayate.backends.tokenizer import TokenizerError, check_source, is_folder, load_tokenizer
 from hayate.backends.triton_client import TritonClient, TritonOptions
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
@@ -40,12 +40,14 @@ def _tokenizer_of(wanted: Wanted, options: TritonOptions) -> str:
     source = options.tokenizer or wanted.model
     if source is None:
         raise OptionError(
-            "tokenizer", "is needed: the folder or Hub id of the model's tokenizer files (or set HAYATE_TOKENIZER)"
+            "tokenizer",
+            "is needed: the folder or Hub id of the model's tokenizer files (or set HAYATE_TOKENIZER)",
+            "必須の項目です。モデルのトークナイザーのフォルダーかHubのIDを指定してください（HAYATE_TOKENIZERでも指定できます）",
         )
     try:
         check_source(source)
     except TokenizerError as error:
-        raise OptionError("tokenizer", str(error)) from None
+        raise OptionError("tokenizer", error.english, error.japanese) from None
     return source
 
 
@@ -53,7 +55,7 @@ def _triton(wanted: Wanted, options: TritonOptions) -> Backend:
     try:
         prompts = load_tokenizer(_tokenizer_of(wanted, options))
     except TokenizerError as error:
-        raise OptionError("tokenizer", str(error)) from None
+        raise OptionError("tokenizer", error.english, error.japanese) from None
     return TritonClient(prompts, options, model=wanted.model, context_tokens=wanted.context_tokens)
 
 
@@ -79,9 +81,21 @@ def make_backend(wanted: Wanted) -> Backend:
     return make(wanted, read_options(kind, wanted.options))
 
 
-def check_options(wanted: Wanted) -> None:
-    """Raises OptionError for what the adapter would refuse. Loads nothing."""
+def check_options(wanted: Wanted) -> Iterator[OptionError]:
+    """Everything that the adapter would refuse. Loads nothing."""
     kind, _ = _MAKERS[wanted.backend]
-    options = read_options(kind, wanted.options)
-    if isinstance(options, TritonOptions):
-        _tokenizer_of(wanted, options)
+    found = option_mistakes(kind, wanted.options)
+    yield from found
+    if kind is TritonOptions and not any(each.key == "tokenizer" for each in found):
+        try:
+            _tokenizer_of(wanted, TritonOptions(tokenizer=wanted.options.get("tokenizer")))
+        except OptionError as error:
+            yield error
+
+
+def unread_source(wanted: Wanted) -> str | None:
+    """A tokenizer that only the Hub can give, which is asked when the gateway starts."""
+    if _MAKERS[wanted.backend][0] is not TritonOptions:
+        return None
+    source = _tokenizer_of(wanted, read_options(TritonOptions, wanted.options))
+    return None if is_folder(source) else source

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hayate.errors import InvalidRequest
+from hayate.language import BilingualError
 
 if TYPE_CHECKING:
     import jinja2
@@ -33,7 +34,7 @@ _SPECIAL = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cl
 _REMEMBERED_COUNTS = 64
 
 
-class TokenizerError(Exception):
+class TokenizerError(BilingualError):
     """The tokenizer files can't be used; the text is one line that says why and what to do."""
 
 
@@ -80,12 +81,16 @@ def load_tokenizer(source: str) -> ModelTokenizer:
         import tokenizers
     except ImportError:
         raise TokenizerError(
-            "the packages for chat templates and tokens are not installed: run `make setup` in Hayate's folder"
+            "the packages for chat templates and tokens are not installed: run `make setup` in Hayate's folder",
+            "チャットテンプレートとトークンのためのパッケージがありません。Hayateのフォルダーでmake setupを実行してください",
         ) from None
     folder = _folder(source)
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise TokenizerError(f"{source} has no tokenizer.json; a folder with a fast tokenizer's files is needed")
+        raise TokenizerError(
+            f"{source} has no tokenizer.json; a folder with a fast tokenizer's files is needed",
+            f"{source}にtokenizer.jsonがありません。高速版（fast）トークナイザーのファイルがあるフォルダーが必要です",
+        )
     try:
         tokenizer = tokenizers.Tokenizer.from_file(str(path))
     except Exception as error:  # noqa: BLE001  the library raises plain Exception for a broken file
@@ -100,7 +105,15 @@ def check_source(source: str) -> None:
     path = Path(source).expanduser()
     means_a_folder = path.is_absolute() or source.startswith((".", "~")) or source.count("/") > 1
     if means_a_folder and not path.is_dir():
-        raise TokenizerError(f"{source} is no folder")
+        raise TokenizerError(
+            f"{source} is no folder; name the one with the tokenizer's files",
+            f"{source}というフォルダーはありません。トークナイザーのファイルがあるフォルダーを指定してください",
+        )
+
+
+def is_folder(source: str) -> bool:
+    """Whether the tokenizer lies here, so that nobody has to be asked for it."""
+    return Path(source).expanduser().is_dir()
 
 
 def _folder(source: str) -> Path:
@@ -118,7 +131,10 @@ def _folder(source: str) -> Path:
                 hf_hub_download(source, name)
     except (HfHubHTTPError, HFValidationError, EntryNotFoundError, OSError, ValueError) as error:
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise TokenizerError(f"{source} is no folder, and the Hub does not give it: {reason}") from None
+        raise TokenizerError(
+            f"{source} is no folder, and the Hub does not give it: {reason}",
+            f"{source}というフォルダーはなく、Hubからも取得できません（{reason}）",
+        ) from None
     return found.parent
 
 
@@ -131,7 +147,10 @@ def _template(folder: Path, settings: Mapping[str, Any]) -> jinja2.Template | No
     try:
         return _environment().from_string(source)
     except jinja2.TemplateError as error:
-        raise TokenizerError(f"the chat template in {folder} can't be read: {error}") from None
+        raise TokenizerError(
+            f"the chat template in {folder} can't be read: {error}",
+            f"{folder}のチャットテンプレートを読み取れません（{error}）",
+        ) from None
 
 
 def _template_source(folder: Path, settings: Mapping[str, Any]) -> str | None:
@@ -209,4 +228,4 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _unreadable(path: Path, error: Exception) -> TokenizerError:
-    return TokenizerError(f"{path} can't be read: {error}")
+    return TokenizerError(f"{path} can't be read: {error}", f"{path}を読み取れません（{error}）")

@@ -8,9 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hayate.config.yaml_file import ConfigError, clean
+from hayate.config.mistakes import ConfigError, Mistake, Told, Where
+from hayate.config.yaml_file import clean
 
-BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
+BACKEND_ALIASES = {
+    "trt": "trtllm",
+    "trt-llm": "trtllm",
+    "tensorrt-llm": "trtllm",
+    "llama.cpp": "llamacpp",
+    "llama_cpp": "llamacpp",
+    "llama-cpp": "llamacpp",
+}
 DEFAULT_URLS: Mapping[str, str] = {
     "vllm": "http://127.0.0.1:8000",
     "llamacpp": "http://127.0.0.1:8081",
@@ -29,6 +37,7 @@ VARIABLES = (
     "HAYATE_CORS_ORIGINS",
     "HAYATE_LOG",
     "HAYATE_TOKENIZER",
+    "HAYATE_ALLOW_FIELDS",
     "LLM_BACKEND",
     "BACKEND_URL",
     "BACKEND_API_KEY",
@@ -40,22 +49,64 @@ EMBEDDED = "embedded"
 """The name of the deployment that `hayate up` adds."""
 
 
+SETTINGS: Mapping[str, Where] = {
+    "HAYATE_HOST": ("server", "host"),
+    "HAYATE_PORT": ("server", "port"),
+    "HAYATE_WORKERS": ("server", "workers"),
+    "HAYATE_CORS_ORIGINS": ("server", "cors_origins"),
+    "HAYATE_LOG": ("server", "log"),
+    "HAYATE_ALLOW_FIELDS": ("safety", "allow_fields"),
+}
+"""What means the same with and without a file, and where a file says it. What the environment says wins."""
+_ALONE: Mapping[str, Where] = {
+    "LLM_BACKEND": ("backend",),
+    "BACKEND_URL": ("replicas",),
+    "BACKEND_API_KEY": ("api_key",),
+    "OLLAMA_CONTEXT_LENGTH": ("context_tokens",),
+    "HAYATE_TOKENIZER": ("options", "tokenizer"),
+    "MODEL": ("model",),
+}
+"""What says something of the one deployment that there is without a file."""
+
+
 def backend_name(value: object) -> object:
     """A backend's own name for what people call it."""
-    return BACKEND_ALIASES.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    name = value.strip().lower()
+    return BACKEND_ALIASES.get(name, name) if name in {**BACKEND_ALIASES, **DEFAULT_URLS} else value
 
 
-def tidied(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment with our variables cleaned. Raises ConfigError that names each one which can't be."""
+def looked_through(env: Mapping[str, str]) -> tuple[dict[str, str], list[Mistake]]:
+    """The environment with our variables cleaned, and what is wrong with the others, which then count as unset."""
     found, mistakes = dict(env), []
     for name in VARIABLES:
         try:
             found[name] = clean(env, name)
-        except ConfigError as error:
-            mistakes.append(f"environment: {error}")
+        except Told as error:
+            found[name] = ""
+            mistakes.append(Mistake((), error.text, variable=name))
+    return found, mistakes
+
+
+def tidied(env: Mapping[str, str]) -> dict[str, str]:
+    """The environment with our variables cleaned. Raises ConfigError that names each one which can't be."""
+    found, mistakes = looked_through(env)
     if mistakes:
-        raise ConfigError("\n".join(mistakes))
+        raise ConfigError.of("environment", mistakes)
     return found
+
+
+def said_by(where: Where, env: Mapping[str, str], *, alone: bool) -> str | None:
+    """The variable that says what stands at this place; `alone` if there is no file."""
+    for name, place in SETTINGS.items():
+        if env.get(name) and where[: len(place)] == place:
+            return name
+    if where[:1] == ("data",) and env.get("HAYATE_DATA"):
+        return "HAYATE_DATA"
+    if alone and where[:1] == ("deployments",):
+        return next((name for name, place in _ALONE.items() if where[2 : 2 + len(place)] == place), "LLM_BACKEND")
+    return None
 
 
 def from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
@@ -96,16 +147,10 @@ def with_defaults(values: dict[str, Any], defaults: Mapping[str, Mapping[str, An
 
 def overlay(values: dict[str, Any], env: Mapping[str, str]) -> dict[str, Any]:
     """The settings that mean the same with and without a file."""
-    server = values.get("server")
-    if server is None or isinstance(server, dict):
-        named = {
-            "host": "HAYATE_HOST",
-            "port": "HAYATE_PORT",
-            "workers": "HAYATE_WORKERS",
-            "cors_origins": "HAYATE_CORS_ORIGINS",
-            "log": "HAYATE_LOG",
-        }
-        values["server"] = {**(server or {}), **{key: env[name] for key, name in named.items() if env.get(name)}}
+    for name, (section, key) in SETTINGS.items():
+        given = values.get(str(section))
+        if env.get(name) and isinstance(given, dict | None):
+            values[str(section)] = {**(given or {}), key: env[name]}
     if env.get("HAYATE_DATA"):
         values["data"] = env["HAYATE_DATA"]
     if env.get("HAYATE_TOKENIZER") and isinstance(values.get("deployments"), dict):

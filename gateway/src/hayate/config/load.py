@@ -2,7 +2,8 @@
 
 No file: `LLM_BACKEND`, `BACKEND_URL` and `MODEL` make one deployment. With a file
 (`--config` or `HAYATE_CONFIG`), YAML with `${NAME}` and `${NAME:-fallback}` taken from the environment. Every mistake is named
-with its path and, for a file, its line. Blanks and line breaks around a value are nobody's intention and are taken off.
+with its path and, for a file, its line; for the environment, its variable. Blanks and line breaks around a value are nobody's
+intention and are taken off.
 
 The data folder, when it is not an absolute path: of a file, beside that file; of `HAYATE_DATA` or of neither, in the
 folder the command runs in.
@@ -11,35 +12,69 @@ folder the command runs in.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import ValidationError
-
-from hayate.config.environment import file_named, from_env_alone, overlay, tidied, with_defaults, with_embedded
+from hayate.config.environment import (
+    file_named,
+    from_env_alone,
+    looked_through,
+    overlay,
+    said_by,
+    with_defaults,
+    with_embedded,
+)
+from hayate.config.mistakes import ConfigError, Findings, Mistake, Where
 from hayate.config.models import Config
-from hayate.config.yaml_file import ConfigError, read_yaml, told
+from hayate.config.oddities import oddities
+from hayate.config.validation import Shown, validated
+from hayate.config.yaml_file import Document, read_yaml
+from hayate.config.yaml_tree import line_of, written_at
+from hayate.language import Text
 
-
-def _mistakes(error: ValidationError, root: yaml.Node | None) -> Iterator[str]:
-    found = error.errors(include_url=False)
-    for each in found:
-        if each["type"] == "too_short" and any(other["loc"][:-1] == each["loc"] for other in found):
-            continue  # its items were refused, each by itself: that none is left is no mistake of its own
-        where = tuple(part for part in each["loc"] if not (isinstance(part, str) and part.startswith("function-")))
-        text = each["msg"].removeprefix("Value error, ")
-        if each["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            text = "is not an option; see config.example.yaml"
-        named, colon, rest = text.partition(": ")
-        if not where and colon and " " not in named:  # a check over several sections says itself where
-            where, text = tuple(named.split(".")), rest
-        yield told(root, where, text)
-
-
-Check = Callable[[Config], Iterable[tuple[tuple[int | str, ...], str]]]
+Check = Callable[[Config], Iterable[tuple[Where, Text]]]
 """Finds mistakes that the models can't see, each with its place; `serve.specs.option_mistakes` is one."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a configuration comes from: the file, if there is one, and the environment."""
+
+    path: Path | None
+    env: Mapping[str, str]
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return "environment" if self.path is None else str(self.path)
+
+    def placed(self, mistake: Mistake) -> Mistake:
+        """With its line or its variable."""
+        if mistake.line is not None or mistake.variable is not None:
+            return mistake
+        variable = said_by(mistake.where, self.env, alone=self.path is None)
+        if variable is not None:
+            # Whoever sets a variable never wrote the place in a deployment that it stands for.
+            where = () if mistake.where[:1] == ("deployments",) else mistake.where
+            return replace(mistake, where=where, variable=variable)
+        return replace(mistake, line=line_of(self.document.root, mistake.where))
+
+    def shown(self, where: Where, value: Any) -> str | None:
+        """A value as it was written, for messages; nothing where it could be a secret."""
+        if "api_key" in where:
+            return None
+        if said_by(where, self.env, alone=self.path is None) is None:
+            written = written_at(self.document.root, where)
+            if written is not None and (written.strip() != str(value) or not isinstance(value, str)):
+                return written[:60] or None
+        if not isinstance(value, str | int | float | None) or len(str(value)) > 60:
+            return None
+        if isinstance(value, str):
+            return repr(value)
+        return "null" if value is None else str(value).lower()
 
 
 def load_config(
@@ -55,26 +90,21 @@ def load_config(
     `embedded` is the deployment of `hayate up`: it stands beside what a file names, and instead of what the environment
     does. `defaults` holds, by section, what takes the place of the usual defaults.
     """
-    env = tidied(os.environ if env is None else env)
-    path = path or file_named(env)
-    source, root = "environment", None
-    if path is None:
-        values: Any = from_env_alone(env) if embedded is None else {}
-    else:
-        source = str(path)
-        values, root = read_yaml(Path(path), env)
-        if isinstance(values.get("data", "data"), str):
-            values["data"] = Path(path).parent / values.get("data", "data")
-    if embedded is not None:
-        values = with_embedded(values, embedded)
-    values = with_defaults(values, defaults or {})
-    try:
-        config = Config.model_validate(overlay(values, env))
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in _mistakes(error, root))) from None
-    if check is not None and (found := [told(root, where, text) for where, text in check(config)]):
-        raise ConfigError("\n".join(f"{source}: {mistake}" for mistake in found))
-    return config
+    sources, found = _sources(path, env)
+    values = _values(sources, embedded, defaults or {})
+    return _checked(sources, values, found, check)
+
+
+def examine(
+    path: str | Path | None = None, env: Mapping[str, str] | None = None, *, check: Check | None = None
+) -> tuple[Config, list[Text]]:
+    """The configuration, as for `load_config`, and what is legal in it and odd. Raises ConfigError."""
+    sources, found = _sources(path, env)
+    values = _values(sources, None, {})
+    config = _checked(sources, values, found, check)
+    odd = [sources.placed(each) for each in oddities(config, values, sources.document.root, sources.env, sources.path)]
+    odd.sort(key=lambda each: (each.variable is not None, each.line or 0))
+    return config, [each.told(sources.name) for each in odd]
 
 
 def data_folder(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Path:
@@ -84,3 +114,44 @@ def data_folder(path: str | Path | None = None, env: Mapping[str, str] | None = 
     """
     engine_of_up = {"backend": "llamacpp", "replicas": ["http://127.0.0.1"]}
     return load_config(path, env, embedded=engine_of_up).data
+
+
+def _sources(path: str | Path | None, env: Mapping[str, str] | None) -> tuple[Sources, list[Mistake]]:
+    env, mistakes = looked_through(os.environ if env is None else env)
+    path = path or file_named(env)
+    if path is None:
+        return Sources(None, env, Document()), mistakes
+    try:
+        return Sources(Path(path), env, read_yaml(Path(path), env)), mistakes
+    except ConfigError as error:
+        told = ConfigError.of("environment", mistakes).texts
+        raise ConfigError(f"{error.english}\n{told.en}".strip(), f"{error.japanese}\n{told.ja}".strip()) from None
+
+
+def _values(
+    sources: Sources, embedded: Mapping[str, Any] | None, defaults: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What all of it says together, not validated yet."""
+    if sources.path is None:
+        values = from_env_alone(sources.env) if embedded is None else {}
+    else:
+        values = dict(sources.document.values)
+        if isinstance(values.get("data", "data"), str):
+            values["data"] = sources.path.parent / values.get("data", "data")
+    if embedded is not None:
+        values = with_embedded(values, embedded)
+    return overlay(with_defaults(values, defaults), sources.env)
+
+
+def _checked(sources: Sources, values: dict[str, Any], mistakes: list[Mistake], check: Check | None) -> Config:
+    found = Findings()
+    for each in (*mistakes, *sources.document.mistakes):
+        found.add(each)
+    shown: Shown = sources.shown
+    config = validated(values, found, shown, whole=sources.document.whole)
+    if check is not None and config is not None:
+        for where, text in check(config):
+            found.add(Mistake(where, text))
+    if config is None or found.all:
+        raise ConfigError.of(sources.name, map(sources.placed, found.all)) from None
+    return config

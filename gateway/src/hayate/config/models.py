@@ -16,13 +16,16 @@ from pydantic import (
     ConfigDict,
     Field,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
 from pydantic.dataclasses import dataclass
 
 from hayate.config.addresses import base_url, listening_host
+from hayate.config.aliases import expanded
 from hayate.config.environment import backend_name
+from hayate.config.mistakes import Told
 from hayate.settings import Capacity, Listening, Probing, RateLimits, Safety, Timeouts
 from hayate.wire.image_hosts import host_mistake
 from hayate.wire.origins import origin
@@ -31,9 +34,18 @@ BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton"
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+SECTIONS = ("server", "aliases", "limits", "safety", "health")
+INNER_SECTIONS = ("timeouts", "options")
+
+
 def _origin(value: object) -> object:
     """An engine's base URL without a trailing slash; `/v1` at the end is taken off, because paths carry it."""
     return base_url(value).removesuffix("/v1") if isinstance(value, str) else value
+
+
+def listed(value: object) -> object:
+    """One text where a list belongs is the list of what commas part it into, as in the environment."""
+    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
 
 
 Origin = Annotated[str, BeforeValidator(_origin)]
@@ -41,19 +53,28 @@ Origin = Annotated[str, BeforeValidator(_origin)]
 
 def _image_host(entry: str) -> str:
     if mistake := host_mistake(entry):
-        raise ValueError(mistake)
+        raise Told(mistake.en, mistake.ja)
     return entry
 
 
-def _listed(value: object) -> object:
-    """A list, also where it is written as one text with commas, as the environment has it."""
-    return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+def _page_origin(entry: str) -> str:
+    try:
+        return origin(entry)
+    except ValueError as error:
+        raise Told(
+            str(error),
+            f"{entry[:80]!r}はオリジンではありません。https://game.exampleやhttp://localhost:5173のように"
+            "（スキーム、ホスト、ポートだけで、パスは付けずに）書くか、すべてを許可する*を書いてください",
+        ) from None
 
 
 def _probe_path(value: str) -> str:
     """A path of the engine's, or `none`."""
     if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
-        raise ValueError(f"{value!r} is neither a path of the engine's, such as /health, nor none")
+        raise Told(
+            f"{value[:80]!r} is neither a path of the engine's, such as /health, nor none",
+            f"{value[:80]!r}は、/healthのようなエンジンのパスでもnoneでもありません",
+        )
     return value
 
 
@@ -61,7 +82,7 @@ def _probe_path(value: str) -> str:
 class ServerConfig(Listening):
     """`server`."""
 
-    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(origin)], ...], BeforeValidator(_listed)] = (
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_page_origin)], ...], BeforeValidator(listed)] = (
         Listening.cors_origins
     )
 
@@ -69,6 +90,16 @@ class ServerConfig(Listening):
     @classmethod
     def _is_an_address(cls, host: str) -> str:
         return listening_host(host)
+
+    @field_validator("workers")
+    @classmethod
+    def _one_worker(cls, workers: int) -> int:
+        if workers > 1:
+            raise Told(
+                "more than one needs limits shared through Redis, which this version does not have; write 1",
+                "2以上にするにはRedisで制限を共有する必要がありますが、このバージョンにはその機能がありません。1にしてください",
+            )
+        return workers
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -80,7 +111,10 @@ class LimitsConfig(RateLimits):
 class SafetyConfig(Safety):
     """`safety`."""
 
-    image_hosts: tuple[Annotated[str, AfterValidator(_image_host)], ...] = Safety.image_hosts
+    allow_fields: Annotated[tuple[str, ...], BeforeValidator(listed)] = Safety.allow_fields
+    image_hosts: Annotated[tuple[Annotated[str, AfterValidator(_image_host)], ...], BeforeValidator(listed)] = (
+        Safety.image_hosts
+    )
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -99,12 +133,19 @@ class DeploymentConfig(Capacity):
 
     backend: Annotated[BackendName, BeforeValidator(backend_name)]
     model: str | None = None
-    replicas: Annotated[tuple[Origin, ...], Field(min_length=1)]
+    replicas: Annotated[tuple[Origin, ...], BeforeValidator(listed), Field(min_length=1)]
     api_key: SecretStr | None = None
     probe: Annotated[str, AfterValidator(_probe_path)] | None = None
     canary: bool | None = None
     timeouts: TimeoutConfig = TimeoutConfig()
     options: Mapping[str, Any] = Field(default_factory=dict)
+
+    @field_validator("replicas")
+    @classmethod
+    def _ollamas_own_paths_begin_with_api(cls, replicas: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("backend") != "ollama":
+            return replicas
+        return tuple(each.removesuffix("/api") for each in replicas)
 
 
 class Config(BaseModel):
@@ -122,43 +163,31 @@ class Config(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_name_is_a_list_of_one(cls, values: Any) -> Any:
-        if isinstance(values, dict) and isinstance(values.get("aliases"), dict):
-            aliases = {k: (v,) if isinstance(v, str) else v for k, v in values["aliases"].items()}
-            return {**values, "aliases": {name: _expanded(name, aliases) for name in aliases}}
+    def _as_it_is_meant(cls, values: Any) -> Any:
+        """A section in which nothing is left, or all is a comment, is as if it weren't there; aliases may name aliases."""
+        if not isinstance(values, dict):
+            return values
+        values = {key: each for key, each in values.items() if each is not None or key not in SECTIONS}
+        if isinstance(deployments := values.get("deployments"), dict):
+            values["deployments"] = {name: _without_empty_sections(each) for name, each in deployments.items()}
+        if isinstance(aliases := values.get("aliases"), dict):
+            values["aliases"] = expanded(aliases)
         return values
 
     @model_validator(mode="after")
     def _names_point_somewhere(self) -> Self:
+        """The least that has to hold; `config.aliases` says in more words what doesn't."""
         for alias, targets in self.aliases.items():
-            if lost := [name for name in targets if name not in self.deployments]:
-                raise ValueError(
-                    f"aliases.{alias}: no deployment named {', '.join(lost)}; there are {', '.join(self.deployments)}"
+            lost = [name for name in targets if name not in self.deployments]
+            if lost or not targets or (alias in self.deployments and targets != (alias,)):
+                raise Told(
+                    f"the alias {alias} leads to no deployment, or is one; there are {', '.join(self.deployments)}",
+                    f"エイリアス{alias}の先にデプロイメントがないか、同じ名前のデプロイメントがあります。あるのは{'、'.join(self.deployments)}です",
                 )
-            if not targets:
-                raise ValueError(f"aliases.{alias}: names no deployment")
-            if alias in self.deployments and targets != (alias,):
-                raise ValueError(f"aliases.{alias}: a deployment has this name too; rename one of them")
-        return self
-
-    @model_validator(mode="after")
-    def _one_worker(self) -> Self:
-        if self.server.workers > 1:
-            raise ValueError(
-                "server.workers: more than one needs limits shared through Redis, which this version does not have; run one"
-            )
         return self
 
 
-def _expanded(name: str, aliases: Mapping[str, Any], through: tuple[str, ...] = ()) -> Any:
-    """An alias's deployments, with aliases among its targets replaced by theirs. What is no list is left to the model."""
-    targets = aliases[name]
-    if name in through:
-        raise ValueError(f"aliases.{through[0]}: goes in a circle: {' -> '.join((*through, name))}")
-    if not isinstance(targets, list | tuple):
-        return targets
-    found: list[Any] = []
-    for target in targets:
-        names = isinstance(target, str) and target != name and target in aliases
-        found += _expanded(target, aliases, (*through, name)) if names else [target]
-    return tuple(dict.fromkeys(found)) if all(isinstance(each, str) for each in found) else tuple(found)
+def _without_empty_sections(deployment: Any) -> Any:
+    if not isinstance(deployment, dict):
+        return deployment
+    return {key: each for key, each in deployment.items() if each is not None or key not in INNER_SECTIONS}

@@ -1,48 +1,91 @@
 """A YAML file as plain values that remember where they stand: `${NAME}` and `${NAME:-fallback}` come from the
-environment, merge keys (`<<: *base`) work, a key written twice is refused, and every place has a line for messages.
+environment, merge keys (`<<: *base`) work, names are text as they are written, and every place has a line for messages.
+What is wrong with one part keeps nobody from reading the others.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-
-class ConfigError(Exception):
-    """The configuration can't be used; the text lists every mistake, one a line."""
-
+from hayate.config.mistakes import ConfigError, Mistake, Told, Where
+from hayate.config.yaml_tree import Loader, placed
+from hayate.config.yaml_words import blanked, mistake_of, straightened, without_tabs
+from hayate.language import Text
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_MERGE = "tag:yaml.org,2002:merge"
 MAX_NUMBER = 10**15
 """Of seconds, bytes, tokens or calls no more can be meant, and arithmetic with it stays exact."""
-_NO_SUCH_CHARACTER = "has a line break or another control character inside; remove it"
+MAX_FILE_BYTES = 1 << 20
+MAX_VALUES = 100_000
+"""References (`*name`) can make very much of a short file."""
+_MAX_SYNTAX_MISTAKES = 20
+_MAX_READ_AGAIN_BYTES = 200_000
+_NO_SUCH_CHARACTER = Text(
+    "has a line break or another control character inside; remove it",
+    "改行などの制御文字が含まれています。取り除いてください",
+)
+TOO_LARGE = Text(
+    f"is too large a number: at most {MAX_NUMBER:.0e}", f"数値が大きすぎます。{MAX_NUMBER:.0e}以下にしてください"
+)
+_TOO_DEEP = Text(
+    "is nested too deeply, or a part of it contains itself: write it out flatly",
+    "入れ子が深すぎるか、自分自身を含んでいます。入れ子を浅くしてください",
+)
+_TOO_MANY = Text(
+    f"becomes more than {MAX_VALUES} values: its references (*name) multiply; write out what is meant",
+    f"値が{MAX_VALUES}個を超えます。参照（*name）が値を増やしています。必要なものだけを書いてください",
+)
+_NO_SECTIONS = Text(
+    "is no configuration: entries are expected, above all deployments: with what you serve below it",
+    "設定の形になっていません。deployments:の下に提供するモデルを書いた項目が必要です",
+)
+_NOT_UTF8 = Text(
+    "is not in UTF-8 from this line on; save the file as UTF-8",
+    "この行からUTF-8ではありません。UTF-8で保存してください",
+)
 
 
 def clean(env: Mapping[str, str], name: str) -> str:
     """A variable's value without the blanks and line breaks around it, which secrets are often kept with; empty when it
-    is not set. Raises ConfigError for a control character inside: it would end a header early, or be part of no name.
+    is not set. Raises Told for a control character inside: it would end a header early, or be part of no name.
     """
     value = env.get(name, "").strip()
     if _CONTROL.search(value):
-        raise ConfigError(f"{name}: {_NO_SUCH_CHARACTER}")
+        raise Told(_NO_SUCH_CHARACTER.en, _NO_SUCH_CHARACTER.ja)
     return value
+
+
+@dataclass
+class Document:
+    """What a file says: its values as far as they can be read, its tree for `line_of`, and what is wrong with it."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    root: yaml.Node | None = None
+    mistakes: list[Mistake] = field(default_factory=list)
+    whole: bool = True
+    """Whether every part could be read: of one that couldn't, nothing is known to be missing."""
 
 
 class _Expansion:
     """Fills in variables, and notes what is wrong with them and with any other text. One per file."""
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        self.mistakes: list[tuple[tuple[int | str, ...], str]] = []
+        self.mistakes: list[Mistake] = []
         self._env = env
+        self._left = MAX_VALUES
 
-    def of(self, value: Any, path: tuple[int | str, ...] = ()) -> Any:
-        """`value` with every text filled in."""
+    def of(self, value: Any, path: Where = ()) -> Any:
+        """`value` with every text filled in. Raises Told where there is too much of it."""
+        self._left -= 1
+        if self._left < 0:
+            raise Told(_TOO_MANY.en, _TOO_MANY.ja)
         if isinstance(value, str):
             return self._text(value, path)
         if isinstance(value, dict):
@@ -50,127 +93,123 @@ class _Expansion:
         if isinstance(value, list):
             return [self.of(item, (*path, n)) for n, item in enumerate(value)]
         if isinstance(value, int | float) and abs(value) > MAX_NUMBER:
-            self.mistakes.append((path, f"is too large a number: at most {MAX_NUMBER:.0e}"))
+            self.mistakes.append(Mistake(path, TOO_LARGE))
         return value
 
-    def _key(self, key: Any, path: tuple[int | str, ...]) -> Any:
+    def _key(self, key: Any, path: Where) -> Any:
         if isinstance(key, str) and _CONTROL.search(key):
-            self.mistakes.append(((*path, repr(key)), _NO_SUCH_CHARACTER))
+            self.mistakes.append(Mistake((*path, repr(key)), _NO_SUCH_CHARACTER))
         return key
 
-    def _text(self, value: str, path: tuple[int | str, ...]) -> str:
+    def _text(self, value: str, path: Where) -> str:
         def named(match: re.Match[str]) -> str:
             name, fallback = match.groups()
             try:
                 found = clean(self._env, name) or fallback
-            except ConfigError as error:
-                self.mistakes.append((path, str(error)))
+            except Told as error:
+                self.mistakes.append(Mistake(path, Text(f"{name}: {error.text.en}", f"{name}: {error.text.ja}")))
                 return ""
             if found is None:
-                self.mistakes.append((path, f"the environment has no {name}"))
+                text = Text(
+                    f"the environment has no {name}: set it, or write a fallback, ${{{name}:-value}}",
+                    f"環境変数{name}がありません。設定するか、${{{name}:-value}}のように代わりの値を書いてください",
+                )
+                self.mistakes.append(Mistake(path, text))
                 return ""
             return found
 
         filled = _VARIABLE.sub(named, value).strip()
         if _CONTROL.search(filled):
-            self.mistakes.append((path, _NO_SUCH_CHARACTER))
+            self.mistakes.append(Mistake(path, _NO_SUCH_CHARACTER))
         return filled
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key written twice: the second would silently win. One that a merge brings in (`<<`) is
-    no second one: what is written beside the merge wins.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._checked: set[yaml.Node] = set()
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Called before a mapping is made of `node`, and for each that is merged into it; puts merged keys in front."""
-        if node not in self._checked:
-            self._checked.add(node)
-            self._refuse_twice(node)
-        super().flatten_mapping(node)
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        """A value that its tag does not fit (a date such as 2026-99-99) is a mistake with a place, not a fault of ours."""
-        try:
-            return super().construct_object(node, deep)
-        except (ValueError, LookupError, AttributeError, TypeError):
-            kind = node.tag.rpartition(":")[2]
-            raise yaml.constructor.ConstructorError(
-                None,
-                None,
-                f"{str(node.value)[:40]!r} is no valid {kind}; put it in quotes if it is text",
-                node.start_mark,
-            ) from None
-
-    def _refuse_twice(self, node: yaml.MappingNode) -> None:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = key_node.value if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
-            if not isinstance(key, Hashable):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
-            if key in seen:
-                more = "; several are a list: <<: [*one, *other]" if key_node.tag == _MERGE else ""
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"{key!r} is written twice{more}", key_node.start_mark
-                )
-            seen.add(key)
-
-
-def line_of(root: yaml.Node | None, path: tuple[int | str, ...]) -> int | None:
-    """The line on which `path` (or as much of it as the file has) stands, counted from 1."""
-    node, line = root, None
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            # The last one counts: before it stands what a merge brought in and the mapping itself says otherwise.
-            found = next(((k, v) for k, v in reversed(node.value) if k.value == step), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line + 1, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return line
-
-
-def told(root: yaml.Node | None, where: tuple[int | str, ...], text: str) -> str:
-    """A mistake with its line and its path."""
-    line = line_of(root, where)
-    path = ".".join(str(part) for part in where)
-    return f"{f'line {line}: ' if line else ''}{f'{path}: ' if path else ''}{text}"
-
-
-def read_yaml(path: Path, env: Mapping[str, str]) -> tuple[dict[str, Any], yaml.Node | None]:
-    """The file's values, and its tree for `line_of`. Raises ConfigError."""
+def read_yaml(path: Path, env: Mapping[str, str]) -> Document:
+    """The file's values, as many as can be read. Raises ConfigError for a file that can't be read at all."""
+    text, mistakes = _text_of(path)
+    text, wide = straightened(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n"))
+    found = Document(mistakes=[*mistakes, *wide])
     try:
-        root, values = _parse(path.read_text(encoding="utf-8"))
+        values = _parse(text, found)
         expansion = _Expansion(env)
         values = expansion.of(values)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        found.mistakes += expansion.mistakes
     except RecursionError:
-        raise ConfigError(f"{path}: is nested too deeply, or a part of it contains itself") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: " if mark else ""
-        raise ConfigError(f"{path}: {where}{getattr(error, 'problem', None) or error}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"{path}: a mapping with 'deployments' is expected at the top")
-    if expansion.mistakes:
-        raise ConfigError("\n".join(f"{path}: {told(root, *each)}" for each in expansion.mistakes))
-    return {key: value for key, value in values.items() if not str(key).startswith("x-")}, root
+        raise ConfigError.of(str(path), [Mistake((), _TOO_DEEP)]) from None
+    except Told as error:
+        raise ConfigError.of(str(path), [Mistake((), error.text)]) from None
+    if not isinstance(values, dict | None):
+        raise ConfigError.of(str(path), [*found.mistakes, Mistake((), _NO_SECTIONS)])
+    found.values = {key: value for key, value in (values or {}).items() if not str(key).startswith("x-")}
+    return found
 
 
-def _parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """The tree, with merges done, and what it says."""
-    loader = _Loader(text)
+def _text_of(path: Path) -> tuple[str, list[Mistake]]:
+    """What the file holds. One that is not in UTF-8 is told, and read as what it probably is in."""
     try:
-        root = loader.get_single_node()
-        return root, None if root is None else loader.construct_document(root)
-    finally:
-        loader.dispose()
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError.of(str(path), [Mistake((), _unread(error))]) from None
+    if len(data) > MAX_FILE_BYTES:
+        text = Text(
+            f"is larger than {MAX_FILE_BYTES} bytes, which no configuration is; name the right file",
+            f"{MAX_FILE_BYTES}バイトを超えており、設定ファイルとは思えません。正しいファイルを指定してください",
+        )
+        raise ConfigError.of(str(path), [Mistake((), text)])
+    try:
+        return data.decode("utf-8"), []
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        coding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "cp932"
+        return data.decode(coding, "replace"), [Mistake((), _NOT_UTF8, line)]
+
+
+def _unread(error: Exception) -> Text:
+    if isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
+        return Text(
+            "there is no such file; name it with --config or HAYATE_CONFIG",
+            "ファイルがありません。--configかHAYATE_CONFIGで正しいファイルを指定してください",
+        )
+    if isinstance(error, IsADirectoryError):
+        return Text(
+            "is a folder; name the YAML file in it",
+            "フォルダーです。その中のYAMLファイルを指定してください",
+        )
+    if isinstance(error, PermissionError):
+        return Text(
+            "may not be read by this user; allow it (chmod, chown), or run as the user who may",
+            "このユーザーには読み取りが許可されていません。chmodやchownで許可するか、読み取れるユーザーで実行してください",
+        )
+    reason = getattr(error, "strerror", None) or type(error).__name__
+    return Text(f"can't be read ({reason})", f"読み取れません（{reason}）")
+
+
+def _parse(text: str, found: Document) -> Any:
+    """What the text says. Of an entry that is no YAML the first mistake is told, and the others are read without it."""
+    tries = max(1, min(_MAX_SYNTAX_MISTAKES, _MAX_READ_AGAIN_BYTES // max(1, len(text))))
+    for attempt in range(tries):
+        loader = Loader(text)
+        try:
+            root = loader.get_single_node()
+            values = None if root is None else loader.construct_document(root)
+        except yaml.YAMLError as error:
+            if attempt == 0 and "\t" in text:
+                text, tabs = without_tabs(text)
+                found.mistakes += tabs
+                if tabs:
+                    continue
+            mistake = mistake_of(error, text)
+            found.mistakes.append(mistake)
+            found.whole = False
+            rest = blanked(text, mistake.line or 1)
+            if rest is None:
+                break
+            text = rest
+        else:
+            found.root = root
+            found.mistakes += [placed(each, node, root) for node, each in loader.mistakes]
+            return values
+        finally:
+            loader.dispose()
+    return None

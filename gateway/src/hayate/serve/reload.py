@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 
 from hayate.api.gateway import CallSettings, Gateway, Reloaded
+from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
-from hayate.config.yaml_file import ConfigError
 from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
@@ -101,8 +101,8 @@ class Reloader:
             except ConfigError as error:
                 log_event("reload_refused", reason=str(error))
                 raise RefusedConfig(
-                    f"The configuration has mistakes, and the old one still serves:\n{error}",
-                    f"設定に誤りがあるため、元の設定のまま動作しています。\n{error}",
+                    f"The configuration has mistakes, and the old one still serves:\n{error.english}",
+                    f"設定に誤りがあるため、元の設定のまま動作しています。\n{error.japanese}",
                 ) from None
             fleet = self._gateway.relay.fleet
             fleet.apply(tables, config.aliases)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from hayate.backends.base import Backend
 from hayate.backends.options import OptionError
-from hayate.backends.registry import Wanted, check_options, make_backend
+from hayate.backends.registry import Wanted, check_options, make_backend, unread_source
+from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config, DeploymentConfig
-from hayate.config.yaml_file import ConfigError
 from hayate.fleet.spec import DeploymentSpec
+from hayate.language import Text
 
 
 def specs(config: Config) -> list[DeploymentSpec]:
@@ -17,13 +18,36 @@ def specs(config: Config) -> list[DeploymentSpec]:
     return [_spec(name, each) for name, each in config.deployments.items()]
 
 
-def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], str]]:
+def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
     """Every option that its adapter would refuse: where it stands and what is wrong with it. Loads nothing."""
     for name, each in config.deployments.items():
-        try:
-            check_options(_wanted(each))
-        except OptionError as error:
-            yield ("deployments", name, "options", error.key), str(error)
+        for error in check_options(_wanted(each)):
+            yield ("deployments", name, "options", error.key), error.texts
+
+
+def start_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
+    """As `option_mistakes`, and what only making the adapters shows; asks nobody beyond this machine."""
+    found = list(option_mistakes(config))
+    yield from found
+    wrong = {where[1] for where, _ in found}
+    for name, each in config.deployments.items():
+        if name not in wrong and unread_source(_wanted(each)) is None:
+            try:
+                make_backend(_wanted(each))
+            except OptionError as error:
+                yield ("deployments", name, "options", error.key), error.texts
+
+
+def left_for_the_start(config: Config) -> Iterator[Text]:
+    """What can't be known before the gateway starts, because others have to be asked."""
+    for name, each in config.deployments.items():
+        if (source := unread_source(_wanted(each))) is not None:
+            yield Text(
+                f"deployments.{name}: the tokenizer {source} comes from the Hub, or its cache here; "
+                f"whether it can be had is seen at the start",
+                f"deployments.{name}: トークナイザー{source}はHub（またはキャッシュ）から取得します。"
+                f"取得できるかどうかは起動時に分かります",
+            )
 
 
 def _wanted(each: DeploymentConfig) -> Wanted:
@@ -34,7 +58,8 @@ def _backend(name: str, each: DeploymentConfig) -> Backend:
     try:
         return make_backend(_wanted(each))
     except OptionError as error:
-        raise ConfigError(f"deployments.{name}.options.{error.key}: {error}") from None
+        where = f"deployments.{name}.options.{error.key}"
+        raise ConfigError(f"{where}: {error.english}", f"{where}: {error.japanese}") from None
 
 
 def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:

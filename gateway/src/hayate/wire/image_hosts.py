@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from hayate.language import Text
+
 _NAME: Final = r"[a-z0-9](?:[a-z0-9_-]{0,62})(?:\.[a-z0-9](?:[a-z0-9_-]{0,62}))*"
 _URL: Final = re.compile(
     rf"(https?)://({_NAME}|\[[0-9a-f:.]{{2,45}}\])(?::([0-9]{{1,5}}))?(?:/[a-z0-9._~!$&'()*+,;=:@%/?-]*)?",
@@ -23,15 +25,24 @@ MAX_HOST_CHARS: Final = 253
 """As long as a name in the DNS can be."""
 
 
-def host_mistake(entry: str) -> str | None:
+def host_mistake(entry: str) -> Text | None:
     """What is wrong with a listed host, if anything: `host`, `host:port`, `*.domain`, `[IPv6]`."""
     if _ENTRY.fullmatch(entry) is None:
-        return f"{entry!r} is not a host: write images.example, images.example:8443, *.example.com or [2001:db8::1]"
+        return Text(
+            f"{entry[:80]!r} is not a host: write images.example, images.example:8443, *.example.com or [2001:db8::1]",
+            f"{entry[:80]!r}はホストではありません。images.example、images.example:8443、*.example.com、[2001:db8::1]のように書いてください",
+        )
     name, port = _split(entry)
     if port is not None and not 0 < port < 65536:
-        return f"{entry!r} has a port that is none"
+        return Text(
+            f"{entry!r} has a port that is none: 1 to 65535",
+            f"{entry!r}のポート番号が正しくありません。1から65535までにしてください",
+        )
     if name.startswith("*.") and ("." not in name[2:] or name[-1].isdigit()):
-        return f"{entry!r} is too wide: name a domain after '*.', such as *.example.com"
+        return Text(
+            f"{entry!r} is too wide: name a domain after '*.', such as *.example.com",
+            f"{entry!r}は範囲が広すぎます。*.example.comのように、*.の後にドメインを書いてください",
+        )
     return None
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from hayate.config.environment import DEFAULT_URLS, EMBEDDED, VARIABLES, overlay, tidied, with_defaults, with_embedded
 from hayate.config.load import load_config
-from hayate.config.yaml_file import ConfigError
+from hayate.config.mistakes import ConfigError
 
 
 @pytest.mark.parametrize("backend", DEFAULT_URLS)

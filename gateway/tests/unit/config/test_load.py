@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from hayate.config.load import data_folder, load_config
+from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
-from hayate.config.yaml_file import ConfigError
 
 
 def from_file(tmp_path: Path, text: str, **env: str) -> Config:

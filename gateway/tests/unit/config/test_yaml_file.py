@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from hayate.config.yaml_file import ConfigError, clean, line_of, read_yaml
+from hayate.config.mistakes import ConfigError
+from hayate.config.yaml_file import clean, read_yaml
+from hayate.config.yaml_tree import line_of
 
 
 def read(tmp_path: Path, text: str, **env: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from starlette.routing import Route
 
 from hayate.config.load import load_config
-from hayate.config.yaml_file import ConfigError
+from hayate.config.mistakes import ConfigError
 from hayate.serve.app import create_app
 from hayate.serve.specs import option_mistakes
 from hayate.wire.paths import PASSTHROUGH

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from hayate.config.load import load_config
+from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
-from hayate.config.yaml_file import ConfigError
 from hayate.serve.specs import option_mistakes, specs
 from tests.support.waiting import LAST_RESORT_S
 

@@ -1,0 +1,192 @@
+"""What belongs at a place of the configuration, as the operator would say it, and what to say of anything else."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import SecretStr
+
+from hayate.config.mistakes import Where
+from hayate.config.places import Place, fields_of, place_of
+from hayate.language import Text
+
+_URL = "http://127.0.0.1:8000"
+_DEPLOYMENT = f"qwen: {{backend: vllm, replicas: [{_URL}]}}"
+_BY_NAME: Mapping[str, Text] = {
+    "deployments": Text(
+        f"a section with each deployment below its name, such as {_DEPLOYMENT}",
+        f"{_DEPLOYMENT}のように、名前ごとにデプロイメントを書いたセクション",
+    ),
+    "aliases": Text(
+        "a section with the names that clients send, such as fast: qwen",
+        "fast: qwenのように、クライアントが送る名前を書いたセクション",
+    ),
+    "replicas": Text(f"a list of addresses such as [{_URL}]", f"[{_URL}]のようなアドレスのリスト"),
+    "replicas[]": Text(f"an address such as {_URL}", f"{_URL}のようなアドレス"),
+    "aliases[]": Text("a deployment's name, or a list of such", "デプロイメントの名前か、その名前のリスト"),
+    "deployments[]": Text(
+        f"a section with entries such as backend: vllm and replicas: [{_URL}]",
+        f"backend: vllmとreplicas: [{_URL}]のような項目を持つセクション",
+    ),
+    "options": Text(
+        "a section with what only this backend has, or {}", "このバックエンドだけの設定を書いたセクション（なければ{}）"
+    ),
+    "api_key": Text(
+        "text, best from the environment: ${BACKEND_API_KEY}; in quotes if it looks like a number",
+        "文字列（${BACKEND_API_KEY}のように環境変数から取るのが安全です。数字だけの場合は引用符で囲みます）",
+    ),
+    "data": Text("a folder's path such as data", "dataのようなフォルダーのパス"),
+    "host": Text("a host's name or address such as 127.0.0.1", "127.0.0.1のようなホスト名かアドレス"),
+    "probe": Text("a path of the engine's such as /health, or none", "/healthのようなエンジンのパスか、none"),
+    "image_hosts": Text("a list of hosts such as [images.example]", "[images.example]のようなホストのリスト"),
+    "cors_origins": Text(
+        "a list of origins such as [https://game.example], or *",
+        "[https://game.example]のようなオリジンのリスト（または*）",
+    ),
+    "allow_fields": Text(
+        "a list of request fields such as [chat_template_kwargs]",
+        "[chat_template_kwargs]のようなリクエスト項目のリスト",
+    ),
+}
+_SECONDS = {"ms": 0.001, "s": 1, "sec": 1, "second": 1, "seconds": 1, "秒": 1, "m": 60, "min": 60, "分": 60, "h": 3600}
+_BYTES = {"b": 1, "bytes": 1, "k": 2**10, "kb": 1000, "kib": 2**10, "m": 2**20, "mb": 10**6, "mib": 2**20, "g": 2**30}
+_UNITS: Mapping[str, Mapping[str, float]] = {"s": _SECONDS, "bytes": {**_BYTES, "gb": 10**9, "gib": 2**30}}
+
+
+def wanted(where: Where, place: Place) -> Text:
+    """What belongs there."""
+    name = _named(where)
+    found = _BY_NAME.get(name)
+    if found is None:
+        found = _by_kind(name, place)
+    if place.nullable and name != "probe":
+        return Text(f"{found.en}, or null", f"{found.ja}（またはnull）")
+    return found
+
+
+def must_be(where: Where, place: Place, shown: str | None) -> Text:
+    """What to say of something else, which is `shown` unless it is long or secret."""
+    noun, advice = wanted(where, place), _advice(where, place, shown)
+    if shown is None:
+        return Text(f"must be {noun.en}{advice.en}", f"{noun.ja}にしてください{advice.ja}")
+    return Text(f"must be {noun.en}, not {shown}{advice.en}", f"{noun.ja}にしてください（指定値: {shown}）{advice.ja}")
+
+
+def is_needed(where: Where, place: Place) -> Text:
+    """What to say where nothing is."""
+    noun = wanted(where, place)
+    return Text(f"is needed: {noun.en}", f"必須の項目です。{noun.ja}を指定してください")
+
+
+def is_empty(where: Where, place: Place) -> Text:
+    """What to say where the name stands and nothing behind it."""
+    noun = wanted(where, place)
+    return Text(
+        f"is empty: write {noun.en}, or remove it", f"値がありません。{noun.ja}を書くか、この行を取り除いてください"
+    )
+
+
+def nearest(word: object, words: list[str]) -> str | None:
+    """The one of `words` that was probably meant."""
+    spelled = {_plain(each): each for each in words}
+    found = get_close_matches(_plain(str(word)), spelled, n=1, cutoff=0.6)
+    return spelled[found[0]] if found else None
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[-_. ]", "", unicodedata.normalize("NFKC", word)[:64]).lower()
+
+
+def _named(where: Where) -> str:
+    """The name that the words depend on; `replicas[]` for an item of a list, or an entry below a free name."""
+    if len(where) >= 2 and (isinstance(where[-1], int) or where[:-1] in (("deployments",), ("aliases",))):
+        outer = next(each for each in reversed(where[:-1]) if isinstance(each, str))
+        return "aliases[]" if where[0] == "aliases" else f"{outer}[]"
+    return str(where[-1]) if where else ""
+
+
+def _by_kind(name: str, place: Place) -> Text:
+    kind, words = place.kind, place.choices
+    if words:
+        listed = ", ".join(str(each) for each in words)
+        return Text(f"one of {listed}", f"次のいずれか（{listed}）")
+    if place.is_number:
+        return _number(name, place)
+    if place.is_section or not name:
+        return _section(kind)
+    if kind is bool:
+        return Text("true or false", "trueかfalse")
+    if get_origin(kind) is tuple:
+        return Text("a list such as [one, two]", "[one, two]のようなリスト")
+    if kind in (str, SecretStr, Path) or kind is Any or not get_args(kind):
+        return Text(
+            "text, in quotes if it looks like something else", "文字列（数字や真偽値に見える場合は引用符で囲みます）"
+        )
+    return Text("a section with entries below it", "項目を持つセクション")
+
+
+def _section(kind: Any) -> Text:
+    """With an entry that it really takes."""
+    for name, info in fields_of(kind).items():
+        value = info.get_default(call_default_factory=True)
+        if value is None and place_of(kind, (name,))[1].is_number:
+            value = 60
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            shown = f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}"
+            return Text(f"a section with entries such as {shown}", f"{shown}のような項目を持つセクション")
+    first = next(iter(fields_of(kind)), "name")
+    return Text(f"a section with entries such as {first}: value", f"{first}: 値のような項目を持つセクション")
+
+
+def _number(name: str, place: Place) -> Text:
+    unit = name.rpartition("_")[2]
+    noun = "a whole number" if place.kind is int else "a number"
+    japanese = "整数" if place.kind is int else "数値"
+    if unit == "s":
+        noun, japanese = "a number of seconds", "秒数"
+    elif unit == "bytes":
+        noun, japanese = "a whole number of bytes", "バイト数"
+    least = next((each.ge for each in place.bounds if isinstance(each, Ge)), None)
+    over = next((each.gt for each in place.bounds if isinstance(each, Gt)), None)
+    most = next((each.le for each in place.bounds if isinstance(each, Le)), None)
+    below = next((each.lt for each in place.bounds if isinstance(each, Lt)), None)
+    if least is not None and most is not None:
+        return Text(f"{noun} from {least} to {most}", f"{least}以上{most}以下の{japanese}")
+    limits = [
+        (", at least {}", "{}以上の", least),
+        (" over {}", "{}より大きい", over),
+        (", at most {}", "{}以下の", most),
+        (" below {}", "{}未満の", below),
+    ]
+    for english, japanese_limit, limit in limits:
+        if limit is not None:
+            return Text(f"{noun}{english.format(limit)}", f"{japanese_limit.format(limit)}{japanese}")
+    return Text(noun, japanese)
+
+
+def _advice(where: Where, place: Place, shown: str | None) -> Text:
+    """How to write what was meant, where that can be told."""
+    said = (shown or "").strip("'\"")
+    meant = None
+    if place.choices:
+        meant = nearest(said, [str(each) for each in place.choices]) if said else None
+    elif place.is_number:
+        meant = _without_unit(str(where[-1]).rpartition("_")[2] if where else "", said)
+        ordinary = unicodedata.normalize("NFKC", said)
+        if meant is None and ordinary != said and ordinary.isascii():
+            meant = ordinary
+    return Text("", "") if meant is None else Text(f"; write {meant}", f"。{meant}と書いてください")
+
+
+def _without_unit(unit: str, said: str) -> str | None:
+    found = re.fullmatch(r"([0-9]{1,12}(?:\.[0-9]{1,6})?)\s*([A-Za-z秒分時間]+)", said)
+    factor = _UNITS.get(unit, {}).get(found[2].lower()) if found else None
+    if found is None or factor is None:
+        return None
+    return f"{float(found[1]) * factor:g}" if unit == "s" else str(round(float(found[1]) * factor))
