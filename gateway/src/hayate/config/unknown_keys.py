@@ -35,7 +35,6 @@ _MEANT = {
     "concurrency": "max_in_flight",
     "listen": "host",
     "bind": "host",
-    "address_": "host",
     "max_ctx": "context_tokens",
     "context_length": "context_tokens",
     "max_model_len": "context_tokens",
@@ -49,12 +48,13 @@ def not_an_option(root: type, where: Where) -> Text:
     _, place = place_of(root, section)
     there = list(fields_of(place.kind))
     meant = _meant(name, there)
-    if meant is not None:
-        return Text(f"is not an option; did you mean {meant}?", f"そのような設定はありません。{meant}のことですか？")
-    if (elsewhere := _elsewhere(root, name, section)) is not None:
+    elsewhere = None if meant in _MEANT.values() else _elsewhere(root, name, section)
+    if elsewhere is not None:
         return Text(
             f"is not an option here; it belongs at {elsewhere}", f"ここでは使えません。{elsewhere}に書いてください"
         )
+    if meant is not None:
+        return Text(f"is not an option; did you mean {meant}?", f"そのような設定はありません。{meant}のことですか？")
     listed = ", ".join(there)
     return Text(
         f"is not an option; there are {listed}; remove it",

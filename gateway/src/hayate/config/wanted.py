@@ -29,7 +29,10 @@ _BY_NAME: Mapping[str, Text] = {
     ),
     "replicas": Text(f"a list of addresses such as [{_URL}]", f"[{_URL}]のようなアドレスのリスト"),
     "replicas[]": Text(f"an address such as {_URL}", f"{_URL}のようなアドレス"),
-    "aliases[]": Text("a deployment's name, or a list of such", "デプロイメントの名前か、その名前のリスト"),
+    "aliases[]": Text(
+        "a deployment's name, or a list of such; in quotes if it looks like a number",
+        "デプロイメントの名前か、その名前のリスト（数字だけの名前は引用符で囲みます）",
+    ),
     "deployments[]": Text(
         f"a section with entries such as backend: vllm and replicas: [{_URL}]",
         f"backend: vllmとreplicas: [{_URL}]のような項目を持つセクション",

@@ -5,6 +5,7 @@ What is wrong with one part keeps nobody from reading the others.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ import yaml
 
 from hayate.config.mistakes import ConfigError, Mistake, Told, Where
 from hayate.config.yaml_tree import Loader, placed
-from hayate.config.yaml_words import blanked, mistake_of, straightened, without_tabs
+from hayate.config.yaml_words import DEEP, blanked, mistake_of, straightened, without_tabs
 from hayate.language import Text
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
@@ -33,10 +34,6 @@ _NO_SUCH_CHARACTER = Text(
 )
 TOO_LARGE = Text(
     f"is too large a number: at most {MAX_NUMBER:.0e}", f"数値が大きすぎます。{MAX_NUMBER:.0e}以下にしてください"
-)
-_TOO_DEEP = Text(
-    "is nested too deeply, or a part of it contains itself: write it out flatly",
-    "入れ子が深すぎるか、自分自身を含んでいます。入れ子を浅くしてください",
 )
 _TOO_MANY = Text(
     f"becomes more than {MAX_VALUES} values: its references (*name) multiply; write out what is meant",
@@ -135,7 +132,7 @@ def read_yaml(path: Path, env: Mapping[str, str]) -> Document:
         values = expansion.of(values)
         found.mistakes += expansion.mistakes
     except RecursionError:
-        raise ConfigError.of(str(path), [Mistake((), _TOO_DEEP)]) from None
+        raise ConfigError.of(str(path), [Mistake((), DEEP)]) from None
     except Told as error:
         raise ConfigError.of(str(path), [Mistake((), error.text)]) from None
     if not isinstance(values, dict | None):
@@ -189,10 +186,10 @@ def _parse(text: str, found: Document) -> Any:
     """What the text says. Of an entry that is no YAML the first mistake is told, and the others are read without it."""
     tries = max(1, min(_MAX_SYNTAX_MISTAKES, _MAX_READ_AGAIN_BYTES // max(1, len(text))))
     for attempt in range(tries):
-        loader = Loader(text)
         try:
-            root = loader.get_single_node()
-            values = None if root is None else loader.construct_document(root)
+            with contextlib.closing(Loader(text)) as loader:
+                root = loader.get_single_node()
+                values = None if root is None else loader.construct_document(root)
         except yaml.YAMLError as error:
             if attempt == 0 and "\t" in text:
                 text, tabs = without_tabs(text)
@@ -200,7 +197,8 @@ def _parse(text: str, found: Document) -> Any:
                 if tabs:
                     continue
             mistake = mistake_of(error, text)
-            found.mistakes.append(mistake)
+            if mistake.line not in {each.line for each in found.mistakes}:
+                found.mistakes.append(mistake)  # else it is what becomes of the other one on this line
             found.whole = False
             rest = blanked(text, mistake.line or 1)
             if rest is None:
@@ -210,6 +208,4 @@ def _parse(text: str, found: Document) -> Any:
             found.root = root
             found.mistakes += [placed(each, node, root) for node, each in loader.mistakes]
             return values
-        finally:
-            loader.dispose()
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,9 @@ import yaml
 from hayate.config.mistakes import Mistake, Where
 from hayate.language import Text
 
+MAX_DEPTH = 64
+_VERY_DEEP = re.compile(rf"(?:[\[{{] *){{{MAX_DEPTH}}}")
+TOO_DEEP = "nested too deeply"
 _TAG = "tag:yaml.org,2002:"
 _MERGE = _TAG + "merge"
 _KEY_TAGS = {_TAG + each for each in ("int", "float", "bool", "null", "timestamp", "value")}
@@ -21,9 +25,26 @@ class Loader(yaml.SafeLoader):
     """
 
     def __init__(self, text: str) -> None:
+        if (deep := _VERY_DEEP.search(text)) is not None:  # much work for the parser before it noticed
+            line = text.count("\n", 0, deep.start())
+            raise yaml.composer.ComposerError(None, None, TOO_DEEP, yaml.Mark("", deep.start(), line, 0, None, 0))
         super().__init__(text)
         self.mistakes: list[tuple[yaml.Node, Mistake]] = []
         self._checked: set[yaml.Node] = set()
+        self._depth = 0
+
+    def close(self) -> None:
+        """It refers to itself until it is told to let go."""
+        self.dispose()
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Called for each value, inside of the one around it."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.composer.ComposerError(None, None, TOO_DEEP, self.get_mark())
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
         """Called before a mapping is made of `node`, and for each that is merged into it; puts merged keys in front."""
@@ -61,7 +82,9 @@ class Loader(yaml.SafeLoader):
                     f"{key.value!r} is written twice, in line {seen[name]} too; keep one{more}",
                     f"{key.value!r}が2回書かれています（{seen[name]}行目にもあります）。1つにしてください{more}",
                 )
-                self.mistakes.append((value, Mistake((), text, key.start_mark.line + 1, outer=False)))
+                self.mistakes.append(
+                    (node if key.tag == _MERGE else value, Mistake((), text, key.start_mark.line + 1, outer=False))
+                )
             seen.setdefault(name, key.start_mark.line + 1)
 
 
@@ -104,9 +127,9 @@ def placed(mistake: Mistake, node: yaml.Node, root: yaml.Node | None) -> Mistake
             continue
         seen.add(id(each))
         if isinstance(each, yaml.MappingNode):
-            waiting += [((*path, key.value), value) for key, value in each.value]
+            waiting += [((*path, key.value), value) for key, value in reversed(each.value)]
         elif isinstance(each, yaml.SequenceNode):
-            waiting += [((*path, n), value) for n, value in enumerate(each.value)]
+            waiting += reversed([((*path, n), value) for n, value in enumerate(each.value)])
     return mistake
 
 

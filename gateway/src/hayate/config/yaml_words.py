@@ -36,7 +36,12 @@ _UNREADABLE = Text(
     "is not readable as YAML; look for a missing quote, bracket or blank here and in the line before",
     "YAMLとして読めません。この行と前の行の、引用符、括弧、空白の抜けを確かめてください",
 )
+DEEP = Text(
+    "is nested too deeply, or a part of it contains itself: write it out flatly",
+    "入れ子が深すぎるか、自分自身を含んでいます。入れ子を浅くしてください",
+)
 _WORDS: tuple[tuple[str, Text], ...] = (
+    (r"nested too deeply", DEEP),
     (
         r"found unexpected end of stream|found unexpected document separator",
         Text(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hayate.config.addresses import CALLS, base_url, listening_host
+from hayate.config.mistakes import Told
 from hayate.upstream.connection_pool import ConnectionPool
 
 
@@ -28,6 +29,7 @@ from hayate.upstream.connection_pool import ConnectionPool
         ("http://engine./v1", "http://engine./v1"),
         ("http://h/openai/deployments/gpt-4o%20mini", "http://h/openai/deployments/gpt-4o%20mini"),
         ("http://h/models-of-mine", "http://h/models-of-mine"),
+        ("http://a//v1", "http://a/v1"),
     ],
 )
 def test_a_base_url_passes_without_what_stands_around_it(text: str, meant: str) -> None:
@@ -74,8 +76,8 @@ def test_a_base_url_passes_without_what_stands_around_it(text: str, meant: str) 
         ("http://gpu?x=1", "has a query or a fragment"),
         ("http://gpu/?", "has a query or a fragment"),
         ("http://gpu#", "has a query or a fragment"),
-        ("http://user:s3cret@gpu", "no credentials in URLs"),
-        ("http://@gpu", "no credentials in URLs"),
+        ("http://user:s3cret@gpu", "holds a name or a password"),
+        ("http://@gpu", "holds a name or a password"),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_in_words(text: str, said: str) -> None:
@@ -96,11 +98,20 @@ def test_no_message_repeats_a_secret(text: str) -> None:
 
 
 @pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("base", ["http://gpu:8000", "http://gpu:8000/v1", "http://gpu/v3"])
-def test_the_address_of_one_call_is_refused_and_the_base_url_named(base: str, call: str) -> None:
-    with pytest.raises(ValueError, match="is the address of one call") as refused:
-        base_url(base + call + "/")
-    assert str(refused.value).rpartition(" ")[2].startswith("http://gpu")
+@pytest.mark.parametrize("base", ["http://gpu:8000", "http://gpu:8000/v1", "http://gpu/v3", "https://gpu/api/v1"])
+@pytest.mark.parametrize("end", ["", "/", "//"])
+def test_the_address_of_one_call_is_the_base_url_that_it_begins_with(base: str, call: str, end: str) -> None:
+    assert base_url(base + call + end) == base
+
+
+@pytest.mark.parametrize("text", ["gpu:8000", "gpu", "//gpu:8000", "gpu:8000/v1/chat/completions", "127.0.0.1:8000/"])
+def test_who_leaves_the_scheme_out_is_told_the_whole_url(text: str) -> None:
+    with pytest.raises(Told) as refused:
+        base_url(text)
+    meant = str(refused.value).rpartition("write ")[2]
+    assert base_url(meant) == meant
+    assert text.strip("/").partition("/")[0] in meant
+    assert meant in refused.value.text.ja
 
 
 PIECES = st.sampled_from(

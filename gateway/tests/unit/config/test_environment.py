@@ -79,22 +79,23 @@ def test_empty_variables_are_as_if_unset() -> None:
 @pytest.mark.parametrize(
     ("env", "said"),
     [
-        ({"LLM_BACKEND": "gpt"}, "backend"),
+        ({"LLM_BACKEND": "gpt"}, "LLM_BACKEND: must be one of vllm"),
         ({"BACKEND_URL": "localhost:8000"}, "is not an http:// or https:// URL"),
         ({"BACKEND_URL": "http://"}, "is not an http:// or https:// URL"),
         ({"BACKEND_URL": "ftp://host/"}, "is not an http:// or https:// URL"),
-        ({"BACKEND_URL": "http://user:secret@host"}, "no credentials in URLs"),
+        ({"BACKEND_URL": "http://user:secret@host"}, "holds a name or a password"),
         ({"BACKEND_URL": "http://host?key=1"}, "has a query or a fragment"),
         ({"BACKEND_URL": "http://host:99999"}, "has a port that is none"),
-        ({"BACKEND_URL": "http://a, http://b:0"}, "replicas.1: 'http://b:0' has a port that is none"),
-        ({"BACKEND_URL": "http://host/v1/chat/completions"}, "give the engine's base URL, http://host/v1"),
+        ({"BACKEND_URL": "http://a, http://b:0"}, "BACKEND_URL: 'http://b:0' has a port that is none"),
         ({"BACKEND_URL": "http://ho\nst"}, "environment: BACKEND_URL: has a line break"),
         ({"BACKEND_API_KEY": "sec\nret"}, "environment: BACKEND_API_KEY: has a line break"),
-        ({"HAYATE_HOST": "a b"}, "server.host"),
-        ({"HAYATE_HOST": "*"}, "server.host"),
-        ({"HAYATE_PORT": "many"}, "server.port"),
-        ({"HAYATE_PORT": "70000"}, "server.port"),
-        ({"HAYATE_WORKERS": "4"}, "server.workers"),
+        ({"HAYATE_HOST": "a b"}, "HAYATE_HOST (server.host): "),
+        ({"HAYATE_HOST": "*"}, "HAYATE_HOST (server.host): "),
+        ({"HAYATE_PORT": "many"}, "HAYATE_PORT (server.port): must be a whole number from 0 to 65535"),
+        ({"HAYATE_PORT": "70000"}, "HAYATE_PORT (server.port): must be a whole number from 0 to 65535"),
+        ({"HAYATE_WORKERS": "4"}, "HAYATE_WORKERS (server.workers): "),
+        ({"LLM_BACKEND": "ollama", "OLLAMA_CONTEXT_LENGTH": "x"}, "OLLAMA_CONTEXT_LENGTH: must be a whole number"),
+        ({"HAYATE_CORS_ORIGINS": "game"}, "HAYATE_CORS_ORIGINS (server.cors_origins.0): 'game' is not"),
     ],
 )
 def test_a_mistake_in_the_environment_is_named(env: dict[str, str], said: str) -> None:
@@ -108,6 +109,25 @@ def test_the_environment_names_the_tokenizer_of_triton_alone() -> None:
     env = {"LLM_BACKEND": "triton", "HAYATE_TOKENIZER": "/models/qwen"}
     assert load_config(env=env).deployments["triton"].options == {"tokenizer": "/models/qwen"}
     assert load_config(env={**env, "LLM_BACKEND": "vllm"}).deployments["vllm"].options == {}
+
+
+def test_fields_are_let_through_by_the_environment_too(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.yaml"
+    path.write_text(
+        "deployments: {a: {backend: vllm, replicas: [http://a]}}\nsafety: {max_n: 2, allow_fields: [lora_path]}\n",
+        encoding="utf-8",
+    )
+    env = {"HAYATE_ALLOW_FIELDS": "chat_template_kwargs, mm_processor_kwargs,"}
+    for safety in (load_config(env=env).safety, load_config(path, env).safety):
+        assert safety.allow_fields == ("chat_template_kwargs", "mm_processor_kwargs")
+    assert load_config(path, env).safety.max_n == 2
+    assert load_config(path, {}).safety.allow_fields == ("lora_path",)
+
+
+@pytest.mark.parametrize("named", ["vLLM", "VLLM", "Ollama", "llama-cpp", "TRT-LLM"])
+def test_a_backend_is_known_however_its_letters_are_written(named: str) -> None:
+    (deployment,) = load_config(env={"LLM_BACKEND": named}).deployments.values()
+    assert deployment.backend in DEFAULT_URLS
 
 
 def test_a_files_own_tokenizer_wins_over_the_environment(tmp_path: Path) -> None:

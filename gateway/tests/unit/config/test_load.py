@@ -10,6 +10,7 @@ import pytest
 from hayate.config.load import data_folder, load_config
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
+from hayate.language import Text
 
 
 def from_file(tmp_path: Path, text: str, **env: str) -> Config:
@@ -116,15 +117,15 @@ def test_variables_are_filled_in(tmp_path: Path) -> None:
 def test_every_variable_that_is_missing_is_named_with_its_place(tmp_path: Path) -> None:
     text = "deployments:\n  q: {backend: vllm, replicas: ['http://${HOST}', 'http://${OTHER}'], model: '${MODEL:-}x'}\n"
     assert mistakes(tmp_path, text) == [
-        "line 2: deployments.q.replicas.0: the environment has no HOST",
-        "line 2: deployments.q.replicas.1: the environment has no OTHER",
+        "line 2: deployments.q.replicas.0: the environment has no HOST: set it, or write a fallback, ${HOST:-value}",
+        "line 2: deployments.q.replicas.1: the environment has no OTHER: set it, or write a fallback, ${OTHER:-value}",
     ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("sever: {port: 1}\n" + ONE, "line 1: sever: is not an option; see config.example.yaml"),
+        ("sever: {port: 1}\n" + ONE, "line 1: sever: is not an option; did you mean server?"),
         ("server:\n  prot: 1\n" + ONE, "line 2: server.prot: is not an option"),
         ("server:\n  port: many\n" + ONE, "line 2: server.port: "),
         ("server:\n  heartbeat_s: 0\n" + ONE, "line 2: server.heartbeat_s: "),
@@ -162,7 +163,7 @@ def test_a_mistake_is_named_with_its_line(tmp_path: Path, text: str, said: str) 
 def test_one_mistake_is_told_once(tmp_path: Path) -> None:
     text = "deployments:\n  q: {backend: vllm, replicas: ['http://gpu:0']}\n"
     assert mistakes(tmp_path, text) == [
-        "line 2: deployments.q.replicas.0: 'http://gpu:0' has a port that is none: 1 to 65535"
+        "line 2: deployments.q.replicas.0: 'http://gpu:0' has a port that is none: 1 to 65535, or none at all"
     ]
 
 
@@ -176,11 +177,11 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("a: [\n", "line 2: "),
-        ("a: 1\na: 2\n", "'a' is written twice"),
-        (ONE + "  qwen: {backend: vllm, replicas: [http://b]}\n", "line 3: 'qwen' is written twice"),
-        ("- a\n- b\n", "a mapping with 'deployments' is expected"),
-        ("", "a mapping with 'deployments' is expected"),
-        ("just text\n", "a mapping with 'deployments' is expected"),
+        ("a: 1\na: 2\n", "deployments: is needed"),
+        (ONE + "  qwen: {backend: vllm, replicas: [http://b]}\n", "line 3: deployments.qwen: 'qwen' is written twice"),
+        ("- a\n- b\n", "is no configuration: entries are expected"),
+        ("", "deployments: is needed"),
+        ("just text\n", "is no configuration: entries are expected"),
         ("? [a, b]\n: 1\n", "line 1: "),
         ("? {a: b}\n: 1\n", "line 1: "),
         ("a: !!python/object/apply:os.system ['true']\n", "line 1: "),
@@ -194,12 +195,12 @@ def test_what_is_no_configuration_is_told_in_words(tmp_path: Path, text: str, sa
 
 
 def test_a_file_that_cannot_be_read_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         load_config(tmp_path / "absent.yaml", {})
-    with pytest.raises(ConfigError, match="directory"):
+    with pytest.raises(ConfigError, match="is a folder"):
         load_config(tmp_path, {})
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff\n")
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError, match="line 1: is not in UTF-8"):
         load_config(tmp_path / "latin.yaml", {})
 
 
@@ -207,7 +208,11 @@ def test_a_check_of_what_the_models_can_not_see_has_its_place_and_its_line_too(t
     path = tmp_path / "config.yaml"
     path.write_text(ONE, encoding="utf-8")
     with pytest.raises(ConfigError) as refused:
-        load_config(path, {}, check=lambda config: [(("deployments", name), "no") for name in config.deployments])
+        load_config(
+            path,
+            {},
+            check=lambda config: [(("deployments", name), Text("no", "いいえ")) for name in config.deployments],
+        )
     assert str(refused.value) == f"{path}: line 2: deployments.qwen: no"
 
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hayate.config.mistakes import ConfigError
-from hayate.config.yaml_file import clean, read_yaml
+from hayate.config.mistakes import ConfigError, Told
+from hayate.config.yaml_file import Document, clean, read_yaml
 from hayate.config.yaml_tree import line_of
 
 
 def read(tmp_path: Path, text: str, **env: str) -> dict[str, Any]:
-    (tmp_path / "c.yaml").write_text(text, encoding="utf-8")
-    return read_yaml(tmp_path / "c.yaml", env)[0]
+    found = document(tmp_path, text, **env)
+    assert found.mistakes == []
+    return found.values
+
+
+def document(tmp_path: Path, text: str | bytes, **env: str) -> Document:
+    (tmp_path / "c.yaml").write_bytes(text.encode() if isinstance(text, str) else text)
+    return read_yaml(tmp_path / "c.yaml", env)
 
 
 def refusal(tmp_path: Path, text: str, **env: str) -> str:
-    with pytest.raises(ConfigError) as refused:
-        read(tmp_path, text, **env)
-    return str(refused.value).replace(f"{tmp_path}/c.yaml: ", "")
+    """What is wrong, without the file's name."""
+    try:
+        found = document(tmp_path, text, **env)
+        placed = [replace(each, line=each.line or line_of(found.root, each.where)) for each in found.mistakes]
+        said = str(ConfigError.of(f"{tmp_path}/c.yaml", placed))
+    except ConfigError as error:
+        said = str(error)
+    return said.replace(f"{tmp_path}/c.yaml: ", "")
 
 
 @pytest.mark.parametrize(
@@ -46,18 +58,18 @@ def test_a_merge_brings_in_what_is_not_written_beside_it(tmp_path: Path, text: s
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: &a {x: 1}\nb:\n  <<: *a\n  y: 1\n  y: 2\n", "line 5: 'y' is written twice"),
-        ("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n  x: 3\n", "line 5: 'x' is written twice"),
-        ("a: &a {x: 1, x: 2}\nb: {<<: *a}\n", "line 1: 'x' is written twice"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  y: 1\n  y: 2\n", "line 5: b.y: 'y' is written twice, in line 4 too; keep one"),
+        ("a: &a {x: 1}\nb:\n  <<: *a\n  x: 2\n  x: 3\n", "line 5: b.x: 'x' is written twice, in line 4 too"),
+        ("a: &a {x: 1, x: 2}\nb: {<<: *a}\n", "line 1: a.x: 'x' is written twice, in line 1 too"),
         (
             "a: &a {x: 1}\nb:\n  <<: *a\n  <<: *a\n",
-            "line 4: '<<' is written twice; several are a list: <<: [*one, *other]",
+            "line 4: b: '<<' is written twice, in line 3 too; keep one; <<: [*one, *other]",
         ),
-        ("b: {<<: {x: 1, x: 2}}\n", "line 1: 'x' is written twice"),
-        ("b: {<<: [{x: 1}, {y: 1, y: 2}]}\n", "line 1: 'y' is written twice"),
+        ("b: {<<: {x: 1, x: 2}}\n", "line 1: b.x: 'x' is written twice"),
+        ("b: {<<: [{x: 1}, {y: 1, y: 2}]}\n", "line 1: b.y: 'y' is written twice"),
         ("b:\n  <<: 7\n", "line 2: "),
         ("b:\n  <<: [7]\n", "line 2: "),
-        ("b:\n  1: x\n  0x1: y\n", "line 3: 1 is written twice"),
+        ("b:\n  1: x\n  1: y\n", "line 3: b.1: '1' is written twice"),
     ],
 )
 def test_a_key_written_twice_is_refused_with_and_without_merges(tmp_path: Path, text: str, said: str) -> None:
@@ -66,7 +78,7 @@ def test_a_key_written_twice_is_refused_with_and_without_merges(tmp_path: Path, 
 
 def test_a_merged_value_has_the_line_it_was_written_on(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_text("a: &a\n  x: 1\n  y: 2\nb:\n  <<: *a\n  y: 3\n", encoding="utf-8")
-    _, root = read_yaml(tmp_path / "c.yaml", {})
+    root = read_yaml(tmp_path / "c.yaml", {}).root
     assert [line_of(root, ("b", name)) for name in ("x", "y", "none")] == [2, 6, 4]
 
 
@@ -77,15 +89,16 @@ def test_parts_for_merging_may_stand_at_the_top_under_x(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: 2026-99-99\n", "line 2: '2026-99-99' is no valid timestamp"),
-        ("a: !!int x\n", "line 1: 'x' is no valid int"),
-        ("a: !!int ''\n", "line 1: '' is no valid int"),
-        ("a: !!bool perhaps\n", "line 1: 'perhaps' is no valid bool"),
-        ("a: !!timestamp x\n", "line 1: 'x' is no valid timestamp"),
-        ("a: !!float x\n", "line 1: 'x' is no valid float"),
+        ("a: 1\nb: 2026-99-99\n", "line 2: b: '2026-99-99' is no valid timestamp; put it in quotes if it is text"),
+        ("a: !!int x\n", "line 1: a: 'x' is no valid int"),
+        ("a: !!int ''\n", "line 1: a: '' is no valid int"),
+        ("a: !!bool perhaps\n", "line 1: a: 'perhaps' is no valid bool"),
+        ("a: !!timestamp x\n", "line 1: a: 'x' is no valid timestamp; put it in quotes if it is text"),
+        ("a: !!float x\n", "line 1: a: 'x' is no valid float"),
         ("a: &a {b: *a}\n", "is nested too deeply, or a part of it contains itself"),
+        ("a:\n" + "".join(" " * n + "- \n" for n in range(1, 100)), "line 65: is nested too deeply"),
         ("a: &a [*a]\n", "is nested too deeply, or a part of it contains itself"),
-        ("a: " + "[" * 5000 + "\n", "is nested too deeply, or a part of it contains itself"),
+        ("a: " + "[" * 5000 + "\n", "line 1: is nested too deeply, or a part of it contains itself"),
     ],
 )
 def test_what_yaml_can_not_read_is_told_in_one_line(tmp_path: Path, text: str, said: str) -> None:
@@ -119,7 +132,7 @@ def test_a_control_character_inside_is_refused_by_the_names_of_setting_and_varia
     said = refusal(tmp_path, "b: 1\na: {key: '${SECRET}'}\n", SECRET=inside)
     assert said.startswith("line 2: a.key: SECRET: has a line break or another control character")
     assert "cret" not in said.replace("SECRET", "")
-    with pytest.raises(ConfigError, match=r"^SECRET: has a line break"):
+    with pytest.raises(Told, match=r"^has a line break"):
         clean({"SECRET": inside}, "SECRET")
 
 

@@ -1,0 +1,544 @@
+"""Configurations as people break them, each with what has to be said of it and what it becomes when that advice is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+ONE: Final = "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000]}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A file (None: the environment alone) with all its mistakes: the place of each, and words in English and in Japanese."""
+
+    name: str
+    file: str | bytes | None
+    says: tuple[tuple[str, str, str], ...]
+    cured: str | None
+    env: Mapping[str, str] = field(default_factory=dict)
+    cured_env: Mapping[str, str] = field(default_factory=dict)
+
+
+def _b(name: str, file: str | bytes, cured: str, *says: tuple[str, str, str], **env: str) -> Broken:
+    return Broken(name, file, says, cured, env, env)
+
+
+def _e(name: str, env: Mapping[str, str], cured: Mapping[str, str], *says: tuple[str, str, str]) -> Broken:
+    return Broken(name, None, says, None, env, cured)
+
+
+SYNTAX: Final = [
+    _b(
+        "tabs for indentation",
+        "server:\n\tport: 8080\n\thost: 127.0.0.1\n" + ONE,
+        "server:\n  port: 8080\n  host: 127.0.0.1\n" + ONE,
+        ("line 2", "indent with blanks", "半角の空白で字下げ"),
+        ("line 3", "indent with blanks", "半角の空白で字下げ"),
+    ),
+    _b(
+        "a full-width colon and a full-width blank",
+        "server：\n  port:　8080\n　 host：127.0.0.1\n" + ONE,
+        "server:\n  port: 8080\n  host: 127.0.0.1\n" + ONE,
+        ("line 1", "ordinary colon", "半角のコロン"),
+        ("line 2", "ordinary colon", "半角のコロン"),
+        ("line 3", "ordinary colon", "半角のコロン"),
+    ),
+    _b(
+        "no colon, and a mistake elsewhere",
+        "server:\n  port 8080\nlimits: {burst: many}\n" + ONE,
+        "server:\n  port: 8080\nlimits: {burst: 5, requests_per_minute: 9}\n" + ONE,
+        ("line 1: server", "a section with entries such as port: 8080, not 'port 8080'", "port: 8080のような項目"),
+        ("line 3: limits.burst", "a whole number, at least 1", "1以上の整数"),
+    ),
+    _b(
+        "no colon among others that have one",
+        "server:\n  host: 127.0.0.1\n  port 8080\nlimits: {burst: many}\n" + ONE,
+        "server:\n  host: 127.0.0.1\n  port: 8080\nlimits: {burst: 5, requests_per_minute: 9}\n" + ONE,
+        ("line 3", "a colon with a blank behind it is missing", "コロンとその後ろの空白"),
+        ("line 4: limits.burst", "a whole number, at least 1", "1以上の整数"),
+    ),
+    _b(
+        "a bracket left open, and a mistake behind it",
+        "deployments:\n  qwen:\n    backend: vllm\n    replicas: [http://127.0.0.1:8000\n    model: x\nsafety: {max_n: 0}\n",
+        "deployments:\n  qwen:\n    backend: vllm\n    replicas: [http://127.0.0.1:8000]\n    model: x\nsafety: {max_n: 1}\n",
+        ("line 4", "a bracket [ is opened here and not closed", "角括弧[が閉じられていない"),
+        ("line 6: safety.max_n", "a whole number, at least 1, not 0", "1以上の整数"),
+    ),
+    _b(
+        "a brace left open",
+        "server: {port: 8080\n" + ONE,
+        "server: {port: 8080}\n" + ONE,
+        ("line 1", "a brace { is opened here and not closed", "波括弧{が閉じられていない"),
+    ),
+    _b(
+        "a quotation mark left open",
+        ONE + "server: {host: '127.0.0.1}\n",
+        ONE + "server: {host: '127.0.0.1'}\n",
+        ("line 3", "a quotation mark is opened here and never closed", "引用符が閉じられていません"),
+    ),
+    _b(
+        "an entry indented too far",
+        "server:\n  port: 8080\n    host: 127.0.0.1\n" + ONE,
+        "server:\n  port: 8080\n  host: 127.0.0.1\n" + ONE,
+        ("line 3", "indent it like its neighbours", "字下げをそろえ"),
+    ),
+    _b(
+        "an entry indented too little",
+        "server:\n    port: 8080\n  host: 127.0.0.1\n" + ONE,
+        "server:\n    port: 8080\n    host: 127.0.0.1\n" + ONE,
+        ("line 3", "let them begin in one column", "同じ桁から"),
+    ),
+    _b(
+        "a star without quotes",
+        ONE + "safety:\n  image_hosts: [*.example.com]\n",
+        ONE + "safety:\n  image_hosts: ['*.example.com']\n",
+        ("line 4", "quotes", "引用符で囲んでください"),
+    ),
+    _b(
+        "an at sign without quotes",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000], model: @qwen}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000], model: '@qwen'}\n",
+        ("line 2", "put the text in quotes", "引用符で囲んでください"),
+    ),
+    _b(
+        "a Windows path in double quotes",
+        'data: "C:\\Users\\me"\n' + ONE,
+        "data: 'C:\\Users\\me'\n" + ONE,
+        ("line 1", "use single quotes", "一重引用符"),
+    ),
+    _b(
+        "a reference to nothing",
+        "deployments:\n  qwen: {<<: *base, backend: vllm, replicas: [http://127.0.0.1:8000]}\n",
+        "x-base: &base {model: q}\ndeployments:\n  qwen: {<<: *base, backend: vllm, replicas: [http://127.0.0.1:8000]}\n",
+        ("line 2", "no & of this name stands above it", "同じ名前の&がありません"),
+    ),
+    _b(
+        "a merge of no section",
+        ONE + "server:\n  <<: 7\n",
+        "x-base: &base {port: 1}\n" + ONE + "server:\n  <<: *base\n",
+        ("line 4", "<< takes a section that a & names", "<<に書けるのは"),
+    ),
+    _b(
+        "keys written twice, and what is wrong with the last",
+        ONE + "  qwen: {backend: vlm, replicas: [http://127.0.0.1:8000]}\nserver: {port: 1}\nserver: {port: 2}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000]}\nserver: {port: 2}\n",
+        ("line 3: deployments.qwen", "is written twice, in line 2 too; keep one", "2回書かれています（2行目"),
+        ("line 3: deployments.qwen.backend", "not 'vlm'; write vllm", "vllmと書いてください"),
+        ("line 5: server", "is written twice, in line 4 too; keep one", "1つにしてください"),
+    ),
+    _b(
+        "two documents",
+        ONE + "---\nserver: {port: 1}\n",
+        ONE + "server: {port: 1}\n",
+        ("line 3", "remove the line ---", "---の行を取り除いて"),
+    ),
+    _b(
+        "a tag",
+        ONE + "data: !env DATA\n",
+        ONE + "data: '!env DATA'\n",
+        ("line 3", "a text that begins with ! stands in quotes", "!で始まる文字列は引用符"),
+    ),
+    _b(
+        "a date that is none",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000], model: 2026-99-99}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000], model: '2026-99-99'}\n",
+        ("line 2: deployments.qwen.model", "put it in quotes", "引用符で囲んで"),
+    ),
+    _b(
+        "a control character",
+        "server: {port: \x01 8080}\n" + ONE,
+        "server: {port: 8080}\n" + ONE,
+        ("line 1", "a control character stands here; remove it", "制御文字があります"),
+    ),
+    _b(
+        "Shift_JIS, and a mistake",
+        "# 設定\nserver: {prot: 1}\n".encode("cp932") + ONE.encode(),
+        "# 設定\nserver: {port: 1}\n" + ONE,
+        ("line 1", "save the file as UTF-8", "UTF-8で保存"),
+        ("line 2: server.prot", "did you mean port?", "portのことですか"),
+    ),
+    _b(
+        "UTF-16",
+        ONE.encode("utf-16"),
+        ONE,
+        ("line 1", "save the file as UTF-8", "UTF-8で保存"),
+    ),
+    _b("nothing", b"", ONE, ("deployments", "is needed: a section", "必須の項目")),
+    _b("comments alone", "# later\n", ONE, ("deployments", "is needed: a section", "必須の項目")),
+    _b("a list", "- qwen\n", ONE, ("", "above all deployments:", "deployments:の下に")),
+    _b("a text", "hello\n", ONE, ("", "above all deployments:", "deployments:の下に")),
+    _b(
+        "ten megabytes",
+        b"# " + b"x" * 10_000_000 + b"\n" + ONE.encode(),
+        ONE,
+        ("", "name the right file", "正しいファイル"),
+    ),
+    _b(
+        "a billion laughs",
+        "x-a: &a [x, x, x, x, x, x, x, x, x]\n"
+        + "".join(f"x-{b}: &{b} [{', '.join(['*' + a] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True))
+        + ONE,
+        ONE,
+        ("", "write out what is meant", "必要なものだけ"),
+    ),
+    _b(
+        "a billion merges are few",
+        "x-a: &a {p: 1, q: 2}\n"
+        + "".join(
+            f"x-{b}: &{b} {{<<: [{', '.join(['*' + a] * 9)}]}}\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
+        )
+        + "server: {<<: *i}\n"
+        + ONE,
+        ONE,
+        ("line 1: server.p", "is not an option", "そのような設定はありません"),
+        ("line 1: server.q", "is not an option", "そのような設定はありません"),
+    ),
+    _b(
+        "nested very deeply",
+        "server: " + "[" * 5000 + "\n" + ONE,
+        ONE,
+        ("line 1", "write it out flatly", "入れ子を浅く"),
+    ),
+    _b("a part of itself", "x-a: &a [*a]\n" + ONE, ONE, ("", "contains itself", "自分自身")),
+]
+
+VALUES: Final = [
+    _b(
+        "unknown entries",
+        "sever: {port: 1}\nport: 8080\nserver: {prot: 1, Max-Connections: 5, colour: red}\n" + ONE,
+        "server: {port: 1, max_connections: 5}\n" + ONE,
+        ("line 1: sever", "did you mean server?", "serverのことですか"),
+        ("line 2: port", "it belongs at server.port", "server.portに書いて"),
+        ("line 3: server.prot", "did you mean port?", "portのことですか"),
+        ("line 3: server.Max-Connections", "did you mean max_connections?", "max_connectionsのことですか"),
+        ("line 3: server.colour", "there are host, port,", "取り除いてください"),
+    ),
+    _b(
+        "what other programs call it",
+        "models:\n  qwen: {engine: vllm, url: http://127.0.0.1:8000}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: http://127.0.0.1:8000}\n",
+        ("deployments", "is needed: a section", "必須の項目"),
+        ("line 1: models", "did you mean deployments?", "deploymentsのことですか"),
+    ),
+    _b(
+        "what other programs call a deployment's parts",
+        "deployments:\n  qwen: {engine: vllm, url: http://127.0.0.1:8000, key: k}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: http://127.0.0.1:8000, api_key: k}\n",
+        ("line 2: deployments.qwen.backend", "is needed: one of vllm", "必須の項目"),
+        ("line 2: deployments.qwen.replicas", "is needed: a list of addresses", "必須の項目"),
+        ("line 2: deployments.qwen.engine", "did you mean backend?", "backendのことですか"),
+        ("line 2: deployments.qwen.url", "did you mean replicas?", "replicasのことですか"),
+        ("line 2: deployments.qwen.key", "did you mean api_key?", "api_keyのことですか"),
+    ),
+    _b(
+        "an unknown backend",
+        "deployments:\n  qwen: {backend: vlm, replicas: [http://127.0.0.1:8000], max_queued: -1}\n",
+        "deployments:\n  qwen: {backend: vllm, replicas: [http://127.0.0.1:8000], max_queued: 0}\n",
+        ("line 2: deployments.qwen.backend", "must be one of vllm, llamacpp", "vllmと書いてください"),
+        ("line 2: deployments.qwen.max_queued", "a whole number, at least 0, not -1", "0以上の整数"),
+    ),
+    _b(
+        "no deployments", "server: {port: 1}\n", "server: {port: 1}\n" + ONE, ("deployments", "is needed", "必須の項目")
+    ),
+    _b(
+        "empty deployments",
+        "deployments:\n",
+        ONE,
+        ("line 1: deployments", "is empty: write a section", "値がありません"),
+    ),
+    _b(
+        "a list of deployments",
+        "deployments:\n- backend: vllm\n",
+        ONE,
+        ("line 1: deployments", "must be a section", "セクション"),
+    ),
+    _b(
+        "a deployment of text",
+        "deployments:\n  qwen: vllm\n",
+        ONE,
+        ("line 2: deployments.qwen", "a section with entries such as backend", "backend: vllm"),
+    ),
+    _b(
+        "a deployment of nothing",
+        "deployments:\n  qwen:\n",
+        ONE,
+        ("line 2: deployments.qwen", "is empty: write a section", "値がありません"),
+    ),
+    _b(
+        "replicas of no shape",
+        "deployments:\n  a: {backend: vllm, replicas: {url: http://a}}\n"
+        "  b: {backend: vllm, replicas: []}\n  c: {backend: vllm, replicas: 8000}\n",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a]}\n"
+        "  b: {backend: vllm, replicas: [http://b]}\n  c: {backend: vllm, replicas: ['http://127.0.0.1:8000']}\n",
+        (
+            "line 2: deployments.a.replicas",
+            "must be a list of addresses such as [http://127.0.0.1:8000]",
+            "アドレスのリスト",
+        ),
+        ("line 3: deployments.b.replicas", "is needed: a list of addresses", "アドレスのリスト"),
+        (
+            "line 4: deployments.c.replicas",
+            "must be a list of addresses such as [http://127.0.0.1:8000], not 8000",
+            "アドレスのリスト",
+        ),
+    ),
+    _b(
+        "addresses that are none",
+        "deployments:\n  a:\n    backend: vllm\n    replicas:\n    - localhost:8000\n    - http://gpu:99999\n    - http://u:s3cret@gpu\n"
+        "    - http://gpu/v1?key=s3cret\n    - http://gpu box\n    - http://::1:8000\n    - ftp://gpu\n    - 7\n",
+        "deployments:\n  a:\n    backend: vllm\n    replicas:\n    - http://localhost:8000\n    - http://gpu\n    - http://gpu2\n"
+        "    - http://gpu/v1\n    - http://gpubox\n    - http://[::1]:8000\n    - http://127.0.0.1:8000\n",
+        ("line 5: deployments.a.replicas.0", "write http://localhost:8000", "http://localhost:8000のように"),
+        ("line 6: deployments.a.replicas.1", "1 to 65535", "1から65535"),
+        ("line 7: deployments.a.replicas.2", "take them out of the URL", "URLから外し"),
+        (
+            "line 8: deployments.a.replicas.3",
+            "write the engine's base URL, http://gpu/v1",
+            "ベースURL（http://gpu/v1）",
+        ),
+        ("line 9: deployments.a.replicas.4", "has a blank", "空白"),
+        (
+            "line 10: deployments.a.replicas.5",
+            "an IPv6 address stands in brackets, such as http://[::1]:8000",
+            "角括弧",
+        ),
+        (
+            "line 11: deployments.a.replicas.6",
+            "is not an http:// or https:// URL; write http://127.0.0.1:8000",
+            "http://127.0.0.1:8000のように",
+        ),
+        ("line 12: deployments.a.replicas.7", "must be an address such as http://127.0.0.1:8000, not 7", "アドレス"),
+    ),
+    _b(
+        "numbers with units, words, true, and full-width digits",
+        "server: {heartbeat_s: 10s, max_body_bytes: 8MiB, port: ８０８０, drain_s: soon, workers: true, max_url_bytes: 5}\n"
+        + ONE,
+        "server: {heartbeat_s: 10, max_body_bytes: 8388608, port: 8080, drain_s: 5, workers: 1, max_url_bytes: 1024}\n"
+        + ONE,
+        ("line 1: server.heartbeat_s", "a number of seconds over 0, not '10s'; write 10", "10と書いてください"),
+        ("line 1: server.max_body_bytes", "write 8388608", "8388608と書いてください"),
+        ("line 1: server.port", "a whole number from 0 to 65535, not '８０８０'; write 8080", "8080と書いてください"),
+        ("line 1: server.drain_s", "a number of seconds, at least 0", "0以上の秒数"),
+        ("line 1: server.workers", "a whole number, at least 1, not true", "1以上の整数"),
+        ("line 1: server.max_url_bytes", "a whole number of bytes, at least 1024, not 5", "1024以上のバイト数"),
+    ),
+    _b(
+        "numbers that nobody can mean",
+        "server: {heartbeat_s: .inf, drain_s: .nan, keep_alive_s: '1e300', port: 70000, workers: 1.5}\n" + ONE,
+        "server: {heartbeat_s: 1, drain_s: 1, keep_alive_s: '1', port: 7000, workers: 1}\n" + ONE,
+        ("line 1: server.heartbeat_s", "is too large a number", "数値が大きすぎます"),
+        ("line 1: server.drain_s", "a number of seconds, at least 0, not .nan", "0以上の秒数"),
+        ("line 1: server.keep_alive_s", "is too large a number", "数値が大きすぎます"),
+        ("line 1: server.port", "from 0 to 65535, not 70000", "0以上65535以下"),
+        ("line 1: server.workers", "a whole number, at least 1, not 1.5", "1以上の整数"),
+    ),
+    _b(
+        "more than one worker",
+        "server: {workers: 4}\n" + ONE,
+        "server: {workers: 1}\n" + ONE,
+        ("line 1: server.workers", "write 1", "1にしてください"),
+    ),
+    _b(
+        "text where a choice is",
+        "server: {half_close: cansel, host: 'http://0.0.0.0:8080'}\n" + ONE,
+        "server: {half_close: cancel, host: '0.0.0.0'}\n" + ONE,
+        (
+            "line 1: server.half_close",
+            "must be one of cancel, serve, not 'cansel'; write cancel",
+            "cancelと書いてください",
+        ),
+        ("line 1: server.host", "write 0.0.0.0", "0.0.0.0と書いてください"),
+    ),
+    _b(
+        "sections of no shape",
+        "server: 8080\nlimits: [5]\nsafety: yes\nhealth: x\ndata: [a]\n" + ONE,
+        "server: {port: 8080}\nlimits: {requests_per_minute: 60}\nsafety: {max_n: 4}\nhealth: {eject_after: 5}\ndata: data\n"
+        + ONE,
+        (
+            "line 1: server",
+            "must be a section with entries such as port: 8080, not 8080",
+            "port: 8080のような項目を持つセクション",
+        ),
+        ("line 2: limits", "must be a section with entries such as requests_per_minute: 60", "セクション"),
+        ("line 3: safety", "must be a section with entries such as max_n: 4, not yes", "セクション"),
+        ("line 4: health", "must be a section with entries such as probe_interval_s: 5", "セクション"),
+        ("line 5: data", "a folder's path such as data", "フォルダーのパス"),
+    ),
+    _b(
+        "text that is none",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a], model: 7, api_key: 12345678,"
+        " probe: health, canary: maybe, options: 5, timeouts: 5}\n",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a], model: '7', api_key: '12345678',"
+        " probe: /health, canary: true, options: {}, timeouts: {connect_s: 5}}\n",
+        ("line 2: deployments.a.model", "in quotes", "引用符"),
+        ("line 2: deployments.a.api_key", "${BACKEND_API_KEY}", "${BACKEND_API_KEY}"),
+        ("line 2: deployments.a.probe", "such as /health, nor none", "/health"),
+        ("line 2: deployments.a.canary", "must be true or false, or null, not 'maybe'", "trueかfalse"),
+        ("line 2: deployments.a.options", "what only this backend has, or {}", "{}"),
+        ("line 2: deployments.a.timeouts", "a section with entries such as connect_s: 5, not 5", "connect_s: 5"),
+    ),
+    _b(
+        "aliases",
+        ONE + "aliases:\n  fast: qwne\n  a: b\n  b: a\n  none: []\n  seven: 7\n  nobody:\n  qwen: fast\n",
+        ONE + "aliases:\n  fast: qwen\n  a: qwen\n  b: a\n  none: [qwen]\n  seven: qwen\n",
+        ("line 4: aliases.fast", "no deployment named qwne; there are qwen; did you mean qwen?", "qwenのことですか"),
+        ("line 5: aliases.a", "goes in a circle: a -> b -> a; name a deployment", "循環しています"),
+        ("line 6: aliases.b", "goes in a circle: b -> a -> b; name a deployment", "循環しています"),
+        ("line 7: aliases.none", "names no deployment; write one of qwen", "qwenのいずれか"),
+        ("line 8: aliases.seven", "in quotes if it looks like a number, not 7", "デプロイメントの名前"),
+        ("line 9: aliases.nobody", "is empty: write a deployment's name", "値がありません"),
+        ("line 10: aliases.qwen", "a deployment has this name too; rename one of them", "名前を変えてください"),
+    ),
+    _b(
+        "aliases as one text",
+        ONE + "aliases: fast=qwen\n",
+        ONE + "aliases: {fast: qwen}\n",
+        ("line 3: aliases", "such as fast: qwen, not 'fast=qwen'", "fast: qwenのように"),
+    ),
+    _b(
+        "aliases as a list",
+        ONE + "aliases: [fast]\n",
+        ONE + "aliases: {fast: qwen}\n",
+        ("line 3: aliases", "such as fast: qwen", "fast: qwenのように"),
+    ),
+    _b(
+        "an alias to a model",
+        "deployments:\n  fast-one: {backend: vllm, model: Qwen/Qwen3-8B, replicas: [http://a]}\naliases: {fast: Qwen/Qwen3-8B}\n",
+        "deployments:\n  fast-one: {backend: vllm, model: Qwen/Qwen3-8B, replicas: [http://a]}\naliases: {fast: fast-one}\n",
+        ("line 3: aliases.fast", "did you mean fast-one?", "fast-oneのことですか"),
+    ),
+    _b(
+        "variables that are not set",
+        "deployments:\n  a: {backend: vllm, replicas: ['http://${HOST}:8000'], api_key: '${KEY}', max_queued: '${Q}'}\n"
+        "server: {port: '${PORT}'}\n",
+        "deployments:\n  a: {backend: vllm, replicas: ['http://${HOST:-gpu}:8000'], api_key: '${KEY:-k}', max_queued: '${Q:-5}'}\n"
+        "server: {port: '${PORT:-80}'}\n",
+        ("line 2: deployments.a.replicas.0", "the environment has no HOST: set it", "環境変数HOSTがありません"),
+        ("line 2: deployments.a.api_key", "the environment has no KEY", "環境変数KEYがありません"),
+        ("line 2: deployments.a.max_queued", "write a fallback, ${Q:-value}", "${Q:-value}のように"),
+        ("line 3: server.port", "the environment has no PORT", "環境変数PORTがありません"),
+    ),
+    Broken(
+        "a variable of the wrong kind",
+        "server: {port: '${PORT}'}\n" + ONE,
+        (("line 1: server.port", "from 0 to 65535, not ${PORT}", "0以上65535以下"),),
+        "server: {port: '${PORT}'}\n" + ONE,
+        {"PORT": "s3cret"},
+        {"PORT": "80"},
+    ),
+    _b(
+        "lists",
+        ONE
+        + "safety: {image_hosts: ['https://h', 7, '*.com'], allow_fields: {a: 1}}\nserver: {cors_origins: [game]}\n",
+        ONE + "safety: {image_hosts: [images.example, '*.example.com'], allow_fields: [chat_template_kwargs]}\n"
+        "server: {cors_origins: ['https://game.example']}\n",
+        ("line 3: safety.image_hosts.0", "write images.example", "images.example"),
+        ("line 3: safety.image_hosts.1", "text, in quotes", "引用符"),
+        ("line 3: safety.image_hosts.2", "such as *.example.com", "*.example.com"),
+        (
+            "line 3: safety.allow_fields",
+            "a list of request fields such as [chat_template_kwargs]",
+            "[chat_template_kwargs]",
+        ),
+        ("line 4: server.cors_origins.0", "write https://game.example", "https://game.example"),
+    ),
+    _b(
+        "options that a backend does not take, beside other mistakes",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a], options: {num_ctx: 5}}\n"
+        "  b: {backend: ollama, replicas: [http://b], options: {numctx: 5, num_ctx: 0, keep_alive: [1]}}\n"
+        "  c: {backend: triton, replicas: [http://c], max_queued: x, options: {max_tokens: many, text_output: words}}\n",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a]}\n"
+        "  b: {backend: ollama, replicas: [http://b], options: {num_ctx: 5, keep_alive: 30m}}\n"
+        "  c: {backend: triton, replicas: [http://c], max_queued: 5,"
+        " options: {max_tokens: 5, text_output: delta, tokenizer: some/model}}\n",
+        ("line 2: deployments.a.options.num_ctx", "this backend has none, remove it", "取り除いてください"),
+        ("line 3: deployments.b.options.numctx", "there are num_ctx, keep_alive", "num_ctx, keep_alive"),
+        ("line 3: deployments.b.options.num_ctx", "must be at least 1", "1以上"),
+        ("line 3: deployments.b.options.keep_alive", "must be text or a whole number", "文字列か整数"),
+        ("line 4: deployments.c.max_queued", "a whole number, at least 0", "0以上の整数"),
+        ("line 4: deployments.c.options.max_tokens", "must be a whole number", "整数"),
+        ("line 4: deployments.c.options.text_output", "one of auto, delta, cumulative", "auto, delta, cumulative"),
+        ("line 4: deployments.c.options.tokenizer", "is needed: the folder or Hub id", "必須の項目"),
+    ),
+    _b(
+        "a tokenizer's folder that is not there",
+        "deployments:\n  c: {backend: triton, replicas: [http://c], options: {tokenizer: /nowhere/at/all}}\n",
+        "deployments:\n  c: {backend: triton, replicas: [http://c], options: {tokenizer: some/model}}\n",
+        ("line 2: deployments.c.options.tokenizer", "/nowhere/at/all is no folder", "フォルダーはありません"),
+    ),
+]
+
+ENVIRONMENTS: Final = [
+    _e(
+        "a port that is none",
+        {"HAYATE_PORT": "abc"},
+        {"HAYATE_PORT": "8080"},
+        ("HAYATE_PORT (server.port)", "a whole number from 0 to 65535, not 'abc'", "0以上65535以下の整数"),
+    ),
+    _e(
+        "an unknown backend in the environment",
+        {"LLM_BACKEND": "foo"},
+        {"LLM_BACKEND": "vllm"},
+        ("LLM_BACKEND", "must be one of vllm", "次のいずれか"),
+    ),
+    _e(
+        "no URL",
+        {"BACKEND_URL": "gpu:8000"},
+        {"BACKEND_URL": "http://gpu:8000"},
+        ("BACKEND_URL", "write http://gpu:8000", "http://gpu:8000のように"),
+    ),
+    _e(
+        "all at once",
+        {
+            "HAYATE_HOST": "a b",
+            "HAYATE_WORKERS": "2",
+            "LLM_BACKEND": "ollam",
+            "BACKEND_URL": "ftp://x",
+            "OLLAMA_CONTEXT_LENGTH": "x",
+            "BACKEND_API_KEY": "a\nb",
+            "HAYATE_CORS_ORIGINS": "x",
+        },
+        {
+            "HAYATE_HOST": "ab",
+            "HAYATE_WORKERS": "1",
+            "LLM_BACKEND": "ollama",
+            "BACKEND_URL": "http://127.0.0.1:8000",
+            "BACKEND_API_KEY": "ab",
+            "HAYATE_CORS_ORIGINS": "*",
+        },
+        ("BACKEND_API_KEY", "has a line break", "制御文字"),
+        ("HAYATE_HOST (server.host)", "is not a host's name", "ホスト名"),
+        ("HAYATE_WORKERS (server.workers)", "write 1", "1にしてください"),
+        ("HAYATE_CORS_ORIGINS (server.cors_origins.0)", "is not an origin", "オリジン"),
+        ("LLM_BACKEND", "write ollama", "ollamaと書いてください"),
+        ("BACKEND_URL", "is not an http:// or https:// URL", "http://127.0.0.1:8000のように"),
+    ),
+    _e(
+        "a tokenizer for Triton",
+        {"LLM_BACKEND": "triton"},
+        {"LLM_BACKEND": "triton", "HAYATE_TOKENIZER": "some/model"},
+        ("HAYATE_TOKENIZER", "is needed", "必須の項目"),
+    ),
+    Broken(
+        "a variable over a file",
+        "server: {prot: 1}\n" + ONE,
+        (
+            ("line 1: server.prot", "did you mean port?", "portのことですか"),
+            ("HAYATE_PORT (server.port)", "not 'x'", "指定値: 'x'"),
+        ),
+        "server: {port: 1}\n" + ONE,
+        {"HAYATE_PORT": "x"},
+        {"HAYATE_PORT": "2"},
+    ),
+    Broken(
+        "a file that is not there",
+        b"",
+        (("", "name it with --config or HAYATE_CONFIG", "--configかHAYATE_CONFIGで"),),
+        ONE,
+        {"HAYATE_CONFIG": "/nowhere/at/all.yaml"},
+    ),
+]
+
+BROKEN: Final = [*SYNTAX, *VALUES, *ENVIRONMENTS]
