@@ -86,8 +86,8 @@ app.command("check-config", cls=Verb)(
         CheckOptions,
         mistakes_told(check_config),
         Text(
-            "Validate the configuration without starting anything.",
-            "何も起動せずに、設定を検証します。",
+            "Name every mistake and every oddity of a configuration, without starting anything.",
+            "何も起動せずに、設定の誤りと不自然な点をすべて示します。",
         ),
     )
 )

@@ -63,7 +63,7 @@ _UNITS: Mapping[str, Mapping[str, float]] = {"s": _SECONDS, "bytes": {**_BYTES, 
 
 
 def wanted(where: Where, place: Place) -> Text:
-    """What belongs there."""
+    """What belongs there, as a part of a sentence."""
     name = _named(where)
     found = _BY_NAME.get(name)
     if found is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
-from typer import Option
+from typer import Argument, Option
 
 from hayate.language import Text
 from hayate.tools.command_line import ConfigOption, HostOption, PortOption
@@ -24,6 +25,11 @@ class ServeOptions:
 class CheckOptions:
     """Which configuration."""
 
+    file: Annotated[
+        Path | None,
+        Argument(),
+        Text("The YAML file, as --config names it too.", "YAMLファイル（--configでも指定できます）。"),
+    ] = None
     config: ConfigOption = None
 
 

@@ -25,13 +25,11 @@ def mistakes_told(run: Callable[[Options, Environment], int]) -> Callable[[Optio
     @wraps(run)
     def command(options: Options, env: Environment) -> int:
         from hayate.access.key_files import KeyFileError
-        from hayate.config.yaml_file import ConfigError
+        from hayate.config.mistakes import ConfigError
 
         try:
             return run(options, env)
-        except ConfigError as error:
-            typer.echo(str(error), err=True)
-        except KeyFileError as error:
+        except (ConfigError, KeyFileError) as error:
             typer.echo(error.text(env.language), err=True)
         return REFUSED
 
@@ -52,18 +50,10 @@ def serve(options: ServeOptions, env: Environment) -> int:
 
 
 def check_config(options: CheckOptions, env: Environment) -> int:
-    """Validate the configuration without starting anything."""
-    from hayate.config.load import load_config
-    from hayate.policy.routing import with_first_names
-    from hayate.serve.specs import option_mistakes
+    """Name every mistake and every oddity of a configuration, without starting anything."""
+    from hayate.tools.gateway.check import run_check
 
-    loaded = load_config(options.config, env, check=option_mistakes)
-    for name, deployment in loaded.deployments.items():
-        served, replicas = deployment.model or "(whatever it serves)", ", ".join(deployment.replicas)
-        typer.echo(f"{name}: {deployment.backend} {served} at {replicas}")
-    for alias, targets in with_first_names(loaded.aliases, tuple(loaded.deployments)).items():
-        typer.echo(f"{alias} -> {', '.join(targets)}")
-    return 0
+    return run_check(options, env)
 
 
 def key(options: KeyOptions, env: Environment) -> int:
