@@ -112,7 +112,7 @@ def test_whatever_the_environment_says_is_taken_or_told_by_its_name(env: dict[st
 def test_the_words_of_the_library_would_be_known() -> None:
     with pytest.raises(ValidationError) as refused:
         Config.model_validate(
-            {"deployments": {"q": {"backend": "x", "replicas": 7, "canary": []}}, "server": 7, "data": 7, "x": 1}
+            {"deployments": {"q": {"backend": "x", "replicas": 7, "canary": []}}, "server": 7, "x": 1}
         )
     for each in refused.value.errors():
         assert PYDANTIC.search(each["msg"]), each["msg"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from hayate.config.environment import file_named, looked_through
 from hayate.config.load import examine
 from hayate.language import Text
 from hayate.serve.specs import left_for_the_start, start_mistakes
@@ -26,7 +27,7 @@ def run_check(options: CheckOptions, env: Environment) -> int:
     notes += [Text(f"note: {each.en}", f"補足: {each.ja}") for each in left_for_the_start(config)]
     for each in notes:
         typer.echo(each.of(env.language), err=True)
-    source = path or env.get("HAYATE_CONFIG", "").strip()
+    source = path or file_named(looked_through(env)[0])
     where = Text(f"in {source}", f"{source}に") if source else Text("in the environment", "環境変数に")
     typer.echo(Text(f"OK: no mistake {where.en}", f"OK: {where.ja}誤りはありません").of(env.language))
     return 0
