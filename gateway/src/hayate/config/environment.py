@@ -11,14 +11,7 @@ from typing import Any
 from hayate.config.mistakes import ConfigError, Mistake, Told, Where
 from hayate.config.yaml_file import clean
 
-BACKEND_ALIASES = {
-    "trt": "trtllm",
-    "trt-llm": "trtllm",
-    "tensorrt-llm": "trtllm",
-    "llama.cpp": "llamacpp",
-    "llama_cpp": "llamacpp",
-    "llama-cpp": "llamacpp",
-}
+BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
 DEFAULT_URLS: Mapping[str, str] = {
     "vllm": "http://127.0.0.1:8000",
     "llamacpp": "http://127.0.0.1:8081",

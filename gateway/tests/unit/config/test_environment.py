@@ -124,7 +124,7 @@ def test_fields_are_let_through_by_the_environment_too(tmp_path: Path) -> None:
     assert load_config(path, {}).safety.allow_fields == ("lora_path",)
 
 
-@pytest.mark.parametrize("named", ["vLLM", "VLLM", "Ollama", "llama-cpp", "TRT-LLM"])
+@pytest.mark.parametrize("named", ["vLLM", "VLLM", "Ollama", "LLaMA.cpp", "TRT"])
 def test_a_backend_is_known_however_its_letters_are_written(named: str) -> None:
     (deployment,) = load_config(env={"LLM_BACKEND": named}).deployments.values()
     assert deployment.backend in DEFAULT_URLS
