@@ -18,8 +18,8 @@ from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.verbs import LEFT_ALONE, up
 from hayate.tools.environment import read_environment
-from hayate.tools.gateway.options import CheckOptions, KeyOptions, ServeOptions
-from hayate.tools.gateway.verbs import check_config, key, mistakes_told, place_of, serve
+from hayate.tools.gateway.options import CheckOptions, KeyOptions, ServeOptions, ShowOptions
+from hayate.tools.gateway.verbs import check_config, key, mistakes_told, place_of, serve, show
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.verbs import bench_at
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
@@ -36,6 +36,12 @@ class _Hayate(Verbs):
         "疾風 Hayate: さまざまなLLM推論エンジンの前に置く、ひとつの安定したAPI。",
     )
     texts: ClassVar = {"version": Text("Show the version and end.", "バージョンを表示して終了します。")}
+
+
+class _Config(Verbs):
+    """What is about the settings."""
+
+    says = Text("Look at the settings.", "設定を調べます。")
 
 
 app = typer.Typer(
@@ -91,6 +97,18 @@ app.command("check-config", cls=Verb)(
         ),
     )
 )
+config_app = typer.Typer(cls=_Config, no_args_is_help=True, rich_markup_mode=None)
+config_app.command("show", cls=Verb)(
+    verb(
+        ShowOptions,
+        mistakes_told(show),
+        Text(
+            "Print every setting that holds and where its value comes from; secrets are hidden.",
+            "有効な設定と、それぞれの値の出どころを表示します。秘密の値は表示しません。",
+        ),
+    )
+)
+app.add_typer(config_app, name="config")
 app.command("key", cls=Verb)(
     verb(
         KeyOptions,

@@ -31,7 +31,7 @@ from hayate.config.models import Config
 from hayate.config.oddities import oddities
 from hayate.config.validation import Shown, validated
 from hayate.config.yaml_file import Document, read_yaml
-from hayate.config.yaml_tree import line_of, written_at
+from hayate.config.yaml_tree import line_of, node_at, written_at
 from hayate.language import Text
 
 Check = Callable[[Config], Iterable[tuple[Where, Text]]]
@@ -61,6 +61,14 @@ class Sources:
             where = () if mistake.where[:1] == ("deployments",) else mistake.where
             return replace(mistake, where=where, variable=variable)
         return replace(mistake, line=line_of(self.document.root, mistake.where))
+
+    def said(self, where: Where) -> tuple[str | None, int | None]:
+        """Who says what stands here: a variable, or a line of the file; neither for a default."""
+        variable = said_by(where, self.env, alone=self.path is None)
+        if variable is not None and self.env.get(variable):
+            return variable, None
+        _, line, whole = node_at(self.document.root, where)
+        return None, line if whole else None
 
     def shown(self, where: Where, value: Any) -> str | None:
         """A value as it was written, for messages; nothing where it could be a secret."""
@@ -105,6 +113,11 @@ def examine(
     odd = [sources.placed(each) for each in oddities(config, values, sources.document.root, sources.env, sources.path)]
     odd.sort(key=lambda each: (each.variable is not None, each.line or 0))
     return config, [each.told(sources.name) for each in odd]
+
+
+def sources_of(path: str | Path | None, env: Mapping[str, str]) -> Sources:
+    """Where the configuration comes from, for whoever has loaded it already. Raises ConfigError."""
+    return _sources(path, env)[0]
 
 
 def data_folder(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Path:

@@ -46,3 +46,15 @@ class KeyOptions:
             "新しいAPIキーに置き換えます。古いキーは、ゲートウェイの再起動まで使えます。",
         ),
     ] = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShowOptions:
+    """Which configuration, with what would be typed for `serve` or `up`, and how it is shown."""
+
+    config: ConfigOption = None
+    host: HostOption = None
+    port: PortOption = None
+    as_json: Annotated[
+        bool, Option("--json"), Text("As JSON, without the secrets.", "JSONで出力します（秘密の値は含みません）。")
+    ] = False

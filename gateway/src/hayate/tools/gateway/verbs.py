@@ -1,4 +1,6 @@
-"""`hayate serve`, `check-config` and `key`: the way in from the command line; and the gateway that is meant, for `bench`."""
+"""`hayate serve`, `check-config`, `config show` and `key`: the way in from the command line; and the gateway
+that is meant, for `bench`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import typer
 
 from hayate.tools.environment import Environment
-from hayate.tools.gateway.options import CheckOptions, KeyOptions, ServeOptions
+from hayate.tools.gateway.options import CheckOptions, KeyOptions, ServeOptions, ShowOptions
 
 if TYPE_CHECKING:
     from hayate.tools.running import Place
@@ -54,6 +56,13 @@ def check_config(options: CheckOptions, env: Environment) -> int:
     from hayate.tools.gateway.check import run_check
 
     return run_check(options, env)
+
+
+def show(options: ShowOptions, env: Environment) -> int:
+    """Show what holds and who says so."""
+    from hayate.tools.gateway.show import run_show
+
+    return run_show(options, env)
 
 
 def key(options: KeyOptions, env: Environment) -> int:
