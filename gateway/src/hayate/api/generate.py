@@ -33,12 +33,12 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     if len(body) > LONG_BODY_BYTES:
         await others_first()
     fields = to_chat(asked)
+    record.model = asked.get("model") or "default"
     await gateway.relay.check_model(asked.get("model"))
     checks.check_chat(fields, gateway.settings.caps)
     record.stream = True
     if asked.get("model"):
         fields["model"] = asked["model"]
-    record.model = asked.get("model") or "default"
     answering = _stream(gateway, client, Call(CHAT, fields.get("model"), fields, streams=True, record=record))
     del body, asked, fields  # a long prompt must not stay in memory for as long as its answer takes
     await answering

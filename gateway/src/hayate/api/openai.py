@@ -33,12 +33,12 @@ def create_completion(kind: Kind) -> Handle:
         if size > LONG_BODY_BYTES:
             await others_first()
         model = model_of(fields)
+        record.model = model or "default"
         if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
             await gateway.relay.check_model(model)
         check(fields, gateway.settings.caps)
         if size > LONG_BODY_BYTES:
             await others_first()
-        record.model = model or "default"
         record.stream = streams = bool(fields.get("stream"))
         with client:
             if streams:

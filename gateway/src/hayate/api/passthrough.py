@@ -90,12 +90,12 @@ async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) 
 
 def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
+    record.model = model or "default"
     checks.check_passed(fields, gateway.settings.caps)
     if path == RESPONSES:
         checks.check_background(fields)
     for name in _HOLD_MEDIA:
         check_sources(name, fields.get(name), gateway.settings.caps)
-    record.model = model or "default"
     record.stream = bool(fields.get("stream"))
     return Call(path, model, fields, record.stream, record=record)
 

@@ -27,7 +27,7 @@ class _Sentence:
 
 
 SENTENCES: Mapping[str, _Sentence] = {
-    "listening": _Sentence("green", Text("Hayate is listening on {url}", "疾風 Hayate が {url} で待ち受けています")),
+    "listening": _Sentence("green", Text("Hayate is listening on {url}", "疾風 Hayateが待ち受けています: {url}")),
     "stopping": _Sentence(
         "yellow",
         Text(
@@ -35,15 +35,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "停止しています。処理中の応答の完了を待ちます（もう一度Ctrl-Cで即時終了）",
         ),
     ),
-    "stopped": _Sentence("", Text("Hayate has stopped", "疾風 Hayate を停止しました")),
+    "stopped": _Sentence("", Text("Hayate has stopped", "疾風 Hayateを停止しました")),
     "key_made": _Sentence("", Text("A new API key was made: {file}", "APIキーを作成しました: {file}")),
-    "replica_ready": _Sentence("green", Text("{replica} is up", "{replica} が応答しています")),
-    "replica_not_ready": _Sentence(
-        "red", Text("{replica} is down ({state}): {reason}", "{replica} が使えません（{state}）: {reason}")
-    ),
+    "replica_ready": _Sentence("green", Text("{replica} is up", "{replica}が応答しています")),
+    "replica_not_ready": _Sentence("red", Text("{replica} is down: {reason}", "{replica}が使えません: {reason}")),
     "replica_ejected": _Sentence(
         "yellow",
-        Text("{replica} gets no calls for {for_s} s: {reason}", "{replica} への送信を{for_s}秒間止めます: {reason}"),
+        Text("{replica} gets no calls for {for_s} s: {reason}", "{replica}への送信を{for_s}秒間止めます: {reason}"),
     ),
     "reloaded": _Sentence("green", Text("The configuration was reloaded", "設定を再読み込みしました")),
     "reload_refused": _Sentence(
@@ -57,13 +55,13 @@ SENTENCES: Mapping[str, _Sentence] = {
         "yellow",
         Text(
             "A page of {origin} may not call; to allow it, add the origin to {setting}",
-            "{origin} のページからの呼び出しを拒否しました。許可するには {setting} に追加してください",
+            "{origin}のページからの呼び出しを拒否しました。許可するには{setting}に追加してください",
         ),
     ),
     "log_lines_dropped": _Sentence(
         "yellow",
         Text(
-            "{lines} lines of {stream} were lost: nobody read them", "{stream} の{lines}行が失われました（読み手なし）"
+            "{lines} lines of {stream} were lost: nobody read them", "{stream}の{lines}行が失われました（読み手なし）"
         ),
     ),
     "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),

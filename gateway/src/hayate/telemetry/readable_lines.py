@@ -25,6 +25,7 @@ FIRST = Text("TTFT", "TTFT")
 WHOLE = Text("took", "全体")
 SECONDS = Text("s", "秒")
 TOKENS = Text(" tokens", "トークン")
+AT_ONCE_S = 0.02
 RATE = Text("/s", "/秒")
 
 
@@ -92,11 +93,13 @@ def figure(value: float, digits: int, most: float) -> str:
 
 
 def tokens_per_s(record: CallRecord) -> float | None:
-    """How fast the answer came: of a stream from its first token on, of a whole answer from the beginning."""
+    """How fast the answer came: of a stream from its first token on, of a whole answer from the beginning. None for one
+    that came at once, from an engine or a proxy that collects: that is no speed of a model's.
+    """
     took_s, tokens = record.ended - record.started, record.usage.completion_tokens
     if record.ttft_s is not None:
         took_s, tokens = took_s - record.ttft_s, tokens - 1
-    return tokens / took_s if tokens > 0 and took_s > 0.001 else None
+    return tokens / took_s if tokens > 0 and took_s > AT_ONCE_S else None
 
 
 def _colour(status: int) -> Colour:

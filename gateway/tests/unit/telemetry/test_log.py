@@ -88,7 +88,7 @@ def test_colours_are_for_terminals_where_they_are_wanted(
 
 def test_the_language_is_the_terminals(monkeypatch: pytest.MonkeyPatch) -> None:
     set_log_form("text", {"LANG": "ja_JP.UTF-8"})
-    assert "応答しています" in rendered_event("replica_ready", {"replica": "a/0"})
+    assert "a/0が応答しています" in rendered_event("replica_ready", {"replica": "a/0"})
     set_log_form("text", {"LANG": "C"})
     assert "is up" in rendered_event("replica_ready", {"replica": "a/0"})
 

@@ -42,7 +42,7 @@ def ask(target: Target, timeout_s: float) -> dict[str, Any]:
     if not asking.done.wait(timeout_s) or isinstance(asking.error, TimeoutError):
         raise NoAnswer(
             f"{target.url} says nothing within {timeout_s:g} s. Something listens there; it may be very busy or frozen.",
-            f"{target.url} から{timeout_s:g}秒以内に応答がありません。待ち受けはありますが、過負荷か停止状態の可能性があります。",
+            f"{target.url}から{timeout_s:g}秒以内に応答がありません。待ち受けはありますが、過負荷か停止状態の可能性があります。",
         )
     if asking.error is not None:
         raise _unreachable(target, asking.error)
@@ -57,13 +57,13 @@ def _key_refused(target: Target) -> KeyRefused:
         return KeyRefused(
             f"The gateway at {target.url} does not take the key in {target.key_from.en}: "
             f"it runs with another data folder or another HAYATE_ADMIN_KEY, or was given a new key since.",
-            f"{target.url} のゲートウェイは、{target.key_from.ja} のキーを受け付けません。"
+            f"{target.url}のゲートウェイは、{target.key_from.ja}のキーを受け付けません。"
             f"別のデータフォルダーか別のHAYATE_ADMIN_KEYで動作しているか、キーが変更されています。",
         )
     return KeyRefused(
         f"A gateway answers at {target.url}, but its operator's key is not known here (looked at: {target.key_from.en}). "
         f"Name its data folder with HAYATE_DATA, its file with --config, or the key itself with HAYATE_ADMIN_KEY.",
-        f"{target.url} でゲートウェイが動作していますが、その管理者キーが見つかりません（参照先: {target.key_from.ja}）。"
+        f"{target.url}でゲートウェイが動作していますが、その管理者キーが見つかりません（参照先: {target.key_from.ja}）。"
         f"データフォルダーをHAYATE_DATAで、設定ファイルを--configで、またはキーそのものをHAYATE_ADMIN_KEYで指定してください。",
     )
 
@@ -93,18 +93,18 @@ def _unreachable(target: Target, error: Exception) -> CannotTell:
     if isinstance(error, ssl.SSLError):
         return NobodyThere(
             f"{target.url}: no secure connection could be made. Is it https there, with a certificate that this machine knows?",
-            f"{target.url} と安全な接続を確立できません。httpsで待ち受けているか、証明書が有効かを確認してください。",
+            f"{target.url}と安全な接続を確立できません。httpsで待ち受けているか、証明書が有効かを確認してください。",
         )
     if isinstance(error, socket.gaierror):
         return NobodyThere(
             f"{target.url}: no such host is known. Is the name right?",
-            f"{target.url} のホスト名を解決できません。名前を確認してください。",
+            f"{target.url}のホスト名を解決できません。名前を確認してください。",
         )
     return NobodyThere(
         f"No gateway answers at {target.url} (found by: {target.found_by.en}). Start one with `hayate up` or "
         f"`hayate serve`, or say where it is with --url, HAYATE_PORT or --config.",
-        f"{target.url} で動作中のゲートウェイがありません（参照元: {target.found_by.ja}）。"
-        f"`hayate up` か `hayate serve` で起動するか、--url、HAYATE_PORT、--configのいずれかで場所を指定してください。",
+        f"{target.url}で動作中のゲートウェイがありません（参照元: {target.found_by.ja}）。"
+        f"`hayate up`か`hayate serve`で起動するか、--url、HAYATE_PORT、--configのいずれかで場所を指定してください。",
     )
 
 
@@ -126,5 +126,5 @@ def _something_else(target: Target, said: Text | None = None) -> SomethingElse:
     guess = said or Text("another program", "別のプログラム")
     return SomethingElse(
         f"What answers at {target.url} does not tell its status as a gateway does: {guess.en}. Name the gateway with --url.",
-        f"{target.url} で応答しているのは、状態を答えられるゲートウェイではありません（{guess.ja}）。--urlで指定してください。",
+        f"{target.url}で応答しているのは、状態を答えられるゲートウェイではありません（{guess.ja}）。--urlで指定してください。",
     )

@@ -25,7 +25,7 @@ STATES: Mapping[str, tuple[Text, Colour]] = {
     "trial": (Text("on trial", "復帰確認中"), "yellow"),
     "answers": (Text("set aside", "一時除外"), "yellow"),
     "unreachable": (Text("unreachable", "応答なし"), "red"),
-    "stuck": (Text("stuck", "停止状態"), "red"),
+    "stuck": (Text("stuck", "応答停止"), "red"),
 }
 HEADINGS = (
     Text("deployment, replica", "デプロイメント、レプリカ"),
@@ -125,7 +125,7 @@ def duration(seconds: float) -> Text:
     shown = [(count, unit) for count, unit in units[first : first + 2] if count or first == len(units) - 1]
     english = " ".join(f"{count} {unit.en}" for count, unit in shown)
     japanese = "".join(f"{count}{unit.ja}" for count, unit in shown)
-    return Text(f"up for {english}", f"稼働時間 {japanese}")
+    return Text(f"up for {english}", f"稼働時間: {japanese}")
 
 
 def _said(count: int | None) -> str:

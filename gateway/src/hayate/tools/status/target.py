@@ -67,7 +67,7 @@ def _parts(url: str) -> SplitResult:
     if not fine or not (url.isascii() and url.isprintable() and " " not in url) or parts.username is not None:
         raise CannotTell(
             "--url: an http:// or https:// address is expected, such as http://127.0.0.1:8080.",
-            "--url には http://127.0.0.1:8080 のような http:// か https:// のアドレスを指定してください。",
+            "--urlにはhttp://127.0.0.1:8080のようなhttp://かhttps://のアドレスを指定してください。",
         )
     return parts
 

@@ -42,7 +42,7 @@ def test_every_replica_has_a_line_and_its_last_error_stands_below() -> None:
         "  default → small",
     ]
     assert shown({**values, "deployments": [deployment(WELL, DOWN)]}, "ja") == [
-        "疾風 Hayate 0.1.0  http://127.0.0.1:8080  一部利用不可  稼働時間 2時間13分",
+        "疾風 Hayate 0.1.0  http://127.0.0.1:8080  一部利用不可  稼働時間: 2時間13分",
         "",
         "デプロイメント、レプリカ                         状態            処理中    待ち",
         "small (vllm, qwen)                               一部利用不可         2       1",
@@ -115,4 +115,4 @@ def test_colours_say_how_it_is() -> None:
 )
 def test_how_long_it_runs_is_told_in_two_units(seconds: float, english: str, japanese: str) -> None:
     assert duration(seconds).en == f"up for {english}"
-    assert duration(seconds).ja == f"稼働時間 {japanese}"
+    assert duration(seconds).ja == f"稼働時間: {japanese}"
