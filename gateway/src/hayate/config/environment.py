@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from hayate.config.mistakes import ConfigError, Mistake, Told, Where
+from hayate.config.mistakes import Mistake, Told, Where
 from hayate.config.yaml_file import clean
 
 BACKEND_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
@@ -80,14 +80,6 @@ def looked_through(env: Mapping[str, str]) -> tuple[dict[str, str], list[Mistake
             found[name] = ""
             mistakes.append(Mistake((), error.text, variable=name))
     return found, mistakes
-
-
-def tidied(env: Mapping[str, str]) -> dict[str, str]:
-    """The environment with our variables cleaned. Raises ConfigError that names each one which can't be."""
-    found, mistakes = looked_through(env)
-    if mistakes:
-        raise ConfigError.of("environment", mistakes)
-    return found
 
 
 def said_by(where: Where, env: Mapping[str, str], *, alone: bool) -> str | None:

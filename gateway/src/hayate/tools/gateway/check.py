@@ -11,7 +11,7 @@ from hayate.serve.specs import left_for_the_start, start_mistakes
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.options import CheckOptions
 
-WHATEVER = Text("(whatever it serves)", "（エンジンが提供するモデル）")
+WHATEVER = Text("(whatever it serves)", "エンジンが提供するモデル")
 
 
 def run_check(options: CheckOptions, env: Environment) -> int:
@@ -20,7 +20,9 @@ def run_check(options: CheckOptions, env: Environment) -> int:
     config, odd = examine(path, env, check=start_mistakes)
     for name, deployment in config.deployments.items():
         served = deployment.model or WHATEVER.of(env.language)
-        typer.echo(f"{name}: {deployment.backend} {served} at {', '.join(deployment.replicas)}")
+        kind, urls = deployment.backend, ", ".join(deployment.replicas)
+        line = Text(f"{name}: {kind} {served} at {urls}", f"{name}: {kind}、{served}、{urls}")
+        typer.echo(line.of(env.language))
     for alias, targets in config.aliases.items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
     notes = [Text(f"warning: {each.en}", f"注意: {each.ja}") for each in odd]
