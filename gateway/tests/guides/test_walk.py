@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 TOKEN = "discord-token-for-the-walk"
 PROGRAMS = 6
-CURL = re.compile(r"^ +\S+ +(curl -N http.+)$", re.MULTILINE)
+CURL = re.compile(r"^curl -N http(?:.*\\\n)*.*$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def page(newcomer: Newcomer, name: str) -> str:
 async def test_nothing_fails_on_the_way(browser: Browser, newcomer: Newcomer, port: int) -> None:
     first, *rest = [each for each in fenced(page(newcomer, "README.md")) if each.language]
     assert bare(first.code) == ["make run"]
-    async with newcomer.leaves_running(first.code, "Ctrl-C", ends_with=(0, 2, 130, -2)) as shown:
+    async with newcomer.leaves_running(first.code, "]}'\n", ends_with=(0, 2, 130, -2)) as shown:
         (pasted,) = CURL.findall(shown.read_text(encoding="utf-8"))
         assert "data: [DONE]" in await newcomer.types(pasted)
         for block in rest:
