@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.start.broken import BROKEN, LISTENING, LOADED, TINY
+from tests.start.broken import BROKEN
+from tests.start.mistakes import LISTENING, LOADED, TINY
 from tests.start.nursery import Nursery, nursery
 from tests.support.gateway import free_port
 from tests.support.quick import slow
