@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hayate.language import BilingualError, Text
+from hayate.language import BilingualError, Text, reason_of
 
 
 class Refusal(BilingualError):
@@ -19,9 +19,10 @@ def out_of_range(option: str, value: object, least: object, most: object) -> Tex
 
 
 def unreadable(path: object, error: OSError | UnicodeDecodeError) -> Text:
-    """What to say of a file that can't be read; the system's own words come last."""
+    """What to say of a file that can't be read, and why."""
     if isinstance(error, UnicodeDecodeError):
         return Text(
             f"{path}: is not in UTF-8; save the file as UTF-8", f"{path}: UTF-8ではありません。UTF-8で保存してください"
         )
-    return Text(f"{path}: can't be read ({error.strerror})", f"{path}: 読み取れません（{error.strerror}）")
+    why = reason_of(error)
+    return Text(f"{path}: can't be read ({why.en})", f"{path}: 読み取れません（{why.ja}）")

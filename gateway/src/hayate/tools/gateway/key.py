@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from hayate.access.key_files import MAIN, KeyFileError, find_key, write_key
+from hayate.access.key_files import MAIN, KeyFileError, find_key, out_of_reach, write_key
 from hayate.config.load import data_folder
 from hayate.language import Text
 from hayate.serve.whereabouts import RunningGateway
@@ -48,14 +48,7 @@ def _rotate(data: Path, env: Environment) -> int:
     try:
         made = write_key(data)
     except OSError as error:
-        place = data / MAIN.file
-        return _say(
-            Text(
-                f"{place} can't be written: {error.strerror}.",
-                f"{place} に書き込めません（{error.strerror}）。",
-            ),
-            env,
-        )
+        return _say(out_of_reach(data / MAIN.file, error).texts, env)
     _say(
         Text(
             "New key; restart the gateway to use it.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from hayate.language import reason_of
 from hayate.tools.refusal import Refusal
 
 
@@ -13,7 +14,8 @@ class CannotMeasure(Refusal):
 
 def unreadable(path: Path, error: OSError) -> CannotMeasure:
     """A file that is not there, or not ours to read."""
-    return CannotMeasure(f"{path} can't be read: {error.strerror}.", f"{path} を読めません: {error.strerror}")
+    why = reason_of(error)
+    return CannotMeasure(f"{path} can't be read: {why.en}.", f"{path}を読み取れません（{why.ja}）。")
 
 
 def too_large(path: Path, most_bytes: int) -> CannotMeasure:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hayate.language import reason_of
 from hayate.tools.refusal import Refusal, unreadable
 
 HEADER = "# Written by `hayate plan --write`."
@@ -187,6 +188,5 @@ def replace_env_file(path: Path, text: str) -> None:
     except OSError as error:
         if scratch is not None:
             scratch.unlink(missing_ok=True)
-        raise UnusableEnvFile(
-            f"{path}: can't be written ({error.strerror})", f"{path}: 書き込めません（{error.strerror}）"
-        ) from None
+        why = reason_of(error)
+        raise UnusableEnvFile(f"{path}: can't be written ({why.en})", f"{path}: 書き込めません（{why.ja}）") from None
