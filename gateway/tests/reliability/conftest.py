@@ -13,14 +13,14 @@ from tests.support.waiting import NEVER_S
 
 @pytest.fixture(scope="session")
 async def shared_strict_stage() -> AsyncIterator[Stage]:
-    server = {"header_timeout_s": 0.5, "body_timeout_s": 0.5, "body_min_bytes_per_s": 50_000, "keep_alive_s": 3}
+    server = {"header_timeout_s": 1.0, "body_timeout_s": 1.0, "body_min_bytes_per_s": 50_000, "keep_alive_s": 3}
     async with scene(server=server, health=FORGIVING) as stage:
         yield stage
 
 
 @pytest.fixture
 async def strict_stage(shared_strict_stage: Stage) -> AsyncIterator[Stage]:
-    """A gateway that gives a request's headers and body half a second each, for tests of what is cut. On a busy machine they may
+    """A gateway that gives a request's headers and body a second each, for tests of what is cut. On a busy machine they may
     be too late for it by themselves: what must be served is sent in one piece.
     """
     async with shared_strict_stage.between_tests() as fresh:

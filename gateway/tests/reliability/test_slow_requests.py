@@ -38,7 +38,7 @@ async def test_slow_headers_are_cut_with_408(strict_stage: Stage) -> None:
     began = time.monotonic()
     async with strict_stage.connect() as client:
         said = await trickled(client, HEAD + b"x: " + b"y" * 1000)
-    assert time.monotonic() - began > 0.4
+    assert time.monotonic() - began > 0.9
     assert said.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"request_timeout"' in said
     assert b"connection: close" in said
@@ -92,17 +92,17 @@ async def test_a_slow_chunked_body_is_cut_with_408(strict_stage: Stage) -> None:
 
 
 async def test_a_body_may_take_longer_when_it_arrives_at_a_fair_rate(strict_stage: Stage) -> None:
-    """A second in all, where everyone has half of one: each 50 KB earn a second more, ten times what is made of it."""
+    """A second and a half in all, where everyone has one: each 50 KB earn a second more, ten times what is made of it."""
     request = strict_stage.request({**PLAIN, "padding": "x" * 500_000})
     async with strict_stage.connect() as client:
         for n in range(0, len(request), 50_000):
             await client.send(request[n : n + 50_000])
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.15)
         assert (await client.read_reply()).status == 200
 
 
 async def test_the_wait_for_an_answer_is_no_slow_request(strict_stage: Stage) -> None:
-    strict_stage.engine.script = Chat(prefill_s=0.8)
+    strict_stage.engine.script = Chat(prefill_s=1.5)
     assert (await strict_stage.post(PLAIN)).status == 200
     assert (await strict_stage.frames(STREAM))[-1].data == "[DONE]"
 
@@ -118,7 +118,7 @@ async def test_after_an_early_answer_a_body_that_stops_is_cut_without_a_second_o
 @pytest.mark.parametrize("ahead", ["a single byte", "half a head", "half a body"])
 async def test_what_is_slow_behind_a_stream_does_not_cost_the_stream(strict_stage: Stage, ahead: str) -> None:
     """It is cut when the stream has ended."""
-    strict_stage.engine.script = Chat(["。"] * 30, gap_s=0.05)
+    strict_stage.engine.script = Chat(["。"] * 30, gap_s=0.08)
     second = strict_stage.request(PLAIN)
     async with strict_stage.connect() as client:
         await client.send(strict_stage.request(STREAM))
