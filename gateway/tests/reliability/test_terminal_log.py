@@ -37,12 +37,12 @@ async def seen(columns: int = 80, **env: str) -> AsyncIterator[tuple[Stage, Term
             async with running_gateway({"HAYATE_LANG": "en", **env}, config=config, streams=streams) as gateway:
                 await gateway.ready()
                 yield Stage(engine, gateway), screen
-            await eventually(lambda: "stop" in screen.text() or "停止" in screen.text(), 30)
+            await eventually(lambda: "stop" in screen.text() or "停止" in screen.text())
 
 
 async def line_of(screen: Terminal, text: str) -> str:
     """The first line with this in it, once it is there."""
-    await eventually(lambda: any(text in line for line in screen.lines()), 30)
+    await eventually(lambda: any(text in line for line in screen.lines()))
     return next(line for line in screen.lines() if text in line)
 
 
@@ -57,7 +57,7 @@ async def test_a_call_is_a_line_in_columns_and_events_are_sentences() -> None:
         stage.engine.drop_connections()
         await line_of(screen, "scripted/0 is down")
         await stage.engine.listen()
-        await eventually(lambda: screen.text().count("scripted/0 is up") >= 2, 30)
+        await eventually(lambda: screen.text().count("scripted/0 is up") >= 2)
         assert any("Hayate is listening on http://127.0.0.1:" in line for line in screen.lines())
         assert all(re.match(r"\d\d:\d\d:\d\d |         ", line) for line in screen.lines())
 
@@ -99,7 +99,7 @@ async def test_json_may_be_had_on_a_terminal_and_text_in_a_pipe() -> None:
     async with running_engine() as engine, running_gateway(env, config=settings(engine.url)) as gateway:
         await gateway.ready()
         await Stage(engine, gateway).frames(STREAM)
-        await eventually(lambda: CALL.fullmatch(gateway.stdout().rstrip("\n")), 30)
+        await eventually(lambda: CALL.fullmatch(gateway.stdout().rstrip("\n")))
         assert "\x1b" not in gateway.stdout() + gateway.stderr()
         assert "Hayate is listening" in gateway.stderr()
 
@@ -108,7 +108,7 @@ async def test_a_pipe_gets_json_with_times_that_programs_read() -> None:
     async with running_engine() as engine, running_gateway(config=settings(engine.url)) as gateway:
         await gateway.ready()
         await Stage(engine, gateway).frames(STREAM)
-        [call] = await gateway.logged(1, 30)
+        [call] = await gateway.logged(1)
         events = [json.loads(line) for line in gateway.stderr().splitlines()]
     for each in (call, *events):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", each["time"])
