@@ -7,6 +7,7 @@ import typer
 from hayate.config.environment import file_named, looked_through
 from hayate.config.load import examine
 from hayate.language import Text
+from hayate.policy.routing import with_first_names
 from hayate.serve.specs import left_for_the_start, start_mistakes
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.options import CheckOptions
@@ -23,7 +24,7 @@ def run_check(options: CheckOptions, env: Environment) -> int:
         kind, urls = deployment.backend, ", ".join(deployment.replicas)
         line = Text(f"{name}: {kind} {served} at {urls}", f"{name}: {kind}、{served}、{urls}")
         typer.echo(line.of(env.language))
-    for alias, targets in config.aliases.items():
+    for alias, targets in with_first_names(config.aliases, tuple(config.deployments)).items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
     notes = [Text(f"warning: {each.en}", f"注意: {each.ja}") for each in odd]
     notes += [Text(f"note: {each.en}", f"補足: {each.ja}") for each in left_for_the_start(config)]

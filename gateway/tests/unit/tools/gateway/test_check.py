@@ -95,6 +95,11 @@ def test_what_is_odd_is_told_and_is_no_mistake(tmp_path: Path) -> None:
     assert check(path, LANG="ja_JP.UTF-8")[2].startswith("注意: ")
 
 
+def test_the_names_that_are_there_without_being_configured_are_told(tmp_path: Path) -> None:
+    told = check(written(tmp_path, "deployments:\n  a: {backend: vllm, replicas: [http://a]}\n"))[1].splitlines()
+    assert [line for line in told if "->" in line] == ["default -> a", "fast -> a", "smart -> a"]
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     assert check(tmp_path)[::2] == (2, f"{tmp_path}: is a folder; name the YAML file in it\n")
     assert "フォルダーです" in check(tmp_path, HAYATE_LANG="ja")[2]
