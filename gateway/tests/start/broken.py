@@ -161,7 +161,7 @@ BROKEN: dict[str, Broken] = {
     "the Hub can't be reached": up_mistake(
         lambda at: from_hub(at, HF_ENDPOINT="http://127.0.0.1:9"),
         r"can't be had from http://127\.0\.0\.1:9: .*Connect to the network, or name a file: MODEL=",
-        r"^http://127\.0\.0\.1:9に接続できないため、owner/tiny-GGUFを取得できません。.*指定してください: MODEL=",
+        r"^http://127\.0\.0\.1:9に接続できないため、owner/tiny-GGUFを取得できません（.*）。.*指定してください: MODEL=",
     ),
     "the Hub's address is none": up_mistake(
         lambda at: from_hub(at, HF_ENDPOINT="127.0.0.1:9", HF_HUB_OFFLINE=""),

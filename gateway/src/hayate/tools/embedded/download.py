@@ -125,6 +125,6 @@ def _unreached(hub: Hub, model: HubModel, trouble: HubTrouble) -> HubFailed:
     reason = re.sub(r"^\[Errno -?\d+\] ", "", str(trouble).splitlines()[0]).rstrip(".")
     return HubFailed(
         f"{model.repository} can't be had from {hub.endpoint}: {reason}. Connect to the network, or name a file: {NAME_A_FILE}",
-        f"{hub.endpoint}に接続できないため、{model.repository}を取得できません。ネットワークを確認するか、"
+        f"{hub.endpoint}に接続できないため、{model.repository}を取得できません（{reason}）。ネットワークを確認するか、"
         f"ファイルを指定してください: {NAME_A_FILE}",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from hayate.language import reason_of
+from hayate.language import Text, reason_of
 from hayate.tools.embedded.download import obtain
 from hayate.tools.embedded.reference import PART, HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import CannotStart, ModelRefused
@@ -86,11 +86,11 @@ def _checked(parts: list[Path]) -> Weights:
     try:
         return Weights(tuple(parts), facts_from_gguf(parts[0]), served_name(parts[0].name))
     except FactsMissing as error:
-        other = (
+        other = Text(
             "Download it again, or name another: MODEL=…",
             "ダウンロードし直すか、別のファイルを指定してください: MODEL=…",
         )
-        raise ModelRefused(f"{error.english}. {other[0]}", f"{error.japanese}。{other[1]}") from None
+        raise ModelRefused(f"{error.english}. {other.en}", f"{error.japanese}。{other.ja}") from None
 
 
 def _refused(path: Path, english: str, japanese: str) -> ModelRefused:

@@ -148,13 +148,16 @@ def load_catalogue(path: Path | None = None) -> tuple[ModelFacts, ...]:
         said = unreadable(name, error)
         raise CatalogueError(said.en, said.ja) from None
     except yaml.YAMLError as error:
-        raise CatalogueError(f"{name}: {error}") from None
+        raise CatalogueError(
+            f"{name}: no YAML that can be read: {error}", f"{name}: YAMLとして読めません。{error}"
+        ) from None
     except ValidationError as error:
         lines = (
             f"{name}: {'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
             for each in error.errors(include_url=False)
         )
-        raise CatalogueError("\n".join(lines)) from None
+        found = "\n".join(lines)
+        raise CatalogueError(f"The catalogue has mistakes:\n{found}", f"カタログに誤りがあります。\n{found}") from None
 
 
 def find_model(catalogue: Sequence[ModelFacts], name: str) -> ModelFacts | None:

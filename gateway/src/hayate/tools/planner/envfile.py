@@ -134,7 +134,10 @@ def with_flags(arguments: str, flags: Mapping[str, str | None]) -> str:
     try:
         words = shlex.split(arguments)
     except ValueError as error:
-        raise UnusableEnvFile(f"{arguments!r}: {error}") from None
+        raise UnusableEnvFile(
+            f"{arguments!r} has a quotation mark that is not closed ({error})",
+            f"{arguments!r}の引用符が閉じられていません（{error}）",
+        ) from None
     gone = {spelling for name in flags for spelling in (name, *SPELLINGS.get(name, ()))}
     kept, skip = [], False
     for word in words:
