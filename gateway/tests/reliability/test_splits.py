@@ -1,6 +1,6 @@
 """Fast path equals slow path: what becomes of a stream depends on its bytes, never on how packets cut them.
 
-HAYATE_SPLITS and HAYATE_SPLITS_SEED set how many random splits are tried, and which.
+HAYATE_SPLITS and HAYATE_SPLITS_SEED set how many random splits are tried, a fifth of them in a quick run, and which.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 
 import pytest
 
+from tests.support.quick import slow
 from tests.support.splits import Relay, chunk_ends, cut, try_splits
 from tests.support.streams import STREAMS
 
@@ -17,10 +18,11 @@ COUNT = int(os.environ.get("HAYATE_SPLITS", "20000"))
 SEED = int(os.environ.get("HAYATE_SPLITS_SEED", "34"))
 
 
-def test_no_split_changes_a_byte_a_count_or_an_ending() -> None:
-    wrong, framed = asyncio.run(try_splits(COUNT, SEED))
+@pytest.mark.parametrize("count", [COUNT // 5, *slow(COUNT)])
+def test_no_split_changes_a_byte_a_count_or_an_ending(count: int) -> None:
+    wrong, framed = asyncio.run(try_splits(count, SEED))
     assert not wrong, f"seed {SEED}: " + "\n".join(wrong)
-    assert framed > COUNT / 4, "the short way was hardly taken"
+    assert framed > count / 4, "the short way was hardly taken"
 
 
 @pytest.mark.parametrize("name", ["plain", "index null", "vllm/chat_stream_usage", "llamacpp/chat_stream_usage"])
