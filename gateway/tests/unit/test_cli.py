@@ -89,7 +89,7 @@ async def test_a_broken_file_is_no_traceback(verb: str, tmp_path: Path) -> None:
         ended = hayate(verb, cwd=tmp_path, HAYATE_LANG=lang)
         assert ended.returncode == 2
         assert "Traceback" not in ended.stderr
-        assert ".env line 2" in ended.stderr if lang == "en" else ".env の2行目" in ended.stderr
+        assert ".env line 2" in ended.stderr if lang == "en" else ".envの2行目" in ended.stderr
         assert "c.yaml" in ended.stderr
 
 

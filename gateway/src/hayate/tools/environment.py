@@ -128,17 +128,17 @@ def _parsed(text: str, process: Mapping[str, str]) -> tuple[dict[str, tuple[str,
     return found, broken
 
 
-_NO_TEXT = Text(".env is no text in UTF-8, and is left alone.", ".env はUTF-8のテキストではないため、使いません。")
+_NO_TEXT = Text(".env is no text in UTF-8, and is left alone.", ".envはUTF-8のテキストではないため、使いません。")
 
 
 def _unreadable(reason: str) -> Text:
     return Text(
-        f".env can't be read, and is left alone: {reason}.", f".env を読み取れないため、使いません（{reason}）。"
+        f".env can't be read, and is left alone: {reason}.", f".envを読み取れないため、使いません（{reason}）。"
     )
 
 
 def _broken(line: int) -> Text:
     return Text(
         f".env line {line} is left out: NAME=value is expected, and a quote needs its end.",
-        f".env の{line}行目は無視しました。NAME=値 の形で書き、引用符は閉じてください。",
+        f".envの{line}行目は無視しました。NAME=値の形で書き、引用符は閉じてください。",
     )

@@ -44,14 +44,14 @@ def _text(error: typed.ClickException) -> Text:
             )
             return Text(
                 f"There is no command {shown(error.word)}.{near.en}",
-                f"コマンド {shown(error.word)} はありません。{near.ja}",
+                f"コマンド「{shown(error.word)}」はありません。{near.ja}",
             )
         case typed.NoSuchOption():
             close = sorted(error.possibilities or ())[:1]
             near = Text(f" Did you mean {close[0]}?", f"{close[0]}のことですか？") if close else _NOTHING
             return Text(
                 f"There is no option {shown(error.option_name)}.{near.en}",
-                f"オプション {shown(error.option_name)} はありません。{near.ja}",
+                f"オプション「{shown(error.option_name)}」はありません。{near.ja}",
             )
         case typed.MissingParameter(param=param) if param is not None:
             name = _name(param)

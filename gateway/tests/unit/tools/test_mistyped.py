@@ -14,14 +14,18 @@ def typed(*words: str, lang: str) -> Result:
 
 
 MISTAKES = {
-    "a command": (("upp",), "There is no command upp. Did you mean up?", "コマンド upp はありません。upのことですか？"),
-    "an unknown command": (("frobnicate",), "There is no command frobnicate.", "コマンド frobnicate はありません。"),
+    "a command": (
+        ("upp",),
+        "There is no command upp. Did you mean up?",
+        "コマンド「upp」はありません。upのことですか？",
+    ),
+    "an unknown command": (("frobnicate",), "There is no command frobnicate.", "コマンド「frobnicate」はありません。"),
     "an option": (
         ("up", "--prt"),
         "There is no option --prt. Did you mean --port?",
-        "オプション --prt はありません。--portのことですか？",
+        "オプション「--prt」はありません。--portのことですか？",
     ),
-    "a short option": (("serve", "-z"), "There is no option -z.", "オプション -z はありません。"),
+    "a short option": (("serve", "-z"), "There is no option -z.", "オプション「-z」はありません。"),
     "a word for a number": (
         ("serve", "--port", "abc"),
         "--port: a whole number from 0 to 65535 is expected.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import typer
 
 from hayate.language import Text
@@ -18,13 +20,13 @@ def up(options: UpOptions, env: Environment) -> int:
     from hayate.tools.embedded.up import run_up
 
     if env.left:
-        typer.echo(_left(", ".join(env.left)).of(env.language), err=True)
+        typer.echo(_left(env.left).of(env.language), err=True)
     quiet_libraries()
     return run_up(options, env.typing(HAYATE_HOST=options.host, HAYATE_PORT=options.port))
 
 
-def _left(names: str) -> Text:
+def _left(names: Sequence[str]) -> Text:
     return Text(
-        f"{names} in .env: left to compose, since this brings its own engine; --model chooses another model.",
-        f".env の {names} はcompose用とみなし、使いません（内蔵エンジンで起動します。モデルは--modelで選べます）。",
+        f"{', '.join(names)} in .env: left to compose, since this brings its own engine; --model chooses another model.",
+        f".envの{'、'.join(names)}はcompose用とみなし、使いません（内蔵エンジンで起動します。モデルは--modelで選べます）。",
     )

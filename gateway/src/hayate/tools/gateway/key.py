@@ -71,14 +71,14 @@ def _of_running(gateway: RunningGateway, looked: Path, env: Environment) -> int:
         return _say(
             Text(
                 f"The gateway at {url} was given its key: look where HAYATE_API_KEY is set for it.",
-                f"{url} のゲートウェイのAPIキーは、起動時にHAYATE_API_KEYで渡されています。その設定を確認してください。",
+                f"{url}のゲートウェイのAPIキーは、起動時にHAYATE_API_KEYで渡されています。その設定を確認してください。",
             ),
             env,
         )
     _say(
         Text(
             f"{looked.absolute()} has no key; this is the one of the gateway at {url}, in {gateway.data}.",
-            f"{looked.absolute()} にAPIキーがないため、{url} で動作中のゲートウェイのものを表示します（{gateway.data}）。",
+            f"{looked.absolute()}にAPIキーがないため、{url}で動作中のゲートウェイのものを表示します（{gateway.data}）。",
         ),
         env,
     )
@@ -94,13 +94,13 @@ def _no_key(data: Path, running: list[RunningGateway]) -> Text:
         return Text(
             f"There is no API key at {path}. Gateways run on these data folders: {folders}. "
             f"Name one with HAYATE_DATA: HAYATE_DATA={running[0].data} hayate key",
-            f"{path} にAPIキーがありません。動作中のゲートウェイのデータフォルダー: {folders}。"
+            f"{path}にAPIキーがありません。動作中のゲートウェイのデータフォルダー: {folders}。"
             f"HAYATE_DATAで指定してください: HAYATE_DATA={running[0].data} hayate key",
         )
     return Text(
         f"There is no API key at {path}, and no gateway of yours runs. The gateway makes one at its first start; "
         f"name its data folder with HAYATE_DATA, or its file with --config.",
-        f"{path} にAPIキーがありません。動作中のゲートウェイも見つかりません。APIキーはゲートウェイの初回起動時に作られます。"
+        f"{path}にAPIキーがありません。動作中のゲートウェイも見つかりません。APIキーはゲートウェイの初回起動時に作られます。"
         f"データフォルダーをHAYATE_DATAで指定するか、設定ファイルを--configで指定してください。",
     )
 
