@@ -42,6 +42,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from hayate.language import BilingualError
+from hayate.reasons import Reason
 
 CLIENT_CLOSED = 499
 """The status recorded, never sent, for a client that left (nginx's number for it)."""
@@ -210,6 +211,8 @@ class UpstreamError(GatewayError):
     code: str | None = "upstream_error"
     safe_to_retry: ClassVar[bool] = False
     counts_against_replica: ClassVar[bool] = True
+    reason: Reason | None = None
+    """What is the matter with the engine, where this tells."""
 
     @property
     def cause(self) -> str:
@@ -224,6 +227,7 @@ class ConnectFailed(UpstreamError):
     """The connection could not be made."""
 
     safe_to_retry = True
+    reason = Reason.UNREACHABLE
 
 
 class ConnectTimedOut(ConnectFailed):
@@ -245,16 +249,20 @@ class UpstreamRefused(UpstreamError):
     code = "overloaded"
     safe_to_retry = True
     counts_against_replica = False
+    reason = Reason.REFUSED
 
 
 class UpstreamBroke(UpstreamError):
     """The engine closed early, reset the connection, or sent what is not an answer."""
+
+    reason = Reason.CUT
 
 
 class UpstreamRedirected(UpstreamBroke):
     """The engine's address answers with a redirect. `location` is where to, without what its URL asks for."""
 
     counts_against_replica = False
+    reason = Reason.NO_ENGINE
 
     def __init__(self, english: str, japanese: str, *, location: str | None) -> None:
         super().__init__(english, japanese)
@@ -274,6 +282,7 @@ class UpstreamTimeout(UpstreamError):
     status = 504
     type = "timeout"
     code = "timeout"
+    reason = Reason.FROZEN
 
 
 class EngineError(UpstreamError):
@@ -288,12 +297,3 @@ class EngineError(UpstreamError):
         super().__init__(english, japanese, param=param)
         self.status = status
         self.code = code
-
-
-def shutting_down() -> ShuttingDown:
-    """For a call that the end of the drain breaks off."""
-    return ShuttingDown(
-        "The gateway is shutting down. Ask again.",
-        "ゲートウェイが停止します。もう一度お試しください。",
-        retry_after_s=1,
-    )

@@ -11,7 +11,7 @@ from playwright.async_api import expect
 
 from tests.browser.tab import OpenTab, gateway_on
 from tests.support.engine_faults import cut_mid_frame
-from tests.support.engine_script import Chat, error
+from tests.support.engine_script import Chat, answer, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import running_gateway
 from tests.support.quick import slow
@@ -223,3 +223,15 @@ async def test_the_copied_curl_command_gives_the_same_answer(open_tab: OpenTab) 
         assert "event: done" in out.decode()
         first, second = (request.json["messages"] for request in engine.requests)
         assert first == second
+
+
+async def test_why_a_model_can_not_be_used_stands_on_the_page(open_tab: OpenTab) -> None:
+    async with running_engine() as engine:
+        engine.routes["/health"] = error(503, "Loading model")
+        env = {"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url, "MODEL": engine.model}
+        async with running_gateway(env) as gateway:
+            tab = await open_tab(gateway.url, language="ja")
+            await tab.signed_in(gateway.key)
+            await expect(tab.page.locator("#not-ready")).to_have_text("default: モデルを読み込み中です")
+            engine.routes["/health"] = answer({"status": "ok"})
+            await expect(tab.page.locator("#not-ready")).to_have_text("")

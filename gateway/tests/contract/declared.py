@@ -75,7 +75,7 @@ FEATURES: Mapping[str, Feature] = {
     "completions": _feature("`/v1/completions`", "`/v1/completions`"),
     "generate_stream": _feature("`/generate_stream`", "`/generate_stream`"),
     "tools": _feature(
-        "tools (`tool_choice` auto, none)", "ツール（`tool_choice` は auto / none）", triton=Refused("tools")
+        "tools (`tool_choice` auto, none)", "ツール（`tool_choice`は`auto`か`none`）", triton=Refused("tools")
     ),
     "tool_choice": _feature(
         "`tool_choice` required or named",

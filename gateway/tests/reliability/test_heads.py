@@ -60,7 +60,7 @@ async def test_headers_over_the_limit_point_a_long_prompt_to_post_too(stage: Sta
     assert reply.status == 431
     assert "POST /generate_stream takes long prompts" in reply.text
     reply = await stage.get("/generate_stream?prompt=hi", headers=JAPANESE | long)
-    assert "POST /generate_stream で送ってください" in reply.text
+    assert "`POST /generate_stream`で送ってください" in reply.text
     assert "POST" not in (await stage.get("/v1/models", headers=long)).text
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from hayate.api.gateway import Gateway
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import LastError
+from hayate.reasons import Reason
 
 
 class ReloadAnswer(BaseModel):
@@ -23,7 +24,20 @@ class LastErrorAnswer(BaseModel):
     """What a replica last did wrong; `at` is in seconds since 1970."""
 
     text: str
+    text_ja: str
     at: float
+    code: str | None
+    """Of what kind it was (`reasons.Reason`)."""
+
+
+class ReasonAnswer(BaseModel):
+    """Why a replica can't be used: a word for programs (`reasons.Reason`), and what it means and what to do, in both languages."""
+
+    code: str
+    en: str
+    ja: str
+    advice_en: str
+    advice_ja: str
 
 
 class ReplicaAnswer(BaseModel):
@@ -33,6 +47,8 @@ class ReplicaAnswer(BaseModel):
     healthy: bool
     available: bool
     state: str
+    reason: ReasonAnswer | None
+    """Why not, where it can't be used."""
     last_error: LastErrorAnswer | None
     in_flight: int
     connections: int
@@ -54,8 +70,24 @@ class DeploymentAnswer(BaseModel):
 _DEPLOYMENTS = TypeAdapter(list[DeploymentAnswer])
 
 
+def _reason(reason: Reason | None) -> ReasonAnswer | None:
+    if reason is None:
+        return None
+    says, advice = reason.says, reason.advice
+    return ReasonAnswer(code=reason.value, en=says.en, ja=says.ja, advice_en=advice.en, advice_ja=advice.ja)
+
+
 def _last_error(error: LastError | None) -> LastErrorAnswer | None:
-    return None if error is None else LastErrorAnswer(text=error.text, at=error.at)
+    return (
+        None
+        if error is None
+        else LastErrorAnswer(
+            text=error.texts.en,
+            text_ja=error.texts.ja,
+            at=error.at,
+            code=error.reason.value if error.reason else None,
+        )
+    )
 
 
 async def reload(_: Request, gateway: Gateway) -> Response:
@@ -90,6 +122,7 @@ def deployment_answers(fleet: Fleet, now: float) -> list[DeploymentAnswer]:
                     healthy=replica.health.ready(now),
                     available=replica.available(now),
                     state=replica.health.state(now),
+                    reason=_reason(replica.trouble(now)),
                     last_error=_last_error(replica.last_error),
                     in_flight=replica.in_flight,
                     connections=replica.pool.open_connections,

@@ -17,10 +17,11 @@ from hayate.access.principals import Principal
 from hayate.access.quotas import refuse
 from hayate.api.gateway import Gateway
 from hayate.downstream.asgi_stream import AsgiStream
+from hayate.downstream.call_task import shutting_down
 from hayate.downstream.client import Client
 from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
-from hayate.errors import CLIENT_CLOSED, GatewayError, shutting_down
+from hayate.errors import CLIENT_CLOSED, GatewayError
 from hayate.policy.limits import Allowance
 from hayate.settings import RateLimits
 from hayate.telemetry.record import CallRecord

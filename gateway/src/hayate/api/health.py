@@ -13,6 +13,9 @@ from hayate.access.guards import is_known
 from hayate.api.gateway import Gateway
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
+from hayate.language import Language
+from hayate.reasons import Reason
+from hayate.wire.error_bodies import language_of
 
 _STARTED = int(time.time())
 """OpenAI's `created` of every model: when an engine's model was made is not known here."""
@@ -32,11 +35,11 @@ async def ready(request: Request, gateway: Gateway) -> Response:
     good = relay.fleet.ready(now)
     answer: dict[str, Any] = {"status": "ready" if good else "not_ready"}
     if is_known(gateway.auth, request.scope["headers"]):
-        answer["deployments"] = _deployments(relay.fleet, now)
+        answer["deployments"] = _deployments(relay.fleet, now, language_of(request.scope["headers"]))
     return JSONResponse(answer, status_code=200 if good else 503)
 
 
-def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
+def _deployments(fleet: Fleet, now: float, language: Language) -> dict[str, Any]:
     return {
         each.name: {
             "ready": each.ready(now),
@@ -44,6 +47,7 @@ def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
                 {
                     "healthy": replica.health.ready(now),
                     "state": replica.health.state(now),
+                    "reason": _reason(replica.trouble(now), language),
                     "in_flight": replica.in_flight,
                 }
                 for replica in each.replicas
@@ -53,35 +57,41 @@ def _deployments(fleet: Fleet, now: float) -> dict[str, Any]:
     }
 
 
+def _reason(reason: Reason | None, language: Language) -> dict[str, str] | None:
+    """For those who may call: no address, no setting."""
+    return None if reason is None else {"code": reason.value, "text": reason.to_callers.of(language)}
+
+
 async def metrics(_: Request, gateway: Gateway) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
     gateway.calls.flush()
     return Response(gateway.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
 
-async def list_models(_: Request, gateway: Gateway) -> Response:
+async def list_models(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models: aliases first, then deployments, then what else their engines serve (adapters loaded at run time, say)."""
-    return JSONResponse({"object": "list", "data": _models(gateway)})
+    return JSONResponse({"object": "list", "data": _models(gateway, language_of(request.scope["headers"]))})
 
 
 async def show_model(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own. Raises UnknownModel."""
     wanted = request.path_params["model"]
-    for model in _models(gateway):
+    language = language_of(request.scope["headers"])
+    for model in _models(gateway, language):
         if model["id"] == wanted:
             return JSONResponse(model)
     await gateway.relay.check_model(wanted)
     fleet = gateway.relay.fleet
-    return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now()))
+    return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now(), language))
 
 
-def _models(gateway: Gateway) -> list[dict[str, Any]]:
+def _models(gateway: Gateway, language: Language) -> list[dict[str, Any]]:
     fleet, now = gateway.relay.fleet, gateway.relay.now()
     aliases = [
-        _model(alias, "alias", [fleet.deployments[target] for target in targets], now)
+        _model(alias, "alias", [fleet.deployments[target] for target in targets], now, language)
         for alias, targets in fleet.aliases.items()
     ]
-    deployments = [_model(each.name, "deployment", [each], now) for each in fleet.deployments.values()]
+    deployments = [_model(each.name, "deployment", [each], now, language) for each in fleet.deployments.values()]
     named = {*fleet.aliases, *fleet.deployments}
     served: dict[str, Deployment] = {}
     for each in fleet.deployments.values():
@@ -90,11 +100,11 @@ def _models(gateway: Gateway) -> list[dict[str, Any]]:
     return [
         *aliases,
         *deployments,
-        *(_model(model, "served_model", [each], now) for model, each in served.items()),
+        *(_model(model, "served_model", [each], now, language) for model, each in served.items()),
     ]
 
 
-def _model(name: str, kind: str, targets: list[Deployment], now: float) -> dict[str, Any]:
+def _model(name: str, kind: str, targets: list[Deployment], now: float, language: Language) -> dict[str, Any]:
     first = targets[0]
     return {
         "id": name,
@@ -107,6 +117,7 @@ def _model(name: str, kind: str, targets: list[Deployment], now: float) -> dict[
             "model": first.served_model,
             "targets": [each.name for each in targets],
             "ready": any(each.ready(now) for each in targets),
+            "reason": None if any(each.ready(now) for each in targets) else _reason(first.trouble(now), language),
             "context_tokens": first.context_tokens,
         },
     }

@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from hayate.downstream.stream import ClientConnection, ClientStream, Endpoint, Serving
-from hayate.errors import GatewayError, shutting_down
+from hayate.errors import GatewayError, ShuttingDown
 
 _log = logging.getLogger("uvicorn.error")
 
@@ -44,3 +44,12 @@ def _break_off(call: DirectCall, connection: ClientConnection, error: GatewayErr
         connection.close()
     else:
         connection.turn_away(error)
+
+
+def shutting_down() -> ShuttingDown:
+    """For a call that the end of the drain breaks off."""
+    return ShuttingDown(
+        "The gateway is shutting down. Ask again.",
+        "ゲートウェイが停止します。もう一度お試しください。",
+        retry_after_s=1,
+    )

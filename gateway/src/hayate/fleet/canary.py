@@ -17,7 +17,7 @@ from hayate.backends.base import Asked
 from hayate.errors import GatewayError, UpstreamTimeout
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.health_checks import OnChange, ask
+from hayate.fleet.health_checks import OnChange, ask, tell_state
 from hayate.fleet.replica import Replica
 from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
@@ -62,7 +62,7 @@ class Canaries:
 
     async def _send(self, deployment: Deployment, replica: Replica) -> None:
         health, probing = replica.health, self._fleet.probing
-        was_ready, last = health.ready(monotonic()), replica.progress.last
+        last = replica.progress.last
         question = deployment.backend.asleep()
         if question is not None:
             heard = await ask(replica, question, probing.probe_timeout_s)
@@ -83,8 +83,7 @@ class Canaries:
             self._stuck(replica)
         else:
             await asyncio.sleep(TICK_S)  # what can't be reached is the probe's business
-        if health.ready(monotonic()) != was_ready:
-            self._on_change(replica, not was_ready)
+        tell_state(replica, monotonic(), self._on_change)
 
     def _stuck(self, replica: Replica) -> None:
         limit_s = self._fleet.probing.canary_s
@@ -93,7 +92,7 @@ class Canaries:
             f"エンジンは応答していますが、{limit_s:g}秒間1トークンも生成していません（health.canary_s）。もう一度お試しください。",
         )
         replica.health.made_nothing()
-        replica.note(error.english)
+        replica.note(error.texts, error.reason)
         replica.pool.fail_busy(error)
 
 

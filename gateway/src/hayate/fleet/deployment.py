@@ -11,12 +11,15 @@ import asyncio
 import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from hayate.errors import Overloaded, UpstreamError
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.language import Text
 from hayate.policy.admission import Gate, Verdict
 from hayate.policy.routing import least_in_flight
+from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 
@@ -158,15 +161,38 @@ class Deployment:
         alone = not any(each is not replica and each.available(now) for each in self.replicas)
         return replica.failed(error, now, alone=alone)
 
-    def no_replica(self) -> Overloaded:
+    def no_replica(self, now: float) -> Overloaded:
         """What to say when `choose` found none. All are probed closely: each is back as soon as it answers."""
-        return Overloaded(
-            f"No replica of {self.name} is healthy right now. Try again shortly.",
-            f"{self.name} のエンジンが現在応答していません。少し待ってからお試しください。",
-            retry_after_s=1.0,
-        )
+        return unavailable(self.name, self.trouble(now))
+
+    def trouble(self, now: float) -> Reason | None:
+        """Why it can't be used, the most hopeful of its replicas' reasons; None when it can, or when nobody knows."""
+        if self.ready(now):
+            return None
+        found = [each for each in (replica.trouble(now) for replica in self.replicas) if each is not None]
+        return next((each for each in found if each.retry_s is not None), found[0] if found else None)
 
     def _step_back(self, ticket: Ticket) -> None:
         """Undoes a wait: out of the queue, or, when let in at this very moment, out again."""
         if not self.gate.withdraw(ticket) and ticket.let_in.done() and not ticket.let_in.cancelled():
             self.leave(ticket.key, 0)
+
+
+def unavailable(deployment: str, reason: Reason | None) -> Overloaded:
+    """For a call to a deployment of which no replica can be used, and why, in a word."""
+    if reason is None:
+        return Overloaded(
+            f"No replica of {deployment} can be used at the moment. Try again shortly.",
+            f"{deployment}は現在利用できません。{_AGAIN.ja}",
+            retry_after_s=1.0,
+        )
+    end = _NOT_AGAIN if reason.retry_s is None else _AGAIN
+    return Overloaded(
+        f"{deployment} can't be used at the moment: {reason.to_callers.en}. {end.en}",
+        f"{deployment}は現在利用できません（{reason.to_callers.ja}）。{end.ja}",
+        retry_after_s=reason.retry_s,
+    )
+
+
+_AGAIN: Final = Text("Try again shortly.", "しばらくしてからもう一度お試しください。")
+_NOT_AGAIN: Final = Text("Tell whoever runs this gateway.", "ゲートウェイの管理者に連絡してください。")

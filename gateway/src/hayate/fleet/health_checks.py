@@ -16,19 +16,29 @@ from time import monotonic
 
 import orjson
 
-from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.errors import UpstreamError, UpstreamTimeout
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
+from hayate.language import Text
 from hayate.policy.health import CLOSE_S
+from hayate.reasons import Reason
+from hayate.wire.engine_errors import reason_of, words_of
 from hayate.wire.upstream_request import UpstreamRequest
 
 ALIVE = frozenset({404, 405, 501, 429, 529})
 """Beside 2xx."""
+KEY_REFUSED = 401
 TICK_S = 0.1
 MODELS_EVERY_S = 4.0
 """How old a model list may be at a probe before it is asked for again: with the default interval, at every one."""
 MISS_S = 1.0
+ANOTHER_REASON_S = 30.0
+"""How soon the operator is told another reason why a replica is not there."""
+
+SHOWN_CHARS = 160
+"""Of what an engine says to a probe."""
+NOTHING = Text("", "")
 
 OnChange = Callable[[Replica, bool], None]
 
@@ -39,8 +49,10 @@ class Heard:
 
     status: int = 0
     body: bytes = b""
-    fault: str = ""
+    fault: Text = NOTHING
     late: bool = False
+    reason: Reason | None = None
+    """Of there being no answer."""
 
     @property
     def good(self) -> bool:
@@ -67,11 +79,34 @@ async def ask(replica: Replica, request: UpstreamRequest, limit_s: float) -> Hea
             finally:
                 exchange.close()
     except (TimeoutError, UpstreamTimeout):
-        return Heard(fault=f"no answer to {request.path} within {limit_s:g} s", late=True)
-    except GatewayError as error:
-        return Heard(fault=error.english)
-    fault = f"status {exchange.status} at {request.path}"
-    return Heard(exchange.status, body, fault)
+        return Heard(fault=_no_answer(request.path, limit_s), late=True, reason=Reason.FROZEN)
+    except UpstreamError as error:
+        return Heard(fault=error.texts, reason=error.reason)
+    return Heard(exchange.status, body, _status(request.path, exchange.status, body))
+
+
+def _no_answer(path: str, limit_s: float) -> Text:
+    return Text(f"no answer to {path} within {limit_s:g} s", f"{path}に{limit_s:g}秒以内の応答がありません")
+
+
+def _status(path: str, status: int, body: bytes) -> Text:
+    """What was answered, with the engine's own words where it has some."""
+    said = "" if status < 300 or status in ALIVE else words_of(body)[:SHOWN_CHARS]
+    return Text(
+        f"status {status} at {path}" + (f": {said}" if said else ""),
+        f"{path}の応答が{status}です" + (f"（{said}）" if said else ""),
+    )
+
+
+def tell_state(replica: Replica, now: float, on_change: OnChange) -> None:
+    """Says that a replica has come or gone, or why it is not there yet; another reason for the same, not too often."""
+    state, told = replica.health.ready(now) or replica.trouble(now), replica.told
+    if state is told or (state is None and told is not True):
+        return
+    if isinstance(state, Reason) and isinstance(told, Reason) and now - replica.told_at < ANOTHER_REASON_S:
+        return
+    replica.told, replica.told_at = state, now
+    on_change(replica, state is True)
 
 
 class Prober:
@@ -173,9 +208,9 @@ class Prober:
             else:
                 health.probe_failed(now)
             if health.probe_failures > before:
-                replica.note(f"probe: {heard.fault}")
-        if health.ready(now) != was_ready:
-            self._on_change(replica, not was_ready)
+                reason = heard.reason or reason_of(heard.status, heard.body, was_ready=health.probed)
+                replica.note(Text(f"probe: {heard.fault.en}", f"稼働確認: {heard.fault.ja}"), reason)
+        tell_state(replica, now, self._on_change)
 
     async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
         """Learns what a replica serves; what was `known` already is not asked for again."""
@@ -186,6 +221,11 @@ class Prober:
         # One that came to life between two questions is asked again; one that answers not every question is not.
         if any(each.status for each in heard) and all(each.status or each.late for each in heard):
             self._listed_at[replica] = monotonic()
+        if any(each.status == KEY_REFUSED for each in heard):
+            said = Text(
+                "its models can't be listed: the gateway's key is refused", "キーが拒否され、モデル一覧を取得できません"
+            )
+            replica.note(said, Reason.WRONG_KEY)
         before = replica.served
         deployment.describe(replica, [each.parsed() for each in heard])
         if replica.served != before:

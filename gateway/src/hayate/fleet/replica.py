@@ -9,20 +9,28 @@ from dataclasses import dataclass
 from hayate.backends.base import Served
 from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.language import Text
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
+from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
 
-MAX_LAST_ERROR_CHARS = 500
+MAX_LAST_ERROR_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class LastError:
     """What a replica last did wrong, and when, in seconds since 1970."""
 
-    text: str
+    texts: Text
     at: float
+    reason: Reason | None = None
+
+    @property
+    def text(self) -> str:
+        """For the log, which is in English."""
+        return self.texts.en
 
 
 class Replica:
@@ -44,6 +52,9 @@ class Replica:
         self.last_error: LastError | None = None
         self.available = self.health.available
         """Whether calls may go there at a time."""
+        self.told: Reason | bool | None = None
+        """What the operator was last told: that it is ready (true), why it is not, or nothing (None)."""
+        self.told_at = 0.0
         self.doubt = asyncio.Event()
         """Set when a call failed: it is probed at once."""
 
@@ -67,7 +78,7 @@ class Replica:
     def failed(self, error: UpstreamError, now: float, *, alone: bool) -> bool:
         """A call failed; counts it if that was the replica's fault. True when that threw it out."""
         if not isinstance(error, EngineError):
-            self.note(error.english)
+            self.note(error.texts, error.reason)
         if not error.counts_against_replica:
             return False
         if isinstance(error, ConnectTimedOut) and self.pool.busy_connections and self.health.may_be_busy:
@@ -75,6 +86,17 @@ class Replica:
         self.doubt.set()
         return self.health.failed(now, connecting=isinstance(error, ConnectFailed), alone=alone)
 
-    def note(self, text: str) -> None:
+    def note(self, texts: Text, reason: Reason | None = None) -> None:
         """Remembers what went wrong, and when."""
-        self.last_error = LastError(text[:MAX_LAST_ERROR_CHARS], time.time())
+        self.last_error = LastError(Text(_one_line(texts.en), _one_line(texts.ja)), time.time(), reason)
+
+    def trouble(self, now: float) -> Reason | None:
+        """Why it can't be used; None when it can, or when nobody knows yet."""
+        if self.last_error is None or self.health.ready(now):
+            return None
+        return self.last_error.reason
+
+
+def _one_line(text: str) -> str:
+    """Short, and nothing in it that a terminal would act on."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text[:MAX_LAST_ERROR_CHARS]).split())

@@ -104,7 +104,7 @@ class Relay:
         replica = deployment.choose((), self.now())
         if replica is None:
             deployment.leave(key, 0)
-            raise deployment.no_replica()
+            raise deployment.no_replica(self.now())
         tried: list[Replica] = []
         conceded = False
         try:

@@ -149,7 +149,10 @@ def _tell_change(replica: Replica, is_ready: bool) -> None:
             "replica_not_ready",
             replica=replica.label,
             state=replica.health.state(monotonic()),
-            reason=last.text if last else None,
+            code=last.reason.value if last and last.reason else None,
+            why=last.reason.says if last and last.reason else None,
+            advice=last.reason.advice if last and last.reason else None,
+            reason=last.texts if last else None,
         )
 
 

@@ -49,8 +49,9 @@ function showModels([aliases, deployments]) {
     group.label = label;
     for (const { id, hayate } of models) {
       const target = hayate.kind === "alias" && hayate.targets?.length ? ` → ${hayate.targets.join(", ")}` : "";
-      const option = group.appendChild(new Option(`${id}${target}${hayate.ready ? "" : ` (${texts.notReady})`}`, id));
+      const option = group.appendChild(new Option(`${id}${target}${hayate.ready ? "" : ` (${hayate.reason?.text ?? texts.notReady})`}`, id));
       option.dataset.ready = hayate.ready;
+      option.dataset.reason = hayate.reason?.text ?? texts.notReady;
       option.selected = id === chosen;
     }
   }
@@ -59,7 +60,9 @@ function showModels([aliases, deployments]) {
 
 function showReadiness() {
   const [option] = byId("model").selectedOptions;
-  byId("ready-dot").classList.toggle("ready", option?.dataset.ready === "true");
+  const ready = option?.dataset.ready === "true";
+  byId("ready-dot").classList.toggle("ready", ready);
+  byId("not-ready").textContent = ready || !option ? "" : `${option.value}: ${option.dataset.reason}`;
 }
 
 function questionFromForm() {

@@ -38,7 +38,9 @@ SENTENCES: Mapping[str, _Sentence] = {
     "stopped": _Sentence("", Text("Hayate has stopped", "疾風 Hayateを停止しました")),
     "key_made": _Sentence("", Text("A new API key was made: {file}", "APIキーを作成しました: {file}")),
     "replica_ready": _Sentence("green", Text("{replica} is up", "{replica}が応答しています")),
-    "replica_not_ready": _Sentence("red", Text("{replica} is down: {reason}", "{replica}が使えません: {reason}")),
+    "replica_not_ready": _Sentence(
+        "red", Text("{replica} can't be used: {why}. {advice}", "{replica}を利用できません: {why}。{advice}")
+    ),
     "replica_ejected": _Sentence(
         "yellow",
         Text("{replica} gets no calls for {for_s} s: {reason}", "{replica}への送信を{for_s}秒間止めます: {reason}"),

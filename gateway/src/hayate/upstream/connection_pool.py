@@ -13,6 +13,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
+from hayate.reasons import Reason
 from hayate.upstream.connection import IDLE_S, Connection
 from hayate.upstream.deadlines import Deadlines
 from hayate.upstream.exchange import Exchange
@@ -197,10 +198,12 @@ class ConnectionPool:
                 f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。",
             ) from None
         except OSError as error:
-            raise ConnectFailed(
-                f"The engine is not reachable ({_reason(error)}). It may be starting, or BACKEND_URL may be wrong.",
-                f"エンジンに接続できません（{_reason(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
-            ) from None
+            failed = ConnectFailed(
+                f"The engine is not reachable ({_word(error)}). It may be starting, or BACKEND_URL may be wrong.",
+                f"エンジンに接続できません（{_word(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
+            )
+            failed.reason = _reason(error)
+            raise failed from None
         _notice_dead_hosts(transport.get_extra_info("socket"))
         return connection
 
@@ -242,8 +245,25 @@ def _late(limit_s: float, limit: str) -> UpstreamTimeout:
     )
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError) -> Reason:
+    """Why no connection came about."""
+    if isinstance(error, ConnectionRefusedError):
+        return Reason.NOTHING_LISTENS
+    if isinstance(error, socket.gaierror):
+        return Reason.NAME_UNKNOWN
+    if isinstance(error, ssl.SSLError):
+        return Reason.TLS_REFUSED
+    if isinstance(error, ConnectionError):  # it was there, and went
+        return Reason.CUT
+    return Reason.UNREACHABLE
+
+
+def _word(error: OSError) -> str:
     """The system's word for it, without the address: that is the operator's business."""
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message[:80]
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS failed").replace("_", " ").lower()[:80]
     return (error.strerror or type(error).__name__).split(":")[0].lower()[:80]

@@ -22,15 +22,19 @@ from hayate.errors import (
     UpstreamBroke,
     UpstreamRefused,
 )
+from hayate.reasons import Reason
 
 _TOO_LONG = re.compile(
     r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length"
     r"|input length exceeds|prompt is too long|longer than the (maximum|context|model's context)|max_seq_len|max_num_tokens",
     re.IGNORECASE,
 )
-_TURNED_AWAY = re.compile(
-    r"cannot schedule new futures after shutdown|Loading model|model is loading|server is shutting down", re.IGNORECASE
-)
+_LOADING = re.compile(r"Loading model|model is loading", re.IGNORECASE)
+_SHUTTING_DOWN = re.compile(r"cannot schedule new futures after shutdown|server is shutting down", re.IGNORECASE)
+_NO_MEMORY = re.compile(r"out of memory|OutOfMemory|failed to allocate|cudaMalloc failed", re.IGNORECASE)
+"""PyTorch's words (vLLM, SGLang, TensorRT-LLM) and ggml's (llama.cpp, Ollama)."""
+_PLAIN_AT_TLS = re.compile(r"HTTP request was sent to (an )?HTTPS|HTTP request to an HTTPS server", re.IGNORECASE)
+"""What servers answer to plain HTTP where they speak TLS: nginx and Apache, Go."""
 _NOT_SUPPORTED = re.compile(r"(image|audio|video) input is not supported", re.IGNORECASE)
 MAX_MESSAGE_CHARS = 2000
 _LOOKED_AT_BYTES = 4096
@@ -48,12 +52,14 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
     code = found.get("code")
     if isinstance(code, int) and status == 500 and 400 <= code < 600:
         status = code
-    if _TURNED_AWAY.search(message) or status in _OVERLOADED:
+    if _turned_away(message) or status in _OVERLOADED:
         refused = UpstreamRefused(
             f"The engine takes no calls now: {message}",
             f"エンジンが今は呼び出しを受け付けていません: {message}",
             retry_after_s=retry_after_s,
         )
+        if _LOADING.search(message):
+            refused.reason = Reason.LOADING
         if status == 429:
             refused.status, refused.type, refused.code = 429, "rate_limit_error", "rate_limit_exceeded"
         return refused
@@ -67,10 +73,12 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
             "このモデルのエンジンには、このエンドポイントがないか、無効になっています。",
         )
     if status in (401, 403):
-        return UpstreamBroke(
+        broke = UpstreamBroke(
             "The engine refused the gateway's own key: set BACKEND_API_KEY (or the deployment's api_key).",
             "エンジンがゲートウェイのキーを拒否しました。BACKEND_API_KEY（またはデプロイメントのapi_key）を設定してください。",
         )
+        broke.reason = Reason.WRONG_KEY
+        return broke
     if 400 <= status < 500:
         named = code if isinstance(code, str) else "model_not_found" if status == 404 else None
         return verdict(message, status=status, param=param, code=named)
@@ -78,9 +86,31 @@ def engine_error(status: int, body: Any, *, retry_after_s: float | None = None) 
         return InvalidRequest(
             f"The engine cannot do this: {message}", f"エンジンがこの要求に対応していません: {message}", param=param
         )
-    return UpstreamBroke(
+    broke = UpstreamBroke(
         f"The engine failed: {message}", f"エンジンで障害が起きました: {message}", retry_after_s=retry_after_s
     )
+    broke.reason = Reason.OUT_OF_MEMORY if _NO_MEMORY.search(message) else Reason.REFUSED
+    return broke
+
+
+def reason_of(status: int, raw: bytes, *, was_ready: bool) -> Reason:
+    """Why a probe was answered with `status` and this body: the engine lives and does not serve. One that has never been
+    ready and says 503 is not there yet.
+    """
+    if status in (401, 403):
+        return Reason.WRONG_KEY
+    message = words_of(raw)
+    if _PLAIN_AT_TLS.search(message):
+        return Reason.TLS_REFUSED
+    if _NO_MEMORY.search(message):
+        return Reason.OUT_OF_MEMORY
+    if _LOADING.search(message) or (status == 503 and not was_ready):
+        return Reason.LOADING
+    return Reason.NO_ENGINE if 300 <= status < 400 else Reason.REFUSED
+
+
+def _turned_away(message: str) -> bool:
+    return bool(_LOADING.search(message) or _SHUTTING_DOWN.search(message))
 
 
 def verdict(text: str, *, status: int, param: str | None, code: str | None = None) -> EngineError:
@@ -95,6 +125,15 @@ def parse_error(status: int, raw: bytes, *, retry_after_s: float | None = None) 
     except orjson.JSONDecodeError:
         body = text_of_page(raw) or None
     return engine_error(status, body, retry_after_s=retry_after_s)
+
+
+def words_of(raw: bytes) -> str:
+    """What an error body says, whatever its shape; short."""
+    try:
+        body = orjson.loads(raw[:_LOOKED_AT_BYTES])
+    except orjson.JSONDecodeError:
+        return text_of_page(raw)
+    return text_of_page(str(_fields(body).get("message") or "").encode())
 
 
 def text_of_page(raw: bytes) -> str:

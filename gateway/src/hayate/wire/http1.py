@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import httptools
 
 from hayate.errors import UpstreamBroke
+from hayate.reasons import Reason
 
 Headers = list[tuple[bytes, bytes]]
 Fields = dict[bytes, bytes]
@@ -71,6 +72,8 @@ def chunk_size(data: bytes) -> int:
     return size if size == len(data) - line - 4 else 0
 
 
+TLS_ALERT = b"\x15\x03"
+"""What a server that speaks TLS says to plain HTTP (RFC 8446, 5.1)."""
 _HOW_IT_COMES = frozenset((b"transfer-encoding", b"content-encoding", b"keep-alive"))
 
 
@@ -129,7 +132,10 @@ class ResponseReader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            raise _not_http("not HTTP/1.1") from None
+            broke = _not_http("not HTTP/1.1")
+            if not self.head_complete and data.startswith(TLS_ALERT):
+                broke.reason = Reason.TLS_REFUSED
+            raise broke from None
         if self._discard:
             raise _not_http("more than one answer")
         if not self.head_complete and self._head_bytes > MAX_HEAD_BYTES:
@@ -190,7 +196,9 @@ class ResponseReader:
 
 
 def _not_http(what: str) -> UpstreamBroke:
-    return UpstreamBroke(
+    broke = UpstreamBroke(
         f"The engine's answer is not usable ({what}). Is BACKEND_URL the engine's own address?",
         f"エンジンの応答を解釈できません（{what}）。BACKEND_URLがエンジンのアドレスか確認してください。",
     )
+    broke.reason = Reason.NO_ENGINE
+    return broke

@@ -44,7 +44,9 @@ async def test_readiness_tells_who_has_a_key_of_every_deployment_and_of_no_addre
     assert reply.status == 200
     assert reply.json["status"] == "ready"
     assert set(reply.json["deployments"]) == {"scripted", "llama", "smaller"}
-    assert reply.json["deployments"]["scripted"]["replicas"] == [{"healthy": True, "state": "ok", "in_flight": 0}]
+    assert reply.json["deployments"]["scripted"]["replicas"] == [
+        {"healthy": True, "state": "ok", "reason": None, "in_flight": 0}
+    ]
     assert str(stage.engine.port) not in reply.text
 
 
@@ -85,6 +87,7 @@ async def test_models_are_aliases_then_deployments(stage: Stage) -> None:
         "model": "scripted",
         "targets": ["scripted"],
         "ready": True,
+        "reason": None,
         "context_tokens": 4096,
     }
     assert listed["data"][3]["hayate"]["context_tokens"] == 512

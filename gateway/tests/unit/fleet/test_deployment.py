@@ -13,7 +13,8 @@ from hayate.errors import (
     Overloaded,
     UpstreamBroke,
 )
-from hayate.fleet.deployment import Deployment
+from hayate.fleet.deployment import Deployment, unavailable
+from hayate.reasons import Reason
 from tests.unit.fleet.made import QUICK, spec, waiting
 
 pytestmark = pytest.mark.anyio
@@ -138,9 +139,25 @@ async def test_when_all_are_out_the_caller_is_told_to_come_back() -> None:
         for _ in range(3):
             qwen.record_failure(replica, ConnectFailed("refused"), 0.0)
     assert qwen.choose([], 5.0) is None
-    assert qwen.no_replica().retry_after_s == 1.0  # it is probed four times a second
+    told = qwen.no_replica(5.0)
+    assert (told.english, told.japanese) == (
+        "qwen can't be used at the moment: its engine can't be reached. Try again shortly.",
+        "qwenは現在利用できません（エンジンに接続できません）。しばらくしてからもう一度お試しください。",
+    )
+    assert told.retry_after_s == 5.0
 
 
 async def test_none_is_left_when_all_have_been_tried() -> None:
     qwen = Deployment(spec("qwen", "http://a:1"), QUICK)
     assert qwen.choose(qwen.replicas, 5.0) is None
+
+
+@pytest.mark.parametrize("reason", [None, *Reason])
+def test_trying_again_is_advised_only_where_it_helps(reason: Reason | None) -> None:
+    told = unavailable("qwen", reason)
+    helps = reason is None or reason.retry_s is not None
+    assert ("Try again shortly" in told.english) is ("もう一度お試しください" in told.japanese) is helps
+    assert ("whoever runs this gateway" in told.english) is ("管理者" in told.japanese) is not helps
+    assert (told.retry_after_s is not None) is helps
+    assert "qwen" in told.english
+    assert "qwen" in told.japanese

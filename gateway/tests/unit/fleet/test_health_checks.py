@@ -14,10 +14,11 @@ from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import ConnectFailed, ConnectTimedOut, UnknownModel, UpstreamBroke
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.health_checks import MISS_S, Prober
+from hayate.fleet.health_checks import ANOTHER_REASON_S, MISS_S, Prober
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE
 from hayate.policy.health import CLOSE_S, KNOWN
+from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
@@ -90,7 +91,8 @@ async def test_an_engine_that_stops_answering_is_told_of_and_so_is_its_return(en
         await watched.until(lambda: watched.changes == [True, False])
         assert not watched.replica.available(0.0)
         assert watched.replica.last_error is not None
-        assert watched.replica.last_error.text == "probe: status 503 at /health"
+        assert watched.replica.last_error.text.startswith("probe: status 503 at /health")
+        assert watched.replica.trouble(0.0) is Reason.REFUSED  # it was there before
         engine.routes["/health"] = answer({"status": "ok"})
         await watched.until(lambda: watched.changes == [True, False, True])
         assert watched.replica.available(0.0)
@@ -104,12 +106,35 @@ async def test_an_engine_that_has_no_such_path_or_is_asked_too_often_lives(engin
         assert watched.deployment.served_model == "m"
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 401, 302])
-async def test_an_engine_that_says_it_can_not_is_not_ready(engine: FakeEngine, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (500, Reason.REFUSED),
+        (502, Reason.REFUSED),
+        (503, Reason.LOADING),
+        (401, Reason.WRONG_KEY),
+        (302, Reason.NO_ENGINE),
+    ],
+)
+async def test_an_engine_that_says_it_can_not_is_not_ready_and_that_is_told_once(
+    engine: FakeEngine, status: int, reason: Reason
+) -> None:
     engine.routes["/health"] = error(status)
     async with watching(engine) as watched:
         await watched.until(lambda: watched.replica.health.probe_failures >= 3)
-        assert watched.changes == []
+        assert watched.changes == [False]
+        assert watched.replica.trouble(0.0) is reason
+
+
+async def test_another_reason_is_told_but_not_at_every_probe(engine: FakeEngine) -> None:
+    engine.routes["/health"] = error(500)
+    async with watching(engine) as watched:
+        await watched.until(lambda: watched.changes == [False])
+        engine.routes["/health"] = error(401)
+        await watched.until(lambda: watched.replica.trouble(0.0) is Reason.WRONG_KEY)
+        assert watched.changes == [False]
+        watched.replica.told_at -= ANOTHER_REASON_S
+        await watched.until(lambda: watched.changes == [False, False])
 
 
 async def test_the_path_that_is_probed_is_a_setting(engine: FakeEngine) -> None:

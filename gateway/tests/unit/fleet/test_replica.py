@@ -20,6 +20,8 @@ from hayate.errors import (
 )
 from hayate.fleet.replica import MAX_LAST_ERROR_CHARS, Replica
 from hayate.fleet.spec import NO_PROBE
+from hayate.language import Text
+from hayate.reasons import Reason
 from tests.unit.fleet.made import QUICK, spec
 
 pytestmark = pytest.mark.anyio
@@ -117,3 +119,23 @@ async def test_a_fault_is_remembered_with_its_time_and_no_more_than_a_line_of_it
     assert made.last_error.text[0] == "x", "what is wrong with a request is no fault of the replica's"
     made.failed(UpstreamRefused("loading"), 7.0, alone=True)
     assert made.last_error.text == "loading"
+
+
+async def test_what_is_the_matter_is_known_while_it_can_not_be_used() -> None:
+    made = replica()
+    assert made.trouble(0.0) is None  # nobody knows yet
+    made.note(Text("probe: refused", "稼働確認: 拒否"), Reason.NOTHING_LISTENS)
+    assert made.trouble(0.0) is Reason.NOTHING_LISTENS
+    made.health.probe_succeeded(1.0)
+    assert made.trouble(1.0) is None
+    assert made.last_error is not None
+    assert made.last_error.reason is Reason.NOTHING_LISTENS
+
+
+async def test_what_is_remembered_is_short_and_on_one_line() -> None:
+    made = replica()
+    made.note(Text("\x1b[31mred\n" * 1000, "赤\n" * 1000))
+    assert made.last_error is not None
+    for text in (made.last_error.texts.en, made.last_error.texts.ja):
+        assert len(text) <= MAX_LAST_ERROR_CHARS
+        assert text.isprintable()

@@ -18,7 +18,8 @@ from hayate.errors import (
     UpstreamBroke,
     UpstreamRefused,
 )
-from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, parse_error
+from hayate.reasons import Reason
+from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, parse_error, reason_of, words_of
 
 VLLM_TOO_LONG = {
     "error": {
@@ -146,3 +147,42 @@ def test_any_json_becomes_an_error_that_says_something(status: int, body: Any) -
 @given(st.integers(400, 599), st.binary(max_size=60))
 def test_any_bytes_become_an_error(status: int, raw: bytes) -> None:
     assert parse_error(status, raw).english
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "was_ready", "reason"),
+    [
+        (401, b"", True, Reason.WRONG_KEY),
+        (403, b'{"error":"forbidden"}', False, Reason.WRONG_KEY),
+        (503, b'{"error":{"message":"Loading model","code":503}}', True, Reason.LOADING),
+        (503, b"", False, Reason.LOADING),
+        (503, b"", True, Reason.REFUSED),
+        (500, b'{"error":{"message":"CUDA out of memory. Tried to allocate 2 GiB"}}', True, Reason.OUT_OF_MEMORY),
+        (500, b"ggml_backend_cuda_buffer_type_alloc_buffer: cudaMalloc failed", True, Reason.OUT_OF_MEMORY),
+        (500, b'{"error":{"message":"EngineDeadError"}}', True, Reason.REFUSED),
+        (400, b"<html><h1>400 The plain HTTP request was sent to HTTPS port</h1>", True, Reason.TLS_REFUSED),
+        (400, b"Client sent an HTTP request to an HTTPS server.\n", True, Reason.TLS_REFUSED),
+        (301, b"", False, Reason.NO_ENGINE),
+        (418, b"\xff\xfe", True, Reason.REFUSED),
+    ],
+)
+def test_why_a_probe_was_not_answered_well(status: int, body: bytes, was_ready: bool, reason: Reason) -> None:
+    assert reason_of(status, body, was_ready=was_ready) is reason
+
+
+@given(st.integers(200, 599), st.binary(max_size=6000), st.booleans())
+def test_whatever_is_answered_there_is_a_reason_and_few_words(status: int, body: bytes, was_ready: bool) -> None:
+    assert isinstance(reason_of(status, body, was_ready=was_ready), Reason)
+    assert len(words_of(body)) <= MAX_MESSAGE_CHARS
+
+
+def test_an_error_says_what_is_the_matter_with_its_engine() -> None:
+    def told(status: int, message: str) -> object:
+        return getattr(engine_error(status, {"error": {"message": message}}), "reason", None)
+
+    assert told(503, "Loading model") is Reason.LOADING
+    assert told(401, "Unauthorized") is Reason.WRONG_KEY
+    assert told(500, "CUDA out of memory") is Reason.OUT_OF_MEMORY
+    assert told(500, "it broke") is Reason.REFUSED
+    assert told(429, "busy") is Reason.REFUSED
+    assert told(400, "no such field") is None

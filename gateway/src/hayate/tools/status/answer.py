@@ -29,6 +29,9 @@ class Replica:
     state: str
     ready: bool
     reason: str | None
+    code: str | None
+    """The reason for programs (`reasons.Reason`)."""
+    advice: str | None
     in_flight: int | None
     last_error: LastError | None
 
@@ -89,17 +92,23 @@ def _deployment(values: Mapping[str, Any], language: Language) -> Deployment:
 
 
 def _replica(values: Mapping[str, Any], language: Language) -> Replica:
-    error = values.get("last_error")
+    error, reason = values.get("last_error"), values.get("reason")
     return Replica(
         url=_text(values.get("url")) or "?",
         state=_text(values.get("state")) or "?",
         ready=values.get("healthy") is True,
-        reason=_in(values.get("reason"), language),
+        reason=_in(reason, language),
+        code=_text(reason.get("code")) if isinstance(reason, dict) else None,
+        advice=_text(reason.get(f"advice_{language}")) if isinstance(reason, dict) else None,
         in_flight=_count(values.get("in_flight")),
-        last_error=LastError(_in(error.get("text"), language) or "?", _number(error.get("at")))
+        last_error=LastError(_error_text(error, language), _number(error.get("at")))
         if isinstance(error, dict)
         else None,
     )
+
+
+def _error_text(error: Mapping[str, Any], language: Language) -> str:
+    return _text(error.get(f"text_{language}")) or _in(error.get("text"), language) or "?"
 
 
 def _in(value: object, language: Language) -> str | None:

@@ -80,7 +80,7 @@ class Report:
         yield self._row(
             [f"  {plain(each.url, 400)}", *self._state(STATES, each.state), _said(each.in_flight), ""], width
         )
-        below = [each.reason] if each.reason and not each.ready else []
+        below = [text for text in (each.reason, each.advice) if text and not each.ready]
         if each.last_error is not None and each.last_error.text != each.reason:
             below.append(f"{self._when(each.last_error.at)}: {each.last_error.text}")
         elif each.last_error is not None:

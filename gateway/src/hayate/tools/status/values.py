@@ -6,7 +6,7 @@
     version       the gateway's; uptime_s how long it runs
     aliases       name: [deployment, …]
     deployments   [{name, engine, model, state: ready | degraded | down, in_flight, queued, replicas}]
-    replicas      [{url, state, ready, reason, in_flight, last_error: {text, at}}]
+    replicas      [{url, state, ready, reason, code, in_flight, last_error: {text, at}}]
 
 What the gateway does not tell is null. Times are ISO 8601 in UTC.
 """
@@ -56,6 +56,7 @@ def _deployment(each: Deployment) -> dict[str, Any]:
                 "state": replica.state,
                 "ready": replica.ready,
                 "reason": replica.reason,
+                "code": replica.code,
                 "in_flight": replica.in_flight,
                 "last_error": _last_error(replica.last_error),
             }

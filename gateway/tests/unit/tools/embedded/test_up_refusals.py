@@ -108,7 +108,7 @@ async def test_a_mistake_in_the_file_is_named_with_its_line(tmp_path: Path) -> N
 
 async def test_an_engine_that_is_not_installed_is_one_sentence_that_says_how() -> None:
     require_installed()
-    with pytest.raises(EngineFailed, match=r"no_such_engine.*hayate\[embedded\]"):
+    with pytest.raises(EngineFailed, match=r"no_such_engine.*make setup"):
         require_installed(["json", "no_such_engine"])
 
 
