@@ -1,4 +1,5 @@
-"""A real gateway for a test: `hayate serve` in a process of its own, with a data folder and a key of its own.
+"""A real gateway for a test: `hayate serve` in a process of its own, with a data folder and a key of its own. Unless it is started
+`through` another command it is forked from a process that has imported everything (`tests.support.nursery`).
 
     async with running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url}) as gateway:
         reply = await fetch(gateway.url, "/v1/models", key=gateway.key)
@@ -15,7 +16,6 @@ import os
 import random
 import signal
 import socket
-import sys
 import tempfile
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -26,6 +26,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tests.support.http import fetch
+from tests.support.nursery import HAYATE, Born, born, must_be_started
 from tests.support.waiting import LAST_RESORT_S, eventually
 
 KEY = "sk-hayate-test-0123456789abcdef"
@@ -35,6 +36,7 @@ _worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) %
 PORTS = range(20_000 + 1500 * _worker, 21_500 + 1500 * _worker)
 _given: deque[int] = deque(maxlen=1000)
 COMPLAINTS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited", "ResourceWarning")
+Process = asyncio.subprocess.Process | Born
 
 
 @dataclass
@@ -45,7 +47,7 @@ class RunningGateway:
     port: int
     key: str
     data: Path
-    process: asyncio.subprocess.Process
+    process: Process
     stdout_file: Path
     stderr_file: Path
 
@@ -145,16 +147,13 @@ async def running_gateway(
             settings["HAYATE_CONFIG"] = str(home / "config.yaml")
         files = home / "stdout", home / "stderr"
         with files[0].open("wb") as stdout, files[1].open("wb") as stderr:
-            hayate = Path(sys.executable).with_name("hayate")
-            process = await asyncio.create_subprocess_exec(
-                *through,
-                hayate,
-                *verb.split(),
-                env=settings,
-                cwd=home,
-                stdout=streams.get("stdout", stdout),
-                stderr=streams.get("stderr", stderr),
-            )
+            out, err = streams.get("stdout", stdout.fileno()), streams.get("stderr", stderr.fileno())
+            process: Process
+            if through or must_be_started(settings):
+                words = (*through, HAYATE, *verb.split())
+                process = await asyncio.create_subprocess_exec(*words, env=settings, cwd=home, stdout=out, stderr=err)
+            else:
+                process = born(verb.split(), settings, home, stdout=out, stderr=err)
         gateway = RunningGateway(f"http://127.0.0.1:{port}", port, key, home / "data", process, *files)
         try:
             await _listening(gateway, wait_s)

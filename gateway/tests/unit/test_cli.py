@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,17 +12,15 @@ import pytest
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import free_port, running_gateway
 from tests.support.http import fetch
+from tests.support.nursery import run
 
-HAYATE = str(Path(sys.executable).with_name("hayate"))
 pytestmark = pytest.mark.anyio
 
 
 def hayate(*words: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     path = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     settings = {**path, "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": str(cwd), **env}
-    return subprocess.run(
-        [HAYATE, *words], env=settings, cwd=cwd, capture_output=True, timeout=60, check=False, text=True
-    )
+    return run(words, settings, cwd)
 
 
 def checked(folder: Path, *words: str, **env: str) -> str:
@@ -54,7 +51,7 @@ async def test_a_device_in_place_of_the_file_is_none(tmp_path: Path) -> None:
 
 async def test_what_is_typed_wins_over_the_environment() -> None:
     env = {"BACKEND_URL": "http://127.0.0.1:9", "HAYATE_HOST": "192.0.2.1"}  # where this machine can't listen
-    async with running_gateway(env, verb="serve --host 127.0.0.1") as gateway:
+    async with running_gateway(env, verb="serve --host 127.0.0.1", through=("env",)) as gateway:
         assert (await fetch(gateway.url, "/health")).status == 200
 
 

@@ -16,10 +16,10 @@ import pytest
 from hayate.access.key_files import ensure_key
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
+from tests.support.nursery import run
 from tests.support.waiting import LAST_RESORT_S
 
 SOURCE = Path(__file__).parents[2] / "src"
-HAYATE = str(Path(sys.executable).with_name("hayate"))
 
 
 def hayate(verb: str, data: Path | None, *options: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -27,15 +27,7 @@ def hayate(verb: str, data: Path | None, *options: str, cwd: Path, **env: str) -
     settings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "XDG_RUNTIME_DIR": "/nowhere", **env}
     if data is not None:
         settings["HAYATE_DATA"] = str(data)
-    return subprocess.run(
-        [HAYATE, verb, *options],
-        env=settings,
-        cwd=cwd,
-        capture_output=True,
-        timeout=LAST_RESORT_S,
-        check=False,
-        text=True,
-    )
+    return run([verb, *options], settings, cwd)
 
 
 def key(data: Path, *options: str, **env: str) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.up import CHILD_PORTS, configuration
 from hayate.tools.embedded.up import free_port as child_port
 from hayate.tools.embedded.weights import DEFAULT, tiny
-from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.gateway import Process, RunningGateway, free_port, running_gateway
 from tests.support.http import connection, fetch, request_bytes
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.processes import alive, children
@@ -58,7 +58,7 @@ async def chat(gateway: RunningGateway, key: str | None = None, **fields: object
     return content
 
 
-async def ended(process: asyncio.subprocess.Process) -> None:
+async def ended(process: Process) -> None:
     """Until the process has ended."""
     async with asyncio.timeout(LAST_RESORT_S):
         await process.wait()

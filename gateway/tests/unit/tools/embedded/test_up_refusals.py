@@ -17,7 +17,8 @@ from hayate.tools.embedded.up import require_installed
 from hayate.tools.embedded.weights import tiny
 from tests.support.gateway import free_port
 from tests.support.hub_stand_in import hub_stand_in
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.nursery import run
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -29,15 +30,7 @@ def run_up(tmp_path: Path, *options: str, **env: str) -> subprocess.CompletedPro
     """`hayate up` until it ends by itself."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "PYTHONPATH") if name in os.environ}
     settings = {"HAYATE_PORT": str(free_port()), "HAYATE_DATA": str(tmp_path / "data"), "MODEL": TINY, **env}
-    return subprocess.run(
-        [HAYATE, "up", *options],
-        env={**inherited, "LANG": "C.UTF-8", **settings},
-        cwd=tmp_path,
-        capture_output=True,
-        timeout=LAST_RESORT_S,
-        check=False,
-        text=True,
-    )
+    return run(["up", *options], {**inherited, "LANG": "C.UTF-8", **settings}, tmp_path)
 
 
 def one_sentence(process: subprocess.CompletedProcess[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +20,8 @@ from hayate.tools.measure.prompts import built_in
 from hayate.tools.measure.record import PromptsUsed, Record, RunSettings
 from hayate.tools.measure.rounds import Rounds
 from hayate.tools.measure.target import Api, Target
+from tests.support.nursery import born
 from tests.support.waiting import LAST_RESORT_S, eventually
-
-HAYATE = Path(sys.executable).with_name("hayate")
 
 
 class Silent:
@@ -112,24 +111,20 @@ async def bench(
 ) -> Ended:
     """`hayate bench` in a process of its own, in an environment of its own; Ctrl-C once `interrupt_when` holds."""
     settings = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": os.environ.get("HOME", "/"), **(env or {})}
-    process = await asyncio.create_subprocess_exec(
-        HAYATE,
-        "bench",
-        *map(str, options),
-        env=settings,
-        cwd=cwd,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    if interrupt_when is not None:
-        await eventually(interrupt_when)
-        process.send_signal(signal.SIGINT)
-    try:
-        stdout, stderr = await asyncio.wait_for(process.communicate(), LAST_RESORT_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise AssertionError("hayate bench did not end") from None
-    assert process.returncode is not None
-    assert "Traceback" not in stderr.decode(), stderr.decode()
-    return Ended(process.returncode, stdout.decode(), stderr.decode())
+    with tempfile.TemporaryDirectory() as folder:
+        out, err = Path(folder, "stdout"), Path(folder, "stderr")
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            words = ["bench", *map(str, options)]
+            process = born(words, settings, cwd, stdout=stdout.fileno(), stderr=stderr.fileno())
+        if interrupt_when is not None:
+            await eventually(interrupt_when)
+            process.send_signal(signal.SIGINT)
+        try:
+            status = await asyncio.wait_for(process.wait(), LAST_RESORT_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise AssertionError("hayate bench did not end") from None
+        ended = Ended(status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
+    assert "Traceback" not in ended.stderr, ended.stderr
+    return ended

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,12 @@ from tests.support.engine_script import error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, free_port, running_gateway
 from tests.support.http import fetch
+from tests.support.nursery import run
 from tests.support.scene import PLAIN, Stage, settings
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
-HAYATE = str(Path(sys.executable).with_name("hayate"))
 READY, DEGRADED, UNREACHABLE = 0, 1, 2
 QUICK = {"probe_interval_s": 0.1}
 
@@ -28,15 +27,9 @@ QUICK = {"probe_interval_s": 0.1}
 async def status(*arguments: str, env: dict[str, str], cwd: Path | None = None) -> tuple[int, str, str]:
     """The exit status, standard output and standard error of `hayate status`."""
     kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
-    process = await asyncio.create_subprocess_exec(
-        *(HAYATE, "status", *arguments),
-        env={**kept, "LANG": "C.UTF-8", **env},
-        cwd=cwd,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate()
-    return process.returncode or 0, out.decode(), err.decode()
+    settings = {**kept, "LANG": "C.UTF-8", **env}
+    ended = await asyncio.to_thread(run, ["status", *arguments], settings, cwd or Path.cwd())
+    return ended.returncode, ended.stdout, ended.stderr
 
 
 async def of(gateway: RunningGateway, *arguments: str, **env: str) -> tuple[int, str, str]:
