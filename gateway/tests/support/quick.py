@@ -40,7 +40,7 @@ FIRST = (
 )
 TOGETHER = ("tests/contract/", "tests/browser/")
 """Folders that one worker runs alone: what their files share, seven engines with their gateways or a browser, is dear to start."""
-CPU = "cpu_s"
+CPU, SHARED = "cpu_s", "shared_cpu_s"
 
 
 for _name, _count in (("quick", QUICK_EXAMPLES), ("full", FULL_EXAMPLES)):
@@ -69,10 +69,12 @@ def cpu_s() -> float:
 class CpuTimes:
     """Adds up what each file takes, from the reports that its tests send when they are over."""
 
-    def __init__(self, *, strict: bool) -> None:
-        self._strict = strict
+    def __init__(self, *, strict: bool, every: bool) -> None:
+        self._strict, self._every = strict, every
         self._files: dict[str, float] = defaultdict(float)
+        self._shared_s = 0.0
         self._began_s = 0.0
+        self._ended_s: float | None = None
 
     @property
     def too_dear(self) -> list[str]:
@@ -82,15 +84,25 @@ class CpuTimes:
         self._began_s = cpu_s()
 
     @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+        """What all files share ends with the last test, engines and browsers among it: its file is not charged with them."""
+        self._ended_s = cpu_s() if nextitem is None else None
+        return (yield)
+
+    @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, Any]:
         report = yield
         if call.when == "teardown":
-            report.user_properties.append((CPU, cpu_s() - self._began_s))
+            now_s = cpu_s()
+            ended_s = now_s if self._ended_s is None else self._ended_s
+            report.user_properties += [(CPU, ended_s - self._began_s), (SHARED, now_s - ended_s)]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
-            self._files[report.nodeid.partition("::")[0]] += float(str(dict(report.user_properties).get(CPU, 0)))
+            took = {name: float(str(value)) for name, value in report.user_properties if name in (CPU, SHARED)}
+            self._files[report.nodeid.partition("::")[0]] += took.get(CPU, 0.0)
+            self._shared_s += took.get(SHARED, 0.0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -98,13 +110,14 @@ class CpuTimes:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self._strict and not self.too_dear:
+        if not self._strict and not self.too_dear and not self._every:
             return
         terminalreporter.section("processor time")
         dearest = sorted(self._files.items(), key=lambda item: -item[1])
-        for file, seconds in dearest[: max(LISTED, len(self.too_dear))]:
+        for file, seconds in dearest[: None if self._every else max(LISTED, len(self.too_dear))]:
             terminalreporter.line(f"{seconds:6.1f} s  {file}{'  TOO DEAR for a quick file' * (file in self.too_dear)}")
-        terminalreporter.line(f"{sum(self._files.values()):6.1f} s  in all")
+        terminalreporter.line(f"{self._shared_s:6.1f} s  what they share")
+        terminalreporter.line(f"{sum(self._files.values()) + self._shared_s:6.1f} s  in all")
 
 
 class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
@@ -123,6 +136,13 @@ def _rank(item: pytest.Item) -> int:
     return next((rank for rank, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """An option for who wants to know what every file takes."""
+    parser.addoption(
+        "--processor-times", action="store_true", help="list the processor time of every file of a quick run"
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """The number of examples, the measuring, and the marker."""
     hypothesis.settings.load_profile(config.getoption("--hypothesis-profile") or "quick")
@@ -130,7 +150,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers", "property: tries many examples; `make test-slow` runs it once more, with all of them"
     )
     if config.option.markexpr == "not slow":
-        config.pluginmanager.register(CpuTimes(strict=config.getoption("--no-unexpected-skips")))
+        strict, every = config.getoption("--no-unexpected-skips"), config.getoption("--processor-times")
+        config.pluginmanager.register(CpuTimes(strict=strict, every=every))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hayate.errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.sse import FrameSplitter
+from tests.support.quick import slow
 
 STREAM = (
     ': ping\n\ndata: {"delta":"こん"}\n\nid: 7\nevent: done\ndata: {"text":"にちは。😀"}\n\nretry: 3000\n\ndata: [DONE]\n\n'
@@ -127,8 +128,14 @@ def test_the_bodys_end_ends_what_waits_whatever_line_end_it_lacks(rest: bytes, f
     assert (fed.rstrip(), splitter.rest(), splitter.rest()) == (b": a", frames, [])
 
 
-@pytest.mark.parametrize("size", [1, 2, 1000, 1 << 18])
-@pytest.mark.parametrize("unit", [b"x", b"\n:", b"\r", b"data:\n", b'"\\"'])
+@pytest.mark.parametrize(
+    ("unit", "size"),
+    [
+        *((unit, size) for unit in (b"x", b"\n:", b"\r", b"data:\n", b'"\\"') for size in (1000, 1 << 18)),
+        (b"data:\n", 1),  # what takes the most pieces, and has the most lines
+        *slow((b"data:\n", 2), *((unit, size) for unit in (b"x", b"\n:", b"\r", b'"\\"') for size in (1, 2))),
+    ],
+)
 def test_an_event_of_megabytes_takes_time_by_its_length_however_it_comes(unit: bytes, size: int) -> None:
     whole = b"data: " + unit * (500_000 // len(unit)) + b"x\n\n"
     splitter = FrameSplitter()

@@ -16,6 +16,7 @@ import pytest
 
 from hayate.tools.embedded.weights import DEFAULT, tiny
 from tests.support.hub_stand_in import HubStandIn, hub_stand_in
+from tests.support.quick import slow
 from tests.support.waiting import LAST_RESORT_S
 
 MODEL = tiny().path.read_bytes()
@@ -103,7 +104,7 @@ def test_a_repository_gives_its_q4_k_m_and_says_what_is_downloaded(tmp_path: Pat
     assert downloads(hub) == ["model-Q4_K_M.gguf"]
 
 
-@pytest.mark.parametrize("named", [f"{REPOSITORY}:q8_0", f"hf://{REPOSITORY}/model-Q8_0.gguf"])
+@pytest.mark.parametrize("named", [f"hf://{REPOSITORY}/model-Q8_0.gguf", *slow(f"{REPOSITORY}:q8_0")])
 def test_a_named_quantisation_or_file_is_fetched(tmp_path: Path, named: str) -> None:
     with hub_stand_in({REPOSITORY: FILES}) as hub:
         assert find(named, hub.url, tmp_path).parts[0].read_bytes() == OTHER
@@ -158,9 +159,11 @@ def test_a_gated_repository_says_where_to_accept_its_terms(tmp_path: Path) -> No
     ("named", "refusal", "said"),
     [
         ("owner/absent", "HubFailed", "owner/absent is not on"),
-        (f"{REPOSITORY}:Q5_K_M", "ModelRefused", "model-Q4_K_M.gguf"),
         (f"{REPOSITORY}/none.gguf", "ModelRefused", "model-Q4_K_M.gguf"),
-        ("owner/safetensors", "ModelRefused", "ends in -GGUF"),
+        *slow(
+            (f"{REPOSITORY}:Q5_K_M", "ModelRefused", "model-Q4_K_M.gguf"),
+            ("owner/safetensors", "ModelRefused", "ends in -GGUF"),
+        ),
     ],
 )
 def test_a_named_model_that_is_not_there_is_one_clear_sentence(
@@ -173,7 +176,7 @@ def test_a_named_model_that_is_not_there_is_one_clear_sentence(
     assert "\n" not in found.english
 
 
-@pytest.mark.parametrize("behaviour", [{"status": 500}, {"status": 429}, {"status": 403}])
+@pytest.mark.parametrize("behaviour", [{"status": 429}, *slow({"status": 500}, {"status": 403})])
 def test_a_hub_that_fails_is_asked_once(tmp_path: Path, behaviour: dict[str, object]) -> None:
     with hub_stand_in({REPOSITORY: FILES}, **behaviour) as hub:
         found = find(REPOSITORY, hub.url, tmp_path)
@@ -211,13 +214,13 @@ def test_with_no_model_named_and_no_hub_the_tiny_model_is_used_and_said_to_be_no
     assert "MODEL=" in found.said[0]
 
 
-@pytest.mark.parametrize("files", [{}, {"unusable-q4_k_m.gguf": b"<html>"}])
+@pytest.mark.parametrize("files", [{"unusable-q4_k_m.gguf": b"<html>"}, *slow({})])
 def test_with_no_model_named_a_hub_without_the_default_is_no_obstacle(tmp_path: Path, files: dict[str, bytes]) -> None:
     with hub_stand_in({DEFAULT.repository: files}) as hub:
         assert find("", hub.url, tmp_path).parts == [tiny().path]
 
 
-@pytest.mark.parametrize("page", [b"<html>Please sign in</html>", b"[]", b"{}"])
+@pytest.mark.parametrize("page", [b"<html>Please sign in</html>", *slow(b"[]", b"{}")])
 def test_a_page_that_is_no_hub_is_refused_in_one_sentence(tmp_path: Path, page: bytes) -> None:
     with hub_stand_in({}, page=page) as hub:
         found = find(REPOSITORY, hub.url, tmp_path)
