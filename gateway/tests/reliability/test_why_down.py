@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from hayate.fleet.health_checks import SHOWN_CHARS
 from hayate.language import Language
 from hayate.reasons import Reason
 from tests.support.engine_script import answer
@@ -250,3 +251,21 @@ async def test_another_reason_for_the_same_is_not_told_at_every_probe() -> None:
         async with running_gateway(config=config) as gateway:
             await eventually(lambda: len(engine.probes) > 12)
             assert len(events(gateway)) == 1
+
+
+@pytest.mark.parametrize("filling", ["", "x" * (SHOWN_CHARS - 12)])
+async def test_a_key_that_the_engine_repeats_is_told_nowhere(filling: str) -> None:
+    secret = "sk-engine-0123456789abcdef"
+    async with running_engine() as engine:
+        answering(engine, 401, {"error": {"message": f"{filling}{secret}."}})
+        config = configured({"qwen": ("vllm", engine.url, Reason.WRONG_KEY)}).replace(
+            "model:", f"api_key: {secret}, model:"
+        )
+        async with running_gateway(config=config) as gateway:
+            await eventually(lambda: events(gateway))
+            key = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
+            seen = [(await fetch(gateway.url, "/admin/deployments", key=key)).text]
+            seen += [(await fetch(gateway.url, path, key=gateway.key)).text for path in ("/readyz", "/v1/models")]
+            seen += [gateway.stderr(), gateway.stdout()]
+            assert "status 401" in seen[0]
+            assert not [text for text in seen if secret[:8] in text]

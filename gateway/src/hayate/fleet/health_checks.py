@@ -82,16 +82,16 @@ async def ask(replica: Replica, request: UpstreamRequest, limit_s: float) -> Hea
         return Heard(fault=_no_answer(request.path, limit_s), late=True, reason=Reason.FROZEN)
     except UpstreamError as error:
         return Heard(fault=error.texts, reason=error.reason)
-    return Heard(exchange.status, body, _status(request.path, exchange.status, body))
+    return Heard(exchange.status, body, _status(replica, request.path, exchange.status, body))
 
 
 def _no_answer(path: str, limit_s: float) -> Text:
     return Text(f"no answer to {path} within {limit_s:g} s", f"{path}に{limit_s:g}秒以内の応答がありません")
 
 
-def _status(path: str, status: int, body: bytes) -> Text:
-    """What was answered, with the engine's own words where it has some."""
-    said = "" if status < 300 or status in ALIVE else words_of(body)[:SHOWN_CHARS]
+def _status(replica: Replica, path: str, status: int, body: bytes) -> Text:
+    """What was answered, with the engine's own words where it has some; no key is cut in two, and so overlooked."""
+    said = "" if status < 300 or status in ALIVE else replica.without_key(words_of(body))[:SHOWN_CHARS]
     return Text(
         f"status {status} at {path}" + (f": {said}" if said else ""),
         f"{path}の応答が{status}です" + (f"（{said}）" if said else ""),

@@ -17,6 +17,10 @@ from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
 
 MAX_LAST_ERROR_CHARS = 300
+KEY_SHOWN = "[key]"
+"""What stands where an engine repeats the gateway's key."""
+LEAST_SECRET_CHARS = 4
+"""Fewer characters at a cut are taken for a coincidence, not for the beginning of a key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Replica:
         self.url = url
         self.label = f"{spec.name}/{number}"
         self.credentials = spec.credentials
+        self._secrets = [value.removeprefix(b"Bearer ").decode("utf-8", "replace") for _, value in spec.credentials]
         self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
         self.progress = Progress(most_s=probing.quiet_s)
@@ -88,7 +93,17 @@ class Replica:
 
     def note(self, texts: Text, reason: Reason | None = None) -> None:
         """Remembers what went wrong, and when."""
-        self.last_error = LastError(Text(_one_line(texts.en), _one_line(texts.ja)), time.time(), reason)
+        en, ja = (_one_line(self.without_key(text)) for text in (texts.en, texts.ja))
+        self.last_error = LastError(Text(en, ja), time.time(), reason)
+
+    def without_key(self, text: str) -> str:
+        """An engine's words as they may be shown: some repeat the key that they refuse, and a text may end inside it."""
+        for secret in filter(None, self._secrets):
+            text = text.replace(secret, KEY_SHOWN)
+            rest = range(min(len(secret), len(text)), LEAST_SECRET_CHARS - 1, -1)
+            cut = next((count for count in rest if text.endswith(secret[:count])), 0)
+            text = text[: len(text) - cut] + KEY_SHOWN if cut else text
+        return text
 
     def trouble(self, now: float) -> Reason | None:
         """Why it can't be used; None when it can, or when nobody knows yet."""

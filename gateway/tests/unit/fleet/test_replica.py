@@ -18,13 +18,16 @@ from hayate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from hayate.fleet.replica import MAX_LAST_ERROR_CHARS, Replica
+from hayate.fleet.replica import KEY_SHOWN, MAX_LAST_ERROR_CHARS, Replica
 from hayate.fleet.spec import NO_PROBE
 from hayate.language import Text
 from hayate.reasons import Reason
 from tests.unit.fleet.made import QUICK, spec
 
 pytestmark = pytest.mark.anyio
+
+
+SECRET = "sk-engine-0123456789abcdef"
 
 
 def replica(**more: Any) -> Replica:
@@ -139,3 +142,15 @@ async def test_what_is_remembered_is_short_and_on_one_line() -> None:
     for text in (made.last_error.texts.en, made.last_error.texts.ja):
         assert len(text) <= MAX_LAST_ERROR_CHARS
         assert text.isprintable()
+
+
+@pytest.mark.parametrize("before", ["", "x" * (MAX_LAST_ERROR_CHARS - 10)])
+@pytest.mark.parametrize("shown", [len(SECRET), len(SECRET) - 5, 8])
+async def test_a_key_that_the_engine_repeats_is_remembered_nowhere(before: str, shown: int) -> None:
+    made = replica(credentials=((b"authorization", b"Bearer " + SECRET.encode()),))
+    made.note(Text(before + SECRET[:shown], f"{before}キー{SECRET}。"))
+    assert made.last_error is not None
+    for text in (made.last_error.texts.en, made.last_error.texts.ja):
+        assert SECRET[:4] not in text
+    assert made.without_key(f"no {SECRET} twice {SECRET}.") == f"no {KEY_SHOWN} twice {KEY_SHOWN}."
+    assert made.without_key("sk is no key") == "sk is no key"
