@@ -74,7 +74,8 @@ _WORDS: Final[Mapping[Reason, _Words]] = {
             "Check the name in its address. In compose it is the service's name.",
             "アドレスのホスト名を確認してください（composeではサービス名です）。",
         ),
-        Text("its engine's address is wrong", "エンジンのアドレスに誤りがあります"),
+        Text("its engine's address is not known", "エンジンのアドレスを解決できません"),
+        retry_s=5,  # a container has no name before it runs
     ),
     Reason.UNREACHABLE: _Words(
         Text("its machine can't be reached", "マシンに到達できません"),

@@ -21,7 +21,7 @@ import pytest
 from hayate.fleet.health_checks import SHOWN_CHARS
 from hayate.language import Language
 from hayate.reasons import Reason
-from tests.support.engine_script import answer
+from tests.support.engine_script import answer, error
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.gateway import INHERITED, RunningGateway, free_port, running_gateway
 from tests.support.http import Reply, fetch
@@ -92,18 +92,20 @@ async def self_signed(folder: Path) -> AsyncIterator[int]:
 async def broken_engines(folder: Path) -> AsyncIterator[dict[str, tuple[str, str, Reason]]]:
     """By deployment: its backend, its address, and what is the matter there."""
     async with AsyncExitStack() as stack:
-        engines = [await stack.enter_async_context(running_engine()) for _ in range(5)]
-        loading, full, refusing, locked, secure = engines
+        engines = [await stack.enter_async_context(running_engine()) for _ in range(6)]
+        loading, full, refusing, locked, secure, guarded = engines
         answering(loading, 503, {"error": {"message": "Loading model", "type": "unavailable_error", "code": 503}})
         answering(full, 500, {"error": {"message": "CUDA out of memory. Tried to allocate 2.00 GiB"}})
         answering(refusing, 500, {"error": {"message": "EngineCore encountered an issue"}})
-        answering(locked, 401, {"error": "Unauthorized"}, "/v1/models")
+        for each in (locked, guarded):  # the probe of the one is its list of models, that of the other is open
+            answering(each, 401, {"error": "Unauthorized"}, "/v1/models")
         secure.routes["/health"] = answer(b"400 The plain HTTP request was sent to HTTPS port", 400)
         tls = await stack.enter_async_context(self_signed(folder))
         frozen = await stack.enter_async_context(silent())
         yield {
             "nothing": ("vllm", f"http://127.0.0.1:{free_port()}", Reason.NOTHING_LISTENS),
             "locked": ("openai", locked.url, Reason.WRONG_KEY),
+            "guarded": ("vllm", guarded.url, Reason.WRONG_KEY),
             "loading": ("llamacpp", loading.url, Reason.LOADING),
             "full": ("vllm", full.url, Reason.OUT_OF_MEMORY),
             "refusing": ("vllm", refusing.url, Reason.REFUSED),
@@ -227,19 +229,6 @@ async def _callers_are_told(gateway: RunningGateway, engines: dict[str, tuple[st
             assert ("retry-after" in reply.headers) == (reason.retry_s is not None)
 
 
-async def test_an_engine_that_takes_no_key_of_ours_is_told_of_though_it_answers_its_probe() -> None:
-    async with running_engine() as engine:
-        answering(engine, 401, {"error": "Unauthorized"}, "/v1/models")
-        config = configured({"qwen": ("vllm", engine.url, Reason.WRONG_KEY)})
-        async with running_gateway(config=config) as gateway:
-
-            async def is_known() -> bool:
-                error = (await deployments(gateway))["qwen"]["last_error"]
-                return error is not None and error["code"] == "wrong_key"
-
-            await eventually(is_known)
-
-
 async def test_another_reason_for_the_same_is_not_told_at_every_probe() -> None:
     async with running_engine() as engine:
         sayings = [
@@ -266,6 +255,8 @@ async def test_a_key_that_the_engine_repeats_is_told_nowhere(filling: str) -> No
             key = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
             seen = [(await fetch(gateway.url, "/admin/deployments", key=key)).text]
             seen += [(await fetch(gateway.url, path, key=gateway.key)).text for path in ("/readyz", "/v1/models")]
+            engine.script = error(500, f"bad header: Bearer {secret}")
+            seen += [(await fetch(gateway.url, CHAT, chat("qwen"), key=gateway.key)).text]
             seen += [gateway.stderr(), gateway.stdout()]
             assert "status 401" in seen[0]
             assert not [text for text in seen if secret[:8] in text]

@@ -199,7 +199,10 @@ class Prober:
             if not was_ready or old:
                 await self._list(deployment, replica, {request.path: heard})
                 now = monotonic()
-            health.probe_succeeded(now, beside=calls > 0 and replica.ended == ended)
+            if replica.key_refused:  # it lives, and no call of ours will be served
+                health.probe_failed(now)
+            else:
+                health.probe_succeeded(now, beside=calls > 0 and replica.ended == ended)
         else:
             before = health.probe_failures
             if heard.late:
@@ -221,7 +224,9 @@ class Prober:
         # One that came to life between two questions is asked again; one that answers not every question is not.
         if any(each.status for each in heard) and all(each.status or each.late for each in heard):
             self._listed_at[replica] = monotonic()
-        if any(each.status == KEY_REFUSED for each in heard):
+        if any(each.status for each in heard):
+            replica.key_refused = any(each.status == KEY_REFUSED for each in heard)
+        if replica.key_refused:
             said = Text(
                 "its models can't be listed: the gateway's key is refused", "キーが拒否され、モデル一覧を取得できません"
             )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hayate.backends.base import Served
 from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
-from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.fleet.spec import KEY_SHOWN, NO_PROBE, DeploymentSpec
 from hayate.language import Text
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
@@ -17,8 +17,6 @@ from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
 
 MAX_LAST_ERROR_CHARS = 300
-KEY_SHOWN = "[key]"
-"""What stands where an engine repeats the gateway's key."""
 LEAST_SECRET_CHARS = 4
 """Fewer characters at a cut are taken for a coincidence, not for the beginning of a key."""
 
@@ -49,6 +47,8 @@ class Replica:
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
         self.progress = Progress(most_s=probing.quiet_s)
         self.served = Served(())
+        self.key_refused = False
+        """Whether it does not take the gateway's key, though its probe may need none."""
         self.description: list[object] | None = None
         """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
         self.in_flight = 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from hayate.backends.base import Backend
 from hayate.settings import Capacity, Timeouts
 
+KEY_SHOWN = "[key]"
+"""What stands where an engine repeats the gateway's key."""
 NO_PROBE = "none"
 """What `DeploymentSpec.probe` says when nothing but calls may ask the engine."""
 
@@ -26,6 +28,12 @@ class DeploymentSpec(Capacity):
     timeouts: Timeouts = field(default_factory=Timeouts)
     probe: str | None = None
     canary: bool | None = None
+
+    def without_key(self, answer: bytes) -> bytes:
+        """An engine's words as callers may see them: some repeat the key that they refuse."""
+        for _, value in self.credentials:
+            answer = answer.replace(value.removeprefix(b"Bearer "), KEY_SHOWN.encode())
+        return answer
 
     @property
     def sends_canaries(self) -> bool:

@@ -72,7 +72,7 @@ async def settle(
         raw = await exchange.read_held(MAX_ERROR_BYTES, silence_s=silence_s)
         if raw is None:
             raw = (await exchange.peek(silence_s=silence_s))[:MAX_ERROR_BYTES]
-        raise deployment.backend.error(status, raw, retry_after_s=retry_s)
+        raise deployment.backend.error(status, deployment.spec.without_key(raw), retry_after_s=retry_s)
     if status in REDIRECTS:
         raise redirected(status, exchange.header(b"location"))
     if request.streams and status in EMPTY:

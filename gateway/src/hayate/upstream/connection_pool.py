@@ -13,6 +13,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
+from hayate.language import Text, reason_of
 from hayate.reasons import Reason
 from hayate.upstream.connection import IDLE_S, Connection
 from hayate.upstream.deadlines import Deadlines
@@ -199,8 +200,8 @@ class ConnectionPool:
             ) from None
         except OSError as error:
             failed = ConnectFailed(
-                f"The engine is not reachable ({_word(error)}). It may be starting, or BACKEND_URL may be wrong.",
-                f"エンジンに接続できません（{_word(error)}）。起動中か、BACKEND_URLが誤っている可能性があります。",
+                f"The engine is not reachable ({_word(error).en}). It may be starting, or BACKEND_URL may be wrong.",
+                f"エンジンに接続できません（{_word(error).ja}）。起動中か、BACKEND_URLが誤っている可能性があります。",
             )
             failed.reason = _reason(error)
             raise failed from None
@@ -258,12 +259,16 @@ def _reason(error: OSError) -> Reason:
     return Reason.UNREACHABLE
 
 
-def _word(error: OSError) -> str:
+def _word(error: OSError) -> Text:
     """The system's word for it, without the address: that is the operator's business."""
     if isinstance(error, ConnectionRefusedError):
-        return "connection refused"
+        return Text("connection refused", "接続が拒否されました")
+    if isinstance(error, socket.gaierror):
+        return Text("its name is not known", "ホスト名を解決できません")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message[:80]
+        said = error.verify_message[:80]
+        return Text(said, f"証明書を信頼できません: {said}")
     if isinstance(error, ssl.SSLError):
-        return (error.reason or "TLS failed").replace("_", " ").lower()[:80]
-    return (error.strerror or type(error).__name__).split(":")[0].lower()[:80]
+        said = (error.reason or "TLS failed").replace("_", " ").lower()[:80]
+        return Text(said, f"TLSのエラー: {said}")
+    return reason_of(error)

@@ -18,8 +18,8 @@ from hayate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from hayate.fleet.replica import KEY_SHOWN, MAX_LAST_ERROR_CHARS, Replica
-from hayate.fleet.spec import NO_PROBE
+from hayate.fleet.replica import MAX_LAST_ERROR_CHARS, Replica
+from hayate.fleet.spec import KEY_SHOWN, NO_PROBE
 from hayate.language import Text
 from hayate.reasons import Reason
 from tests.unit.fleet.made import QUICK, spec

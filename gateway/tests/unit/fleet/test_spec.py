@@ -24,3 +24,9 @@ def test_what_is_not_said_is_as_the_settings_say() -> None:
     assert (made.max_in_flight, made.max_queued) == (capacity.max_in_flight, capacity.max_queued)
     assert (made.queue_timeout_s, made.context_tokens) == (capacity.queue_timeout_s, capacity.context_tokens)
     assert made.timeouts == Timeouts()
+
+
+def test_a_key_that_the_engine_repeats_is_not_shown_to_callers() -> None:
+    made = spec(credentials=((b"authorization", b"Bearer sk-of-the-engine"),))
+    assert made.without_key(b"no sk-of-the-engine, no 'Bearer sk-of-the-engine'") == b"no [key], no 'Bearer [key]'"
+    assert spec().without_key(b"as it came") == b"as it came"
