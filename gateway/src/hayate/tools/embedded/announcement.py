@@ -38,7 +38,7 @@ class Place:
     elsewhere: Sequence[str] = ()
 
 
-def announcement(place: Place, model: str, news: KeyNews, language: Language) -> str:
+def announcement(place: Place, model: Text, news: KeyNews, language: Language) -> str:
     """The lines, each with its end. None is wider than 80 columns for a folder's name of a usual length."""
     parts = urlsplit(place.url)
     host = parts.hostname or ""
@@ -46,7 +46,7 @@ def announcement(place: Place, model: str, news: KeyNews, language: Language) ->
     rows = [
         (Text("chat", "チャット"), [Text(f"{here}/  (sign in with the key)", f"{here}/（キーでサインイン）")]),
         (Text("API", "API"), [Text(f"{here}/v1  (OpenAI-compatible)", f"{here}/v1（OpenAI互換）")]),
-        (Text("model", "モデル"), [Text(model, model)]),
+        (Text("model", "モデル"), [model]),
         (Text("speed", "速度"), _what_computes()),
         (Text("key", "キー"), _where_the_key_is(news)),
     ]

@@ -23,7 +23,7 @@ from hayate.access.key_files import MAIN, ensure_keys, out_of_reach
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
-from hayate.language import terminal_language
+from hayate.language import Text, terminal_language
 from hayate.serve.interfaces import reachable_at
 from hayate.serve.listening import CannotListen, listener
 from hayate.serve.server import Notices, serve
@@ -96,7 +96,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
             notices=Notices(
                 listening=lambda url: _announce(url, weights, settings, news, say),
                 stopping=lambda: say.over_the_keys(
-                    "Stopping. (Ctrl-C again: at once)", "停止しています。（もう一度Ctrl-Cで即時終了）"
+                    "Stopping. (Ctrl-C again: at once)", "停止しています（もう一度Ctrl-Cで即時終了）。"
                 ),
             ),
             load=load,
@@ -190,6 +190,7 @@ def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -
 
 
 def _announce(url: str, weights: Weights, settings: EngineSettings, news: KeyNews, say: Speaker) -> None:
-    model = f"{weights.served_model}, {settings.context_tokens} tokens × {settings.slots}"
+    name, tokens, slots = weights.served_model, settings.context_tokens, settings.slots
+    model = Text(f"{name}, {tokens} tokens × {slots}", f"{name}（{tokens}トークン × {slots}）")
     say(f"Hayate is ready: {url}", f"疾風 Hayateの準備ができました: {url}")
     say.write(announcement(Place(url, reachable_at(url)), model, news, say.language))
