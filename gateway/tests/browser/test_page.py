@@ -196,7 +196,9 @@ async def test_aliases_come_first_and_say_whether_they_are_ready(open_tab: OpenT
             await expect(dot).to_have_class("dot ready")
             await model.select_option("smart")
             await expect(dot).to_have_class("dot")
-            await expect(model.locator("option[value=smart]")).to_have_text("smart → seventy (not ready)")
+            await expect(model.locator("option[value=smart]")).to_have_text(
+                "smart → seventy (its engine is not running yet)"
+            )
             await model.select_option("seven")
             await tab.answered(await tab.ask("どの7B？"))
             assert small.requests[0].json["model"] == "small"

@@ -55,7 +55,7 @@ async def test_a_call_is_a_line_in_columns_and_events_are_sentences() -> None:
         assert (await line_of(screen, " 401 ")).endswith("401 no key, or a wrong one")
         await stage.engine.refuse()
         stage.engine.drop_connections()
-        await line_of(screen, "scripted/0 is down")
+        await line_of(screen, "scripted/0 can't be used")
         await stage.engine.listen()
         await eventually(lambda: screen.text().count("scripted/0 is up") >= 2)
         assert any("Hayate is listening on http://127.0.0.1:" in line for line in screen.lines())

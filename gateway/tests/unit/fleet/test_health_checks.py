@@ -265,6 +265,7 @@ async def test_connections_that_a_busy_engine_does_not_take_are_no_failures(engi
         deployment, replica = watched.deployment, watched.replica
         async with call_under_way(watched, engine):
             assert not any(deployment.record_failure(replica, late, 0.0) for _ in range(20))
+        await watched.until(lambda: not replica.pool.busy_connections)  # nor a probe
         assert any(deployment.record_failure(replica, late, 0.0) for _ in range(20))
         replica.health.succeeded(1.0)
         async with call_under_way(watched, engine):

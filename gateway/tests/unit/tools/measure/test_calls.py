@@ -103,7 +103,8 @@ async def test_a_stream_that_is_left_open_after_its_end_costs_only_its_connectio
         made = [await asked(caller, number, "generate_stream") for number in (1, 2)]
     assert [each.failure for each in made] == [None, None]
     assert all(each.total_s < NEVER_S for each in made)
-    assert engine.accepted == 2
+    assert len(engine.requests) == 2
+    assert engine.accepted >= 2  # one each; a gateway of another test may look for an engine that had this port before
 
 
 @pytest.mark.anyio
