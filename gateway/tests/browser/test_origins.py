@@ -84,7 +84,8 @@ async def test_a_page_that_is_not_listed_is_refused(browser: Browser, way: str, 
         await page.evaluate(WAYS[way], [stage.url, stage.key])
         assert "Failed to fetch" in await outcome(page)
         assert stage.engine.requests == []
-        assert '"event":"origin_refused","origin":"http://127.0.0.1:' in stage.gateway.stderr()
+        told = '"event":"origin_refused","origin":"http://127.0.0.1:'
+        await eventually(lambda: told in stage.gateway.stderr())
 
 
 async def test_a_bare_eventsource_is_refused_without_the_setting(browser: Browser) -> None:

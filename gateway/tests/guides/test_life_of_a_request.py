@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 PAGE = (REPOSITORY / "docs-llm_api/life-of-a-request.md").read_text(encoding="utf-8")
 SELDOM: dict[str, Any] = {"health": {"probe_interval_s": 600.0}}
 """So that nobody but the test calls the engine."""
-TRIES = 10
+TRIES = 30
 """A busy machine may bring two events in one read, which takes another way; so a life is lived again."""
 
 

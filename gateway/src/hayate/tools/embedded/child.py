@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -21,6 +22,7 @@ from hayate.tools.embedded.settings import EngineSettings
 MODEL_REFUSED = 3
 PORT_TAKEN = 4
 LAST_WORDS_S = 5
+LOG_S = 0.5
 PR_SET_PDEATHSIG = 1
 OOM_SCORE_FILE = Path("/proc/self/oom_score_adj")
 OOM_SCORE = "500"
@@ -68,9 +70,10 @@ def _serve(settings: EngineSettings) -> NoReturn:
         server = xllamacpp.Server(params)
     except RuntimeError as error:  # the reason is in the log
         _tell(str(error))
-        # Not at once: llama.cpp's log has a thread of its own, which ends with what it still has to say. The alarm is for
-        # one that never ends.
+        # Not at once: llama.cpp's log has a thread of its own, which ends with what it still has to say, and on a busy machine
+        # may not have begun to. The alarm is for one that never ends.
         signal.alarm(LAST_WORDS_S)
+        time.sleep(LOG_S)
         sys.exit(MODEL_REFUSED)
     _tell(f"listening on {server.listening_address}")
     sys.stdin.buffer.read()
