@@ -78,16 +78,10 @@ def _reason(reason: Reason | None) -> ReasonAnswer | None:
 
 
 def _last_error(error: LastError | None) -> LastErrorAnswer | None:
-    return (
-        None
-        if error is None
-        else LastErrorAnswer(
-            text=error.texts.en,
-            text_ja=error.texts.ja,
-            at=error.at,
-            code=error.reason.value if error.reason else None,
-        )
-    )
+    if error is None:
+        return None
+    code = error.reason.value if error.reason else None
+    return LastErrorAnswer(text=error.texts.en, text_ja=error.texts.ja, at=error.at, code=code)
 
 
 async def reload(_: Request, gateway: Gateway) -> Response:

@@ -15,6 +15,7 @@ from hayate.policy.progress import Progress
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.wire.engine_errors import one_line
 
 MAX_LAST_ERROR_CHARS = 300
 LEAST_SECRET_CHARS = 4
@@ -42,7 +43,7 @@ class Replica:
         self.url = url
         self.label = f"{spec.name}/{number}"
         self.credentials = spec.credentials
-        self._secrets = [value.removeprefix(b"Bearer ").decode("utf-8", "replace") for _, value in spec.credentials]
+        self._secrets = [secret.decode("utf-8", "replace") for secret in spec.secrets]
         self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
         self.progress = Progress(most_s=probing.quiet_s)
@@ -93,7 +94,7 @@ class Replica:
 
     def note(self, texts: Text, reason: Reason | None = None) -> None:
         """Remembers what went wrong, and when."""
-        en, ja = (_one_line(self.without_key(text)) for text in (texts.en, texts.ja))
+        en, ja = (one_line(self.without_key(text)[:MAX_LAST_ERROR_CHARS]) for text in (texts.en, texts.ja))
         self.last_error = LastError(Text(en, ja), time.time(), reason)
 
     def without_key(self, text: str) -> str:
@@ -110,8 +111,3 @@ class Replica:
         if self.last_error is None or self.health.ready(now):
             return None
         return self.last_error.reason
-
-
-def _one_line(text: str) -> str:
-    """Short, and nothing in it that a terminal would act on."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text[:MAX_LAST_ERROR_CHARS]).split())

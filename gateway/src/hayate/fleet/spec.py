@@ -31,9 +31,14 @@ class DeploymentSpec(Capacity):
 
     def without_key(self, answer: bytes) -> bytes:
         """An engine's words as callers may see them: some repeat the key that they refuse."""
-        for _, value in self.credentials:
-            answer = answer.replace(value.removeprefix(b"Bearer "), KEY_SHOWN.encode())
+        for secret in self.secrets:
+            answer = answer.replace(secret, KEY_SHOWN.encode())
         return answer
+
+    @property
+    def secrets(self) -> list[bytes]:
+        """The keys in what is sent to the engine with every request."""
+        return [value.removeprefix(b"Bearer ") for _, value in self.credentials]
 
     @property
     def sends_canaries(self) -> bool:

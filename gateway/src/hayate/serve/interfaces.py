@@ -35,8 +35,8 @@ _Interface._fields_ = [
 ]
 
 
-WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  recognised, not bound
-"""Listening there is listening on all addresses of this machine."""
+WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104  recognised, not bound
+"""Listening there is listening on all addresses of this machine; and the one of them that it can call itself at."""
 
 
 def reachable_at(url: str) -> list[str]:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from hayate.serve.interfaces import WILDCARDS
 from hayate.serve.whereabouts import RunningGateway, running_gateways, runtime_folder
-from hayate.tools.loopback import WILDCARDS
 
 
 @dataclass(frozen=True, slots=True)

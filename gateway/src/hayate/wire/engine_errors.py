@@ -141,7 +141,12 @@ def text_of_page(raw: bytes) -> str:
     text = raw[:_LOOKED_AT_BYTES].decode("utf-8", "replace")
     if text.lstrip().startswith("<"):
         text = html.unescape(_UNSEEN.sub(" ", text))
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())[:MAX_MESSAGE_CHARS]
+    return one_line(text)[:MAX_MESSAGE_CHARS]
+
+
+def one_line(text: str) -> str:
+    """Somebody else's words on one line: whatever a terminal would act on is a blank."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _fields(body: Any) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from hayate.language import Language, Text
-from hayate.tools.embedded.speaker import width
-from hayate.tools.loopback import LOOPBACK, WILDCARDS
+from hayate.serve.interfaces import WILDCARDS
+from hayate.terminal import width
+from hayate.tools.loopback import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from hayate.language import Language, Text
 from hayate.telemetry.log_writer import write_error
+from hayate.terminal import columns_of, width
 
 STANDARD_ERROR = 2
 NOT_FIRST = "。、，．）」』】ー：！？"
@@ -26,7 +26,9 @@ class Speaker:
     def __call__(self, english: str, japanese: str) -> None:
         """One line, as a `Say` takes it."""
         line = Text(english, japanese).of(self.language)
-        self.write("".join(f"{each}\n" for each in (folded(line, columns()) if is_terminal() else [line])))
+        self.write(
+            "".join(f"{each}\n" for each in (folded(line, columns_of(STANDARD_ERROR)) if is_terminal() else [line]))
+        )
 
     def over_the_keys(self, english: str, japanese: str) -> None:
         """One line in the place of the `^C` that a terminal shows for the keys."""
@@ -42,19 +44,6 @@ class Speaker:
 def is_terminal() -> bool:
     """Whether a person looks on."""
     return os.isatty(STANDARD_ERROR)
-
-
-def columns() -> int:
-    """How wide the terminal is; 80, as ever, where it does not say."""
-    try:
-        return os.get_terminal_size(STANDARD_ERROR).columns or 80
-    except OSError:
-        return 80
-
-
-def width(text: str) -> int:
-    """The columns it takes: a Japanese character two."""
-    return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
 def folded(text: str, most: int) -> Iterator[str]:

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hayate.wire.engine_errors import one_line
+
 MAX_DETAIL_CHARS = 200
 HOPELESS = ("connect", "status_401", "status_403", "status_404", "status_405", "not_a_stream")
 """What the next call would meet too: seen while warming up, the measurement of that model is not begun."""
@@ -31,5 +33,5 @@ class Failure:
     def told(self, secret: str | None) -> Failure:
         """On one line of bearable length, without control characters, and without the key should the server repeat it."""
         detail = self.detail.replace(secret, "***") if secret else self.detail
-        line = " ".join("".join(c if c.isprintable() else " " for c in detail).split())
+        line = one_line(detail)
         return Failure(self.reason, line if len(line) <= MAX_DETAIL_CHARS else line[: MAX_DETAIL_CHARS - 1] + "…")

@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from hayate.access.key_files import ADMIN, find_key
 from hayate.language import Text
+from hayate.serve.interfaces import WILDCARDS
 from hayate.serve.whereabouts import RunningGateway
-from hayate.tools.loopback import LOOPBACK, WILDCARDS
+from hayate.tools.loopback import LOOPBACK
 from hayate.tools.running import Place, reachable
 from hayate.tools.status.refusals import CannotTell
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from hayate.language import Language, Text
+from hayate.terminal import width
 from hayate.tools.embedded.announcement import KeyNews, Place, announcement
-from hayate.tools.embedded.speaker import width
 
 URL = "http://127.0.0.1:8080"
 TINY = Text("tiny", "tiny")

@@ -10,7 +10,8 @@ import termios
 import pytest
 
 from hayate.language import Language
-from hayate.tools.embedded.speaker import NOT_FIRST, folded, width
+from hayate.terminal import width
+from hayate.tools.embedded.speaker import NOT_FIRST, folded
 
 SAY = """
 import sys
