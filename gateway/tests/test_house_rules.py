@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.japanese import spoken
+
 ROOT = Path(__file__).parents[1]
 SPEAKING = {
     "print": "print('x')\n",
@@ -51,28 +53,11 @@ SENTENCE_CHARS = 40
 JAPANESE_SENTENCE_CHARS = 20
 
 
-def said(code: str) -> Iterator[tuple[int, str]]:
-    """Every text in this code that is no docstring, with its line. What stands in braces in an f-string is `{}`."""
-    tree = ast.parse(code)
-    passed_over = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.JoinedStr):
-            passed_over |= {id(each) for each in ast.walk(node) if each is not node}
-    for node in ast.walk(tree):
-        if id(node) in passed_over:
-            continue
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.lineno, node.value
-        elif isinstance(node, ast.JoinedStr):
-            parts = [str(each.value) if isinstance(each, ast.Constant) else "{}" for each in node.values]
-            yield node.lineno, "".join(parts)
-
-
 def test_no_sentence_stands_twice() -> None:
     """One that is needed twice is a function's, in the lowest room that needs it: else one of the two is changed alone some day."""
     places: defaultdict[str, list[str]] = defaultdict(list)
     for file in sorted((ROOT / "src").rglob("*.py")):
-        for line, text in said(file.read_text(encoding="utf-8")):
+        for line, text in spoken(file.read_text(encoding="utf-8")):
             if len(text) > (SENTENCE_CHARS if text.isascii() else JAPANESE_SENTENCE_CHARS):
                 places[text].append(f"{file.relative_to(ROOT)}:{line}")
     assert {text: found for text, found in places.items() if len(found) > 1} == {}
@@ -80,7 +65,7 @@ def test_no_sentence_stands_twice() -> None:
 
 def test_sentences_are_compared_as_they_are_said() -> None:
     code = '"""Doc."""\nf"a {1 + 1} b" f"{2!r}"\nx = "a" "b", f"{y:{width}} c"\n'
-    assert [text for _, text in said(code)] == ["ab", "{} c"]
+    assert [text for _, text in spoken(code)] == ["ab", "{} c"]
 
 
 def defaults(code: str) -> Iterator[tuple[str, object]]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import shutil
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
-
 from tests.support.gateway import free_port
-from tests.support.waiting import eventually
+from tests.support.proxies import listening, program
 
 CONFIG = """
 daemon off;
@@ -41,29 +38,9 @@ http {{
 @asynccontextmanager
 async def running_nginx(gateway: str, home: Path, *, folder: str = "/llm/", more: str = "") -> AsyncIterator[str]:
     """Serves `gateway` at the URL that is given back; `more` are directives of the location."""
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        pytest.skip("no nginx: apt-get install nginx-light")
-    port = free_port()
+    nginx, port = program("nginx"), free_port()
     text = CONFIG.format(home=home, port=port, folder=folder, gateway=gateway, more=more)
     (home / "nginx.conf").write_text(text, encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        nginx, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")
-    )
-    try:
-        await eventually(lambda: _listens(port, process, home))
+    command = [nginx, "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
+    async with listening(command, port, home, os.environ):
         yield f"http://127.0.0.1:{port}{folder}"
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
-
-
-async def _listens(port: int, process: asyncio.subprocess.Process, home: Path) -> bool:
-    assert process.returncode is None, (home / "error.log").read_text(encoding="utf-8")
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True

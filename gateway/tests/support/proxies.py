@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -81,11 +81,18 @@ async def running_proxy(name: str, gateway: RunningGateway, home: Path) -> Async
     else:
         command = [program(name), "run", "--adapter", "caddyfile", "--config", str(home / file)]
     env = {"PATH": os.environ["PATH"], "HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    async with listening(command, port, home, env):
+        yield f"http://127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def listening(command: Sequence[str], port: int, home: Path, env: Mapping[str, str]) -> AsyncIterator[None]:
+    """The proxy's process, once it takes connections at the port; what it says is kept in `said`."""
     with (home / "said").open("wb") as said:
-        process = await asyncio.create_subprocess_exec(*command, env=env, stdout=said, stderr=said)
+        process = await asyncio.create_subprocess_exec(*command, env=dict(env), stdout=said, stderr=said)
     try:
         await eventually(lambda: _listens(port, process, home))
-        yield f"http://127.0.0.1:{port}"
+        yield
     finally:
         if process.returncode is None:
             process.terminate()
