@@ -80,6 +80,11 @@ def reason_of(error: OSError) -> Text:
     return _REASONS.get(error.errno or 0, Text(said, f"OSのエラー（{said}）"))
 
 
+def one_line(text: str) -> str:
+    """Somebody else's words on one line: whatever a terminal would act on is a blank."""
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
+
+
 def terminal_language(env: Mapping[str, str]) -> Language:
     """What to speak at a terminal with this environment."""
     said = next((env[name] for name in VARIABLES if env.get(name)), "")

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from hayate.backends.base import Served
 from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 from hayate.fleet.spec import KEY_SHOWN, NO_PROBE, DeploymentSpec
-from hayate.language import Text
+from hayate.language import Text, one_line
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
-from hayate.wire.engine_errors import one_line
 
 MAX_LAST_ERROR_CHARS = 300
 LEAST_SECRET_CHARS = 4

@@ -22,6 +22,7 @@ from hayate.errors import (
     UpstreamBroke,
     UpstreamRefused,
 )
+from hayate.language import one_line
 from hayate.reasons import Reason
 
 _TOO_LONG = re.compile(
@@ -142,11 +143,6 @@ def text_of_page(raw: bytes) -> str:
     if text.lstrip().startswith("<"):
         text = html.unescape(_UNSEEN.sub(" ", text))
     return one_line(text)[:MAX_MESSAGE_CHARS]
-
-
-def one_line(text: str) -> str:
-    """Somebody else's words on one line: whatever a terminal would act on is a blank."""
-    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _fields(body: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hayate.wire.engine_errors import one_line
+from hayate.language import one_line
 
 MAX_DETAIL_CHARS = 200
 HOPELESS = ("connect", "status_401", "status_403", "status_404", "status_405", "not_a_stream")
