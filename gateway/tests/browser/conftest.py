@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from playwright.async_api import Browser
@@ -12,11 +13,12 @@ from tests.support.chromium import PATIENCE_MS
 
 
 @pytest.fixture
-async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
-    """Opens the page in a browser profile of its own; at the end the tab must have nothing to complain about."""
-    tabs: list[Tab] = []
+def open_tab(browser: Browser) -> OpenTab:
+    """Opens the page in a browser profile of its own. At its end, which comes before the gateway's, the tab must have nothing to
+    complain about."""
 
-    async def opened(url: str, *, language: str = "en-US", width: int = 1100, dark: bool = False) -> Tab:
+    @asynccontextmanager
+    async def opened(url: str, *, language: str = "en-US", width: int = 1100, dark: bool = False) -> AsyncIterator[Tab]:
         context = await browser.new_context(
             locale=language,
             viewport={"width": width, "height": 760},
@@ -25,11 +27,11 @@ async def open_tab(browser: Browser) -> AsyncIterator[OpenTab]:
         )
         context.set_default_timeout(PATIENCE_MS)
         tab = Tab(url, context, await context.new_page())
-        tabs.append(tab)
-        await tab.open()
-        return tab
-
-    yield opened
-    for tab in tabs:
-        await tab.context.close()
+        try:
+            await tab.open()
+            yield tab
+        finally:
+            await context.close()
         tab.check()
+
+    return opened

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
@@ -76,7 +76,9 @@ class Tab:
 class OpenTab(Protocol):
     """What the `open_tab` fixture gives."""
 
-    async def __call__(self, url: str, *, language: str = ..., width: int = ..., dark: bool = ...) -> Tab: ...
+    def __call__(
+        self, url: str, *, language: str = ..., width: int = ..., dark: bool = ...
+    ) -> AbstractAsyncContextManager[Tab]: ...
 
 
 @asynccontextmanager

@@ -42,26 +42,26 @@ async def gateway(tmp_path: Path) -> AsyncIterator[RunningGateway]:
 
 
 async def test_the_page_shows_the_whole_answer(gateway: RunningGateway, open_tab: OpenTab) -> None:
-    tab = await open_tab(gateway.url, language="ja-JP")
-    await tab.signed_in(gateway.key)
-    await tab.set("temperature", "0")
-    turn = await tab.ask(QUESTION)
-    assert await tab.answered(turn) == ANSWER
-    usage = (await gateway.logged(1))[0]["completion_tokens"]
-    await expect(turn.locator(".figures")).to_contain_text(f"{usage} トークン · tiny-qwen2 · stop")
-    await turn.get_by_role("button", name="イベント（SSE）").click()
-    raw = await turn.locator(".raw").text_content() or ""
-    assert raw.startswith("id: ")
-    assert re.search(r'id: \S+\nevent: done\ndata: {"finish_reason":"stop"', raw)
-    assert len(tab.questions) == 1
+    async with open_tab(gateway.url, language="ja-JP") as tab:
+        await tab.signed_in(gateway.key)
+        await tab.set("temperature", "0")
+        turn = await tab.ask(QUESTION)
+        assert await tab.answered(turn) == ANSWER
+        usage = (await gateway.logged(1))[0]["completion_tokens"]
+        await expect(turn.locator(".figures")).to_contain_text(f"{usage} トークン · tiny-qwen2 · stop")
+        await turn.get_by_role("button", name="イベント（SSE）").click()
+        raw = await turn.locator(".raw").text_content() or ""
+        assert raw.startswith("id: ")
+        assert re.search(r'id: \S+\nevent: done\ndata: {"finish_reason":"stop"', raw)
+        assert len(tab.questions) == 1
 
 
 async def test_a_bare_eventsource_receives_the_whole_answer(gateway: RunningGateway, open_tab: OpenTab) -> None:
-    tab = await open_tab(gateway.url)
-    await tab.signed_in(gateway.key)
-    seen = await tab.page.evaluate(COLLECT, [QUESTION, "0"])
-    assert seen["error"] is None
-    assert seen["text"] == ANSWER
-    assert seen["done"]["finish_reason"] == "stop"
-    assert len(set(seen["ids"])) == len(seen["ids"]) > 100
-    assert all(seen["ids"])
+    async with open_tab(gateway.url) as tab:
+        await tab.signed_in(gateway.key)
+        seen = await tab.page.evaluate(COLLECT, [QUESTION, "0"])
+        assert seen["error"] is None
+        assert seen["text"] == ANSWER
+        assert seen["done"]["finish_reason"] == "stop"
+        assert len(set(seen["ids"])) == len(seen["ids"]) > 100
+        assert all(seen["ids"])

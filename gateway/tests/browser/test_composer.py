@@ -14,8 +14,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 
 async def test_enter_that_accepts_an_ime_conversion_does_not_send(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url, language="ja-JP")
+    async with (
+        running_engine() as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language="ja-JP") as tab,
+    ):
         await tab.signed_in(gateway.key)
         await tab.page.locator("#prompt").focus()
         await tab.page.evaluate(
@@ -42,8 +45,7 @@ async def test_enter_that_accepts_an_ime_conversion_does_not_send(open_tab: Open
 
 
 async def test_shift_enter_starts_a_new_line_and_an_empty_question_is_not_sent(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.page.locator("#prompt").press("Enter")
         await tab.page.keyboard.type("one")
@@ -57,8 +59,7 @@ async def test_shift_enter_starts_a_new_line_and_an_empty_question_is_not_sent(o
 @pytest.mark.parametrize("length", [430, 450, 100_000, *slow(10, 6000)])
 async def test_a_question_of_any_length_is_sent_once_and_whole(open_tab: OpenTab, length: int) -> None:
     """Around 440 such characters the URL gets too long for some proxies, and the question is POSTed."""
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("長" * length))
         assert [len(request.json["messages"][-1]["content"]) for request in engine.requests] == [length]
@@ -67,8 +68,11 @@ async def test_a_question_of_any_length_is_sent_once_and_whole(open_tab: OpenTab
 
 
 async def test_the_settings_reach_the_engine_and_mistakes_are_pointed_at(open_tab: OpenTab) -> None:
-    async with running_engine(Chat(["長い"], finish_reason="length")) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with (
+        running_engine(Chat(["長い"], finish_reason="length")) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url) as tab,
+    ):
         await tab.signed_in(gateway.key)
         for name, value in {"system": "簡潔に。", "max_tokens": "1", "temperature": "7", "seed": "42"}.items():
             await tab.set(name, value)
@@ -86,8 +90,11 @@ async def test_the_settings_reach_the_engine_and_mistakes_are_pointed_at(open_ta
 
 
 async def test_the_page_fits_a_phone_and_every_control_has_a_name(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url, language="ja-JP", width=360, dark=True)
+    async with (
+        running_engine() as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language="ja-JP", width=360, dark=True) as tab,
+    ):
         await tab.signed_in(gateway.key)
         await tab.set("system", "やさしく")
         await tab.answered(await tab.ask("あ" * 500))

@@ -146,8 +146,8 @@ async def test_the_page_works_in_the_folder_of_a_proxy(open_tab: OpenTab, tmp_pa
         running_engine(Chat(["こん", "にちは"])) as engine,
         gateway_on(engine) as gateway,
         running_proxy(proxy, gateway, tmp_path) as url,
+        open_tab(f"{url}/llm/") as tab,  # at its end: nothing was asked for outside the folder
     ):
-        tab = await open_tab(f"{url}/llm/")  # at its end: nothing was asked for outside the folder
         await tab.signed_in(gateway.key)
         assert await tab.answered(await tab.ask("挨拶")) == "こんにちは"
         (cookie,) = await tab.context.cookies()

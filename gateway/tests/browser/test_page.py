@@ -25,8 +25,7 @@ HOSTILE = '<img src=x onerror="alert(1)"><script>alert(2)</script> **太字** &l
 
 
 async def test_stop_releases_the_engine(open_tab: OpenTab) -> None:
-    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         turn = await tab.ask("repeat")
         await expect(turn.locator(".answer")).to_contain_text("はい。" * 5)
@@ -43,8 +42,7 @@ async def test_stop_releases_the_engine(open_tab: OpenTab) -> None:
 
 
 async def test_closing_the_tab_releases_the_engine(open_tab: OpenTab) -> None:
-    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         turn = await tab.ask("repeat")
         await expect(turn.locator(".answer")).to_contain_text("はい。はい。")
@@ -53,8 +51,11 @@ async def test_closing_the_tab_releases_the_engine(open_tab: OpenTab) -> None:
 
 
 async def test_what_model_and_engine_say_is_shown_as_text(open_tab: OpenTab) -> None:
-    async with running_engine(Chat([HOSTILE, HOSTILE])) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with (
+        running_engine(Chat([HOSTILE, HOSTILE])) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url) as tab,
+    ):
         await tab.signed_in(gateway.key)
         turn = await tab.ask(HOSTILE)
         assert await tab.answered(turn) == HOSTILE * 2
@@ -74,8 +75,11 @@ async def test_what_model_and_engine_say_is_shown_as_text(open_tab: OpenTab) -> 
 async def test_a_wrong_key_is_an_error_in_the_browsers_language(
     open_tab: OpenTab, language: str, sign_in: str, says: str
 ) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url, language=language)
+    async with (
+        running_engine() as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language=language) as tab,
+    ):
         tab.allowed.append("401 (Unauthorized)")
         await expect(tab.page.get_by_role("heading", name=sign_in)).to_be_visible()
         await tab.sign_in("sk-not-the-key")
@@ -86,8 +90,11 @@ async def test_a_wrong_key_is_an_error_in_the_browsers_language(
 
 
 async def test_the_language_can_be_switched_and_is_remembered(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url, language="ja-JP")
+    async with (
+        running_engine() as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language="ja-JP") as tab,
+    ):
         await expect(tab.page.get_by_label("APIキー")).to_be_visible()
         await tab.page.get_by_role("button", name="English").click()
         await expect(tab.page.get_by_label("API key")).to_be_visible()
@@ -104,8 +111,7 @@ async def test_the_language_can_be_switched_and_is_remembered(open_tab: OpenTab)
 
 
 async def test_an_error_in_the_middle_keeps_the_text_says_what_to_do_and_asks_no_second_time(open_tab: OpenTab) -> None:
-    async with running_engine(cut_mid_frame()) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine(cut_mid_frame()) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         turn = await tab.ask("cut")
         assert await tab.answered(turn) == "こんにち"
@@ -118,8 +124,7 @@ async def test_an_error_in_the_middle_keeps_the_text_says_what_to_do_and_asks_no
 
 
 async def test_a_lost_connection_is_said_and_can_be_tried_again(open_tab: OpenTab) -> None:
-    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         tab.allowed.append("net::ERR_")
         await tab.signed_in(gateway.key)
         turn = await tab.ask("repeat")
@@ -134,8 +139,11 @@ async def test_a_lost_connection_is_said_and_can_be_tried_again(open_tab: OpenTa
 
 @pytest.mark.parametrize("status", [400, 503, *slow(422)])
 async def test_a_refused_question_is_asked_once_and_shows_the_gateways_reason(open_tab: OpenTab, status: int) -> None:
-    async with running_engine(error(status, "no such voice")) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with (
+        running_engine(error(status, "no such voice")) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url) as tab,
+    ):
         tab.allowed.append("Failed to load resource")
         await tab.signed_in(gateway.key)
         turn = await tab.ask("long")
@@ -148,8 +156,7 @@ async def test_a_refused_question_is_asked_once_and_shows_the_gateways_reason(op
 
 
 async def test_a_lost_session_leads_back_to_signing_in_and_keeps_the_conversation(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("first"))
         await tab.context.clear_cookies()
@@ -163,8 +170,7 @@ async def test_a_lost_session_leads_back_to_signing_in_and_keeps_the_conversatio
 
 
 async def test_signing_out_ends_the_session_and_clears_the_page(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("secret"))
         await tab.page.get_by_role("button", name="Sign out").click()
@@ -187,26 +193,29 @@ async def test_aliases_come_first_and_say_whether_they_are_ready(open_tab: OpenT
         """
         async with running_gateway(config=config) as gateway:
             await gateway.ready()
-            tab = await open_tab(gateway.url)
-            await tab.signed_in(gateway.key)
-            model, dot = tab.page.locator("#model"), tab.page.locator("#ready-dot")
-            groups = await model.locator("optgroup").evaluate_all("(all) => all.map((group) => group.label)")
-            assert groups == ["Aliases", "Deployments"]
-            await expect(model).to_have_value("default")
-            await expect(dot).to_have_class("dot ready")
-            await model.select_option("smart")
-            await expect(dot).to_have_class("dot")
-            await expect(model.locator("option[value=smart]")).to_have_text(
-                "smart → seventy (its engine is not running yet)"
-            )
-            await model.select_option("seven")
-            await tab.answered(await tab.ask("どの7B？"))
-            assert small.requests[0].json["model"] == "small"
+            async with open_tab(gateway.url) as tab:
+                await tab.signed_in(gateway.key)
+                model, dot = tab.page.locator("#model"), tab.page.locator("#ready-dot")
+                groups = await model.locator("optgroup").evaluate_all("(all) => all.map((group) => group.label)")
+                assert groups == ["Aliases", "Deployments"]
+                await expect(model).to_have_value("default")
+                await expect(dot).to_have_class("dot ready")
+                await model.select_option("smart")
+                await expect(dot).to_have_class("dot")
+                await expect(model.locator("option[value=smart]")).to_have_text(
+                    "smart → seventy (its engine is not running yet)"
+                )
+                await model.select_option("seven")
+                await tab.answered(await tab.ask("どの7B？"))
+                assert small.requests[0].json["model"] == "small"
 
 
 async def test_the_copied_curl_command_gives_the_same_answer(open_tab: OpenTab) -> None:
-    async with running_engine(Chat(["コピー", "できた"])) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with (
+        running_engine(Chat(["コピー", "できた"])) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url) as tab,
+    ):
         await tab.signed_in(gateway.key)
         turn = await tab.ask("it's \"quoted\"; $(exit 1) `x` \\ '改行\n'")
         await tab.answered(turn)
@@ -231,8 +240,7 @@ async def test_why_a_model_can_not_be_used_stands_on_the_page(open_tab: OpenTab)
     async with running_engine() as engine:
         engine.routes["/health"] = error(503, "Loading model")
         env = {"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url, "MODEL": engine.model}
-        async with running_gateway(env) as gateway:
-            tab = await open_tab(gateway.url, language="ja")
+        async with running_gateway(env) as gateway, open_tab(gateway.url, language="ja") as tab:
             await tab.signed_in(gateway.key)
             await expect(tab.page.locator("#not-ready")).to_have_text("default: モデルを読み込み中です")
             engine.routes["/health"] = answer({"status": "ok"})

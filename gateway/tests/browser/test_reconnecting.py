@@ -71,8 +71,7 @@ async def fragile(gateway: RunningGateway) -> AsyncIterator[tuple[str, list[asyn
 async def test_after_the_end_it_is_told_to_stop(
     open_tab: OpenTab, script: Answer, codes: list[str], dones: int
 ) -> None:
-    async with running_engine(script) as engine, gateway_on(engine) as gateway:
-        tab = await open_tab(gateway.url)
+    async with running_engine(script) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.page.evaluate(LISTEN)
         await until(tab, "source.readyState === EventSource.CLOSED")
@@ -83,8 +82,12 @@ async def test_after_the_end_it_is_told_to_stop(
 
 
 async def test_after_a_lost_connection_it_is_told_once_and_then_to_stop(open_tab: OpenTab) -> None:
-    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway, fragile(gateway) as (url, clients):
-        tab = await open_tab(url)
+    async with (
+        running_engine(ENDLESS) as engine,
+        gateway_on(engine) as gateway,
+        fragile(gateway) as (url, clients),
+        open_tab(url) as tab,
+    ):
         tab.allowed.append("net::ERR_")
         await tab.signed_in(gateway.key)
         await tab.page.evaluate(LISTEN)

@@ -32,10 +32,8 @@ async def test_everything_is_found_in_the_folder(open_tab: OpenTab, tmp_path: Pa
         running_engine(Chat(["こん", "にちは"])) as engine,
         gateway_on(engine) as gateway,
         running_nginx(gateway.url, tmp_path, folder=folder, more=NGINX[more]) as url,
+        open_tab(url) as tab,  # at its end: nothing was asked for outside the folder, and the browser has no complaint
     ):
-        tab = await open_tab(
-            url
-        )  # at its end: nothing was asked for outside the folder, and the browser has no complaint
         await tab.signed_in(gateway.key)
         turn = await tab.ask("挨拶")
         assert await tab.answered(turn) == "こんにちは"
@@ -55,8 +53,8 @@ async def test_a_long_question_passes_a_proxy_that_takes_no_long_url(open_tab: O
         running_engine() as engine,
         gateway_on(engine) as gateway,
         running_nginx(gateway.url, tmp_path, more=NGINX["with the caller's Host"]) as url,
+        open_tab(url) as tab,
     ):
-        tab = await open_tab(url)
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("長" * 20_000))
         assert [len(request.json["messages"][-1]["content"]) for request in engine.requests] == [20_000]
@@ -69,8 +67,8 @@ async def test_a_refusal_through_the_proxy_shows_the_gateways_reason_and_is_aske
         running_engine(error(400, "no such voice")) as engine,
         gateway_on(engine) as gateway,
         running_nginx(gateway.url, tmp_path) as url,
+        open_tab(url) as tab,
     ):
-        tab = await open_tab(url)
         tab.allowed.append("400 (Bad Request)")
         await tab.signed_in(gateway.key)
         turn = await tab.ask("x")
