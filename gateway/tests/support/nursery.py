@@ -13,6 +13,7 @@ As a program (`python -m tests.support.nursery FD`) it reads a message for each 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import ctypes
 import functools
 import gc
@@ -26,10 +27,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 CAPABILITIES_VERSION_3 = 0x20080522
 PR_SET_CHILD_SUBREAPER = 36
@@ -160,12 +161,32 @@ def _main() -> None:
                     os._exit(0)
                 asks.detach()
                 _become(json.loads(message), streams)
-                hayate.cli.main()
-                sys.exit(0)
+                _live(hayate.cli.main)
             os.waitpid(between, 0)  # from now on the child is that of who asked
             asks.send(os.read(reader, 100))
             for fd in (reader, writer, *streams):
                 os.close(fd)
+
+
+def _live(main: Callable[[], None]) -> NoReturn:
+    """The command, and the end that the interpreter would give it, but for taking apart all that was imported: that is most of a
+    short command's time, and its memory goes with the process anyway.
+    """
+    status = 0
+    try:
+        main()
+    except SystemExit as asked:
+        if not isinstance(asked.code, int | None):
+            raise
+        status = asked.code or 0
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # the interpreter has its own way of saying so
+        sys.exit(status)
+    os._exit(status)
 
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:

@@ -82,8 +82,8 @@ def test_what_does_not_fit_is_dropped_counted_and_told_once_somebody_reads_again
 
 def test_much_more_than_fits_is_written_as_fast_as_it_is_read() -> None:
     """A nap after every write would be a minute each."""
-    with queued_pipe(gather_s=60.0) as (output, reader, _):
-        written, read = 0, 0
+    with queued_pipe(gather_s=60.0) as (output, reader, writer):
+        written, read = 0, -len(fill(writer))  # before the first of it is read there is more to write, and so on
         while written < 40_000_000:
             while written - read < 500_000:  # half of what may wait
                 written += output.write(b"x" * 9_999 + b"\n")

@@ -124,7 +124,7 @@ async def bench(
         except TimeoutError:
             process.kill()
             await process.wait()
-            raise AssertionError("hayate bench did not end") from None
+            raise AssertionError(f"hayate bench did not end: {err.read_text('utf-8')[-2000:]}") from None
         ended = Ended(status, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
     assert "Traceback" not in ended.stderr, ended.stderr
     return ended
