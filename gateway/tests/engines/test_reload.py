@@ -11,12 +11,11 @@ import pytest
 from tests.engines.launch import EngineProcess
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import connection, fetch, request_bytes
+from tests.support.quick import slow
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
-STREAMS = 50
-RELOADS = 10
 ADMIN = "sk-admin-0123456789abcdef"
 QUESTION = {"role": "user", "content": "Tell me about the gateway"}
 
@@ -75,16 +74,19 @@ async def reloaded(gateway: RunningGateway, by_signal: bool, times: int) -> None
         assert reply.status == 200, reply.text
 
 
-async def test_an_alias_moves_between_engines_under_load(own_llamacpp: EngineProcess, other: EngineProcess) -> None:
+@pytest.mark.parametrize(("streams", "reloads"), [(12, 4), *slow((50, 10))])
+async def test_an_alias_moves_between_engines_under_load(
+    own_llamacpp: EngineProcess, other: EngineProcess, streams: int, reloads: int
+) -> None:
     seen: Counter[str] = Counter()
     stop = asyncio.Event()
     env = {"HAYATE_ADMIN_KEY": ADMIN}
     async with running_gateway(env, config=config(own_llamacpp, other, "one")) as gateway:
         await gateway.ready()
         file = gateway.data.parent / "config.yaml"
-        askers = [asyncio.create_task(keep_asking(gateway, seen, stop)) for _ in range(STREAMS)]
+        askers = [asyncio.create_task(keep_asking(gateway, seen, stop)) for _ in range(streams)]
         await asyncio.sleep(1)
-        for n in range(1, RELOADS + 1):
+        for n in range(1, reloads + 1):
             file.write_text(config(own_llamacpp, other, "two" if n % 2 else "one"), encoding="utf-8")
             await reloaded(gateway, by_signal=n % 3 == 0, times=n)
             await asyncio.sleep(0.5)
@@ -93,7 +95,7 @@ async def test_an_alias_moves_between_engines_under_load(own_llamacpp: EnginePro
         served = Counter(call["deployment"] for call in gateway.calls())
 
     assert set(seen) == {"whole"}, seen
-    assert seen["whole"] >= STREAMS
+    assert seen["whole"] >= streams
     assert set(served) == {"one", "two"}, served
 
 

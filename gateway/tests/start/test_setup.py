@@ -76,7 +76,8 @@ def test_why_an_environment_is_made_anew_is_told(whole: Project, tmp_path: Path,
         assert then in told.stderr.splitlines()
 
 
-@pytest.mark.parametrize("broken", [QUICK, *slow(*sorted(BREAKS.keys() - {QUICK}))])
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", sorted(BREAKS))
 def test_what_was_made_anew_works(whole: Project, tmp_path: Path, broken: str) -> None:
     project = broken_copy(whole, tmp_path, BREAKS[broken][0])
     assert project.make("run").stdout == f"hayate is at {project.folder}\n"
