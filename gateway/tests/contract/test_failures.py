@@ -11,8 +11,9 @@ import pytest
 from tests.contract.declared import ENGINES
 from tests.contract.engines import TOKENIZER, Engine, asking, context_tokens, when
 from tests.contract.heard import Heard, hear
-from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import connection, fetch_frames, request_bytes
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio

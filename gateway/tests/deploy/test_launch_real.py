@@ -16,8 +16,9 @@ from tests.deploy.stand_ins import LLM
 from tests.engines.known import HELLO
 from tests.engines.launch import ENGINES, TINY_HF, EngineProcess
 from tests.engines.shared import installed
-from tests.support.gateway import free_port, running_gateway
+from tests.support.gateway import running_gateway
 from tests.support.http import fetch, fetch_frames
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 

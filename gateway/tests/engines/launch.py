@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.engines.llamacpp_server import SLOTS
-from tests.support.gateway import free_port
 from tests.support.http import fetch
+from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S
 
 HERE = Path(__file__).parent

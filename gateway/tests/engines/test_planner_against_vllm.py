@@ -18,7 +18,7 @@ from hayate.tools.planner.arithmetic import GIB, Paging, concurrency, kv_bytes_p
 from hayate.tools.planner.resolve import resolve_model
 from tests.engines.launch import ENGINES, TINY_HF
 from tests.engines.shared import installed
-from tests.support.gateway import free_port
+from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.vllm]
 

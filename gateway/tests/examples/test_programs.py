@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines.launch import running_llamacpp
-from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.node_examples import installed
+from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio

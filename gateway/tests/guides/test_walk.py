@@ -20,7 +20,7 @@ from tests.guides.blocks import Block, bare, fenced
 from tests.guides.test_readme import NEEDY, PAGES, japanese
 from tests.support.chromium import PATIENCE_MS
 from tests.support.discord_stand_in import SITE_CUSTOMIZE, running_discord
-from tests.support.gateway import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 from tests.support.walker import Newcomer, clone, with_port
 

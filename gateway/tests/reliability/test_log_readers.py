@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from tests.support.fake_engine import running_engine
-from tests.support.gateway import KEY, free_port, running_gateway
+from tests.support.gateway import KEY, running_gateway
 from tests.support.http import fetch
 from tests.support.outputs import STATES, Unread, unread
+from tests.support.ports import free_port
 from tests.support.quick import slow
 from tests.support.scene import CHAT_PATH, PLAIN, Stage, settings
 from tests.support.waiting import LAST_RESORT_S, eventually

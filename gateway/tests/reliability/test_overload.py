@@ -14,8 +14,9 @@ import pytest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS
 from tests.support.engine_script import Answer, Chat, Exchange, Request, Script, answer, error
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.gateway import free_port, running_gateway
+from tests.support.gateway import running_gateway
 from tests.support.http import fetch
+from tests.support.ports import free_port
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage, scene, settings
 from tests.support.waiting import NEVER_S, eventually
 

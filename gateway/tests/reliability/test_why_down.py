@@ -23,8 +23,9 @@ from hayate.language import Language
 from hayate.reasons import Reason
 from tests.support.engine_script import answer, error
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.gateway import INHERITED, RunningGateway, free_port, running_gateway
+from tests.support.gateway import INHERITED, RunningGateway, running_gateway
 from tests.support.http import Reply, fetch
+from tests.support.ports import free_port
 from tests.support.proxies import program
 from tests.support.waiting import eventually
 

@@ -17,7 +17,7 @@ import pytest
 from tests.start.broken import BROKEN
 from tests.start.mistakes import LISTENING, LOADED, TINY
 from tests.start.nursery import Nursery, nursery
-from tests.support.gateway import free_port
+from tests.support.ports import free_port
 from tests.support.quick import slow
 
 PAST_IT = {"serve": LISTENING, "up": LOADED, "key": "sk-hayate-"}

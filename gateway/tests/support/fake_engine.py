@@ -21,6 +21,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
 from tests.support.engine_script import Answer, Chat, Framing, Request, Script, answer
+from tests.support.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,10 +32,10 @@ MAX_HEAD_BYTES = 1 << 20
 class FakeEngine:
     """A listener whose answers are scripts, and what it saw."""
 
-    def __init__(self, script: Answer, model: str, port: int = 0) -> None:
+    def __init__(self, script: Answer, model: str, port: int | None = None) -> None:
         self.script = script
         self.model = model
-        self.port = port
+        self.port = port or free_port()
         self.routes: dict[str, Answer] = {
             "/health": answer({"status": "ok"}),
             "/v1/models": answer({"object": "list", "data": [{"id": model, "object": "model", "max_model_len": 4096}]}),
@@ -83,7 +84,6 @@ class FakeEngine:
             self._placeholder = None
         loop = asyncio.get_running_loop()
         self._listener = await loop.create_server(lambda: _Connection(self), "127.0.0.1", self.port, backlog=1024)
-        self.port = self._listener.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
         """From now on connections are refused; the port stays ours. Open ones live on."""
@@ -288,7 +288,7 @@ class _Connection(asyncio.Protocol):
 
 @asynccontextmanager
 async def running_engine(
-    script: Answer | None = None, *, model: str = "scripted", port: int = 0
+    script: Answer | None = None, *, model: str = "scripted", port: int | None = None
 ) -> AsyncIterator[FakeEngine]:
     """A fake engine that listens for the length of the block."""
     engine = FakeEngine(Chat(model=model) if script is None else script, model, port)

@@ -13,11 +13,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import signal
-import socket
 import tempfile
-from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,14 +24,12 @@ from typing import Any
 
 from tests.support.http import fetch
 from tests.support.nursery import HAYATE, Born, born, must_be_started
+from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S, eventually
 
 KEY = "sk-hayate-test-0123456789abcdef"
 INHERITED = ("PATH", "PYTHONPATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_START")
 """PYTHONPATH: the gateway that is tested is the one beside the tests, in whatever checkout."""
-_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-PORTS = range(20_000 + 1500 * _worker, 21_500 + 1500 * _worker)
-_given: deque[int] = deque(maxlen=1000)
 COMPLAINTS = ("Traceback (most recent call last)", "was never retrieved", "was never awaited", "ResourceWarning")
 Process = asyncio.subprocess.Process | Born
 
@@ -103,22 +98,6 @@ class RunningGateway:
                 raise AssertionError(f"the gateway did not end within {within_s} s\n{self.stderr()}") from None
         assert self.process.returncode is not None
         return self.process.returncode
-
-
-def free_port() -> int:
-    """A port nobody listens on, below the range that outgoing connections are given; none that this process was given before, or
-    that another of the processes that run the tests can be given: it is free until somebody comes to listen there.
-    """
-    while True:
-        port = random.choice(PORTS)
-        with socket.socket() as candidate:
-            try:
-                candidate.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            if port not in _given:
-                _given.append(port)
-                return port
 
 
 @asynccontextmanager

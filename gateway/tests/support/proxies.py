@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gateway import RunningGateway, free_port
+from tests.support.gateway import RunningGateway
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 FILES = Path(__file__).parents[3] / "examples/reverse-proxy"

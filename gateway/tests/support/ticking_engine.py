@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from tests.support.gateway import free_port
 from tests.support.http import fetch
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 TICK_S = 0.01

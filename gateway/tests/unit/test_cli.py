@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.fake_engine import running_engine
-from tests.support.gateway import free_port, running_gateway
+from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 from tests.support.nursery import run
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from hayate.tools.embedded.settings import EngineSettings
 from hayate.tools.embedded.weights import tiny
-from tests.support.gateway import free_port
 from tests.support.http import fetch
+from tests.support.ports import free_port
 
 KEY = "engine-key-0123456789"
 QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "temperature": 0, "max_tokens": 64}

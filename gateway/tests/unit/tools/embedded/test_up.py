@@ -20,9 +20,10 @@ from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.up import CHILD_PORTS, configuration
 from hayate.tools.embedded.up import free_port as child_port
 from hayate.tools.embedded.weights import DEFAULT, tiny
-from tests.support.gateway import Process, RunningGateway, free_port, running_gateway
+from tests.support.gateway import Process, RunningGateway, running_gateway
 from tests.support.http import connection, fetch, request_bytes
 from tests.support.hub_stand_in import hub_stand_in
+from tests.support.ports import free_port
 from tests.support.processes import alive, children
 from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 from tests.unit.tools.embedded.engine import ANSWER, QUESTION

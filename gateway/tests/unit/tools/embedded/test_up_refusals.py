@@ -15,9 +15,9 @@ import pytest
 from hayate.tools.embedded.refusals import EngineFailed
 from hayate.tools.embedded.up import require_installed
 from hayate.tools.embedded.weights import tiny
-from tests.support.gateway import free_port
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.nursery import run
+from tests.support.ports import free_port
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio

@@ -12,9 +12,10 @@ import pytest
 
 from tests.support.engine_script import error
 from tests.support.fake_engine import running_engine
-from tests.support.gateway import RunningGateway, free_port, running_gateway
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
 from tests.support.nursery import run
+from tests.support.ports import free_port
 from tests.support.scene import PLAIN, Stage, settings
 from tests.support.waiting import eventually
 
