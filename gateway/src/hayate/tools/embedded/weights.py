@@ -53,7 +53,8 @@ def find_weights(model: str | None, say: Say) -> Weights:
     try:
         return _checked(obtain(DEFAULT, say))
     except CannotStart as error:
-        say(f"{error.english} {NOISE}", f"{error.japanese}{NOISE_JA}")
+        say(error.english, error.japanese)
+        say(NOISE, NOISE_JA)
         return tiny()
 
 
