@@ -1,0 +1,92 @@
+"""What one key may pass in any minute: requests, or tokens.
+
+The law: in no 60 s, wherever they begin, is more let through than `limit`. The last 61 seconds are kept in buckets of
+one second, with their sum: any 60 s touch at most 61 of them, so that what is let in while the sum stays below the
+limit keeps to it, and who asks for more gets 60/61 of it (98.4 %). A window that slides by the whole minute lets twice
+the limit through around its edge; a bucket that refills does so after every pause.
+"""
+
+from __future__ import annotations
+
+BUCKETS = 61
+"""Seconds that are remembered: the present one and the sixty before it."""
+
+
+class Window:
+    """At most `limit` units in any 60 s. `now` is in seconds of one clock that never goes back."""
+
+    __slots__ = ("_buckets", "_second", "limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        """Units in the buckets: let through, or reserved and not given back. More than `limit` when calls took more than
+        they had reserved, or when the limit was lowered: then nothing goes until that has passed.
+        """
+        self._buckets = [0] * BUCKETS
+        self._second = 0
+
+    def left(self, now: float) -> int:
+        """Units that may go now."""
+        self._forget(int(now))
+        return max(0, self.limit - self.used)
+
+    def fits(self, now: float, units: int) -> bool:
+        """Whether `units` may go now."""
+        self._forget(int(now))
+        return self.used + units <= self.limit
+
+    def book(self, now: float, units: int) -> int:
+        """Counts `units`, which fit or must be counted anyhow; the second they are booked at, for `settle`."""
+        second = int(now)
+        self._forget(second)
+        self._buckets[second % BUCKETS] += units
+        self.used += units
+        return second
+
+    def settle(self, second: int, units: int, now: float) -> None:
+        """Puts right what was booked at `second`: `units` more, or fewer where negative. What was used beyond it and is
+        forgotten by now is booked at present, a debt; what was not used and is forgotten anyhow is gone.
+        """
+        present = int(now)
+        self._forget(present)
+        if present - second >= BUCKETS:
+            second, units = present, max(0, units)
+        self._buckets[second % BUCKETS] += units
+        self.used += units
+
+    def wait_s(self, now: float, units: int) -> float:
+        """Seconds until `units` fit, if nobody else takes them; 0 when they do now. They must not exceed the limit."""
+        present = int(now)
+        self._forget(present)
+        over = self.used + units - self.limit
+        if over <= 0:
+            return 0.0
+        for second in range(present - BUCKETS + 1, present + 1):
+            over -= self._buckets[second % BUCKETS]
+            if over <= 0:
+                return second + BUCKETS - now
+        return present + BUCKETS - now
+
+    def reset_s(self, now: float) -> float:
+        """Seconds until nothing is counted any more, if nothing else comes."""
+        present = int(now)
+        self._forget(present)
+        if not self.used:
+            return 0.0
+        last = next((s for s in range(present, present - BUCKETS, -1) if self._buckets[s % BUCKETS]), present)
+        return last + BUCKETS - now
+
+    def _forget(self, second: int) -> None:
+        """Empties the buckets of seconds that lie too far back."""
+        passed = second - self._second
+        if passed <= 0:
+            return
+        self._second = second
+        if passed >= BUCKETS:
+            self._buckets = [0] * BUCKETS
+            self.used = 0
+            return
+        for each in range(second - passed + 1, second + 1):
+            self.used -= self._buckets[each % BUCKETS]
+            self._buckets[each % BUCKETS] = 0

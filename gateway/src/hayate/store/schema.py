@@ -1,0 +1,99 @@
+"""The tables. Portable SQL: nothing here is SQLite's alone, ids are made by the program (`ids`), times are milliseconds
+since 1970. A change of a table is a migration beside it (`migrations/versions`); a test compares both.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+HEAD: Final = "0001"
+"""The migration that makes these tables as they are."""
+
+metadata: Final = MetaData()
+
+keys: Final = Table(
+    "keys",
+    metadata,
+    Column("id", String(12), primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger),
+    Column("revoked_ms", BigInteger),
+    Column("old_digest", LargeBinary(32)),
+    Column("old_until_ms", BigInteger),
+    Column("terms", Text, nullable=False),
+)
+"""`terms`: JSON of what the key may and how much (`store.keys.Terms`); they are read whole and never searched. `old_digest`: of
+the key before the last rotation, good until `old_until_ms`.
+"""
+
+key_events: Final = Table(
+    "key_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("key_id", String(12), nullable=False),
+    sqlite_autoincrement=True,
+)
+"""Which keys have changed, in order: what each process reads to see them anew. Written under the writer's lock, so that no
+smaller number appears after a greater one.
+"""
+
+names: Final = Table(
+    "names",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    UniqueConstraint("name"),
+)
+"""Words that many calls share, as small integers: keys, models, deployments, replicas, paths, error codes."""
+
+
+def _name(column: str) -> Column[int]:
+    return Column(column, Integer, ForeignKey("names.id"), nullable=False)
+
+
+calls: Final = Table(
+    "calls",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("request_id", LargeBinary(128), nullable=False),
+    _name("key"),
+    _name("project"),
+    _name("path"),
+    _name("model"),
+    _name("deployment"),
+    _name("replica"),
+    Column("attempts", SmallInteger, nullable=False),
+    Column("status", SmallInteger, nullable=False),
+    _name("error"),
+    _name("finish"),
+    Column("stream", Boolean, nullable=False),
+    Column("queued_ms", Integer, nullable=False),
+    Column("ttft_ms", Integer),
+    Column("total_ms", Integer, nullable=False),
+    Column("tokens_in", Integer, nullable=False),
+    Column("tokens_cached", Integer, nullable=False),
+    Column("tokens_out", Integer, nullable=False),
+    Column("exact", Boolean, nullable=False),
+    Index("calls_key_id", "key", "id"),
+)
+"""One row for each call that has ended; its id is the moment at which it did."""
