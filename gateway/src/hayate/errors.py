@@ -21,6 +21,7 @@ another replica may be tried.
     │   ├── RateLimited         429   says when to come back
     │   └── NotSupported        501   this engine has no such thing
     ├── Overloaded              503   queue full, waited too long, or no healthy replica
+    ├── KeysUnknown             503   whose key it is can't be told at the moment
     ├── ShuttingDown            503   the gateway is draining
     └── UpstreamError           502   an engine failed us
         ├── ConnectFailed       502   nothing listens there: safe to try another
@@ -193,6 +194,14 @@ class Overloaded(GatewayError):
     status = 503
     type = "overloaded"
     code = "overloaded"
+
+
+class KeysUnknown(GatewayError):
+    """Whose key it is can't be told: the store can't be read."""
+
+    status = 503
+    type = "overloaded"
+    code = "keys_unreadable"
 
 
 class ShuttingDown(GatewayError):

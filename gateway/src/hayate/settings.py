@@ -53,10 +53,31 @@ class Listening:
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:
-    """What one key may do; none of these is on unless set (`limits`)."""
+    """What one key may do; none of these is on unless set (`limits`). A minute is any 60 seconds."""
 
     requests_per_minute: AtLeastOne | None = None
+    tokens_per_minute: AtLeastOne | None = None
+    """Prompts and answers together."""
+    input_tokens_per_minute: AtLeastOne | None = None
+    output_tokens_per_minute: AtLeastOne | None = None
+    concurrency: AtLeastOne | None = None
+    """Calls at the same time."""
+    strict: bool | None = None
+    """Whether each call reserves the most that it could use: then tokens, too, never pass more than the limit."""
     burst: AtLeastOne | None = None
+    """Accepted and ignored since 0.2: no minute lets more through than its limit, however it comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeping:
+    """What is kept of calls and of keys (`store`)."""
+
+    calls_days: AtLeastOne = 90
+    """How long the record of a call is kept."""
+    max_waiting_calls: AtLeastOne = 20_000
+    """Records that may wait while the file can't be written; what comes beyond is dropped and counted."""
+    stale_keys_s: Annotated[float, Ge(0)] = 900.0
+    """How long known keys go on while the file can't be read."""
 
 
 @dataclass(frozen=True, kw_only=True)

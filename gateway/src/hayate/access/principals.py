@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from hayate.settings import RateLimits
+from hayate.access.terms import FREE, Terms
 
 
 class Role(Enum):
@@ -24,13 +24,14 @@ class Principal:
     id: str
     project: str
     role: Role = Role.CALLER
-    limits: RateLimits | None = None
-    """Its own; None: those of the configuration."""
+    terms: Terms = FREE
+    version: int = 0
+    """Goes up with every change of its key: sessions of an older one are over."""
+    expires_at: float | None = None
+    """In seconds since 1970."""
 
 
 OWNER = Principal("main", "default")
-"""Who brings the gateway's one key for calls (HAYATE_API_KEY)."""
-SESSION = Principal("session", "default")
-"""A browser that was signed in with that key."""
+"""Who brings the gateway's first key (HAYATE_API_KEY)."""
 OPERATOR = Principal("admin", "default", Role.OPERATOR)
 """Who brings the operator's key (HAYATE_ADMIN_KEY)."""

@@ -20,7 +20,9 @@ from hayate.store.sqlite import connect, engine_of, prepare_file, writing
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
-def open_file(path: Path, migrations: Path = MIGRATIONS, versions: Sequence[str] = (HEAD,)) -> tuple[Engine, Path | None]:
+def open_file(
+    path: Path, migrations: Path = MIGRATIONS, versions: Sequence[str] = (HEAD,)
+) -> tuple[Engine, Path | None]:
     """An engine on the file, which has the tables of this release now, and the copy that was made before it was changed,
     if it was. Raises StoreRefused.
     """
@@ -30,7 +32,10 @@ def open_file(path: Path, migrations: Path = MIGRATIONS, versions: Sequence[str]
         copy = path.with_name(f"{path.stem}.before-{versions[-1]}{path.suffix}")
         back_up(path, copy)
     if found != versions[-1]:
-        with writing(engine) as connection, connection.begin():  # whoever starts at the same time waits, and finds it done
+        with (
+            writing(engine) as connection,
+            connection.begin(),
+        ):  # whoever starts at the same time waits, and finds it done
             _bring_up(connection, migrations, versions[-1])
     return engine, copy
 

@@ -34,7 +34,11 @@ def connect(path: Path, *, busy_s: float = BUSY_S, readonly: bool = False) -> sq
     """
     mode = "ro" if readonly else "rw"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=busy_s, isolation_level=None, check_same_thread=False
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=busy_s,
+        isolation_level=None,
+        check_same_thread=False,
     )
     _set_up(connection)
     return connection

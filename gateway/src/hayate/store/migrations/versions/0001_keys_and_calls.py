@@ -43,10 +43,7 @@ def upgrade() -> None:
         ),
         sa.Column("attempts", sa.SmallInteger, nullable=False),
         sa.Column("status", sa.SmallInteger, nullable=False),
-        *(
-            sa.Column(name, sa.Integer, sa.ForeignKey("names.id"), nullable=False)
-            for name in ("error", "finish")
-        ),
+        *(sa.Column(name, sa.Integer, sa.ForeignKey("names.id"), nullable=False) for name in ("error", "finish")),
         sa.Column("stream", sa.Boolean, nullable=False),
         sa.Column("queued_ms", sa.Integer, nullable=False),
         sa.Column("ttft_ms", sa.Integer),

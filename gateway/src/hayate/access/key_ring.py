@@ -1,0 +1,261 @@
+"""The keys that this process knows: those of the store that were used lately, and how they follow its changes.
+
+A key that is known costs a hash and a look-up, whatever the store does meanwhile. One that is not is looked up by its
+public id, if its form and checksum are right, and compared in constant time. Twice a second (`refresh`) the store is
+asked whether anything has changed, and every key that has is read anew or forgotten; records are replaced, never
+changed. While the store can't be read, known keys go on for `stale_s`; unknown ones can't be judged and get 503.
+"""
+
+from __future__ import annotations
+
+import hmac
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from hayate.access.keys import digest_of, id_in
+from hayate.access.principals import Principal
+from hayate.access.terms import terms_of
+from hayate.errors import KeysUnknown
+from hayate.store import keys as table
+from hayate.store.keys import KeyRow
+from hayate.store.sqlite import connect
+from hayate.telemetry.log import log_event
+
+MAX_KNOWN: Final = 10_000
+"""Keys, and as many that are none: some 10 MB."""
+REFRESH_S: Final = 0.5
+
+
+class KeySource(Protocol):
+    """Where keys are kept. Every method may raise sqlite3.Error or OSError, and none of them waits for a lock."""
+
+    def find(self, key_id: str) -> KeyRow | None:
+        """By its id."""
+
+    def changed(self) -> set[str] | None:
+        """The ids of the keys that have changed since this was last asked; None: nobody knows, any may have."""
+
+    def count(self) -> int:
+        """How many there are."""
+
+
+class SqliteKeys:
+    """The keys of a SQLite file, read on a connection that nobody else uses."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+        self._opened = (0, 0)
+        self._seq = 0
+
+    def find(self, key_id: str) -> KeyRow | None:
+        """By its id."""
+        return table.find(self._connected(), key_id)
+
+    def changed(self) -> set[str] | None:
+        """The ids of the keys that have changed; None after the file was opened (anew)."""
+        known, connection = self._connection, self._connected()
+        self._seq, changed = table.changed_since(connection, self._seq if connection is known else 0)
+        return changed if connection is known else None
+
+    def count(self) -> int:
+        """How many there are that were not revoked."""
+        return table.count(self._connected())
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection, a new one when another file is at the path. Raises OSError when there is none."""
+        found = self._path.stat()
+        if self._connection is None or (found.st_dev, found.st_ino) != self._opened:
+            self.close()
+            self._connection, self._opened = connect(self._path, busy_s=0, readonly=True), (found.st_dev, found.st_ino)
+        return self._connection
+
+
+@dataclass(slots=True, eq=False)
+class _Known:
+    """One key. `principal` is replaced whole; `until` is when it must be looked at again, in seconds since 1970: it
+    expires then, or the key before it does.
+    """
+
+    principal: Principal
+    until: float | None
+    digests: set[bytes]
+
+
+class KeyRing:
+    """One per process. `changed` is told of each key that is no longer what it was: its id, and the principal that it
+    stands for now, None where it stands for nobody any more.
+    """
+
+    def __init__(
+        self,
+        source: KeySource,
+        *,
+        now: Callable[[], float],
+        wall_clock: Callable[[], float],
+        stale_s: float,
+        changed: Callable[[str, Principal | None], None] = lambda _, __: None,
+    ) -> None:
+        self.stale_s = stale_s
+        self._source = source
+        self._now = now
+        self._wall_clock = wall_clock
+        self._changed = changed
+        self._known: dict[str, _Known] = {}
+        self._by_digest: dict[bytes, _Known] = {}
+        self._ending: set[str] = set()
+        """Ids of known keys whose time is limited."""
+        self._strange: OrderedDict[bytes, None] = OrderedDict()
+        """Digests of what has the form of a key and is none."""
+        self._failing_since: float | None = None
+
+    @property
+    def known(self) -> int:
+        """How many keys are known here."""
+        return len(self._known)
+
+    @property
+    def failing_since(self) -> float | None:
+        """Since when the store can't be read, on the monotonic clock."""
+        return self._failing_since
+
+    def find(self, presented: bytes) -> Principal | None:
+        """Whose key it is. Raises KeysUnknown where that can't be told."""
+        digest = digest_of(presented)
+        known = self._by_digest.get(digest)
+        if known is None:
+            return None if digest in self._strange else self._look_up(presented, digest)
+        if known.until is None and self._failing_since is None:
+            return known.principal
+        return self._still(known)
+
+    def by_id(self, key_id: str) -> Principal | None:
+        """The principal of a key, for a session. Raises KeysUnknown."""
+        known = self._known.get(key_id)
+        if known is None:
+            row = self._read(key_id)
+            if row is None or row.revoked_ms is not None:
+                return None
+            known = self._learn(row)
+        return self._still(known)
+
+    def refresh(self) -> None:
+        """Follows what has changed in the store, and the time. Called every REFRESH_S; never raises."""
+        now = self._wall_clock()
+        try:
+            changed = self._source.changed()
+            changed = {*self._known} if changed is None else changed & self._known.keys()
+            changed |= {each for each in self._ending if (self._known[each].until or 0.0) <= now}
+            rows = {key_id: self._source.find(key_id) for key_id in changed}
+        except (sqlite3.Error, OSError) as error:
+            self._failed(error)
+            return
+        if self._failing_since is not None:
+            log_event("keys_readable", after_s=round(self._now() - self._failing_since, 1))
+            self._failing_since = None
+        self._strange.clear()
+        for key_id, row in rows.items():
+            self._replace(key_id, row)
+
+    def _still(self, known: _Known) -> Principal | None:
+        """The principal, unless its key has expired. Raises KeysUnknown when nobody can have told for too long."""
+        if self._failing_since is not None and self._now() - self._failing_since > self.stale_s:
+            raise _unreadable()
+        expires_at = known.principal.expires_at
+        return known.principal if expires_at is None or expires_at > self._wall_clock() else None
+
+    def _look_up(self, presented: bytes, digest: bytes) -> Principal | None:
+        key_id = id_in(presented)
+        if key_id is None:
+            return None
+        row = self._read(key_id)
+        if row is None or not self._is_good(row, digest):
+            self._strange[digest] = None
+            if len(self._strange) > MAX_KNOWN:
+                self._strange.popitem(last=False)
+            return None
+        known = self._known.get(key_id) or self._learn(row)
+        known.digests.add(digest)
+        self._by_digest[digest] = known
+        return self._still(known)
+
+    def _read(self, key_id: str) -> KeyRow | None:
+        try:
+            return self._source.find(key_id)
+        except (sqlite3.Error, OSError) as error:
+            self._failed(error)
+            raise _unreadable() from None
+
+    def _is_good(self, row: KeyRow, digest: bytes) -> bool:
+        """Whether the digest is that of the key, or of the one before it in its time of grace. Compared in constant time."""
+        current = hmac.compare_digest(digest, row.digest)
+        old = row.old_digest is not None and hmac.compare_digest(digest, row.old_digest)
+        in_grace = row.old_until_ms is not None and row.old_until_ms > self._wall_clock() * 1000
+        return row.revoked_ms is None and (current or (old and in_grace))
+
+    def _learn(self, row: KeyRow) -> _Known:
+        if len(self._known) >= MAX_KNOWN:
+            self._forget(next(iter(self._known)))
+        known = self._known[row.id] = _Known(_principal(row), self._until(row), set())
+        if known.until is not None:
+            self._ending.add(row.id)
+        return known
+
+    def _until(self, row: KeyRow) -> float | None:
+        ends = [each / 1000 for each in (row.expires_ms, row.old_until_ms) if each is not None]
+        return min((each for each in ends if each > self._wall_clock()), default=None)
+
+    def _forget(self, key_id: str) -> _Known:
+        known = self._known.pop(key_id)
+        for digest in known.digests:
+            del self._by_digest[digest]
+        self._ending.discard(key_id)
+        return known
+
+    def _replace(self, key_id: str, row: KeyRow | None) -> None:
+        """What is known of a key is as the store has it now."""
+        before = self._forget(key_id)
+        principal: Principal | None = None
+        if row is not None and row.revoked_ms is None:
+            known = self._learn(row)
+            known.digests = {each for each in before.digests if self._is_good(row, each)}
+            self._by_digest |= dict.fromkeys(known.digests, known)
+            principal = self._still_after(known)
+        if principal != before.principal:
+            self._changed(key_id, principal)
+
+    def _still_after(self, known: _Known) -> Principal | None:
+        """Like `_still`, of what has just been read; a key that has expired is forgotten."""
+        expires_at = known.principal.expires_at
+        if expires_at is None or expires_at > self._wall_clock():
+            return known.principal
+        self._forget(known.principal.id)
+        return None
+
+    def _failed(self, error: Exception) -> None:
+        if self._failing_since is None:
+            self._failing_since = self._now()
+            log_event("keys_unreadable", reason=str(error), known=self.known, known_go_on_s=self.stale_s)
+
+
+def _principal(row: KeyRow) -> Principal:
+    expires_at = None if row.expires_ms is None else row.expires_ms / 1000
+    return Principal(row.id, row.project, terms=terms_of(row.terms), version=row.version, expires_at=expires_at)
+
+
+def _unreadable() -> KeysUnknown:
+    return KeysUnknown(
+        "The keys can't be read at the moment. Try again shortly.",
+        "現在、APIキーを確認できません。しばらくしてからもう一度お試しください。",
+        retry_after_s=2,
+    )

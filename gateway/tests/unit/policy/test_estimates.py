@@ -1,0 +1,46 @@
+"""Estimates come near what calls use, from what those before them used."""
+
+from __future__ import annotations
+
+import pytest
+
+from hayate.policy.estimates import MAX_ANSWERS, Estimates
+
+
+def test_before_anything_is_known_it_is_between_english_and_japanese() -> None:
+    assert Estimates().prompt_tokens("qwen", 300) == 101
+    assert Estimates().answer_tokens("game", "fast") == 256
+
+
+def test_the_first_count_is_believed_and_later_ones_by_and_by() -> None:
+    estimates = Estimates()
+    estimates.learn_prompt("qwen", 400, 100)
+    assert estimates.prompt_tokens("qwen", 4000) == 1001
+    for _ in range(100):
+        estimates.learn_prompt("qwen", 200, 100)
+    assert estimates.prompt_tokens("qwen", 4000) == pytest.approx(2000, abs=2)
+    assert estimates.prompt_tokens("llama", 300) == 101
+
+
+def test_answers_are_learned_by_key_and_model() -> None:
+    estimates = Estimates()
+    estimates.learn_answer("game", "fast", 20)
+    estimates.learn_answer("game", "fast", 30)
+    assert estimates.answer_tokens("game", "fast") == 21
+    assert estimates.answer_tokens("game", "smart") == 256
+    assert estimates.answer_tokens("batch", "fast") == 256
+
+
+def test_counts_of_nothing_teach_nothing() -> None:
+    estimates = Estimates()
+    estimates.learn_prompt("qwen", 100, 0)
+    estimates.learn_prompt("qwen", 0, 100)
+    assert estimates.prompt_tokens("qwen", 300) == 101
+
+
+def test_the_longest_unused_is_forgotten() -> None:
+    estimates = Estimates()
+    for number in range(MAX_ANSWERS + 1):
+        estimates.learn_answer(str(number), "fast", 10)
+    assert estimates.answer_tokens("0", "fast") == 256
+    assert estimates.answer_tokens("1", "fast") == 10
