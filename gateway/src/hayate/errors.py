@@ -10,6 +10,7 @@ another replica may be tried.
     │   ├── NotAuthenticated    401
     │   ├── NotAllowed          403
     │   ├── UnknownModel        404   names what there is
+    │   ├── UnknownKey          404
     │   ├── UnknownPath         404
     │   ├── WrongMethod         405
     │   ├── StreamGone          410   a stream that was lost can't be gone on with
@@ -20,8 +21,10 @@ another replica may be tried.
     │   ├── HeadersTooLarge     431
     │   ├── RateLimited         429   says when to come back
     │   └── NotSupported        501   this engine has no such thing
+    ├── CallStopped             503   the operator has ended the call
     ├── Overloaded              503   queue full, waited too long, or no healthy replica
     ├── KeysUnknown             503   whose key it is can't be told at the moment
+    ├── StoreGone               503   the database can't be reached
     ├── ShuttingDown            503   the gateway is draining
     └── UpstreamError           502   an engine failed us
         ├── ConnectFailed       502   nothing listens there: safe to try another
@@ -117,6 +120,13 @@ class UnknownModel(RequestError):
     code = "model_not_found"
 
 
+class UnknownKey(RequestError):
+    """No key has this id or name, or it is revoked."""
+
+    status = 404
+    code = "key_not_found"
+
+
 class UnknownPath(RequestError):
     """Nothing is served at this path."""
 
@@ -129,6 +139,13 @@ class WrongMethod(RequestError):
 
     status = 405
     code = "method_not_allowed"
+
+
+class CallStopped(GatewayError):
+    """Somebody else than its client ended the call: the operator."""
+
+    status = 503
+    code = "call_stopped"
 
 
 class StreamGone(RequestError):
@@ -202,6 +219,13 @@ class KeysUnknown(GatewayError):
     status = 503
     type = "overloaded"
     code = "keys_unreadable"
+
+
+class StoreGone(GatewayError):
+    """The database can't be read or written; nothing was changed."""
+
+    status = 503
+    code = "store_unreachable"
 
 
 class ShuttingDown(GatewayError):

@@ -2,47 +2,67 @@
 or a browser's session cookie that was bought with the key once.
 
 Keys are compared as digests in constant time; a wrong key and a missing key are the same 401. A field that comes twice
-must say the same twice. The session cookie is HttpOnly and SameSite=Strict, signed with a secret derived from the key,
-and holds nothing but its expiry: rotating the key ends every session.
+must say the same twice. The session cookie is HttpOnly and SameSite=Strict; it names the key that it was bought with and
+that key's version, so that it ends with them, and is signed with a secret derived from the owner's key.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
+from typing import Protocol
 
-from hayate.access.principals import SESSION, Principal, Role
+from hayate.access.keys import INCORRECT, digest_of
+from hayate.access.principals import Principal, Role
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers, fields_of
 from hayate.wire.origins import Origins
 
 COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
-INCORRECT = "Incorrect API key provided"
-"""OpenAI's words, by which clients sort errors: for a wrong key, an unknown one, and none at all."""
-DIGEST_BYTES = 32
-"""Of BLAKE2b, which Python has built in: the way to OpenSSL's SHA-256 costs several times the hashing of so short a text."""
 _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
 
+class Keys(Protocol):
+    """The keys that were made for projects (`key_ring`). Both methods may raise KeysUnknown."""
+
+    def find(self, presented: bytes, digest: bytes) -> Principal | None:
+        """Whose key it is. Raises NotAuthenticated for one that has expired, which only its holder can bring."""
+
+    def by_id(self, key_id: str) -> Principal | None:
+        """The principal of a key, by the public part of it."""
+
+
+class NoKeys:
+    """Where none were made."""
+
+    def find(self, presented: bytes, digest: bytes) -> Principal | None:
+        """Nobody's."""
+        return None
+
+    def by_id(self, key_id: str) -> Principal | None:
+        """Nobody."""
+        return None
+
+
 class Authenticator:
-    """Knows the keys of all principals, as digests. One per gateway; sessions are bought with the first key."""
+    """Knows the gateway's own keys, as digests, the owner's first; `issued` knows all others. One per gateway."""
 
     def __init__(
         self,
         keys: Mapping[str, Principal],
+        issued: Keys | None = None,
         *,
         origins: Origins | None = None,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._principals = [
-            (hashlib.blake2b(key.encode(), digest_size=DIGEST_BYTES).digest(), principal)
-            for key, principal in keys.items()
-        ]
-        self._secret = hmac.digest(self._principals[0][0], b"hayate session", "sha256")
+        self._principals = [(digest_of(key.encode()), principal) for key, principal in keys.items()]
+        self._issued: Keys = issued or NoKeys()
+        self._secret = hmac.digest(
+            self._principals[0][0], b"hayate session 2", "sha256"
+        )  # 1 signed cookies of another form
         self._origins = origins or Origins()
         self._wall_clock = wall_clock
 
@@ -62,9 +82,11 @@ class Authenticator:
                 other = other or principal
         # A session is as good as the callers' key; to an operator's path it must not hide the key that is brought beside it.
         cookie = found.get(b"cookie")
-        if cookie is not None and (other is None or role is Role.CALLER) and self._session(cookie):
-            _from_our_page(headers, self._origins)
-            return SESSION
+        if cookie is not None and (other is None or role is Role.CALLER):
+            principal = self._session(cookie)
+            if principal is not None:
+                _from_our_page(headers, self._origins)
+                return principal
         if other is not None:
             return other
         raise NotAuthenticated(
@@ -74,31 +96,38 @@ class Authenticator:
 
     def identify(self, presented: bytes) -> Principal | None:
         """Whose key this is; each comparison takes constant time."""
-        digest = hashlib.blake2b(presented, digest_size=DIGEST_BYTES).digest()
+        digest = digest_of(presented)
         for known, principal in self._principals:
             if hmac.compare_digest(digest, known):
                 return principal
-        return None
+        return self._issued.find(presented, digest)
 
-    def new_session(self) -> str:
-        """A cookie's value: when the session ends, and a signature that only the gateway can make."""
-        expires = str(int(self._wall_clock()) + SESSION_S)
-        return f"{expires}.{self._sign(expires)}"
+    def new_session(self, principal: Principal) -> str:
+        """A cookie's value: whose session it is, when it ends, and a signature that only the gateway can make."""
+        expires = int(self._wall_clock()) + SESSION_S
+        said = f"{principal.id}.{principal.version}.{expires}"
+        return f"{said}.{self._sign(said)}"
 
-    def _session(self, cookie: bytes) -> bool:
+    def _session(self, cookie: bytes) -> Principal | None:
+        """Who was signed in, as long as the session lasts and their key is what it was then."""
         try:
             morsel = SimpleCookie(cookie.decode("latin-1")).get(COOKIE)
         except CookieError:
-            return False
+            return None
         if morsel is None:
-            return False
-        expires, _, signature = morsel.value.partition(".")
-        if not hmac.compare_digest(signature.encode("latin-1", "replace"), self._sign(expires).encode()):
-            return False
-        return int(expires) > self._wall_clock()  # a number, for we have signed it
+            return None
+        said, _, signature = morsel.value.rpartition(".")
+        if not hmac.compare_digest(signature.encode("latin-1", "replace"), self._sign(said).encode()):
+            return None
+        key_id, version, expires = said.split(".")  # three, and numbers: we have signed it
+        if int(expires) <= self._wall_clock():
+            return None
+        own = next((principal for _, principal in self._principals if principal.id == key_id), None)
+        principal = own or self._issued.by_id(key_id)
+        return principal if principal is not None and principal.version == int(version) else None
 
-    def _sign(self, expires: str) -> str:
-        return hmac.new(self._secret, expires.encode("latin-1", "replace"), "sha256").hexdigest()
+    def _sign(self, said: str) -> str:
+        return hmac.new(self._secret, said.encode("latin-1", "replace"), "sha256").hexdigest()
 
 
 def _key_in(name: bytes, value: bytes) -> bytes:

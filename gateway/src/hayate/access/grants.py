@@ -69,6 +69,11 @@ class Counters:
         self.inputs = _changed(self.inputs, limits.input_tokens_per_minute)
         self.outputs = _changed(self.outputs, limits.output_tokens_per_minute)
 
+    def of(self, kind: bytes) -> list[Window]:
+        """The windows for requests, or for tokens."""
+        all_of = (self.requests,) if kind == b"requests" else (self.tokens, self.inputs, self.outputs)
+        return [each for each in all_of if each is not None]
+
     def restore(self, past: Past, now: float) -> None:
         """Counts a call of a process before this one."""
         for window, units in (
@@ -122,8 +127,13 @@ class Grant:
         self._outputs: list[_Booking] = []
 
     @property
+    def counts(self) -> bool:
+        """Whether the key has limits: most have none."""
+        return self._counters is not None
+
+    @property
     def counts_tokens(self) -> bool:
-        """Whether `reserve` has anything to do: most keys have no limits."""
+        """Whether `reserve` has anything to do."""
         return self._counters is not None or bool(self.principal.terms.model_limits)
 
     def reserve(self, asked: Asked) -> None:
@@ -186,12 +196,10 @@ class Grant:
             (b"requests", [each.window for each in self._requests]),
             (b"tokens", [each.window for each in (*self._tokens, *self._inputs, *self._outputs)]),
         ):
-            counters = self._counters
-            if not windows and counters is not None:  # refused before anything was booked
-                all_of = (counters.requests,) if kind == b"requests" else (counters.tokens, counters.inputs, counters.outputs)
-                windows = [each for each in all_of if each is not None]
-            if windows:
-                nearest = min(windows, key=lambda each: each.left(now) / each.limit)
+            # What was refused has booked nothing; it is told of the key's own limits.
+            near = windows or ([] if self._counters is None else self._counters.of(kind))
+            if near:
+                nearest = min(near, key=lambda each: each.left(now) / each.limit)
                 headers += (
                     (b"x-ratelimit-limit-" + kind, b"%d" % nearest.limit),
                     (b"x-ratelimit-remaining-" + kind, b"%d" % nearest.left(now)),
@@ -277,7 +285,12 @@ class Grants:
 
 
 Wanted = tuple[Window | None, int, str, list[_Booking]]
-_JA: Final = {"requests": "リクエスト", "tokens": "トークン", "input tokens": "入力トークン", "output tokens": "出力トークン"}
+_JA: Final = {
+    "requests": "リクエスト",
+    "tokens": "トークン",
+    "input tokens": "入力トークン",
+    "output tokens": "出力トークン",
+}
 
 
 def duration(seconds: float) -> bytes:

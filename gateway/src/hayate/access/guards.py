@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hayate.access.authenticator import INCORRECT, Authenticator
+from hayate.access.authenticator import Authenticator
+from hayate.access.keys import INCORRECT
 from hayate.access.principals import Principal, Role
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers

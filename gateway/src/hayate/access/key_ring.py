@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NoReturn, Protocol
 
-from hayate.access.keys import digest_of, id_in
+from hayate.access.keys import INCORRECT, id_in
 from hayate.access.principals import Principal
 from hayate.access.terms import terms_of
-from hayate.errors import KeysUnknown
+from hayate.errors import KeysUnknown, NotAuthenticated
 from hayate.store import keys as table
 from hayate.store.keys import KeyRow
 from hayate.store.sqlite import connect
@@ -129,15 +130,14 @@ class KeyRing:
         """Since when the store can't be read, on the monotonic clock."""
         return self._failing_since
 
-    def find(self, presented: bytes) -> Principal | None:
-        """Whose key it is. Raises KeysUnknown where that can't be told."""
-        digest = digest_of(presented)
+    def find(self, presented: bytes, digest: bytes) -> Principal | None:
+        """Whose key it is. Raises KeysUnknown where that can't be told, NotAuthenticated for one that has expired."""
         known = self._by_digest.get(digest)
         if known is None:
             return None if digest in self._strange else self._look_up(presented, digest)
         if known.until is None and self._failing_since is None:
             return known.principal
-        return self._still(known)
+        return self._still(known) or _refuse_expired(known.principal)
 
     def by_id(self, key_id: str) -> Principal | None:
         """The principal of a key, for a session. Raises KeysUnknown."""
@@ -187,7 +187,7 @@ class KeyRing:
         known = self._known.get(key_id) or self._learn(row)
         known.digests.add(digest)
         self._by_digest[digest] = known
-        return self._still(known)
+        return self._still(known) or _refuse_expired(known.principal)
 
     def _read(self, key_id: str) -> KeyRow | None:
         try:
@@ -251,6 +251,14 @@ class KeyRing:
 def _principal(row: KeyRow) -> Principal:
     expires_at = None if row.expires_ms is None else row.expires_ms / 1000
     return Principal(row.id, row.project, terms=terms_of(row.terms), version=row.version, expires_at=expires_at)
+
+
+def _refuse_expired(principal: Principal) -> NoReturn:
+    day = time.strftime("%Y-%m-%d", time.gmtime(principal.expires_at))
+    raise NotAuthenticated(
+        f"{INCORRECT}: it expired on {day} (UTC). Ask whoever runs this gateway for a new one.",
+        f"このAPIキーの有効期限（{day} UTC）が切れています。ゲートウェイの管理者に新しいキーを依頼してください。",
+    )
 
 
 def _unreadable() -> KeysUnknown:

@@ -16,6 +16,8 @@ import secrets
 from dataclasses import dataclass
 from typing import Final
 
+INCORRECT: Final = "Incorrect API key provided"
+"""OpenAI's words, by which clients sort errors: for a wrong key, an unknown one, and none at all."""
 PREFIX: Final = "sk-hy-"
 ID_BYTES: Final = 6
 SECRET_BYTES: Final = 32
@@ -38,9 +40,9 @@ class MadeKey:
         return digest_of(self.key.encode())
 
 
-def make_key() -> MadeKey:
-    """A new key, with an id of its own."""
-    key_id = secrets.token_hex(ID_BYTES)
+def make_key(key_id: str | None = None) -> MadeKey:
+    """A new key, with an id of its own unless it takes another's place."""
+    key_id = key_id or secrets.token_hex(ID_BYTES)
     body = f"{PREFIX}{key_id}-{secrets.token_urlsafe(SECRET_BYTES)}"
     return MadeKey(key_id, body + _checksum(body.encode()))
 

@@ -7,28 +7,26 @@ application it is too. FastAPI's dependency injection and response classes cost 
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Receive, Scope, Send
 
 from hayate.access.authenticator import Authenticator
+from hayate.access.grants import Grant
 from hayate.access.principals import Principal
-from hayate.access.quotas import refuse
 from hayate.api.gateway import Gateway
+from hayate.api.in_flight import Running
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.call_task import shutting_down
 from hayate.downstream.client import Client
 from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
-from hayate.errors import CLIENT_CLOSED, GatewayError
-from hayate.policy.limits import Allowance
-from hayate.settings import RateLimits
+from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import OPENAI, Dialect, error_headers, language_of
 from hayate.wire.http1 import Fields, Headers
 
-Handle = Callable[[Gateway, Client, CallRecord], Awaitable[None]]
+Handle = Callable[[Gateway, Client, CallRecord, Grant], Awaitable[None]]
 CallGuard = Callable[[Authenticator, Headers, Fields], Principal]
 """A guard (`access.guards`) that finds out who it is: a call is always somebody's."""
 
@@ -64,31 +62,46 @@ class CallEndpoint:
             stream, gateway.ticker, settings.heartbeat_s, record, serves_half_closed=settings.serves_half_closed
         )
         client.answer_headers.append((b"x-request-id", stream.answer_id))
+        running = gateway.in_flight.add(record, asyncio.current_task(gateway.ticker.loop))
+        grant: Grant | None = None
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
-            record.key = principal.id
-            limits = principal.limits or settings.limits
-            if limits.requests_per_minute is not None:
-                _count_request(gateway, client, principal.id, limits)
-            await self._handle(gateway, client, record)
+            record.key, record.project = principal.id, principal.project
+            grant = gateway.grants.grant(principal, settings.limits)
+            if grant.counts:
+                _enter(grant, client, record.started)
+            await self._handle(gateway, client, record, grant)
             record.status = record.status or 200
         except GatewayError as error:
             await self._tell(client, record, error)
         except ClientGone:
             record.status = CLIENT_CLOSED
         except asyncio.CancelledError:
-            # Two things cancel a call: its client left (`Client.client_gone`), or the drain's time is over.
-            if client.gone:
-                record.status = 200 if client.answered else CLIENT_CLOSED
-                return
-            self._break_off(client, record)
-            raise
+            if not await self._cancelled(client, running):
+                raise
         finally:
             if not record.status:  # nobody above has told how it ended
                 record.status, record.error = 500, "server_error"
             if given is not None:
                 gateway.ids.release(record.upstream_id)
+            if grant is not None:
+                grant.end(record.usage, record.deployment, whole=record.status == 200)
+            gateway.in_flight.remove(record)
             gateway.calls.add(record, now())
+
+    async def _cancelled(self, client: Client, running: Running) -> bool:
+        """Tells the client why its call was cancelled; false when the task itself is to end."""
+        record = running.record
+        # Three things cancel a call: its client left (`Client.client_gone`), somebody stopped it, or the drain's time is over.
+        if client.gone:
+            record.status = 200 if client.answered else CLIENT_CLOSED
+            return True
+        if running.stopped is not None and running.task is not None:
+            running.task.uncancel()
+            await self._tell(client, record, running.stopped)
+            return True
+        self._break_off(client, record)
+        return False
 
     def _break_off(self, client: Client, record: CallRecord) -> None:
         """The drain's time is over: a stream of events that still runs is told so. What has not begun is answered by the server."""
@@ -111,17 +124,9 @@ class CallEndpoint:
             client.cut()
 
 
-def _count_request(gateway: Gateway, client: Client, principal_id: str, limits: RateLimits) -> None:
-    allowance = gateway.quotas.count(principal_id, limits, gateway.relay.now())
-    if allowance is not None:
-        client.answer_headers += limit_headers(allowance)
-        refuse(allowance)
-
-
-def limit_headers(allowance: Allowance) -> Headers:
-    """OpenAI's `x-ratelimit-*`; the reset is a duration such as `1500ms`."""
-    return [
-        (b"x-ratelimit-limit-requests", b"%d" % allowance.limit),
-        (b"x-ratelimit-remaining-requests", b"%d" % allowance.remaining),
-        (b"x-ratelimit-reset-requests", b"%dms" % math.ceil(allowance.reset_s * 1000)),
-    ]
+def _enter(grant: Grant, client: Client, now: float) -> None:
+    try:
+        grant.enter(now)
+    except RateLimited:
+        client.answer_headers += grant.headers()
+        raise

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import monotonic
 
 from hayate.access.authenticator import Authenticator
-from hayate.access.quotas import Quotas
+from hayate.access.grants import Grants
+from hayate.api.in_flight import InFlight
 from hayate.downstream.request_id import RequestIds
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
@@ -52,7 +54,8 @@ class Gateway:
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
     settings: CallSettings = field(default_factory=CallSettings)
-    quotas: Quotas = field(default_factory=Quotas)
+    grants: Grants = field(default_factory=lambda: Grants(monotonic))
+    in_flight: InFlight = field(default_factory=InFlight)
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -8,7 +8,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from hayate.access.grants import Grant
 from hayate.api.gateway import Gateway
+from hayate.api.leave import admit, fill
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
@@ -22,7 +24,7 @@ from hayate.wire.paths import CHAT
 from hayate.wire.request_body import parse_object
 
 
-async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) -> None:
+async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
     """GET or POST /generate_stream: the fields as a chat, the chat's stream as events that a browser can tell apart."""
     body = await client.body(gateway.settings.max_body_bytes)
     last_event_id = client.header(b"last-event-id")
@@ -33,12 +35,14 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord) 
     if len(body) > LONG_BODY_BYTES:
         await others_first()
     fields = to_chat(asked)
-    record.model = asked.get("model") or "default"
-    await gateway.relay.check_model(asked.get("model"))
-    checks.check_chat(fields, gateway.settings.caps)
-    record.stream = True
     if asked.get("model"):
         fields["model"] = asked["model"]
+    fill(grant.principal.terms, CHAT, fields)
+    record.model = fields.get("model") or "default"
+    await gateway.relay.check_model(fields.get("model"))
+    checks.check_chat(fields, gateway.settings.caps)
+    record.stream = True
+    admit(gateway, client, grant, CHAT, len(body) or len(client.query), fields)
     answering = _stream(gateway, client, Call(CHAT, fields.get("model"), fields, streams=True, record=record))
     del body, asked, fields  # a long prompt must not stay in memory for as long as its answer takes
     await answering

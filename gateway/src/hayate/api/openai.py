@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hayate.access.grants import Grant
 from hayate.api.assembled import respond_assembled
 from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
+from hayate.api.leave import admit, fill
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.call import Call
@@ -24,7 +26,7 @@ def create_completion(kind: Kind) -> Handle:
     """The handler of POST /v1/chat/completions, or of /v1/completions: they differ in what is checked and where it goes."""
     path, check = (CHAT, checks.check_chat) if kind == "chat" else (TEXT, checks.check_completion)
 
-    async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
+    async def handle(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
         body = client.arrived(gateway.settings.max_body_bytes)
         if body is None:
             body = await client.body(gateway.settings.max_body_bytes)
@@ -32,6 +34,7 @@ def create_completion(kind: Kind) -> Handle:
         del body  # a long prompt must not stay in memory for as long as its answer takes
         if size > LONG_BODY_BYTES:
             await others_first()
+        fill(grant.principal.terms, path, fields)
         model = model_of(fields)
         record.model = model or "default"
         if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
@@ -39,6 +42,7 @@ def create_completion(kind: Kind) -> Handle:
         check(fields, gateway.settings.caps)
         if size > LONG_BODY_BYTES:
             await others_first()
+        admit(gateway, client, grant, path, size, fields)
         record.stream = streams = bool(fields.get("stream"))
         with client:
             if streams:

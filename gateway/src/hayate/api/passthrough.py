@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from hayate.access.grants import Grant
 from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
+from hayate.api.leave import admit, check_right, fill
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.answer import Answer
@@ -35,20 +37,25 @@ _HELD_BYTES = 1024 * 1024
 """A whole answer up to this is sent when it has come whole, so that a fault still has a status; a larger one as it comes."""
 
 
-def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord], Any]:
+def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord, Grant], Any]:
     """The handler of one passed-through path."""
 
-    async def handle(gateway: Gateway, client: Client, record: CallRecord) -> None:
+    async def handle(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
         body = await client.body(gateway.settings.max_body_bytes)
         content_type = client.header(b"content-type") or b"application/json"
         if content_type.lower().startswith(b"multipart/form-data"):
             call = _form_call(record, path, content_type, body)
+            check_right(grant.principal.terms, call.model)
+            await gateway.relay.check_model(call.model)
+            admit(gateway, client, grant, path, 0, {"model": call.model})  # a recording is not measured in tokens
         else:
             fields = parse_object(body, gateway.settings.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
             if len(body) > LONG_BODY_BYTES:
                 await others_first()
+            fill(grant.principal.terms, path, fields)
             await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
+            admit(gateway, client, grant, path, len(body), fields)
             del fields
         if len(body) > LONG_BODY_BYTES:
             await others_first()

@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
-from hayate.access.authenticator import COOKIE, INCORRECT, SESSION_S
+from hayate.access.authenticator import COOKIE, SESSION_S
 from hayate.access.guards import callers
+from hayate.access.keys import INCORRECT
 from hayate.access.principals import Role
 from hayate.api.gateway import Gateway
 from hayate.downstream.asgi_stream import AsgiStream
@@ -34,7 +35,7 @@ async def sign_in(request: Request, gateway: Gateway) -> Response:
     response = Response(status_code=204)
     response.set_cookie(
         COOKIE,
-        gateway.auth.new_session(),
+        gateway.auth.new_session(principal),
         max_age=SESSION_S,
         path=None,  # the folder that the browser asked in: behind a proxy that is not the whole host
         httponly=True,

@@ -5,10 +5,11 @@ learns of it.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy.dialects import sqlite
 
 from hayate.store.schema import key_events, keys
 
@@ -30,8 +31,7 @@ class KeyRow:
     terms: str
 
 
-_COLUMNS: Final = ", ".join(keys.columns.keys())
-FIND: Final = f"SELECT {_COLUMNS} FROM keys WHERE id = ?"
+FIND: Final = str(select(keys).where(keys.c.id == bindparam("id")).compile(dialect=sqlite.dialect()))
 
 
 def find(connection: sqlite3.Connection, key_id: str) -> KeyRow | None:
@@ -77,7 +77,7 @@ def named(connection: Connection, name: str) -> list[KeyRow]:
 
 def add(connection: Connection, row: KeyRow) -> None:
     """A new key."""
-    connection.execute(insert(keys).values({name: getattr(row, name) for name in keys.columns.keys()}))
+    connection.execute(insert(keys).values(asdict(row)))
     _changed(connection, row.id)
 
 

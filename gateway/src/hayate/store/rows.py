@@ -10,11 +10,13 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from sqlalchemy.dialects import sqlite
+
 from hayate.store.ids import Ids
 from hayate.store.schema import calls
 from hayate.telemetry.record import CallRecord
 
-INSERT: Final = f"INSERT INTO calls ({', '.join(calls.columns.keys())}) VALUES ({', '.join('?' * len(calls.columns))})"
+INSERT: Final = str(calls.insert().compile(dialect=sqlite.dialect()))
 FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "abort"})
 NONE: Final = ""
 OTHER: Final = "other"

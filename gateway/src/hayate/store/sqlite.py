@@ -107,7 +107,7 @@ def prepare_file(path: Path, versions: Sequence[str]) -> str | None:
         raise StoreRefused(
             f"{path} was written by a newer release (schema {version or '?'}; this one knows up to {versions[-1]}). "
             "Run that release, or restore the backup that it made before it changed the file.",
-            f"{path} は新しいバージョンで作成されています（スキーマ {version or '?'}。このバージョンの対応は {versions[-1]} まで）。"
+            f"{path} は新しいバージョンで作成されています（スキーマ {version or '?'}。対応は {versions[-1]} まで）。"
             "そのバージョンを使うか、変更前に作成されたバックアップから復元してください。",
         )
     return version

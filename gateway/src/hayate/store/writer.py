@@ -20,7 +20,6 @@ from time import monotonic
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import SQLAlchemyError
 
 from hayate.store.ids import Ids
 from hayate.store.migrate import restore
@@ -41,10 +40,19 @@ IDLE_S: Final = 1.0
 
 
 class Writer:
-    """Writes records and changes. `start` before anything is put; `close` writes what it still can."""
+    """Writes records and changes. `start` before anything is put; `close` writes what it still can. `tidy` is a small step of
+    housekeeping, taken when nothing is queued; it says whether there is more to do.
+    """
 
-    def __init__(self, path: Path, engine: Engine, max_rows: int) -> None:
+    def __init__(
+        self,
+        path: Path,
+        engine: Engine,
+        max_rows: int,
+        tidy: Callable[[sqlite3.Connection], bool] = lambda _: False,
+    ) -> None:
         self._path = path
+        self._tidy = tidy
         self._engine = engine
         self.max_rows = max_rows
         self.dropped = 0
@@ -63,8 +71,6 @@ class Writer:
         self._names = Names()
         self._ids = Ids()
         self._dropped_told = 0
-        self.tidy: Callable[[sqlite3.Connection], bool] = _nothing_to_do
-        """A small step of housekeeping, taken when nothing is queued; true when there is more to do."""
 
     @property
     def backlog(self) -> int:
@@ -132,7 +138,7 @@ class Writer:
                 return
         self._recovered()
         if idle and not self._closing:
-            if self.tidy(connection):
+            if self._tidy(connection):
                 self._wake.set()
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
@@ -156,8 +162,10 @@ class Writer:
         try:
             with writing(self._engine) as connection, connection.begin():
                 result = how(connection)
-        except Exception as error:  # it is the one who waits that must know
+        except BaseException as error:  # it is the one who waits that must know
             future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
         else:
             future.set_result(result)
 
@@ -207,7 +215,3 @@ class Writer:
         while self._changes:
             _, future = self._changes.popleft()
             future.set_exception(sqlite3.OperationalError("the store is closed"))
-
-
-def _nothing_to_do(_: sqlite3.Connection) -> bool:
-    return False

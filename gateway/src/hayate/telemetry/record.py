@@ -18,6 +18,8 @@ class CallRecord:
     """What the engine is told; empty: `request_id`."""
     key: str = "-"
     """Whose key it was (`access.principals`): an id, never the key."""
+    project: str = ""
+    """Whose key that is."""
     model: str = ""
     stream: bool = False
     deployment: str = ""

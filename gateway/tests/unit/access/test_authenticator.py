@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
-from hayate.access.principals import OWNER, SESSION
+from hayate.access.keys import digest_of
+from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.errors import NotAllowed, NotAuthenticated
 
 KEY = "sk-hayate-0123456789abcdef"
@@ -61,7 +64,7 @@ def test_a_field_that_comes_twice_must_say_the_same_twice(name: str) -> None:
     for other in ("wrong", "", KEY + "x"):
         assert refused(auth, twice(KEY, other))
         assert refused(auth, twice(other, KEY))
-        assert refused(auth, [*twice(KEY, other), (b"cookie", f"{COOKIE}={auth.new_session()}".encode())])
+        assert refused(auth, [*twice(KEY, other), (b"cookie", f"{COOKIE}={auth.new_session(OWNER)}".encode())])
         assert (
             auth.check([*twice(KEY, KEY), (b"authorization" if start == "" else b"api-key", other.encode())]) is OWNER
         )
@@ -124,16 +127,16 @@ def test_the_key_itself_is_not_kept() -> None:
 def test_a_session_lasts_a_week() -> None:
     clock = Clock()
     auth = Authenticator({KEY: OWNER}, wall_clock=clock)
-    found = headers(cookie=f"{COOKIE}={auth.new_session()}")
-    assert auth.check(found) is SESSION
+    found = headers(cookie=f"{COOKIE}={auth.new_session(OWNER)}")
+    assert auth.check(found) is OWNER
     clock.now += SESSION_S - 1
-    assert auth.check(found) is SESSION
+    assert auth.check(found) is OWNER
     clock.now += 1
     assert refused(auth, found)
 
 
 def test_another_key_ends_every_session() -> None:
-    session = Authenticator({KEY: OWNER}).new_session()
+    session = Authenticator({KEY: OWNER}).new_session(OWNER)
     assert refused(Authenticator({KEY + "x": OWNER}), headers(cookie=f"{COOKIE}={session}"))
 
 
@@ -146,23 +149,68 @@ def test_a_made_up_session_is_refused(value: str) -> None:
 
 def test_a_session_that_was_touched_is_refused() -> None:
     auth = Authenticator({KEY: OWNER})
-    expires, _, signature = auth.new_session().partition(".")
-    for value in (
-        f"{int(expires) + 1}.{signature}",
-        f"{expires}.{signature[:-1]}0",
-        f"{expires}.",
+    key_id, version, expires, signature = auth.new_session(OWNER).split(".")
+    other = "0" if signature[-1] != "0" else "1"
+    for touched in (
+        f"{key_id}.{version}.{int(expires) + 1}.{signature}",
+        f"admin.{version}.{expires}.{signature}",
+        f"{key_id}.1.{expires}.{signature}",
+        f"{key_id}.{version}.{expires}.{signature[:-1]}{other}",
+        f"{key_id}.{version}.{expires}.",
+        f"{expires}.{signature}",
         signature,
-        f"{expires}.x",
+        f"{key_id}.{version}.{expires}.x",
     ):
-        touched = value if value != f"{expires}.{signature}" else f"{expires}.{signature[:-1]}1"
         assert refused(auth, headers(cookie=f"{COOKIE}={touched}"))
+
+
+class Issued:
+    """One key that was made for a project."""
+
+    def __init__(self, principal: Principal | None) -> None:
+        self.principal = principal
+
+    def find(self, presented: bytes, digest: bytes) -> Principal | None:
+        return self.principal if presented == b"issued" else None
+
+    def by_id(self, key_id: str) -> Principal | None:
+        return self.principal if self.principal is not None and self.principal.id == key_id else None
+
+
+GAME = Principal("a1b2c3d4e5f6", "games", version=3)
+
+
+def test_a_key_that_was_made_for_a_project_is_found_after_the_gateway_s_own() -> None:
+    auth = Authenticator({KEY: OWNER, "operator": OPERATOR}, Issued(GAME))
+    assert auth.check(headers(x_api_key="issued")) is GAME
+    assert auth.check(headers(x_api_key=KEY)) is OWNER
+    assert auth.identify(b"operator") is OPERATOR
+    assert refused(auth, headers(x_api_key="other"))
+
+
+def test_a_session_is_that_of_the_key_it_was_bought_with_and_ends_with_its_version() -> None:
+    issued = Issued(GAME)
+    auth = Authenticator({KEY: OWNER}, issued)
+    found = headers(cookie=f"{COOKIE}={auth.new_session(GAME)}")
+    assert auth.check(found) is GAME
+    issued.principal = Principal(GAME.id, "games", version=4)
+    assert refused(auth, found)
+    issued.principal = None
+    assert refused(auth, found)
+
+
+def test_a_session_of_an_older_release_is_refused() -> None:
+    secret = hmac.digest(digest_of(KEY.encode()), b"hayate session", "sha256")
+    expires = str(int(Clock.now) + 1000)
+    signed = hmac.new(secret, expires.encode(), "sha256").hexdigest()
+    assert refused(Authenticator({KEY: OWNER}, wall_clock=Clock()), headers(cookie=f"{COOKIE}={expires}.{signed}"))
 
 
 def test_other_cookies_beside_it_do_no_harm() -> None:
     auth = Authenticator({KEY: OWNER})
-    session = auth.new_session()
+    session = auth.new_session(OWNER)
     for cookie in (f"a=b; {COOKIE}={session}; c=d", f'x="y"; {COOKIE}={session}', f"{COOKIE}={session};"):
-        assert auth.check(headers(cookie=cookie)) is SESSION
+        assert auth.check(headers(cookie=cookie)) is OWNER
 
 
 @pytest.mark.parametrize(
@@ -177,7 +225,7 @@ def test_other_cookies_beside_it_do_no_harm() -> None:
 )
 def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
     auth = Authenticator({KEY: OWNER})
-    assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found)) is SESSION
+    assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session(OWNER)}", **found)) is OWNER
 
 
 @pytest.mark.parametrize(
@@ -198,7 +246,7 @@ def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
 def test_a_session_serves_no_other_site(found: dict[str, str]) -> None:
     auth = Authenticator({KEY: OWNER})
     with pytest.raises(NotAllowed):
-        auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session()}", **found))
+        auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session(OWNER)}", **found))
 
 
 def test_a_key_serves_every_site() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from hayate.access.authenticator import COOKIE, Authenticator
 from hayate.access.guards import Guard, anyone, callers, is_known, operators
-from hayate.access.principals import OPERATOR, OWNER, SESSION, Principal
+from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.errors import GatewayError, NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Headers, fields_of
 
@@ -33,7 +33,7 @@ def headers_of(brought: Brought) -> Headers:
     if session == "made up":
         found.append((b"cookie", f"{COOKIE}=9999999999.{'0' * 64}".encode()))
     elif session is not None:
-        found += [(b"cookie", f"{COOKIE}={AUTH.new_session()}".encode()), (b"sec-fetch-site", SITES[session])]
+        found += [(b"cookie", f"{COOKIE}={AUTH.new_session(OWNER)}".encode()), (b"sec-fetch-site", SITES[session])]
     return found
 
 
@@ -60,7 +60,7 @@ def test_callers_are_who_brings_their_key_anywhere_or_a_session_of_our_own_page(
         if "callers" in brought:
             assert found is OWNER, brought
         elif "our page" in brought:
-            assert found is SESSION, brought
+            assert found is OWNER, brought
         elif "another site" in brought:
             assert isinstance(found, NotAllowed), brought
         else:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from hayate.access.key_ring import KeyRing
-from hayate.access.keys import MadeKey, make_key
+from hayate.access.keys import MadeKey, digest_of, make_key
 from hayate.access.principals import Principal
 from hayate.access.terms import Terms, text_of
-from hayate.errors import KeysUnknown
+from hayate.errors import KeysUnknown, NotAuthenticated
 from hayate.settings import RateLimits
 from hayate.store.keys import KeyRow
 
@@ -84,7 +84,7 @@ class Ring:
         return made, row
 
     def find(self, made: MadeKey) -> Principal | None:
-        return self.ring.find(made.key.encode())
+        return self.ring.find(made.key.encode(), made.digest)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_key_is_looked_up_once_and_says_who_it_is(r: Ring) -> None:
 def test_what_has_not_the_form_of_a_key_is_never_looked_up(r: Ring) -> None:
     made, row = r.add()
     for presented in (b"", b"sk-hayate-old", made.key.encode()[:-1], row.digest, row.digest.hex().encode()):
-        assert r.ring.find(presented) is None
+        assert r.ring.find(presented, digest_of(presented)) is None
     assert r.source.asked == 0
 
 
@@ -167,10 +167,13 @@ def test_an_expired_key_is_nobody_at_once_and_told_of_at_the_next_look(r: Ring) 
     r.ring.refresh()
     assert r.told == []
     r.clock.at = 1010.0
-    assert r.find(made) is None
+    with pytest.raises(NotAuthenticated, match="expired on 1970-01-01"):
+        r.find(made)
     r.ring.refresh()
     assert r.told == [(made.id, None)]
-    assert r.find(made) is None
+    with pytest.raises(NotAuthenticated, match="expired"):
+        r.find(made)
+    assert r.ring.by_id(made.id) is None
     r.ring.refresh()
     assert len(r.told) == 1
 

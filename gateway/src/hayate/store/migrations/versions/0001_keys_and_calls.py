@@ -8,6 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
+    """Makes the tables."""
     op.create_table(
         "keys",
         sa.Column("id", sa.String(12), primary_key=True),

@@ -1,0 +1,138 @@
+"""What was used, added up from the record of calls; and the calls themselves, the latest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeVar
+
+from sqlalchemy import Connection, Integer, Select, cast, func, select
+
+from hayate.store.ids import LOW_BITS, first_id, made_at
+from hayate.store.schema import calls, names
+
+By = Literal["key", "project", "model", "deployment", "path", "day", "hour"]
+WORDS: Final = ("key", "project", "path", "model", "deployment", "replica", "error", "finish")
+"""Columns that hold the number of a word."""
+HOUR_MS: Final = 3_600_000
+Rows = TypeVar("Rows", bound=Select[Any])
+MAX_ROWS: Final = 10_000
+"""Of one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What the calls of one group add up to. `name` is a word, or the beginning of a day or an hour in milliseconds."""
+
+    name: str | int
+    calls: int
+    failed: int
+    """Of them, those that ended with a status of 400 or above, clients that left included."""
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    inexact: int
+    """Calls whose tokens are an estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which calls: from `since` on and before `until`, in seconds since 1970; all where nothing is named."""
+
+    since: float | None = None
+    until: float | None = None
+    key: str | None = None
+    project: str | None = None
+    model: str | None = None
+    deployment: str | None = None
+    error: str | None = None
+    status: int | None = None
+
+
+def used(connection: Connection, by: By, which: Filter, offset_s: int = 0) -> list[Used]:
+    """Added up by a word, the greatest first, or by time, the earliest first; days are those of a clock `offset_s` ahead of
+    UTC.
+    """
+    if by in ("day", "hour"):
+        span_ms = HOUR_MS if by == "hour" else 24 * HOUR_MS
+        at_ms = cast(calls.c.id.op(">>")(LOW_BITS), Integer) + offset_s * 1000
+        group = at_ms - at_ms % span_ms - offset_s * 1000
+    else:
+        group = calls.c[by]
+    failed = func.sum(cast(calls.c.status >= 400, Integer))
+    inexact = func.sum(1 - cast(calls.c.exact, Integer))
+    tokens = [func.sum(calls.c[name]) for name in ("tokens_in", "tokens_cached", "tokens_out")]
+    query = _only(select(group.label("name"), func.count(), failed, *tokens, inexact), which)
+    rows = connection.execute(query.group_by(group).limit(MAX_ROWS)).all()
+    if by in ("day", "hour"):
+        return sorted((Used(*row) for row in rows), key=lambda each: each.name)
+    words = _words(connection, {row[0] for row in rows})
+    found = [Used(words[row[0]], *row[1:]) for row in rows]
+    return sorted(found, key=lambda each: (-(each.tokens_in + each.tokens_out), -each.calls, each.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One call as it was recorded; times in milliseconds, `ended_at` in seconds since 1970."""
+
+    id: int
+    ended_at: float
+    request_id: str
+    key: str
+    project: str
+    path: str
+    model: str
+    deployment: str
+    replica: str
+    attempts: int
+    status: int
+    error: str
+    finish: str
+    stream: bool
+    queued_ms: int
+    ttft_ms: int | None
+    total_ms: int
+    tokens_in: int
+    tokens_cached: int
+    tokens_out: int
+    exact: bool
+
+
+def recent(connection: Connection, which: Filter, *, before: int | None = None, limit: int = 100) -> list[Kept]:
+    """The latest calls, from before the call `before` on."""
+    query = _only(select(calls), which).order_by(calls.c.id.desc()).limit(min(limit, MAX_ROWS))
+    if before is not None:
+        query = query.where(calls.c.id < before)
+    rows = [dict(row._mapping) for row in connection.execute(query)]
+    words = _words(connection, {row[column] for row in rows for column in WORDS})
+    return [
+        Kept(
+            ended_at=made_at(row["id"]),
+            **{column: words[value] if column in WORDS else value for column, value in row.items()}
+            | {"request_id": row["request_id"].decode()},
+        )
+        for row in rows
+    ]
+
+
+def _only(query: Rows, which: Filter) -> Rows:
+    if which.since is not None:
+        query = query.where(calls.c.id >= first_id(which.since))
+    if which.until is not None:
+        query = query.where(calls.c.id < first_id(which.until))
+    for column in ("key", "project", "model", "deployment", "error"):
+        word = getattr(which, column)
+        if word is not None:
+            query = query.where(calls.c[column] == select(names.c.id).where(names.c.name == word).scalar_subquery())
+    if which.status is not None:
+        query = query.where(calls.c.status == which.status)
+    return query
+
+
+def _words(connection: Connection, numbers: set[int]) -> dict[int, str]:
+    """Numbers back to words, some hundreds in one query."""
+    found: dict[int, str] = {}
+    wanted = sorted(numbers)
+    for first in range(0, len(wanted), 500):
+        query = select(names.c.id, names.c.name).where(names.c.id.in_(wanted[first : first + 500]))
+        found |= {row.id: row.name for row in connection.execute(query)}
+    return found
