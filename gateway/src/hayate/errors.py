@@ -11,6 +11,7 @@ another replica may be tried.
     │   ├── NotAllowed          403
     │   ├── UnknownModel        404   names what there is
     │   ├── UnknownKey          404
+    │   ├── UnknownCall         404
     │   ├── UnknownPath         404
     │   ├── WrongMethod         405
     │   ├── StreamGone          410   a stream that was lost can't be gone on with
@@ -125,6 +126,13 @@ class UnknownKey(RequestError):
 
     status = 404
     code = "key_not_found"
+
+
+class UnknownCall(RequestError):
+    """No call of this name is under way."""
+
+    status = 404
+    code = "call_not_found"
 
 
 class UnknownPath(RequestError):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from hayate.access.authenticator import Authenticator
 from hayate.access.keys import INCORRECT
-from hayate.access.principals import Principal, Role
+from hayate.access.principals import OWNER, Principal, Role
+from hayate.access.terms import Area
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers
 
@@ -22,6 +23,13 @@ def anyone(auth: Authenticator, headers: Headers, fields: Fields | None = None) 
 
 def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may call models. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
+    principal = _caller(auth, headers, fields)
+    _may(principal, "calls")
+    return principal
+
+
+def _caller(auth: Authenticator, headers: Headers, fields: Fields | None) -> Principal:
+    """Whoever brings a key that is not the operator's."""
     principal = auth.check(headers, fields)
     if principal.role is not Role.CALLER:
         raise NotAuthenticated(
@@ -29,6 +37,33 @@ def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None)
             "HAYATE_API_KEY, or what `hayate key` shows.",
             "これは管理者用（/admin専用）のキーです。呼び出しには HAYATE_API_KEY の値、"
             "または `hayate key` で表示されるAPIキーを使ってください。",
+        )
+    return principal
+
+
+def _may(principal: Principal, area: Area) -> None:
+    if area not in principal.terms.areas:
+        raise NotAllowed(
+            f"This key is not for {area}. Ask whoever runs this gateway.",
+            f"このAPIキーでは利用できない機能です（{area}）。ゲートウェイの管理者に依頼してください。",
+        )
+
+
+def users(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever may see what their key has used. Raises NotAuthenticated, NotAllowed."""
+    principal = _caller(auth, headers, fields)
+    _may(principal, "usage")
+    return principal
+
+
+def watchers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever may see what everybody uses: the owner, and the operator. Raises NotAuthenticated, NotAllowed."""
+    principal = auth.check(headers, fields)
+    if principal is not OWNER and principal.role is not Role.OPERATOR:
+        raise NotAllowed(
+            "What everybody uses is for the owner's key or the operator's. GET /v1/usage tells what this key has used.",
+            "全体の利用状況は、ゲートウェイ所有者または管理者のキーでのみ参照できます。"
+            "このAPIキーの利用状況は GET /v1/usage で確認できます。",
         )
     return principal
 

@@ -14,6 +14,7 @@ from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Listening, RateLimits
+from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.metrics import Metrics
 from hayate.wire.caps import Caps
@@ -51,6 +52,7 @@ class Gateway:
     calls: EndedCalls
     metrics: Metrics
     ticker: Ticker
+    store: Store
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
     settings: CallSettings = field(default_factory=CallSettings)

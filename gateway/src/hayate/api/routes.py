@@ -13,8 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hayate.access.guards import Guard, anyone, callers, operators
-from hayate.api import admin, health, page, session, status
+from hayate.access.guards import Guard, anyone, callers, operators, users, watchers
+from hayate.api import admin, health, keys, page, session, status, usage
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
@@ -50,7 +50,7 @@ def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
 
     async def guarded(request: Request) -> Response:
         gateway: Gateway = request.scope["state"]["gateway"]
-        guard(gateway.auth, request.scope["headers"], None)
+        request.state.principal = guard(gateway.auth, request.scope["headers"], None)
         return await handler(request, gateway)
 
     return Row(path, tuple(methods.split()), guard, Route(path, guarded, methods=methods.split()))
@@ -78,7 +78,8 @@ ROUTES: Final = (
     # What there is, and how it does.
     plain("/v1/models", "GET", callers, health.list_models),
     plain("/v1/models/{model:path}", "GET", callers, health.show_model),
-    plain("/metrics", "GET", callers, health.metrics),
+    plain("/v1/usage", "GET", users, usage.own_usage),
+    plain("/metrics", "GET", watchers, health.metrics),
     plain("/health", "GET", anyone, health.live),
     plain("/health/liveliness", "GET", anyone, health.live),
     plain("/health/liveness", "GET", anyone, health.live),
@@ -95,6 +96,15 @@ ROUTES: Final = (
     plain("/admin/reload", "POST", operators, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
+    plain("/admin/keys", "GET", operators, keys.list_keys),
+    plain("/admin/keys", "POST", operators, keys.create_key),
+    plain("/admin/keys/{key}", "GET", operators, keys.show_key),
+    plain("/admin/keys/{key}", "PATCH", operators, keys.update_key),
+    plain("/admin/keys/{key}", "DELETE", operators, keys.revoke_key),
+    plain("/admin/keys/{key}/rotate", "POST", operators, keys.rotate_key),
+    plain("/admin/usage", "GET", operators, usage.all_usage),
+    plain("/admin/calls", "GET", operators, usage.list_calls),
+    plain("/admin/calls/{call:path}", "DELETE", operators, usage.stop_call),
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""

@@ -26,7 +26,7 @@ from hayate.config.addresses import base_url, listening_host
 from hayate.config.aliases import expanded
 from hayate.config.environment import backend_name
 from hayate.config.mistakes import Told
-from hayate.settings import Capacity, Listening, Probing, RateLimits, Safety, Timeouts
+from hayate.settings import Capacity, Keeping, Listening, Probing, RateLimits, Safety, Timeouts
 from hayate.wire.image_hosts import host_mistake
 from hayate.wire.origins import origin
 
@@ -128,6 +128,11 @@ class HealthConfig(Probing):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class StoreConfig(Keeping):
+    """`store`."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DeploymentConfig(Capacity):
     """`deployments.<name>`: interchangeable replicas of one model on one kind of engine."""
 
@@ -160,6 +165,7 @@ class Config(BaseModel):
     limits: LimitsConfig = LimitsConfig()
     safety: SafetyConfig = SafetyConfig()
     health: HealthConfig = HealthConfig()
+    store: StoreConfig = StoreConfig()
 
     @model_validator(mode="before")
     @classmethod

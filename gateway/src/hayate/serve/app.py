@@ -35,8 +35,10 @@ from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
+from hayate.serve.keys import Keys, remember_last_minute
 from hayate.serve.reload import Reloader
 from hayate.serve.specs import specs
+from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.log import CallLog, log_event
 from hayate.telemetry.log_writer import last_words
@@ -87,23 +89,28 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        keys = {ensure_key(config.data, env)[0]: OWNER, ensure_key(config.data, env, ADMIN)[0]: OPERATOR}
+        own = {ensure_key(config.data, env)[0]: OWNER, ensure_key(config.data, env, ADMIN)[0]: OPERATOR}
+        store = await asyncio.to_thread(Store.open, config.data, config.store)
         fleet = Fleet(deployments, config.aliases, config.health)
         ticker = Ticker()
         metrics = Metrics(fleet)
-        calls = EndedCalls([metrics.calls, CallLog()], later=asyncio.get_running_loop().call_later)
+        calls = EndedCalls([metrics.calls, CallLog(), store], later=asyncio.get_running_loop().call_later)
 
         async def reload() -> Reloaded:
             return await reloader.reload()  # which is made of the gateway
 
-        auth = Authenticator(keys, origins=app.origins)
-        gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, reload, origins=app.origins)
+        keys = Keys(store, config.store)
+        auth = Authenticator(own, keys.ring, origins=app.origins)
+        gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
+        keys.ends = gateway.in_flight.stop_key
+        await asyncio.to_thread(remember_last_minute, store, gateway.grants)
         reloader = Reloader(gateway, config, load)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh
         watches = [
             asyncio.create_task(prober.run()),
+            asyncio.create_task(keys.follow()),
             asyncio.create_task(Canaries(fleet, on_change=_tell_change).run()),
         ]
         app.hot.update(
@@ -121,6 +128,8 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
             ticker.close()
             fleet.close()
             calls.flush()
+            keys.close()
+            await asyncio.to_thread(store.close)
             await asyncio.to_thread(last_words)
 
     app = Hayate(

@@ -65,6 +65,7 @@ def configure(gateway: Gateway, config: Config) -> None:
     gateway.settings = call_settings(config)
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
+    gateway.store.configure(config.store)
     set_queue_bytes(config.server.log_queue_bytes)
     set_log_form(config.server.log)
 

@@ -28,6 +28,9 @@ from hayate.serve.app import Hayate, create_app
 from hayate.serve.interfaces import WILDCARDS, reachable_at
 from hayate.serve.listening import CannotListen, listener
 from hayate.serve.whereabouts import Presence, runtime_folder
+from hayate.store.migrate import open_file
+from hayate.store.sqlite import StoreRefused
+from hayate.store.store import FILE
 from hayate.telemetry.library_lines import hear_libraries
 from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import take_standard_streams, write_error
@@ -192,7 +195,7 @@ def quiet_libraries() -> None:
 
 
 def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> None:
-    """`hayate serve`. `load` reads the configuration again. Raises KeyFileError.
+    """`hayate serve`. `load` reads the configuration again. Raises KeyFileError, StoreRefused.
 
     The port is held before a key is made: a gateway that can't start leaves nothing behind.
     """
@@ -204,7 +207,8 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
         raise SystemExit(1) from None
     try:
         _, newly_made = ensure_keys(config.data, env)
-    except KeyFileError:
+        open_file(config.data / FILE)  # what is wrong with it is told before anything serves
+    except (KeyFileError, StoreRefused):
         held.close()
         raise
     if newly_made:

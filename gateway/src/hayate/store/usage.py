@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal
 
-from sqlalchemy import Connection, Integer, Select, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Integer, cast, func, select
 
 from hayate.store.ids import LOW_BITS, first_id, made_at
 from hayate.store.schema import calls, names
@@ -14,7 +14,6 @@ By = Literal["key", "project", "model", "deployment", "path", "day", "hour"]
 WORDS: Final = ("key", "project", "path", "model", "deployment", "replica", "error", "finish")
 """Columns that hold the number of a word."""
 HOUR_MS: Final = 3_600_000
-Rows = TypeVar("Rows", bound=Select[Any])
 MAX_ROWS: Final = 10_000
 """Of one answer."""
 
@@ -61,7 +60,7 @@ def used(connection: Connection, by: By, which: Filter, offset_s: int = 0) -> li
     failed = func.sum(cast(calls.c.status >= 400, Integer))
     inexact = func.sum(1 - cast(calls.c.exact, Integer))
     tokens = [func.sum(calls.c[name]) for name in ("tokens_in", "tokens_cached", "tokens_out")]
-    query = _only(select(group.label("name"), func.count(), failed, *tokens, inexact), which)
+    query = select(group.label("name"), func.count(), failed, *tokens, inexact).where(*_conditions(which))
     rows = connection.execute(query.group_by(group).limit(MAX_ROWS)).all()
     if by in ("day", "hour"):
         return sorted((Used(*row) for row in rows), key=lambda each: each.name)
@@ -99,7 +98,7 @@ class Kept:
 
 def recent(connection: Connection, which: Filter, *, before: int | None = None, limit: int = 100) -> list[Kept]:
     """The latest calls, from before the call `before` on."""
-    query = _only(select(calls), which).order_by(calls.c.id.desc()).limit(min(limit, MAX_ROWS))
+    query = select(calls).where(*_conditions(which)).order_by(calls.c.id.desc()).limit(min(limit, MAX_ROWS))
     if before is not None:
         query = query.where(calls.c.id < before)
     rows = [dict(row._mapping) for row in connection.execute(query)]
@@ -114,18 +113,19 @@ def recent(connection: Connection, which: Filter, *, before: int | None = None, 
     ]
 
 
-def _only(query: Rows, which: Filter) -> Rows:
+def _conditions(which: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     if which.since is not None:
-        query = query.where(calls.c.id >= first_id(which.since))
+        found.append(calls.c.id >= first_id(which.since))
     if which.until is not None:
-        query = query.where(calls.c.id < first_id(which.until))
+        found.append(calls.c.id < first_id(which.until))
     for column in ("key", "project", "model", "deployment", "error"):
         word = getattr(which, column)
         if word is not None:
-            query = query.where(calls.c[column] == select(names.c.id).where(names.c.name == word).scalar_subquery())
+            found.append(calls.c[column] == select(names.c.id).where(names.c.name == word).scalar_subquery())
     if which.status is not None:
-        query = query.where(calls.c.status == which.status)
-    return query
+        found.append(calls.c.status == which.status)
+    return found
 
 
 def _words(connection: Connection, numbers: set[int]) -> dict[int, str]:

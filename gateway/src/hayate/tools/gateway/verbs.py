@@ -26,12 +26,11 @@ def mistakes_told(run: Callable[[Options, Environment], int]) -> Callable[[Optio
 
     @wraps(run)
     def command(options: Options, env: Environment) -> int:
-        from hayate.access.key_files import KeyFileError
-        from hayate.config.mistakes import ConfigError
+        from hayate.language import BilingualError
 
         try:
             return run(options, env)
-        except (ConfigError, KeyFileError) as error:
+        except BilingualError as error:
             typer.echo(error.text(env.language), err=True)
         return REFUSED
 

@@ -1,0 +1,69 @@
+"""What the operator's and the owner's own endpoints read and write: JSON that is checked whole, and pages of lists."""
+
+from __future__ import annotations
+
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message
+
+from hayate.api.gateway import Gateway
+from hayate.downstream.asgi_stream import AsgiStream
+from hayate.downstream.client import Client
+from hayate.errors import InvalidRequest
+from hayate.wire.request_body import parse_object
+
+MAX_BODY_BYTES: Final = 65_536
+PAGE: Final = 100
+MAX_PAGE: Final = 1000
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+async def object_of(request: Request, gateway: Gateway, limit: int = MAX_BODY_BYTES) -> dict[str, object]:
+    """The JSON object in a body of at most `limit` bytes; an empty one says nothing. Raises GatewayError, ClientGone."""
+    stream = AsgiStream(request.scope, request.receive, _answers_nothing)  # read as a call's body is
+    raw = await Client(stream, gateway.ticker, gateway.settings.heartbeat_s).body(limit)
+    return parse_object(raw) if raw.strip() else {}
+
+
+async def body_of(request: Request, gateway: Gateway, model: type[Body]) -> Body:
+    """The body, checked. Raises InvalidRequest naming the first field that is not as it should be."""
+    try:
+        return model.model_validate(await object_of(request, gateway))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(each) for each in first["loc"]) or "body"
+        raise InvalidRequest(
+            f"'{field}': {first['msg']}.", f"'{field}' の値が正しくありません（{first['msg']}）。", param=field
+        ) from None
+
+
+def json_answer(answer: BaseModel, status: int = 200) -> Response:
+    """The answer as JSON."""
+    return Response(answer.model_dump_json(), status, media_type="application/json")
+
+
+def paging(request: Request) -> tuple[str | None, int]:
+    """`after` and `limit` of a list. Raises InvalidRequest."""
+    return request.query_params.get("after"), whole_of(request, "limit", PAGE, MAX_PAGE)
+
+
+def whole_of(request: Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query, from 1 to `most`. Raises InvalidRequest."""
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+        raise InvalidRequest(
+            f"'{name}' must be a whole number from 1 to {most}.",
+            f"'{name}' は1以上{most}以下の整数にしてください。",
+            param=name,
+        )
+    return int(text)
+
+
+async def _answers_nothing(message: Message) -> None:
+    raise RuntimeError(f"this is answered by Starlette, not with {message['type']}")

@@ -1,0 +1,141 @@
+"""The operator's keys, over HTTP: the same as `hayate key` (`access.key_admin`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from time import time
+from typing import Annotated, Any
+
+from annotated_types import Ge
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hayate.access import key_admin
+from hayate.access.key_admin import GRACE_S, KeyChange, KeyInfo
+from hayate.access.key_views import KeysAnswer, answer_of
+from hayate.access.terms import FREE, Area, Defaults, Name, Terms
+from hayate.api.bodies import body_of, json_answer, paging
+from hayate.api.gateway import Gateway
+from hayate.settings import AtLeastOne, RateLimits
+
+
+class TermsBody(BaseModel):
+    """What a key may do; what is left out stays as it is (with a new key: free)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    models: tuple[Name, ...] | None = None
+    areas: tuple[Area, ...] | None = None
+    limits: RateLimits | None = None
+    model_limits: dict[Name, RateLimits] | None = None
+    weight: Annotated[int, Ge(1)] | None = None
+    max_output_tokens: AtLeastOne | None = None
+    defaults: Defaults | None = None
+
+    def on(self, terms: Terms) -> Terms:
+        """Those terms, with what was sent in place of what they said; a field that was sent as null is free again."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set & Terms.__dataclass_fields__.keys()}
+        return replace(terms, **{name: getattr(FREE, name) if value is None else value for name, value in sent.items()})
+
+
+class NewKey(TermsBody):
+    """POST /admin/keys."""
+
+    name: str
+    project: str | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class ChangedKey(TermsBody):
+    """PATCH /admin/keys/{id}."""
+
+    name: str | None = None
+    project: str | None = None
+    expires_at: AwareDatetime | None = None
+
+
+class Rotation(BaseModel):
+    """POST /admin/keys/{id}/rotate."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    grace_s: Annotated[float, Ge(0)] = GRACE_S
+
+
+async def create_key(request: Request, gateway: Gateway) -> Response:
+    """POST /admin/keys: 201 with the key, which is shown this once."""
+    asked = await body_of(request, gateway, NewKey)
+    terms, now = asked.on(FREE), time()
+
+    def make(connection: Any) -> tuple[Any, KeyInfo]:
+        return key_admin.create(
+            connection, name=asked.name, project=asked.project, expires_at=_s(asked.expires_at), terms=terms, now=now
+        )
+
+    made, info = await gateway.store.change(make)
+    return json_answer(answer_of(info, now, key=made.key, warnings=_warnings(gateway, terms)), 201)
+
+
+async def list_keys(request: Request, gateway: Gateway) -> Response:
+    """GET /admin/keys?after=…&limit=…: the oldest first."""
+    after, limit = paging(request)
+    found = await gateway.store.read(lambda c: key_admin.listed(c, after=after, limit=limit + 1))
+    now = time()
+    return json_answer(KeysAnswer(data=[answer_of(each, now) for each in found[:limit]], has_more=len(found) > limit))
+
+
+async def show_key(request: Request, gateway: Gateway) -> Response:
+    """GET /admin/keys/{id}."""
+    wanted = request.path_params["key"]
+    return json_answer(answer_of(await gateway.store.read(lambda c: key_admin.find(c, wanted)), time()))
+
+
+async def update_key(request: Request, gateway: Gateway) -> Response:
+    """PATCH /admin/keys/{id}: changes what is sent."""
+    asked, wanted = await body_of(request, gateway, ChangedKey), request.path_params["key"]
+
+    def change(connection: Any) -> KeyInfo:
+        key = key_admin.find(connection, wanted)
+        return key_admin.update(
+            connection,
+            key,
+            KeyChange(
+                name=asked.name,
+                project=asked.project,
+                expires_at=_s(asked.expires_at),
+                never_expires="expires_at" in asked.model_fields_set and asked.expires_at is None,
+                terms=asked.on(key.terms),
+            ),
+        )
+
+    info = await gateway.store.change(change)
+    return json_answer(answer_of(info, time(), warnings=_warnings(gateway, info.terms)))
+
+
+async def revoke_key(request: Request, gateway: Gateway) -> Response:
+    """DELETE /admin/keys/{id}: nobody's from now on; its running streams end."""
+    wanted, now = request.path_params["key"], time()
+    info = await gateway.store.change(lambda c: key_admin.revoke(c, key_admin.find(c, wanted), now))
+    return json_answer(answer_of(info, now))
+
+
+async def rotate_key(request: Request, gateway: Gateway) -> Response:
+    """POST /admin/keys/{id}/rotate {"grace_s": …}: a new secret, shown this once."""
+    asked, wanted, now = await body_of(request, gateway, Rotation), request.path_params["key"], time()
+    made, info = await gateway.store.change(
+        lambda c: key_admin.rotate(c, key_admin.find(c, wanted), grace_s=asked.grace_s, now=now)
+    )
+    return json_answer(answer_of(info, now, key=made.key))
+
+
+def _warnings(gateway: Gateway, terms: Terms) -> tuple[str, ...]:
+    """What is legal and odd: a key for models that nobody has."""
+    fleet = gateway.relay.fleet
+    lost = [name for name in (*(terms.models or ()), *terms.model_limits) if not fleet.knows(name)]
+    return tuple(f"no model, deployment or alias is named {name!r} at the moment" for name in dict.fromkeys(lost))
+
+
+def _s(at: datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

@@ -1,0 +1,233 @@
+"""What was used, and the calls that make it up: a caller's own, or everybody's for the operator."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import time
+from typing import Final, get_args
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hayate.api.bodies import PAGE, json_answer, whole_of
+from hayate.api.gateway import Gateway
+from hayate.errors import InvalidRequest, UnknownCall
+from hayate.store.usage import By, Filter, Kept, Used, recent, used
+from hayate.telemetry.record import CallRecord
+from hayate.wire.durations import moment_of
+
+DEFAULT_SINCE: Final = "7d"
+MAX_CALLS: Final = 1000
+GROUPS: Final[tuple[By, ...]] = get_args(By)
+
+
+class UsedAnswer(BaseModel):
+    """What the calls of one group add up to."""
+
+    name: str
+    calls: int
+    failed: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    inexact_calls: int
+
+
+class UsageAnswer(BaseModel):
+    """By what it is grouped, since when and until when, and the groups."""
+
+    by: str
+    since: datetime
+    until: datetime
+    data: list[UsedAnswer]
+
+
+class CallAnswer(BaseModel):
+    """One call that has ended."""
+
+    id: str
+    ended_at: datetime
+    request_id: str
+    key: str
+    project: str
+    path: str
+    model: str
+    deployment: str
+    replica: str
+    attempts: int
+    status: int
+    error: str | None
+    finish_reason: str | None
+    stream: bool
+    queued_ms: int
+    ttft_ms: int | None
+    total_ms: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    tokens_exact: bool
+
+
+class RunningAnswer(BaseModel):
+    """One call under way."""
+
+    request_id: str
+    key: str
+    project: str
+    path: str
+    model: str
+    deployment: str
+    replica: str
+    stream: bool
+    running_ms: int
+
+
+class CallsAnswer(BaseModel):
+    """Calls under way (on the first page), and those that have ended, the latest first."""
+
+    in_flight: list[RunningAnswer]
+    data: list[CallAnswer]
+    has_more: bool
+
+
+class StoppedAnswer(BaseModel):
+    """How many calls of that request id were stopped."""
+
+    stopped: int
+
+
+async def own_usage(request: Request, gateway: Gateway) -> Response:
+    """GET /v1/usage?by=…&since=…: of the key that asks."""
+    return await _usage(request, gateway, replace(_filter(request), key=request.state.principal.id))
+
+
+async def all_usage(request: Request, gateway: Gateway) -> Response:
+    """GET /admin/usage?by=…&since=…&key=…&project=…&model=…&deployment=…"""
+    return await _usage(request, gateway, _filter(request))
+
+
+async def list_calls(request: Request, gateway: Gateway) -> Response:
+    """GET /admin/calls?before=…&limit=…, and the filters of usage, `status` and `error`."""
+    which, limit = _filter(request), whole_of(request, "limit", PAGE, MAX_CALLS)
+    before = request.query_params.get("before")
+    last = None if before is None else whole_of(request, "before", 1, 2**63 - 1)
+    gateway.calls.flush()
+    found = await gateway.store.read(lambda c: recent(c, which, before=last, limit=limit + 1))
+    now = gateway.relay.now()
+    running = [] if before is not None else [_running(each.record, now) for each in gateway.in_flight]
+    return json_answer(
+        CallsAnswer(in_flight=running, data=[_call(each) for each in found[:limit]], has_more=len(found) > limit)
+    )
+
+
+async def stop_call(request: Request, gateway: Gateway) -> Response:
+    """DELETE /admin/calls/{request id}: ends a call that is under way. Raises UnknownCall."""
+    wanted = request.path_params["call"]
+    count = gateway.in_flight.stop(wanted)
+    if not count:
+        raise UnknownCall(
+            f"No call with the request id {wanted!r} is under way.",
+            f"リクエストID {wanted!r} の呼び出しは実行されていません。",
+        )
+    return json_answer(StoppedAnswer(stopped=count))
+
+
+async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
+    by = next((each for each in GROUPS if each == request.query_params.get("by", "day")), None)
+    if by is None:
+        raise InvalidRequest(
+            f"'by' must be one of {', '.join(GROUPS)}.",
+            f"'by' は {'、'.join(GROUPS)} のいずれかにしてください。",
+            param="by",
+        )
+    gateway.calls.flush()
+    found = await gateway.store.read(lambda c: used(c, by, which))
+    until = which.until or time()
+    return json_answer(
+        UsageAnswer(by=by, since=_at(which.since or 0), until=_at(until), data=[used_answer(each) for each in found])
+    )
+
+
+def used_answer(used: Used) -> UsedAnswer:
+    """A group as it is shown; days and hours by their beginning, in UTC."""
+    name = used.name if isinstance(used.name, str) else _at(used.name / 1000).isoformat()
+    return UsedAnswer(
+        name=name,
+        calls=used.calls,
+        failed=used.failed,
+        input_tokens=used.tokens_in,
+        cached_tokens=used.tokens_cached,
+        output_tokens=used.tokens_out,
+        inexact_calls=used.inexact,
+    )
+
+
+def _filter(request: Request) -> Filter:
+    query = request.query_params
+    return Filter(
+        since=_moment("since", query.get("since", DEFAULT_SINCE)),
+        until=_moment("until", query["until"]) if "until" in query else None,
+        key=query.get("key"),
+        project=query.get("project"),
+        model=query.get("model"),
+        deployment=query.get("deployment"),
+        error=query.get("error"),
+        status=None if "status" not in query else whole_of(request, "status", 200, 999),
+    )
+
+
+def _moment(name: str, text: str) -> float:
+    found = moment_of(text, time(), ago=True)
+    if found is None:
+        raise InvalidRequest(
+            f"'{name}' must be a time such as 2026-12-31T18:00:00Z, or how long ago: 90d, 12h, 30m.",
+            f"'{name}' は 2026-12-31T18:00:00Z のような日時、または 90d、12h、30m のような長さにしてください。",
+            param=name,
+        )
+    return found
+
+
+def _call(kept: Kept) -> CallAnswer:
+    return CallAnswer(
+        id=str(kept.id),
+        ended_at=_at(kept.ended_at),
+        request_id=kept.request_id,
+        key=kept.key,
+        project=kept.project,
+        path=kept.path,
+        model=kept.model,
+        deployment=kept.deployment,
+        replica=kept.replica,
+        attempts=kept.attempts,
+        status=kept.status,
+        error=kept.error or None,
+        finish_reason=kept.finish or None,
+        stream=kept.stream,
+        queued_ms=kept.queued_ms,
+        ttft_ms=kept.ttft_ms,
+        total_ms=kept.total_ms,
+        input_tokens=kept.tokens_in,
+        cached_tokens=kept.tokens_cached,
+        output_tokens=kept.tokens_out,
+        tokens_exact=kept.exact,
+    )
+
+
+def _running(record: CallRecord, now: float) -> RunningAnswer:
+    return RunningAnswer(
+        request_id=record.request_id,
+        key=record.key,
+        project=record.project,
+        path=record.endpoint,
+        model=record.model,
+        deployment=record.deployment,
+        replica=record.replica,
+        stream=record.stream,
+        running_ms=int((now - record.started) * 1000),
+    )
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

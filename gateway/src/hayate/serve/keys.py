@@ -1,0 +1,61 @@
+"""The keys of the store in a running gateway: followed twice a second, and what they have used of the last minute."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final
+
+from hayate.access.grants import Grants, Past
+from hayate.access.key_ring import REFRESH_S, KeyRing, SqliteKeys
+from hayate.access.principals import Principal
+from hayate.errors import GatewayError, NotAuthenticated
+from hayate.policy.windows import BUCKETS
+from hayate.settings import Keeping
+from hayate.store.store import Store
+from hayate.store.usage import MAX_ROWS, Filter, recent
+from hayate.telemetry.log import log_event
+
+ENDED: Final = (
+    "This key has been revoked or has expired.",
+    "このAPIキーは失効したか、有効期限が切れました。",
+)
+
+
+class Keys:
+    """One per gateway. `ends` stops the calls of a key that is no longer good; it is set when calls are there."""
+
+    def __init__(self, store: Store, keeping: Keeping) -> None:
+        self._source = SqliteKeys(store.path)
+        self.ring = KeyRing(
+            self._source,
+            now=time.monotonic,
+            wall_clock=time.time,
+            stale_s=keeping.stale_keys_s,
+            changed=self._changed,
+        )
+        self.ends: Callable[[str, GatewayError], int] = lambda _, __: 0
+
+    async def follow(self) -> None:
+        """Looks every REFRESH_S what has changed. Ends only when cancelled."""
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            self.ring.refresh()
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        self._source.close()
+
+    def _changed(self, key_id: str, principal: Principal | None) -> None:
+        if principal is None:
+            log_event("key_ended", key=key_id, calls_stopped=self.ends(key_id, NotAuthenticated(*ENDED)))
+
+
+def remember_last_minute(store: Store, grants: Grants) -> None:
+    """What keys have used before this process began counts. Reads the file: to be called off the loop."""
+    now, wall = time.monotonic(), time.time()
+    with store.engine.connect() as connection:
+        for call in recent(connection, Filter(since=wall - BUCKETS - 1), limit=MAX_ROWS):
+            began = now - (wall - call.ended_at) - call.total_ms / 1000
+            grants.remember(call.key, call.model, Past(began, call.tokens_in, call.tokens_out))
