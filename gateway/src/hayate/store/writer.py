@@ -95,6 +95,8 @@ class Writer:
         future: Future[Result] = Future()
         self._changes.append((how, future))
         self._wake.set()
+        if not self._thread.is_alive():
+            self._fail_changes()
         return future
 
     def close(self, within_s: float) -> None:
@@ -159,6 +161,8 @@ class Writer:
             self._rows.popleft()
 
     def _make(self, how: Callable[[Connection], Any], future: Future[Any]) -> None:
+        if not future.set_running_or_notify_cancel():  # nobody waits for it any more: it is not made
+            return
         try:
             with writing(self._engine) as connection, connection.begin():
                 result = how(connection)

@@ -1,0 +1,115 @@
+"""The file comes to this release's tables: at once where it is new, step by step with a copy first where it is old."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from hayate.store.migrate import MIGRATIONS, _bring_up, back_up, open_file
+from hayate.store.schema import HEAD, metadata
+from hayate.store.sqlite import engine_of, prepare_file, writing
+
+NEXT = '''"""One column more."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("keys", sa.Column("colour", sa.String(8)))
+    {more}
+'''
+
+
+def next_release(folder: Path, more: str = "pass") -> Path:
+    """Migrations of a release after this one."""
+    copytree(MIGRATIONS, folder)
+    (folder / "versions" / "0002_colour.py").write_text(NEXT.format(more=more), encoding="utf-8")
+    return folder
+
+
+def columns(path: Path, table: str) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+
+
+def test_the_migrations_make_the_tables_that_the_program_knows(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    prepare_file(path, (HEAD,))
+    engine = engine_of(path)
+    with writing(engine) as connection, connection.begin():
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        _bring_up(connection, MIGRATIONS, HEAD)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_a_new_file_has_them_at_once(tmp_path: Path) -> None:
+    engine, copy = open_file(tmp_path / "hayate.db")
+    assert copy is None
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [(HEAD,)]
+
+
+def test_an_older_file_is_copied_and_led_on(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    open_file(path)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO names (name) VALUES ('fast')")
+        connection.commit()
+    _, copy = open_file(path, next_release(tmp_path / "next"), ("0001", "0002"))
+    assert copy == tmp_path / "hayate.before-0002.db"
+    assert "colour" in columns(path, "keys")
+    assert "colour" not in columns(copy, "keys")
+    for each in (path, copy):
+        with closing(sqlite3.connect(each)) as connection:
+            assert connection.execute("SELECT name FROM names").fetchall() == [("fast",)]
+    assert open_file(path, tmp_path / "next", ("0001", "0002"))[1] is None
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    open_file(path)
+    broken = next_release(tmp_path / "next", "raise RuntimeError('half-way')")
+    with pytest.raises(RuntimeError, match="half-way"):
+        open_file(path, broken, ("0001", "0002"))
+    assert "colour" not in columns(path, "keys")
+    assert open_file(path)[1] is None
+
+
+def test_several_that_start_at_once_make_it_once(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    with ThreadPoolExecutor(8) as threads:
+        assert [copy for _, copy in threads.map(lambda _: open_file(path), range(8))] == [None] * 8
+
+
+def test_a_copy_is_whole_and_takes_its_place_in_one_step(tmp_path: Path) -> None:
+    path, copy = tmp_path / "hayate.db", tmp_path / "copy.db"
+    open_file(path)
+    back_up(path, copy)
+    back_up(path, copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert sorted(each.name for each in tmp_path.iterdir() if "part" in each.name) == []
+
+
+def test_alembic_is_not_imported_for_a_file_that_stands_where_it_should(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from hayate.store.migrate import open_file;"
+        f"open_file(Path({str(tmp_path / 'hayate.db')!r})); open_file(Path({str(tmp_path / 'hayate.db')!r}));"
+        "assert 'alembic' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

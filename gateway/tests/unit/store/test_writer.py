@@ -1,0 +1,179 @@
+"""The thread that writes: whatever becomes of the file, calls go on, and nothing is lost that the queue can hold."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hayate.store import writer as module
+from hayate.store.migrate import open_file
+from hayate.store.store import Store
+from tests.unit.store.conftest import Make
+
+LAST_RESORT_S = 60
+
+
+@pytest.fixture
+def events(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """What the log was told."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(module, "log_event", lambda event, **facts: found.append((event, facts)))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again soon, and waits for no lock."""
+    monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "AGAIN_AT_MOST_S", 0.02)
+    monkeypatch.setattr("hayate.store.sqlite.BUSY_S", 0.01)
+    monkeypatch.setattr(module.connect, "__kwdefaults__", {"busy_s": 0.01, "readonly": False})
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + LAST_RESORT_S
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def count(path: Path) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM calls").fetchone()[0])
+
+
+def ids_of(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [each.decode() for (each,) in connection.execute("SELECT request_id FROM calls ORDER BY id")]
+
+
+def test_what_is_put_is_there_in_order(store: Store, make: Make) -> None:
+    records = [make() for _ in range(1234)]
+    for first in range(0, len(records), 16):
+        store.calls_ended(records[first : first + 16])
+    until(lambda: store.writer.backlog == 0)
+    assert ids_of(store.path) == [each.request_id for each in records]
+    assert store.writer.dropped == 0
+    assert store.writer.commit_s > 0
+
+
+def test_what_is_queued_at_the_end_is_still_written(store: Store, make: Make) -> None:
+    store.calls_ended([make() for _ in range(300)])
+    store.close()
+    assert count(store.path) == 300
+
+
+def test_while_another_program_holds_the_file_records_wait_and_it_is_said_once(
+    store: Store, make: Make, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        store.calls_ended([make() for _ in range(5)])
+        until(lambda: store.writer.failing_since is not None)
+        store.calls_ended([make() for _ in range(5)])
+        assert store.writer.backlog == 10
+        holder.execute("ROLLBACK")
+    until(lambda: store.writer.backlog == 0 and store.writer.failing_since is None)
+    assert count(store.path) == 10
+    assert [event for event, _ in events] == ["store_failing", "store_back"]
+    assert "locked" in events[0][1]["reason"]
+
+
+def test_what_the_queue_can_not_hold_is_counted_and_said(
+    store: Store, make: Make, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    store.writer.max_rows = 10
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        for _ in range(4):
+            store.calls_ended([make() for _ in range(4)])
+        assert (store.writer.backlog, store.writer.dropped) == (10, 6)
+        holder.execute("ROLLBACK")
+    until(lambda: store.writer.backlog == 0 and any(event == "calls_not_recorded" for event, _ in events))
+    assert count(store.path) == 10
+    assert [facts for event, facts in events if event == "calls_not_recorded"] == [{"count": 6, "limit": 10}]
+
+
+def test_a_file_that_was_removed_is_there_again_with_everything(
+    store: Store, make: Make, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    store.calls_ended([make() for _ in range(20)])
+    until(lambda: store.writer.backlog == 0)
+    store.path.unlink()  # and the log beside it is left, as who removes a file by name does
+    store.calls_ended([make() for _ in range(7)])
+    until(lambda: store.writer.backlog == 0 and store.path.exists())
+    assert count(store.path) == 27
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert [event for event, _ in events] == ["store_restored"]
+
+
+def test_so_is_one_whose_every_part_was_removed(store: Store, make: Make) -> None:
+    store.calls_ended([make() for _ in range(20)])
+    until(lambda: store.writer.backlog == 0)
+    for each in store.path.parent.glob("hayate.db*"):
+        each.unlink()
+    store.calls_ended([make()])
+    until(lambda: store.writer.backlog == 0 and store.path.exists())
+    assert count(store.path) == 21
+
+
+def test_another_file_that_was_put_in_its_place_is_gone_on_with(store: Store, make: Make, tmp_path: Path) -> None:
+    store.calls_ended([make(model="smart") for _ in range(3)])
+    until(lambda: store.writer.backlog == 0)
+    other = tmp_path / "other" / "hayate.db"
+    open_file(other)[0].dispose()
+    for each in store.path.parent.glob("hayate.db-*"):
+        each.unlink()
+    other.replace(store.path)
+    store.calls_ended([make(model="smart")])
+    until(lambda: store.writer.backlog == 0)
+    assert count(store.path) == 1
+
+
+def test_a_disk_that_is_full_loses_nothing_and_leaves_nothing_half_written(
+    store: Store, make: Make, events: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, full = module.insert, [True]
+
+    def insert(connection: sqlite3.Connection, *rest: Any) -> None:
+        real(connection, *rest)
+        if full[0]:
+            raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(module, "insert", insert)
+    store.calls_ended([make() for _ in range(5)])
+    until(lambda: store.writer.failing_since is not None)
+    assert count(store.path) == 0
+    full[0] = False
+    until(lambda: store.writer.backlog == 0)
+    assert count(store.path) == 5
+    assert events[0][1]["reason"] == "database or disk is full"
+
+
+def test_a_change_is_made_while_rows_wait_and_tells_what_it_gave(store: Store) -> None:
+    future = store.writer.change(lambda connection: connection.exec_driver_sql("SELECT 6 * 7").scalar_one())
+    assert future.result(LAST_RESORT_S) == 42
+
+
+def test_a_change_that_fails_is_undone_and_tells_whoever_waits(store: Store) -> None:
+    def change(connection: Any) -> None:
+        connection.exec_driver_sql("INSERT INTO names (name) VALUES ('x')")
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        store.writer.change(change).result(LAST_RESORT_S)
+    with closing(sqlite3.connect(store.path)) as connection:
+        assert connection.execute("SELECT count(*) FROM names").fetchone() == (0,)
+
+
+def test_after_its_end_a_change_is_refused(store: Store) -> None:
+    store.close()
+    with pytest.raises(sqlite3.OperationalError, match="closed"):
+        store.writer.change(lambda _: None).result(LAST_RESORT_S)
