@@ -1,0 +1,78 @@
+"""Keys and usage as lines for a terminal, in either language. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from hayate.access.key_admin import KeyInfo
+from hayate.access.key_views import said
+from hayate.language import Language, Text
+from hayate.settings import RateLimits
+from hayate.terminal import width
+
+STATES = {"active": Text("active", "有効"), "expired": Text("expired", "期限切れ"), "revoked": Text("revoked", "失効")}
+ALL = Text("all", "すべて")
+NEVER = Text("never", "なし")
+SHORT = {
+    "requests_per_minute": "rpm",
+    "tokens_per_minute": "tpm",
+    "input_tokens_per_minute": "input-tpm",
+    "output_tokens_per_minute": "output-tpm",
+    "concurrency": "concurrency",
+    "strict": "strict",
+}
+
+
+def key_table(keys: Sequence[KeyInfo], now: float, language: Language) -> list[str]:
+    """One line for each, under a head."""
+    head = Text("id|name|project|state|expires|models|limits", "ID|名前|プロジェクト|状態|期限|モデル|上限")
+    rows = [
+        [
+            key.id,
+            key.name,
+            key.project,
+            STATES[key.state(now)].of(language),
+            _day(key.expires_at, language),
+            ALL.of(language) if key.terms.models is None else ",".join(key.terms.models),
+            limits_in_words(key.terms.limits) or "-",
+        ]
+        for key in keys
+    ]
+    return aligned([head.of(language).split("|"), *rows])
+
+
+def key_lines(key: KeyInfo, now: float, language: Language) -> list[str]:
+    """Everything of one key that is said, a line for each."""
+    terms = key.terms
+    pairs = [
+        (Text("id", "ID"), key.id),
+        (Text("name", "名前"), key.name),
+        (Text("project", "プロジェクト"), key.project),
+        (Text("state", "状態"), STATES[key.state(now)].of(language)),
+        (Text("expires", "期限"), _day(key.expires_at, language)),
+        (Text("models", "モデル"), ALL.of(language) if terms.models is None else ", ".join(terms.models)),
+        (Text("for", "用途"), ", ".join(terms.areas)),
+        (Text("limits", "上限"), limits_in_words(terms.limits)),
+        *((Text(f"  {model}", f"  {model}"), limits_in_words(each)) for model, each in terms.model_limits.items()),
+        (Text("weight", "優先度"), "" if terms.weight == 1 else str(terms.weight)),
+        (Text("max output", "最大出力"), "" if terms.max_output_tokens is None else str(terms.max_output_tokens)),
+        (Text("defaults", "既定値"), ", ".join(f"{name}={value}" for name, value in said(terms.defaults).items())),
+    ]
+    return aligned([[name.of(language), value] for name, value in pairs if value])
+
+
+def limits_in_words(limits: RateLimits) -> str:
+    """`rpm=60 tpm=100000`, what is said of it."""
+    found = said(limits)
+    return " ".join(f"{SHORT[name]}={found[name]}" if name != "strict" else "strict" for name in SHORT if found.get(name))
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns as wide as what stands in them; Japanese letters count for two."""
+    wide = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  ".join(cell + " " * (wide[at] - width(cell)) for at, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def _day(at: float | None, language: Language) -> str:
+    return NEVER.of(language) if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%MZ")
