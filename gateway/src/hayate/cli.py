@@ -18,12 +18,16 @@ from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.verbs import LEFT_ALONE, up
 from hayate.tools.environment import read_environment
-from hayate.tools.gateway.options import CheckOptions, KeyOptions, ServeOptions, ShowOptions
-from hayate.tools.gateway.verbs import check_config, key, mistakes_told, place_of, serve, show
+from hayate.tools.gateway.options import CheckOptions, ServeOptions, ShowOptions
+from hayate.tools.gateway.verbs import check_config, mistakes_told, place_of, serve, show
+from hayate.tools.keys.group import keys
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.verbs import bench_at
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.planner.verbs import models, plan
+from hayate.tools.records.group import db
+from hayate.tools.records.options import UsageOptions
+from hayate.tools.records.verbs import usage
 from hayate.tools.status.options import StatusOptions
 from hayate.tools.status.verbs import status_at
 
@@ -109,17 +113,7 @@ config_app.command("show", cls=Verb)(
     )
 )
 app.add_typer(config_app, name="config")
-app.command("key", cls=Verb)(
-    verb(
-        KeyOptions,
-        mistakes_told(key),
-        Text(
-            "Show the API key that the gateway made at its first start, or was given. Makes none itself, unless told to "
-            "replace it.",
-            "ゲートウェイが初回起動時に作った（または渡された）APIキーを表示します。--rotateを付けないかぎり、キーは作りません。",
-        ),
-    )
-)
+app.add_typer(keys, name="key")
 app.command("status", cls=Verb)(
     verb(
         StatusOptions,
@@ -132,6 +126,17 @@ app.command("status", cls=Verb)(
         ),
     )
 )
+app.command("usage", cls=Verb)(
+    verb(
+        UsageOptions,
+        mistakes_told(usage),
+        Text(
+            "Add up what was used, by key, project, model, day or hour.",
+            "利用量を、キー、プロジェクト、モデル、日、時間ごとに集計します。",
+        ),
+    )
+)
+app.add_typer(db, name="db")
 app.command("models", cls=Verb)(
     verb(
         ModelsOptions,

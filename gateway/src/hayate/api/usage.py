@@ -14,34 +14,15 @@ from starlette.responses import Response
 from hayate.api.bodies import PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
 from hayate.errors import InvalidRequest, UnknownCall
-from hayate.store.usage import By, Filter, Kept, Used, recent, used
+from hayate.store.groups import By
+from hayate.store.usage import Filter, Kept, recent, used
+from hayate.store.views import usage_answer
 from hayate.telemetry.record import CallRecord
 from hayate.wire.durations import moment_of
 
 DEFAULT_SINCE: Final = "7d"
 MAX_CALLS: Final = 1000
 GROUPS: Final[tuple[By, ...]] = get_args(By)
-
-
-class UsedAnswer(BaseModel):
-    """What the calls of one group add up to."""
-
-    name: str
-    calls: int
-    failed: int
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    inexact_calls: int
-
-
-class UsageAnswer(BaseModel):
-    """By what it is grouped, since when and until when, and the groups."""
-
-    by: str
-    since: datetime
-    until: datetime
-    data: list[UsedAnswer]
 
 
 class CallAnswer(BaseModel):
@@ -145,23 +126,7 @@ async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
     gateway.calls.flush()
     found = await gateway.store.read(lambda c: used(c, by, which))
     until = which.until or time()
-    return json_answer(
-        UsageAnswer(by=by, since=_at(which.since or 0), until=_at(until), data=[used_answer(each) for each in found])
-    )
-
-
-def used_answer(used: Used) -> UsedAnswer:
-    """A group as it is shown; days and hours by their beginning, in UTC."""
-    name = used.name if isinstance(used.name, str) else _at(used.name / 1000).isoformat()
-    return UsedAnswer(
-        name=name,
-        calls=used.calls,
-        failed=used.failed,
-        input_tokens=used.tokens_in,
-        cached_tokens=used.tokens_cached,
-        output_tokens=used.tokens_out,
-        inexact_calls=used.inexact,
-    )
+    return json_answer(usage_answer(by, which.since or 0.0, until, found))
 
 
 def _filter(request: Request) -> Filter:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Integer, cast, func, select
 
+from hayate.store.groups import By
 from hayate.store.ids import LOW_BITS, first_id, made_at
-from hayate.store.schema import calls, names
+from hayate.store.schema import calls, keys, names
 
-By = Literal["key", "project", "model", "deployment", "path", "day", "hour"]
 WORDS: Final = ("key", "project", "path", "model", "deployment", "replica", "error", "finish")
 """Columns that hold the number of a word."""
 HOUR_MS: Final = 3_600_000
@@ -111,6 +111,11 @@ def recent(connection: Connection, which: Filter, *, before: int | None = None, 
         )
         for row in rows
     ]
+
+
+def key_names(connection: Connection) -> dict[str, str]:
+    """What the keys are called, by their ids."""
+    return {row.id: row.name for row in connection.execute(select(keys.c.id, keys.c.name))}
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:

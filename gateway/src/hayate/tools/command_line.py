@@ -61,6 +61,8 @@ def verb(
     run: Callable[[Options, Environment], int],
     says: Text | None = None,
     leaves: Sequence[str] = (),
+    *,
+    unless_followed: bool = False,
 ) -> Callable[..., None]:
     """`run` as Typer takes a command: called like it, with the fields of `options` as its parameters. `says` is its help,
     else its docstring; `leaves` are variables of `.env` that it must not follow. The status that `run` gives back is the
@@ -68,6 +70,8 @@ def verb(
     """
 
     def command(ctx: typer.Context, **given: Any) -> None:
+        if unless_followed and ctx.invoked_subcommand is not None:
+            return
         env = environment_of(ctx).leaving(leaves)
         for complaint in env.complaints:
             typer.echo(complaint.of(env.language), err=True)

@@ -23,11 +23,15 @@ from hayate.store.migrate import open_file
 from hayate.store.sqlite import writing
 from hayate.store.store import FILE
 from hayate.tools.environment import Environment
+from hayate.tools.gateway.key import run_key
+from hayate.tools.gateway.options import KeyOptions
 from hayate.tools.keys.options import CreateOptions, ListOptions, OneOptions, RotateOptions, UpdateOptions
 from hayate.tools.keys.report import key_lines, key_table
 from hayate.tools.keys.typed import expiry, grace, terms_of
 from hayate.tools.running import all_running
 
+OWNER_KEY = "owner"
+"""What the gateway's own key is called where keys are named."""
 MOST = 100_000
 """Keys of one list."""
 Result = TypeVar("Result")
@@ -47,7 +51,7 @@ def create(options: CreateOptions, env: Environment) -> int:
     if options.json:
         return _json(answer_of(info, now, key=made.key))
     typer.echo(made.key)
-    _tell(env, *key_lines(info, now, env.language), _ONCE.of(env.language))
+    _tell(*key_lines(info, now, env.language), _ONCE.of(env.language))
     return 0
 
 
@@ -59,7 +63,7 @@ def listed(options: ListOptions, env: Environment) -> int:
     if options.json:
         return _json(KeysAnswer(data=[answer_of(each, now) for each in shown], has_more=False))
     if not shown:
-        _tell(env, _NO_KEYS.of(env.language))
+        _tell(_NO_KEYS.of(env.language))
         return 0
     for line in key_table(shown, now, env.language):
         typer.echo(line)
@@ -111,7 +115,6 @@ def revoke(options: OneOptions, env: Environment) -> int:
     if options.json:
         return _json(answer_of(info, now))
     _tell(
-        env,
         Text(
             f"{info.id} ({info.name}) is revoked; a running gateway follows within a second.",
             f"{info.id}（{info.name}）を失効させました。動作中のゲートウェイには1秒以内に反映されます。",
@@ -121,7 +124,9 @@ def revoke(options: OneOptions, env: Environment) -> int:
 
 
 def rotate(options: RotateOptions, env: Environment) -> int:
-    """A new secret for a key, which is shown; the old one stays good for a while."""
+    """A new secret for a key, which is shown; the old one stays good for a while. The owner's is no key of the store."""
+    if options.key == OWNER_KEY:
+        return run_key(KeyOptions(config=options.config, rotate=True), env)
     now, grace_s = time(), grace(options.grace)
     made, info = _change(
         options.config,
@@ -132,7 +137,6 @@ def rotate(options: RotateOptions, env: Environment) -> int:
         return _json(answer_of(info, now, key=made.key))
     typer.echo(made.key)
     _tell(
-        env,
         Text(
             f"{info.id} ({info.name}): the old key stays good for {options.grace}.",
             f"{info.id}（{info.name}）: 古いキーは {options.grace} の間使えます。",
@@ -167,7 +171,7 @@ def _json(answer: BaseModel) -> int:
     return 0
 
 
-def _tell(env: Environment, *lines: str) -> None:
+def _tell(*lines: str) -> None:
     for line in lines:
         typer.echo(line, err=True)
 

@@ -29,7 +29,10 @@ class TermsOptions:
     project: Annotated[
         str | None,
         Option("--project"),
-        Text("Whose calls these are, for usage; the name unless told.", "利用量を集計するプロジェクト。省略すると名前と同じ。"),
+        Text(
+            "Whose calls these are, for usage; the name unless told.",
+            "利用量を集計するプロジェクト。省略すると名前と同じ。",
+        ),
     ] = None
     models: Annotated[
         str | None,
@@ -174,7 +177,10 @@ class RotateOptions:
     key: Annotated[
         str,
         Argument(),
-        Text("The key's id or name; 'owner' for the gateway's own.", "APIキーのIDまたは名前。ゲートウェイ自身のキーは owner。"),
+        Text(
+            "The key's id or name; 'owner' for the gateway's own.",
+            "APIキーのIDまたは名前。ゲートウェイ自身のキーは owner。",
+        ),
     ]
     grace: Annotated[
         str,

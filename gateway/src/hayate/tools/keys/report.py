@@ -65,7 +65,9 @@ def key_lines(key: KeyInfo, now: float, language: Language) -> list[str]:
 def limits_in_words(limits: RateLimits) -> str:
     """`rpm=60 tpm=100000`, what is said of it."""
     found = said(limits)
-    return " ".join(f"{SHORT[name]}={found[name]}" if name != "strict" else "strict" for name in SHORT if found.get(name))
+    return " ".join(
+        f"{SHORT[name]}={found[name]}" if name != "strict" else "strict" for name in SHORT if found.get(name)
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -34,7 +34,11 @@ def terms_of(options: TermsOptions, before: Terms = FREE) -> Terms:
         terms = replace(terms, models=_names("--models", options.models))
     if options.areas is not None:
         terms = replace(terms, areas=_areas(options.areas))
-    said = {field: number("--" + name.replace("_", "-"), text) for name, field in LIMITS.items() if (text := getattr(options, name)) is not None}
+    said: dict[str, Any] = {}
+    for name, limit in LIMITS.items():
+        text = getattr(options, name)
+        if text is not None:
+            said[limit] = number("--" + name.replace("_", "-"), text)
     if options.strict is not None:
         said["strict"] = options.strict or None
     if said:
@@ -56,7 +60,7 @@ def expiry(text: str, now: float) -> float | None:
     if found is None or found <= now:
         raise Mistyped(
             f"--expires: {text!r} is no time ahead. Write how long (90d, 12h), a date (2027-01-31), or never.",
-            f"--expires: {text!r} は将来の日時ではありません。期間（90d、12h）、日付（2027-01-31）、または never で指定してください。",
+            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、または never で指定してください。",
         )
     return found
 
