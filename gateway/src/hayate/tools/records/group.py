@@ -41,6 +41,4 @@ add(
     vacuum,
     Text("Give back what deleted records have left free.", "削除された記録の空き領域を解放します。"),
 )
-add(
-    db, "migrate", DbOptions, migrate, Text("Bring it to this release's tables.", "このバージョンの形式に更新します。")
-)
+add(db, "migrate", DbOptions, migrate, Text("Bring it to this release's tables.", "このバージョンの形式に更新します。"))
