@@ -108,19 +108,23 @@ ROUTES: Final = (
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""
-_OPERATORS: Final = frozenset(row.path for row in ROUTES if row.guard is operators)
+_OPERATORS: Final = frozenset(row.path for row in ROUTES if row.guard is operators and "{" not in row.path)
+_BELOW_OPERATORS: Final = tuple({row.path.partition("{")[0] for row in ROUTES if row.guard is operators} - _OPERATORS)
+"""What stands before a name in a path of the operator's."""
 
 
 def path_of(raw: bytes) -> str:
     """The path that is meant by one as it came (`wire.paths.canonical`).
 
-    The operator's have one spelling, the table's: a proxy that hides them by it must have hidden them.
+    The operator's have one spelling, the table's, up to a name in them: a proxy that hides them by it must have hidden them.
     """
     if raw == SERVER.encode():
         return SERVER
     path = canonical(raw)
-    found = path.decode("utf-8", "replace")
-    return raw.decode("latin-1") if found in _OPERATORS and path != raw else found
+    found, written = path.decode("utf-8", "replace"), raw.decode("latin-1")
+    is_other = found in _OPERATORS and found != written
+    hidden = found.startswith(_BELOW_OPERATORS) and not written.startswith(_BELOW_OPERATORS)
+    return written if is_other or hidden else found
 
 
 def methods_of(path: str) -> list[str]:

@@ -113,7 +113,8 @@ def test_tokens_are_reserved_and_settled_to_what_was_used(grants: Grants) -> Non
     end(grant, 80, 20)
     after = enter(grants, game)
     after.reserve(asked(size=300, max_output=50))
-    assert headers(after)["remaining-tokens"] == str(1000 - 100 - (80 + 1) - 40)  # it has learned: 3.75 bytes, 20 tokens
+    learned = (80 + 1) + 40  # 3.75 bytes a token, 20 tokens an answer
+    assert headers(after)["remaining-tokens"] == str(1000 - 100 - learned)
 
 
 def test_a_call_refused_for_its_tokens_has_used_no_request_either(grants: Grants) -> None:
@@ -238,15 +239,15 @@ def test_no_minute_holds_more_than_the_limits_whatever_calls_do(
     clock, rng = Clock(), random.Random(seed)
     grants = Grants(clock)
     key = who(RateLimits(requests_per_minute=limit // 20, tokens_per_minute=limit, strict=strict or None))
-    running: list[tuple[float, Grant, int, int, int]] = []
+    running: list[tuple[float, Grant, int, int, bool, int]] = []
     used: list[list[float]] = []
     sent, overshoot = [], 0
     for gap, size, most, lasts, whole in arrivals:
         clock.at += gap
         for each in sorted(running, key=lambda call: call[0]):
-            ends, grant, inputs, outputs, index = each
+            ends, grant, inputs, outputs, came_whole, index = each
             if ends <= clock.at:
-                end(grant, inputs, outputs, whole=True)
+                end(grant, inputs, outputs, whole=came_whole)
                 running.remove(each)
                 used[index][1] = inputs + outputs
         grant = grants.grant(key, NO_DEFAULT)
@@ -266,7 +267,7 @@ def test_no_minute_holds_more_than_the_limits_whatever_calls_do(
         inputs, outputs = rng.randint(1, size), rng.randint(0, most)
         used.append([clock.at, inputs + outputs])
         overshoot += max(0, inputs + outputs - reserve)
-        running.append((clock.at + lasts, grant, inputs, outputs, len(used) - 1))
+        running.append((clock.at + lasts, grant, inputs, outputs, whole, len(used) - 1))
     assert worst_minute(sent) <= limit // 20
     worst = worst_minute([(at, int(units)) for at, units in used])
     assert worst <= limit if strict else worst <= limit + overshoot

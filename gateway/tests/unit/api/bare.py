@@ -11,6 +11,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
+from hayate.store.store import Store
 from hayate.telemetry.calls import CallObserver, EndedCalls
 from hayate.telemetry.metrics import Metrics
 from hayate.telemetry.record import CallRecord
@@ -35,6 +36,7 @@ async def nothing_changes() -> Reloaded:
 
 def bare_gateway(
     ticker: Ticker,
+    store: Store,
     *observers: CallObserver,
     specs: Sequence[DeploymentSpec] = (),
     reload: Callable[[], Awaitable[Reloaded]] = nothing_changes,
@@ -42,4 +44,4 @@ def bare_gateway(
     """Observers are told of each call at once."""
     fleet = Fleet(specs, {})
     auth = Authenticator({KEY: OWNER})
-    return Gateway(Relay(fleet, ticker), auth, EndedCalls(observers), Metrics(fleet), ticker, reload)
+    return Gateway(Relay(fleet, ticker), auth, EndedCalls(observers), Metrics(fleet), ticker, store, reload)

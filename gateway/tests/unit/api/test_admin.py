@@ -13,6 +13,7 @@ from hayate.api import admin
 from hayate.api.gateway import Reloaded
 from hayate.errors import RefusedConfig
 from hayate.relay.ticker import Ticker
+from hayate.store.store import Store
 from tests.support.engine_script import error, silence
 from tests.support.http import fetch
 from tests.support.scene import PLAIN, Stage, scene
@@ -84,11 +85,11 @@ async def test_calls_that_run_and_wait_are_told_while_they_do() -> None:
 NOTHING = Request({"type": "http"})
 
 
-async def test_a_reload_tells_what_it_did_and_what_only_a_restart_does() -> None:
+async def test_a_reload_tells_what_it_did_and_what_only_a_restart_does(store: Store) -> None:
     async def reload() -> Reloaded:
         return Reloaded(("a", "b"), {"default": ("a",)}, ("server.port",))
 
-    answer = await admin.reload(NOTHING, bare_gateway(Ticker(), reload=reload))
+    answer = await admin.reload(NOTHING, bare_gateway(Ticker(), store, reload=reload))
     assert (answer.status_code, answer.media_type) == (200, "application/json")
     assert json.loads(bytes(answer.body)) == {
         "deployments": ["a", "b"],
@@ -97,9 +98,9 @@ async def test_a_reload_tells_what_it_did_and_what_only_a_restart_does() -> None
     }
 
 
-async def test_a_reload_that_is_refused_is_an_error_of_the_files() -> None:
+async def test_a_reload_that_is_refused_is_an_error_of_the_files(store: Store) -> None:
     async def reload() -> Reloaded:
         raise RefusedConfig("line 3: no", "3行目: 誤り")
 
     with pytest.raises(RefusedConfig, match="line 3"):
-        await admin.reload(NOTHING, bare_gateway(Ticker(), reload=reload))
+        await admin.reload(NOTHING, bare_gateway(Ticker(), store, reload=reload))

@@ -9,16 +9,18 @@ from typing import Any
 import pytest
 
 from hayate.access.authenticator import Authenticator
+from hayate.access.grants import Grant
 from hayate.access.guards import callers
 from hayate.access.principals import Principal
-from hayate.api.call_endpoint import CallEndpoint, Handle, limit_headers
+from hayate.access.terms import Terms
+from hayate.api.call_endpoint import CallEndpoint, Handle
 from hayate.api.gateway import CallSettings, Gateway
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
 from hayate.errors import InvalidRequest, Overloaded, UpstreamBroke
-from hayate.policy.limits import Allowance
 from hayate.relay.ticker import Ticker
 from hayate.settings import RateLimits
+from hayate.store.store import Store
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
 from hayate.wire.http1 import header
@@ -34,9 +36,9 @@ pytestmark = pytest.mark.anyio
 class House:
     """A gateway without engines: what is around a call is all there is."""
 
-    def __init__(self, ticker: Ticker) -> None:
+    def __init__(self, ticker: Ticker, store: Store) -> None:
         self.seen = Observer()
-        self.gateway = bare_gateway(ticker, self.seen)
+        self.gateway = bare_gateway(ticker, store, self.seen)
 
     async def serve(self, handle: Handle, stream: Written | None = None, dialect: Dialect = OPENAI) -> Written:
         """One call, from its head to its record."""
@@ -52,24 +54,24 @@ class House:
 
 
 @pytest.fixture
-async def house() -> AsyncIterator[House]:
+async def house(store: Store) -> AsyncIterator[House]:
     ticker = Ticker()
-    yield House(ticker)
+    yield House(ticker, store)
     ticker.close()
 
 
-async def answers(_: Gateway, client: Client, __: CallRecord) -> None:
+async def answers(_: Gateway, client: Client, __: CallRecord, ___: Grant) -> None:
     await client.respond(200, [], b"ok")
 
 
-async def never(_: Gateway, __: Client, ___: CallRecord) -> None:
+async def never(_: Gateway, __: Client, ___: CallRecord, ____: Grant) -> None:
     raise AssertionError("this call must not be handled")
 
 
 def raising(error: BaseException, *, after: Callable[[Client], Awaitable[None]] | None = None) -> Handle:
     """Fails, at once or when something of the answer has been written."""
 
-    async def handle(_: Gateway, client: Client, __: CallRecord) -> None:
+    async def handle(_: Gateway, client: Client, __: CallRecord, ___: Grant) -> None:
         with client:
             if after is not None:
                 await after(client)
@@ -101,7 +103,7 @@ async def test_a_call_that_is_answered_is_recorded_once_with_whose_it_was_and_ho
 
 
 async def test_a_status_that_the_handler_set_is_kept(house: House) -> None:
-    async def nothing_new(_: Gateway, client: Client, record: CallRecord) -> None:
+    async def nothing_new(_: Gateway, client: Client, record: CallRecord, __: Grant) -> None:
         record.status = 204
         await client.respond(204, [], b"")
 
@@ -140,7 +142,7 @@ async def test_the_callers_own_name_for_it_is_kept_where_it_is_usable(house: Hou
 async def test_two_calls_of_one_name_at_once_are_two_to_the_engine_and_the_name_is_free_afterwards(
     house: House,
 ) -> None:
-    async def calls_again(gateway: Gateway, client: Client, record: CallRecord) -> None:
+    async def calls_again(gateway: Gateway, client: Client, record: CallRecord, _: Grant) -> None:
         await house.serve(answers, Written(x_request_id="twice"))
         await client.respond(200, [], b"")
 
@@ -171,13 +173,13 @@ async def test_who_has_no_key_is_told_in_the_paths_dialect_and_nothing_is_handle
 
 
 async def test_who_is_over_its_limit_is_refused_unhandled_and_told_when_to_come_back(house: House) -> None:
-    house.gateway.settings = CallSettings(limits=RateLimits(requests_per_minute=60, burst=1))
-    first = await house.serve(answers)
-    assert (first.status, header(first.answer, b"x-ratelimit-remaining-requests")) == (200, b"0")
+    house.gateway.settings = CallSettings(limits=RateLimits(requests_per_minute=1))
+    assert (await house.serve(answers)).status == 200
     second = await house.serve(never)
     assert (second.status, second.json["error"]["code"]) == (429, "rate_limit_exceeded")
-    assert header(second.answer, b"retry-after") == b"1"
-    assert header(second.answer, b"x-ratelimit-limit-requests") == b"60"
+    assert 1 <= int(header(second.answer, b"retry-after") or b"") <= 61
+    assert header(second.answer, b"x-ratelimit-limit-requests") == b"1"
+    assert header(second.answer, b"x-ratelimit-remaining-requests") == b"0"
     assert (house.seen.records[-1].key, house.seen.records[-1].status) == ("main", 429)
 
 
@@ -193,30 +195,19 @@ TWO, FIVE = RateLimits(requests_per_minute=2), RateLimits(requests_per_minute=5)
 
 @pytest.mark.parametrize(
     ("everybodys", "own", "may"),
-    [(TWO, FIVE, 5), (FIVE, TWO, 2), (TWO, None, 2), (NO_LIMITS, TWO, 2), (TWO, NO_LIMITS, 9), (NO_LIMITS, None, 9)],
+    [(TWO, FIVE, 5), (FIVE, TWO, 2), (NO_LIMITS, TWO, 2), (TWO, NO_LIMITS, 2), (NO_LIMITS, NO_LIMITS, 9)],
 )
-async def test_a_principals_own_limits_come_before_everybodys_wider_narrower_or_none(
-    house: House, everybodys: RateLimits, own: RateLimits | None, may: int
+async def test_a_principals_own_limits_come_before_everybodys_wider_or_narrower(
+    house: House, everybodys: RateLimits, own: RateLimits, may: int
 ) -> None:
     house.gateway.settings = CallSettings(limits=everybodys)
-    house.gateway.auth = Authenticator({KEY: Principal("p", "project", limits=own)})
+    house.gateway.auth = Authenticator({KEY: Principal("p", "project", terms=Terms(limits=own))})
     statuses = [(await house.serve(answers)).status for _ in range(9)]
     assert statuses == [200] * may + [429] * (9 - may)
 
 
 async def test_without_limits_an_answer_speaks_of_none(house: House) -> None:
     assert not [name for name, _ in (await house.serve(answers)).answer if name.startswith(b"x-ratelimit")]
-
-
-@pytest.mark.parametrize(
-    ("reset_s", "told"), [(0.0, b"0ms"), (0.0001, b"1ms"), (1.5, b"1500ms"), (59.9991, b"60000ms")]
-)
-def test_a_limits_reset_is_told_in_milliseconds_and_never_too_early(reset_s: float, told: bytes) -> None:
-    assert dict(limit_headers(Allowance(60, 3, reset_s, 0.0))) == {
-        b"x-ratelimit-limit-requests": b"60",
-        b"x-ratelimit-remaining-requests": b"3",
-        b"x-ratelimit-reset-requests": told,
-    }
 
 
 # How a failure is told.
@@ -273,7 +264,7 @@ async def test_a_client_that_left_before_its_request_was_whole_gets_nothing_and_
 async def test_a_client_that_leaves_ends_its_call_quietly(house: House, has_all: bool, recorded: int) -> None:
     stream = Written()
 
-    async def left(_: Gateway, client: Client, __: CallRecord) -> None:
+    async def left(_: Gateway, client: Client, __: CallRecord, ___: Grant) -> None:
         with client:
             await some_events(client)
             stream.leave()
@@ -289,7 +280,7 @@ async def broken_off(house: House, before: Callable[[Client], Awaitable[None]] |
     """A call that is cancelled although its client is there, as the end of a drain does."""
     stream, waits = Written(), asyncio.Event()
 
-    async def handle(_: Gateway, client: Client, __: CallRecord) -> None:
+    async def handle(_: Gateway, client: Client, __: CallRecord, ___: Grant) -> None:
         with client:
             if before is not None:
                 await before(client)

@@ -6,11 +6,13 @@ import pytest
 from starlette.routing import Route
 
 from hayate.access.authenticator import Authenticator
-from hayate.access.guards import anyone, callers, operators
+from hayate.access.guards import anyone, callers, operators, users, watchers
+from hayate.access.keys import digest_of
 from hayate.access.principals import OPERATOR, OWNER, Principal
+from hayate.access.terms import Terms
 from hayate.api.routes import ROUTES, Row, methods_of, path_of
 from hayate.config.load import load_config
-from hayate.errors import NotAuthenticated
+from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.serve.app import create_app
 from hayate.wire.http1 import Headers, fields_of
 

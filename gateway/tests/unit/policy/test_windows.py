@@ -64,9 +64,9 @@ def test_who_asks_for_more_gets_98_percent_of_it(limit: int) -> None:
 @given(limit=st.integers(1, 50), gaps=arrivals)
 def test_after_the_wait_that_was_told_it_fits(limit: int, gaps: Sent) -> None:
     window, now = Window(limit), 0.0
-    for gap, units in gaps:
+    for gap, wanted in gaps:
+        units = min(wanted, limit)
         now += gap
-        units = min(units, limit)
         now += window.wait_s(now, units) + 1e-9
         assert window.fits(now, units)
         window.book(now, units)

@@ -1,28 +1,17 @@
-"""A store in a folder of its own, and records to put into it."""
+"""Records to put into a store."""
 
 from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from hayate.settings import Keeping
-from hayate.store.store import Store
 from hayate.telemetry.record import CallRecord
 from hayate.wire.usage import Usage
 
 Make = Callable[..., CallRecord]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """Open, and closed at the end."""
-    found = Store.open(tmp_path, Keeping())
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
+from hayate.store.groups import By
 from hayate.store.store import Store
-from hayate.store.usage import By, Filter, Used, recent, used
+from hayate.store.usage import Filter, Used, recent, used
 from tests.unit.store.conftest import Make
 
 DAY = 1_799_971_200.0  # midnight, UTC

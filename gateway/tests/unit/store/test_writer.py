@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from hayate.store import rows
 from hayate.store import writer as module
 from hayate.store.migrate import open_file
+from hayate.store.sqlite import connect
 from hayate.store.store import Store
 from tests.unit.store.conftest import Make
 
@@ -33,7 +35,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
     monkeypatch.setattr(module, "AGAIN_AT_MOST_S", 0.02)
     monkeypatch.setattr("hayate.store.sqlite.BUSY_S", 0.01)
-    monkeypatch.setattr(module.connect, "__kwdefaults__", {"busy_s": 0.01, "readonly": False})
+    monkeypatch.setattr(connect, "__kwdefaults__", {"busy_s": 0.01, "readonly": False})
 
 
 def until(is_so: Callable[[], bool]) -> None:
@@ -140,10 +142,10 @@ def test_another_file_that_was_put_in_its_place_is_gone_on_with(store: Store, ma
 def test_a_disk_that_is_full_loses_nothing_and_leaves_nothing_half_written(
     store: Store, make: Make, events: list[tuple[str, dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, full = module.insert, [True]
+    full = [True]
 
     def insert(connection: sqlite3.Connection, *rest: Any) -> None:
-        real(connection, *rest)
+        rows.insert(connection, *rest)
         if full[0]:
             raise sqlite3.OperationalError("database or disk is full")
 

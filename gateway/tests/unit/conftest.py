@@ -1,0 +1,19 @@
+"""What tests of rooms that know the store share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hayate.settings import Keeping
+from hayate.store.store import Store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Open in a folder of its own, and closed at the end."""
+    found = Store.open(tmp_path, Keeping())
+    yield found
+    found.close()
