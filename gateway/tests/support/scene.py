@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -51,6 +52,14 @@ class Stage:
     @property
     def operators_key(self) -> str:
         return (self.gateway.data / "admin_key").read_text(encoding="ascii").strip()
+
+    async def new_key(self, **asked: Any) -> dict[str, Any]:
+        """A key made by the operator, as it is shown this once: its `id` and its `key`."""
+        asked = {"name": secrets.token_hex(8), **asked}
+        reply = await fetch(self.url, "/admin/keys", asked, key=self.operators_key)
+        assert reply.status == 201, reply.text
+        found: dict[str, Any] = reply.json
+        return found
 
     async def post(
         self,

@@ -37,7 +37,7 @@ class KeyInfo:
     terms: Terms
 
     def state(self, now: float) -> str:
-        """`active`, `expired` or `revoked`."""
+        """In one word: `active`, `expired` or `revoked`."""
         if self.revoked_at is not None:
             return "revoked"
         return "active" if self.expires_at is None or self.expires_at > now else "expired"

@@ -87,7 +87,7 @@ async def list_keys(request: Request, gateway: Gateway) -> Response:
 
 
 async def show_key(request: Request, gateway: Gateway) -> Response:
-    """GET /admin/keys/{id}."""
+    """GET /admin/keys/{id or name}: one key."""
     wanted = request.path_params["key"]
     return json_answer(answer_of(await gateway.store.read(lambda c: key_admin.find(c, wanted)), time()))
 

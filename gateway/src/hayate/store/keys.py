@@ -53,7 +53,7 @@ def count(connection: sqlite3.Connection) -> int:
 
 
 def get(connection: Connection, key_id: str) -> KeyRow | None:
-    """By its id."""
+    """The key of this id, revoked or not."""
     row = connection.execute(select(keys).where(keys.c.id == key_id)).one_or_none()
     return None if row is None else KeyRow(**row._mapping)
 
@@ -76,7 +76,7 @@ def named(connection: Connection, name: str) -> list[KeyRow]:
 
 
 def add(connection: Connection, row: KeyRow) -> None:
-    """A new key."""
+    """Keeps a new key, and tells every process."""
     connection.execute(insert(keys).values(asdict(row)))
     _changed(connection, row.id)
 

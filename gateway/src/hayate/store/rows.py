@@ -44,12 +44,12 @@ class Names:
             (self._fresh[word],) = connection.execute("SELECT id FROM names WHERE name = ?", (word,)).fetchone()
 
     def committed(self) -> None:
-        """The transaction is through."""
+        """The transaction is through: what it learned holds."""
         self._known |= self._fresh
         self._fresh = {}
 
     def rolled_back(self) -> None:
-        """It is not."""
+        """It is not: what it learned is forgotten."""
         self._fresh = {}
 
     def __getitem__(self, word: str) -> int:

@@ -196,7 +196,7 @@ async def test_an_empty_id_is_none(stage: Stage) -> None:
     assert b"event: done" in reply.body
 
 
-async def test_a_browsers_session_finds_its_own_streams_and_a_stranger_none(stage: Stage) -> None:
+async def test_a_browsers_session_finds_its_keys_streams_and_another_key_none(stage: Stage) -> None:
     signed_in = await fetch(stage.url, "/session", {"key": stage.key})
     cookie = signed_in.headers["set-cookie"].partition(";")[0]
     async with stage.connect() as client:
@@ -205,5 +205,7 @@ async def test_a_browsers_session_finds_its_own_streams_and_a_stranger_none(stag
         had = [each.id async for each in client.frames()][-1] or ""
     assert (await fetch(stage.url, f"{PATH}?prompt=a", headers={"last-event-id": had})).status == 401
     # Another key's look at it tells it as little as an id that was never given, and changes nothing for its owner.
-    assert told(await again(stage, had)) is not None
+    other = await stage.new_key()
+    assert told(await again(stage, had, key=other["key"])) is not None
     assert told(await again(stage, had, cookie=cookie)) is None
+    assert told(await again(stage, had)) is None, "the key that the session was bought with"

@@ -33,7 +33,7 @@ async def test_the_cookie_is_as_good_as_the_key(stage: Stage) -> None:
     cookie = await sign_in(stage)
     for path, body in (("/v1/models", None), ("/generate_stream?prompt=x", None), ("/v1/chat/completions", PLAIN)):
         assert (await fetch(stage.url, path, body, headers={"cookie": cookie})).status == 200
-    assert {call["key"] for call in await stage.calls(2)} == {"session"}
+    assert {call["key"] for call in await stage.calls(2)} == {"main"}
 
 
 async def test_the_page_can_ask_whether_it_is_signed_in(stage: Stage) -> None:

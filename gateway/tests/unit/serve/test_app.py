@@ -58,7 +58,7 @@ async def test_every_path_that_is_not_open_needs_the_key(stage: Stage) -> None:
 CALLERS_PATHS: dict[str, Any] = {
     "/v1/models": None,
     "/v1/models/default": None,
-    "/metrics": None,
+    "/v1/usage": None,
     "/generate_stream?prompt=x": None,
 }
 CALLERS_PATHS |= dict.fromkeys(("/v1/chat/completions", "/v1/messages", "/v1/embeddings"), PLAIN)
@@ -77,6 +77,15 @@ async def test_the_operators_key_on_a_callers_path_is_told_apart(
     assert stage.key not in reply.text
     unknown = await fetch(stage.url, path, CALLERS_PATHS[path], key="sk-hayate-unknown-0123456789", headers=headers)
     assert (unknown.status, says in unknown.text) == (401, False)
+
+
+async def test_the_metrics_are_for_the_owner_and_the_operator_alone(stage: Stage) -> None:
+    for key in (stage.key, stage.operators_key):
+        assert (await fetch(stage.url, "/metrics", key=key)).status == 200
+    other = await stage.new_key()
+    refused = await fetch(stage.url, "/metrics", key=other["key"])
+    assert (refused.status, refused.json["error"]["code"]) == (403, "permission_denied")
+    assert "/v1/usage" in refused.text
 
 
 async def test_the_documentation_pages_of_the_framework_are_not_there(stage: Stage) -> None:
@@ -160,7 +169,7 @@ async def test_options_name_the_methods_of_every_path_and_ask_nobody(stage: Stag
 
 async def test_options_of_the_server_name_all_methods(stage: Stage) -> None:
     reply = await fetch(stage.url, "*", method="OPTIONS")
-    assert (reply.status, reply.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, POST")
+    assert (reply.status, reply.headers["allow"]) == (204, "DELETE, GET, HEAD, OPTIONS, PATCH, POST")
     assert (await fetch(stage.url, "*")).status == 404
 
 

@@ -14,7 +14,7 @@ def create(options: CreateOptions, env: Environment) -> int:
 
 
 def listed(options: ListOptions, env: Environment) -> int:
-    """List the keys."""
+    """List the keys, the oldest first."""
     from hayate.tools.keys.commands import listed as run
 
     return run(options, env)

@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Makes the tables."""
+    """Makes the tables of the first release."""
     op.create_table(
         "keys",
         sa.Column("id", sa.String(12), primary_key=True),
