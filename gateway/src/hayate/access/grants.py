@@ -26,6 +26,8 @@ from hayate.wire.usage import Usage
 MAX_COUNTED: Final = 10_000
 """Keys, and keys with models, whose counters are kept; those that count nothing are dropped first."""
 UNLIMITED: Final = RateLimits()
+LIMITS: Final = ("requests", "tokens", "input tokens", "output tokens", "concurrency")
+"""The kinds of limits."""
 
 
 class Asked(NamedTuple):
@@ -156,9 +158,9 @@ class Grant:
         if self._model is not None:
             wanted.append((self._model.requests, 1, "requests", self._requests))
         try:
-            _check(wanted, now)
+            _check(wanted, now, grants.refused)
             if self._model is not None:
-                _check_concurrency(self._model)
+                _check_concurrency(self._model, grants.refused)
         except (RateLimited, InvalidRequest):
             self._model = None
             _settle(self._requests, 0, now)
@@ -212,8 +214,9 @@ class Grant:
         counters = self._counters
         if counters is None:
             return
-        _check_concurrency(counters)
-        _check([(counters.requests, 1, "requests", self._requests)], now)
+        refused = self._grants.refused
+        _check_concurrency(counters, refused)
+        _check([(counters.requests, 1, "requests", self._requests)], now, refused)
         if counters.requests is not None:
             self._requests.append(_Booking(counters.requests, counters.requests.book(now, 1), 1))
         counters.in_flight += 1
@@ -226,7 +229,7 @@ class Grants:
     def __init__(self, now: Callable[[], float], estimates: Estimates | None = None) -> None:
         self.now = now
         self.estimates = estimates or Estimates()
-        self.refused: dict[str, int] = {}
+        self.refused = dict.fromkeys(LIMITS, 0)
         """How often each kind of limit was hit."""
         self._counted: OrderedDict[tuple[str, str], Counters] = OrderedDict()
         self._past: dict[tuple[str, str], list[Past]] = {}
@@ -301,7 +304,7 @@ def duration(seconds: float) -> bytes:
     return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest
 
 
-def _check(wanted: list[Wanted], now: float) -> None:
+def _check(wanted: list[Wanted], now: float, refused: dict[str, int]) -> None:
     waits: list[tuple[float, Window, str]] = []
     for window, units, kind, _ in wanted:
         if window is None or window.fits(now, units):
@@ -316,6 +319,7 @@ def _check(wanted: list[Wanted], now: float) -> None:
         waits.append((window.wait_s(now, units), window, kind))
     if waits:
         wait_s, window, kind = max(waits, key=lambda each: each[0])
+        refused[kind] += 1
         raise RateLimited(
             f"This key has {window.limit} {kind} a minute, and they are used up. Try again in {wait_s:.1f} s.",
             f"このキーの上限（1分間に{window.limit}{_JA[kind]}）に達しました。{wait_s:.1f}秒後にもう一度お試しください。",
@@ -323,9 +327,10 @@ def _check(wanted: list[Wanted], now: float) -> None:
         )
 
 
-def _check_concurrency(counters: Counters) -> None:
+def _check_concurrency(counters: Counters, refused: dict[str, int]) -> None:
     limit = counters.limits.concurrency
     if limit is not None and counters.in_flight >= limit:
+        refused["concurrency"] += 1
         raise RateLimited(
             f"This key may make {limit} calls at the same time, and they are under way. Try again when one has ended.",
             f"このキーで同時に実行できるのは{limit}件までです。実行中の呼び出しが終わってからもう一度お試しください。",

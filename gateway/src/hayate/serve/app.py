@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 from hayate import __version__
 from hayate.access.authenticator import Authenticator
 from hayate.access.key_files import ADMIN, ensure_key
+from hayate.access.metrics import AccessMetrics
 from hayate.access.principals import OPERATOR, OWNER
 from hayate.api.gateway import Gateway, Reloaded
 from hayate.api.options import Options
@@ -38,6 +39,7 @@ from hayate.relay.ticker import Ticker
 from hayate.serve.keys import Keys, remember_last_minute
 from hayate.serve.reload import Reloader
 from hayate.serve.specs import specs
+from hayate.store.metrics import StoreMetrics
 from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.log import CallLog, log_event
@@ -94,7 +96,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         fleet = Fleet(deployments, config.aliases, config.health)
         ticker = Ticker()
         metrics = Metrics(fleet)
-        calls = EndedCalls([metrics.calls, CallLog(), store], later=asyncio.get_running_loop().call_later)
+        calls = EndedCalls([metrics.calls, metrics.keys, CallLog(), store], later=asyncio.get_running_loop().call_later)
 
         async def reload() -> Reloaded:
             return await reloader.reload()  # which is made of the gateway
@@ -103,6 +105,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         auth = Authenticator(own, keys.ring, origins=app.origins)
         gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
+        metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.writer))
         await asyncio.to_thread(remember_last_minute, store, gateway.grants)
         reloader = Reloader(gateway, config, load)
         app.state.reload = reloader.reload

@@ -25,6 +25,7 @@ from hayate.store.ids import Ids
 from hayate.store.migrate import restore
 from hayate.store.rows import Names, insert
 from hayate.store.sqlite import connect, writing
+from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
 
@@ -35,6 +36,7 @@ BATCH_ROWS: Final = 500
 AGAIN_S: Final = 0.25
 AGAIN_AT_MOST_S: Final = 5.0
 """How long the thread waits before it tries again, doubling."""
+COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0)
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
 
@@ -57,8 +59,8 @@ class Writer:
         self.max_rows = max_rows
         self.dropped = 0
         """Records that found the queue full."""
-        self.commit_s = 0.0
-        """How long the last commit took."""
+        self.commits = Histogram(COMMIT_SECONDS)
+        """How long commits took."""
         self.failing_since: float | None = None
         """On the monotonic clock; None while all is well."""
         self._rows: deque[CallRecord] = deque()
@@ -156,7 +158,7 @@ class Writer:
                 connection.execute("ROLLBACK")
             raise
         self._names.committed()
-        self.commit_s = monotonic() - began
+        self.commits.observe(monotonic() - began)
         for _ in records:
             self._rows.popleft()
 

@@ -7,7 +7,6 @@ look-up and a few additions, and the library does what it is for: the exposition
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -16,37 +15,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from hayate.fleet.fleet import Fleet
+from hayate.telemetry.histogram import Histogram
+from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.log_writer import dropped_lines
 from hayate.telemetry.record import CallRecord
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 TOKEN_SECONDS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
-
-
-class Histogram:
-    """How many observations fell up to each bound, and their sum."""
-
-    __slots__ = ("_bounds", "_counts", "_sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self._bounds = bounds
-        self._counts = [0] * (len(bounds) + 1)
-        self._sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Counts a value up to the first bound that is not below it, as Prometheus does (`le`)."""
-        self._counts[bisect_left(self._bounds, value)] += 1
-        self._sum += value
-
-    def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
-        """Adds what was observed to a family; nothing where nothing was."""
-        if not any(self._counts):
-            return
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, self._bounds), "+Inf"), self._counts, strict=True):
-            total += count
-            buckets.append((bound, float(total)))
-        family.add_metric(labels, buckets, self._sum)
 
 
 class _Deployment:
@@ -189,8 +164,13 @@ class Metrics:
 
     def __init__(self, fleet: Fleet) -> None:
         self.calls = CallMetrics()
+        self.keys = KeyMetrics()
         self._registry = CollectorRegistry()
-        for each in (self.calls, FleetMetrics(fleet), LogMetrics()):
+        self.add(self.calls, self.keys, FleetMetrics(fleet), LogMetrics())
+
+    def add(self, *collectors: Collector) -> None:
+        """What else there is to tell, of rooms that telemetry knows nothing of."""
+        for each in collectors:
             self._registry.register(each)
 
     def expose(self) -> bytes:

@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client import Histogram as Reference
-from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
-from prometheus_client.registry import Collector
 
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
-from hayate.telemetry.metrics import SECONDS, CallMetrics, Histogram, Metrics
+from hayate.telemetry.metrics import CallMetrics, Metrics
 from hayate.telemetry.record import CallRecord
 from hayate.wire.usage import Usage
-from tests.unit.telemetry.records import record
+from tests.unit.telemetry.records import exposed, record
 
 pytestmark = pytest.mark.anyio
-
-
-class One(Collector):
-    """A registry's view of one histogram."""
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-
-    def collect(self) -> list[HistogramMetricFamily]:
-        family = HistogramMetricFamily("waited_seconds", "Waited.", labels=["at"])
-        self._histogram.add_to(family, ["here"])
-        return [family]
 
 
 def fleet() -> Fleet:
@@ -45,31 +25,6 @@ def counted(*records: CallRecord) -> str:
     metrics = CallMetrics()
     metrics.calls_ended(records)
     return exposed(metrics)
-
-
-def exposed(collector: Collector) -> str:
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return generate_latest(registry).decode()
-
-
-@given(st.lists(st.one_of(st.floats(0, 1000), st.sampled_from(SECONDS)), min_size=1))
-def test_a_histogram_reads_like_prometheus_clients_own(values: list[float]) -> None:
-    ours = Histogram(SECONDS)
-    registry = CollectorRegistry()
-    reference = Reference("waited_seconds", "Waited.", ["at"], buckets=SECONDS, registry=registry)
-    for value in values:
-        ours.observe(value)
-        reference.labels("here").observe(value)
-    wanted = [line for line in generate_latest(registry).decode().splitlines() if "_created" not in line]
-    got = exposed(One(ours)).splitlines()
-    assert [line for line in got if "_sum" not in line] == [line for line in wanted if "_sum" not in line]
-    sums = [float(line.split()[-1]) for line in (*got, *wanted) if "_sum{" in line]
-    assert math.isclose(*sums)
-
-
-def test_a_histogram_without_observations_says_nothing() -> None:
-    assert "here" not in exposed(One(Histogram(SECONDS)))
 
 
 def test_everything_that_is_exposed_can_be_parsed_and_labels_are_escaped() -> None:
