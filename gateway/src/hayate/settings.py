@@ -6,7 +6,8 @@ them, or single defaults of them, from here. A setting's name ends in its unit; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
@@ -53,7 +54,7 @@ class Listening:
 
 @dataclass(frozen=True, kw_only=True)
 class RateLimits:
-    """What one key may do; none of these is on unless set (`limits`). A minute is any 60 seconds."""
+    """What one key may do, or one key with one model; none of these is on unless set. A minute is any 60 seconds."""
 
     requests_per_minute: AtLeastOne | None = None
     tokens_per_minute: AtLeastOne | None = None
@@ -64,19 +65,35 @@ class RateLimits:
     """Calls at the same time."""
     strict: bool | None = None
     """Whether each call reserves the most that it could use: then tokens, too, never pass more than the limit."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefaultLimits(RateLimits):
+    """What holds for every key that does not say otherwise (`limits`)."""
+
+    models: Mapping[str, RateLimits] = field(default_factory=dict)
+    """Of one key with one model, by the name that is called, beside those of the key as a whole."""
     burst: AtLeastOne | None = None
     """Accepted and ignored since 0.2: no minute lets more through than its limit, however it comes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Keeping:
-    """What is kept of calls and of keys (`store`)."""
+    """What is kept, and where (`store`)."""
 
-    calls_days: AtLeastOne = 90
+    file: str = "hayate.db"
+    """The database; in the data folder unless absolute."""
+    calls_days: Annotated[int, Ge(1), Le(36_500)] = 90
     """How long the record of a call is kept."""
     max_waiting_calls: AtLeastOne = 20_000
     """Records that may wait while the file can't be written; what comes beyond is dropped and counted."""
-    stale_keys_s: Annotated[float, Ge(0)] = 900.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Following:
+    """How a gateway follows the keys of the store (`keys`)."""
+
+    stale_s: Annotated[float, Ge(0)] = 900.0
     """How long known keys go on while the file can't be read."""
 
 

@@ -47,17 +47,17 @@ SYNTAX: Final = [
     ),
     _b(
         "no colon, and a mistake elsewhere",
-        "server:\n  port 8080\nlimits: {burst: many}\n" + ONE,
-        "server:\n  port: 8080\nlimits: {burst: 5, requests_per_minute: 9}\n" + ONE,
+        "server:\n  port 8080\nlimits: {concurrency: many}\n" + ONE,
+        "server:\n  port: 8080\nlimits: {concurrency: 5}\n" + ONE,
         ("line 1: server", "a section with entries such as port: 8080, not 'port 8080'", "port: 8080のような項目"),
-        ("line 3: limits.burst", "a whole number, at least 1", "1以上の整数"),
+        ("line 3: limits.concurrency", "a whole number, at least 1", "1以上の整数"),
     ),
     _b(
         "no colon among others that have one",
-        "server:\n  host: 127.0.0.1\n  port 8080\nlimits: {burst: many}\n" + ONE,
-        "server:\n  host: 127.0.0.1\n  port: 8080\nlimits: {burst: 5, requests_per_minute: 9}\n" + ONE,
+        "server:\n  host: 127.0.0.1\n  port 8080\nlimits: {concurrency: many}\n" + ONE,
+        "server:\n  host: 127.0.0.1\n  port: 8080\nlimits: {concurrency: 5}\n" + ONE,
         ("line 3", "a colon with a blank behind it is missing", "コロンとその後ろの空白"),
-        ("line 4: limits.burst", "a whole number, at least 1", "1以上の整数"),
+        ("line 4: limits.concurrency", "a whole number, at least 1", "1以上の整数"),
     ),
     _b(
         "a bracket left open, and a mistake behind it",
@@ -390,6 +390,43 @@ VALUES: Final = [
         ("line 8: aliases.seven", "in quotes if it looks like a number, not 7", "デプロイメントの名前"),
         ("line 9: aliases.nobody", "is empty: write a deployment's name", "値がありません"),
         ("line 10: aliases.qwen", "a deployment has this name too; rename one of them", "名前を変えてください"),
+    ),
+    _b(
+        "limits, keys and the store",
+        ONE + "limits: {rpm: 60, tokens_per_minute: 1k, concurrency: 0, strict: maybe, models: [smart], burst: x}\n"
+        "store: {file: '', calls_days: 0, max_waiting_calls: 5.5, synchronous: FULL}\nkeys: {stale_s: 15m}\n",
+        ONE + "limits: {requests_per_minute: 60, tokens_per_minute: 1000, concurrency: 1, strict: true,"
+        " models: {smart: {requests_per_minute: 10}}}\n"
+        "store: {file: hayate.db, calls_days: 1, max_waiting_calls: 5}\nkeys: {stale_s: 900}\n",
+        ("line 3: limits.rpm", "did you mean requests_per_minute?", "requests_per_minuteのことですか"),
+        ("line 3: limits.tokens_per_minute", "a whole number, at least 1, or null, not '1k'", "1以上の整数"),
+        ("line 3: limits.concurrency", "a whole number, at least 1, or null, not 0", "1以上の整数"),
+        ("line 3: limits.strict", "true or false, or null, not 'maybe'", "trueかfalse"),
+        ("line 3: limits.models", "such as smart: {requests_per_minute: 10}", "クライアントが送る名前ごと"),
+        ("line 3: limits.burst", "a whole number, at least 1", "1以上の整数"),
+        ("line 4: store.file", "names no file; write one such as hayate.db", "hayate.dbのように"),
+        ("line 4: store.calls_days", "a whole number from 1 to 36500, not 0", "1以上36500以下の整数"),
+        ("line 4: store.max_waiting_calls", "a whole number, at least 1", "1以上の整数"),
+        ("line 4: store.synchronous", "there are file, calls_days, max_waiting_calls", "取り除いてください"),
+        ("line 5: keys.stale_s", "a number of seconds, at least 0, not '15m'; write 900", "900と書いてください"),
+    ),
+    _b(
+        "limits of one model",
+        ONE + "limits: {models: {smart: 10, fast: {burst: 5, rpm: 1}, qwen: {requests_per_minute: -1}}}\n"
+        "store: hayate.db\nkeys: [a]\n",
+        ONE
+        + "limits: {models: {smart: {requests_per_minute: 10}, fast: {requests_per_minute: 1}, qwen: {requests_per_minute: 1}}}\n"
+        "store: {file: hayate.db}\nkeys: {stale_s: 900}\n",
+        (
+            "line 3: limits.models.smart",
+            "a section with entries such as requests_per_minute: 60, not 10",
+            "requests_per_minute: 60のような",
+        ),
+        ("line 3: limits.models.fast.burst", "is not an option", "ません"),
+        ("line 3: limits.models.fast.rpm", "did you mean requests_per_minute?", "requests_per_minuteのことですか"),
+        ("line 3: limits.models.qwen.requests_per_minute", "at least 1", "1以上の整数"),
+        ("line 4: store", "a section with entries such as calls_days: 90, not 'hayate.db'", "calls_days: 90のような"),
+        ("line 5: keys", "a section with entries such as stale_s: 900", "stale_s: 900のような"),
     ),
     _b(
         "aliases as one text",

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from hayate.access.principals import Principal
@@ -28,6 +29,7 @@ MAX_COUNTED: Final = 10_000
 UNLIMITED: Final = RateLimits()
 LIMITS: Final = ("requests", "tokens", "input tokens", "output tokens", "concurrency")
 """The kinds of limits."""
+NO_MODELS: Final[Mapping[str, RateLimits]] = MappingProxyType({})
 
 
 class Asked(NamedTuple):
@@ -110,16 +112,24 @@ class Grant:
         "_grants",
         "_inputs",
         "_model",
+        "_model_limits",
         "_outputs",
         "_requests",
         "_tokens",
         "principal",
     )
 
-    def __init__(self, grants: Grants, principal: Principal, counters: Counters | None) -> None:
+    def __init__(
+        self,
+        grants: Grants,
+        principal: Principal,
+        counters: Counters | None,
+        model_limits: Mapping[str, RateLimits],
+    ) -> None:
         self.principal = principal
         self._grants = grants
         self._counters = counters
+        self._model_limits = model_limits
         self._model: Counters | None = None
         self._entered = False
         self._asked: Asked | None = None
@@ -136,7 +146,7 @@ class Grant:
     @property
     def counts_tokens(self) -> bool:
         """Whether `reserve` has anything to do."""
-        return self._counters is not None or bool(self.principal.terms.model_limits)
+        return self._counters is not None or bool(self.principal.terms.model_limits or self._model_limits)
 
     def reserve(self, asked: Asked) -> None:
         """Books what the call will use. Raises RateLimited, or InvalidRequest for what can never fit; the call's request is
@@ -144,11 +154,11 @@ class Grant:
         """
         grants, terms, now = self._grants, self.principal.terms, self._grants.now()
         self._asked = asked
-        limits = terms.model_limits.get(asked.model)
-        if limits is not None:
+        limits = over(terms.model_limits.get(asked.model, UNLIMITED), self._model_limits.get(asked.model, UNLIMITED))
+        if limits != UNLIMITED:
             self._model = grants.counters((self.principal.id, asked.model), limits)
         counted = [each for each in (self._counters, self._model) if each is not None]
-        strict = any(each.limits.strict for each in counted)
+        strict = any(each.limits.strict and each.of(b"tokens") for each in counted)
         inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
         wanted = [
             *((each.tokens, inputs + outputs, "tokens", self._tokens) for each in counted),
@@ -239,11 +249,13 @@ class Grants:
         for whose in ((key, ""), (key, model)):
             self._past.setdefault(whose, []).append(past)
 
-    def grant(self, principal: Principal, default: RateLimits) -> Grant:
-        """A call's leave, not yet entered. `default`: what the configuration says for keys that say nothing."""
+    def grant(
+        self, principal: Principal, default: RateLimits, model_defaults: Mapping[str, RateLimits] = NO_MODELS
+    ) -> Grant:
+        """A call's leave, not yet entered. `default`, `model_defaults`: what the configuration says for keys that say nothing."""
         limits = over(principal.terms.limits, default)
         counters = None if limits == UNLIMITED else self.counters((principal.id, ""), limits)
-        return Grant(self, principal, counters)
+        return Grant(self, principal, counters, model_defaults)
 
     def counters(self, whose: tuple[str, str], limits: RateLimits) -> Counters:
         """Of a key, or of a key with a model; with these limits from now on."""

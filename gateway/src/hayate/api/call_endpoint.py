@@ -67,7 +67,7 @@ class CallEndpoint:
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
             record.key, record.project = principal.id, principal.project
-            grant = gateway.grants.grant(principal, settings.limits)
+            grant = gateway.grants.grant(principal, settings.limits, settings.model_limits)
             if grant.counts:
                 _enter(grant, client, record.started)
             await self._handle(gateway, client, record, grant)

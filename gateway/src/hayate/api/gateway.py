@@ -31,6 +31,8 @@ class CallSettings:
     client_stall_s: float = Listening.client_stall_s
     limits: RateLimits = field(default_factory=RateLimits)
     """Of every key that has none of its own."""
+    model_limits: Mapping[str, RateLimits] = field(default_factory=dict)
+    """Of every such key with one model, by the name that is called."""
     serves_half_closed: bool = Listening.half_close == "serve"
 
 

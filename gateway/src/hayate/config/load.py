@@ -121,12 +121,16 @@ def sources_of(path: str | Path | None, env: Mapping[str, str]) -> Sources:
 
 
 def data_folder(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Path:
-    """Where a gateway of this configuration keeps its keys. Raises ConfigError, as for any other use of it.
+    """Where a gateway of this configuration keeps its keys. Raises ConfigError, as for any other use of it."""
+    return whole_config(path, env).data
 
-    It need not name an engine: the file may be meant for `hayate up`, whose engine its aliases may name all the same.
+
+def whole_config(path: str | Path | None = None, env: Mapping[str, str] | None = None) -> Config:
+    """For what works beside a gateway: the configuration, which need not name an engine, because the file may be meant for
+    `hayate up`, whose engine its aliases may name all the same. Raises ConfigError.
     """
     engine_of_up = {"backend": "llamacpp", "replicas": ["http://127.0.0.1"]}
-    return load_config(path, env, embedded=engine_of_up).data
+    return load_config(path, env, embedded=engine_of_up)
 
 
 def _sources(path: str | Path | None, env: Mapping[str, str] | None) -> tuple[Sources, list[Mistake]]:

@@ -26,7 +26,17 @@ from hayate.config.addresses import base_url, listening_host
 from hayate.config.aliases import expanded
 from hayate.config.environment import backend_name
 from hayate.config.mistakes import Told
-from hayate.settings import Capacity, Keeping, Listening, Probing, RateLimits, Safety, Timeouts
+from hayate.settings import (
+    Capacity,
+    DefaultLimits,
+    Following,
+    Keeping,
+    Listening,
+    Probing,
+    RateLimits,
+    Safety,
+    Timeouts,
+)
 from hayate.wire.image_hosts import host_mistake
 from hayate.wire.origins import origin
 
@@ -34,8 +44,8 @@ BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton"
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-SECTIONS = ("server", "aliases", "limits", "safety", "health")
-INNER_SECTIONS = ("timeouts", "options")
+SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys")
+INNER_SECTIONS = ("timeouts", "options", "models")
 
 
 def _origin(value: object) -> object:
@@ -103,8 +113,15 @@ class ServerConfig(Listening):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class LimitsConfig(RateLimits):
+class ModelLimitsConfig(RateLimits):
+    """`limits.models.<name>`."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class LimitsConfig(DefaultLimits):
     """`limits`."""
+
+    models: Mapping[str, ModelLimitsConfig] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -130,6 +147,21 @@ class HealthConfig(Probing):
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class StoreConfig(Keeping):
     """`store`."""
+
+    @field_validator("file")
+    @classmethod
+    def _is_a_file(cls, file: str) -> str:
+        if not file or file.endswith("/") or Path(file).name in ("", ".."):
+            raise Told(
+                f"{file[:80]!r} names no file; write one such as {Keeping.file}",
+                f"{file[:80]!r}はファイル名ではありません。{Keeping.file}のように書いてください",
+            )
+        return file
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class KeysConfig(Following):
+    """`keys`."""
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -166,6 +198,12 @@ class Config(BaseModel):
     safety: SafetyConfig = SafetyConfig()
     health: HealthConfig = HealthConfig()
     store: StoreConfig = StoreConfig()
+    keys: KeysConfig = KeysConfig()
+
+    @property
+    def store_file(self) -> Path:
+        """Where keys and the record of calls are kept."""
+        return self.data / self.store.file
 
     @model_validator(mode="before")
     @classmethod
@@ -176,6 +214,8 @@ class Config(BaseModel):
         values = {key: each for key, each in values.items() if each is not None or key not in SECTIONS}
         if isinstance(deployments := values.get("deployments"), dict):
             values["deployments"] = {name: _without_empty_sections(each) for name, each in deployments.items()}
+        if "limits" in values:
+            values["limits"] = _without_empty_sections(values["limits"])
         if isinstance(aliases := values.get("aliases"), dict):
             values["aliases"] = expanded(aliases)
         return values
@@ -193,7 +233,7 @@ class Config(BaseModel):
         return self
 
 
-def _without_empty_sections(deployment: Any) -> Any:
-    if not isinstance(deployment, dict):
-        return deployment
-    return {key: each for key, each in deployment.items() if each is not None or key not in INNER_SECTIONS}
+def _without_empty_sections(section: Any) -> Any:
+    if not isinstance(section, dict):
+        return section
+    return {key: each for key, each in section.items() if each is not None or key not in INNER_SECTIONS}

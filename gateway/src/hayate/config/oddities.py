@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from hayate.config.deprecated import deprecated
 from hayate.config.environment import VARIABLES
+from hayate.config.key_oddities import key_oddities, never
 from hayate.config.mistakes import Mistake, Where
 from hayate.config.models import Config, DeploymentConfig
 from hayate.config.wanted import nearest
@@ -32,6 +34,8 @@ def oddities(
     for name, each in config.deployments.items():
         yield from _limits(("deployments", name), each, _given(values, "deployments", name))
     yield from _gateway_limits(config, values)
+    yield from deprecated(config)
+    yield from key_oddities(config)
     yield from _fields(config)
     yield from _secrets(config, root)
     yield from _variables(env, alone=path is None)
@@ -139,39 +143,25 @@ def _limits(where: Where, each: DeploymentConfig, given: Mapping[str, Any]) -> I
     for name in ("connect_s", "first_byte_s", "silence_s", "whole_s"):
         value = getattr(times, name)
         if times.total_s is not None and value is not None and value > times.total_s and name in said:
-            yield _never((*where, "timeouts", name), f"timeouts.total_s: {times.total_s:g}")
+            yield never((*where, "timeouts", name), f"timeouts.total_s: {times.total_s:g}")
     if "queue_timeout_s" in given and each.max_queued == 0:
-        yield _never((*where, "queue_timeout_s"), "max_queued: 0")
+        yield never((*where, "queue_timeout_s"), "max_queued: 0")
 
 
 def _gateway_limits(config: Config, values: Mapping[str, Any]) -> Iterator[Mistake]:
-    server, safety, limits = config.server, config.safety, config.limits
-    if limits.burst is not None and limits.requests_per_minute is None:
-        yield _never(("limits", "burst"), "limits.requests_per_minute: null")
+    server, safety = config.server, config.safety
     # Media come in base64: 4 characters for 3 bytes.
     if "max_media_bytes" in _given(values, "safety") and safety.max_media_bytes * 4 > server.max_body_bytes * 3:
-        yield _never(("safety", "max_media_bytes"), f"server.max_body_bytes: {server.max_body_bytes}")
+        yield never(("safety", "max_media_bytes"), f"server.max_body_bytes: {server.max_body_bytes}")
     for name, each in config.deployments.items():
         if "max_in_flight" in _given(values, "deployments", name):
             in_flight = each.max_in_flight * len(each.replicas)
             if in_flight > server.max_connections:
-                yield _never(
-                    ("deployments", name, "max_in_flight"), f"server.max_connections: {server.max_connections}"
-                )
+                yield never(("deployments", name, "max_in_flight"), f"server.max_connections: {server.max_connections}")
     contexts = [each.context_tokens for each in config.deployments.values()]
     known = [each for each in contexts if each is not None]
     if safety.max_output_tokens is not None and len(known) == len(contexts) and safety.max_output_tokens > max(known):
-        yield _never(("safety", "max_output_tokens"), f"context_tokens: {max(known)}")
-
-
-def _never(where: Where, because: str) -> Mistake:
-    return Mistake(
-        where,
-        Text(
-            f"is a limit that is never reached, or has no effect, because of {because}",
-            f"{because}のため、この上限に達することはないか、効果がありません",
-        ),
-    )
+        yield never(("safety", "max_output_tokens"), f"context_tokens: {max(known)}")
 
 
 def _fields(config: Config) -> Iterator[Mistake]:

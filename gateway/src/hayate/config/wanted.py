@@ -44,6 +44,11 @@ _BY_NAME: Mapping[str, Text] = {
         "text, best from the environment: ${BACKEND_API_KEY}; in quotes if it looks like a number",
         "文字列（${BACKEND_API_KEY}のように環境変数から取るのが安全です。数字だけの場合は引用符で囲みます）",
     ),
+    "models": Text(
+        "a section with limits below the names that clients send, such as smart: {requests_per_minute: 10}",
+        "smart: {requests_per_minute: 10}のように、クライアントが送る名前ごとに上限を書いたセクション",
+    ),
+    "file": Text("a file's path such as hayate.db", "hayate.dbのようなファイルのパス"),
     "data": Text("a folder's path such as data", "dataのようなフォルダーのパス"),
     "host": Text("a host's name or address such as 127.0.0.1", "127.0.0.1のようなホスト名かアドレス"),
     "probe": Text("a path of the engine's such as /health, or none", "/healthのようなエンジンのパスか、none"),

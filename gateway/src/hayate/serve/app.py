@@ -101,13 +101,13 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         async def reload() -> Reloaded:
             return await reloader.reload()  # which is made of the gateway
 
-        keys = Keys(store, config.store)
+        keys = Keys(store, config.keys)
         auth = Authenticator(own, keys.ring, origins=app.origins)
         gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.writer))
         await asyncio.to_thread(remember_last_minute, store, gateway.grants)
-        reloader = Reloader(gateway, config, load)
+        reloader = Reloader(gateway, config, load, keys)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh

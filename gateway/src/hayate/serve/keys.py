@@ -12,7 +12,7 @@ from hayate.access.key_ring import REFRESH_S, KeyRing, SqliteKeys
 from hayate.access.principals import Principal
 from hayate.errors import GatewayError, NotAuthenticated
 from hayate.policy.windows import BUCKETS
-from hayate.settings import Keeping
+from hayate.settings import Following
 from hayate.store.store import Store
 from hayate.store.usage import MAX_ROWS, Filter, recent
 from hayate.telemetry.log import log_event
@@ -26,16 +26,20 @@ ENDED: Final = (
 class Keys:
     """One per gateway. `ends` stops the calls of a key that is no longer good; it is set when calls are there."""
 
-    def __init__(self, store: Store, keeping: Keeping) -> None:
+    def __init__(self, store: Store, following: Following) -> None:
         self._source = SqliteKeys(store.path)
         self.ring = KeyRing(
             self._source,
             now=time.monotonic,
             wall_clock=time.time,
-            stale_s=keeping.stale_keys_s,
+            stale_s=following.stale_s,
             changed=self._changed,
         )
         self.ends: Callable[[str, GatewayError], int] = lambda _, __: 0
+
+    def configure(self, following: Following) -> None:
+        """What a reload may change."""
+        self.ring.stale_s = following.stale_s
 
     async def follow(self) -> None:
         """Looks every REFRESH_S what has changed. Ends only when cancelled."""

@@ -9,14 +9,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import fields
 
 from hayate.api.gateway import CallSettings, Gateway, Reloaded
+from hayate.config.deprecated import deprecated
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
 from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
+from hayate.serve.keys import Keys
 from hayate.serve.specs import specs
+from hayate.settings import RateLimits
 from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
@@ -55,9 +59,15 @@ def call_settings(config: Config) -> CallSettings:
         max_body_bytes=server.max_body_bytes,
         heartbeat_s=server.heartbeat_s,
         client_stall_s=server.client_stall_s,
-        limits=config.limits,
+        limits=_plain(config.limits),
+        model_limits={name: _plain(each) for name, each in config.limits.models.items()},
         serves_half_closed=server.half_close == "serve",
     )
+
+
+def _plain(limits: RateLimits) -> RateLimits:
+    """Limits alone: they are compared with a key's own, which are of no section of a file."""
+    return RateLimits(**{each.name: getattr(limits, each.name) for each in fields(RateLimits)})
 
 
 def configure(gateway: Gateway, config: Config) -> None:
@@ -87,12 +97,13 @@ def tick_s(config: Config) -> float:
 class Reloader:
     """Applies the configuration to the gateway, and then each changed file, one change at a time. `load` reads and validates it."""
 
-    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config]) -> None:
+    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config], keys: Keys) -> None:
         self._gateway = gateway
+        self._keys = keys
         self._config = config
         self._load = load
         self._busy = asyncio.Lock()
-        configure(gateway, config)
+        self._configure(config)
 
     async def reload(self) -> Reloaded:
         """Reads, validates, swaps. Raises RefusedConfig, with the old configuration still serving."""
@@ -107,15 +118,22 @@ class Reloader:
                 ) from None
             fleet = self._gateway.relay.fleet
             fleet.apply(tables, config.aliases)
-            configure(self._gateway, config)
+            self._configure(config)
             old, self._config = self._config, config
             restart = tuple(
                 f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(config.server, each)
             )
             restart += tuple(each for each in ("data", "health") if getattr(old, each) != getattr(config, each))
+            restart += ("store.file",) if old.store.file != config.store.file else ()
             done = Reloaded(tuple(config.deployments), fleet.aliases, restart)
             log_event("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
             return done
+
+    def _configure(self, config: Config) -> None:
+        configure(self._gateway, config)
+        self._keys.configure(config.keys)
+        for each in deprecated(config):
+            log_event("setting_deprecated", setting=".".join(map(str, each.where)), why=each.text)
 
     def _read(self) -> tuple[Config, list[DeploymentSpec]]:
         """File and tokenizers are read off the loop: streams must not wait for a disk."""

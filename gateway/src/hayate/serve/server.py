@@ -30,7 +30,6 @@ from hayate.serve.listening import CannotListen, listener
 from hayate.serve.whereabouts import Presence, runtime_folder
 from hayate.store.migrate import open_file
 from hayate.store.sqlite import StoreRefused
-from hayate.store.store import FILE
 from hayate.telemetry.library_lines import hear_libraries
 from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import take_standard_streams, write_error
@@ -207,7 +206,7 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
         raise SystemExit(1) from None
     try:
         _, newly_made = ensure_keys(config.data, env)
-        open_file(config.data / FILE)  # what is wrong with it is told before anything serves
+        open_file(config.store_file)  # what is wrong with it is told before anything serves
     except (KeyFileError, StoreRefused):
         held.close()
         raise

@@ -22,7 +22,7 @@ from hayate.store.writer import Writer
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
 
-FILE: Final = "hayate.db"
+FILE: Final = Keeping.file
 CHANGE_S: Final = 10.0
 """How long somebody waits for a change of theirs to be kept."""
 CLOSE_S: Final = 5.0
@@ -44,7 +44,7 @@ class Store:
     @classmethod
     def open(cls, folder: Path, keeping: Keeping) -> Store:
         """The store of a data folder, made or brought to this release's tables. Raises StoreRefused."""
-        path = folder / FILE
+        path = folder / keeping.file
         engine, copy = open_file(path)
         if copy is not None:
             log_event("store_migrated", path=str(path), copy=str(copy))

@@ -66,6 +66,7 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{lines} lines of {stream} were lost: nobody read them", "{stream}の{lines}行が失われました（読み手なし）"
         ),
     ),
+    "setting_deprecated": _Sentence("yellow", Text("{setting} {why}", "{setting}: {why}")),
     "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),
 }
 BELOW: Mapping[str, Text] = {

@@ -56,7 +56,23 @@ def odd(tmp_path: Path, text: str | None, **env: str) -> list[str]:
             "deployments:\n  a: {backend: vllm, replicas: [http://localhost:8080]}\n",
             "line 2: deployments.a.replicas.0: http://localhost:8080 is where this gateway itself listens",
         ),
-        (A + "limits: {burst: 5}\n", "line 3: limits.burst: is a limit that is never reached"),
+        (A + "limits: {burst: 5}\n", "line 3: limits.burst: is ignored since 0.2"),
+        (
+            A + "limits: {tokens_per_minute: 10, input_tokens_per_minute: 11}\n",
+            "line 3: limits.input_tokens_per_minute: is a limit that is never reached",
+        ),
+        (
+            A + "limits: {concurrency: 9000}\n",
+            "line 3: limits.concurrency: is a limit that is never reached",
+        ),
+        (
+            A + "limits: {requests_per_minute: 5, models: {a: {requests_per_minute: 6}}}\n",
+            "line 3: limits.models.a.requests_per_minute: is a limit that is never reached",
+        ),
+        (
+            A + "limits: {models: {smrat: {requests_per_minute: 6}}}\n",
+            "line 3: limits.models.smrat: is the name of no deployment, alias or model here",
+        ),
         (
             "deployments:\n  a: {backend: vllm, replicas: [http://a], timeouts: {silence_s: 90, total_s: 60}}\n",
             "line 2: deployments.a.timeouts.silence_s: is a limit that is never reached",
@@ -102,7 +118,8 @@ def test_each_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> No
         A + "  b: {backend: vllm, replicas: [http://a], model: other}\n",
         "deployments:\n  a: {backend: vllm, replicas: [http://a, http://b], timeouts: {total_s: 10}}\n",
         "deployments:\n  a: {backend: vllm, replicas: [http://a], api_key: '${KEY}'}\n",
-        A + "limits: {burst: 5, requests_per_minute: 60}\nsafety: {allow_fields: [lora_path]}\n",
+        A
+        + "limits: {requests_per_minute: 60, models: {smart: {strict: true}, a: {concurrency: 1}}}\nsafety: {allow_fields: [lora_path]}\n",
         None,
     ],
 )

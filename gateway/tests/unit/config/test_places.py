@@ -13,6 +13,8 @@ from hayate.config.places import fields_of, place_of
     [
         (("server", "port"), int, False),
         (("limits", "burst"), int, True),
+        (("limits", "models", "smart", "concurrency"), int, True),
+        (("store", "file"), str, False),
         (("deployments", "any name", "timeouts", "total_s"), float, True),
         (("deployments", "q", "replicas", 3), str, False),
         (("aliases", "fast", 0), str, False),

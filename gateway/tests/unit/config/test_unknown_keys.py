@@ -20,6 +20,9 @@ from hayate.config.unknown_keys import _MEANT, not_an_option
         (("deployments", "q", "port"), "it belongs at server.port"),
         (("deployments", "q", "silence_s"), "it belongs at deployments.<name>.timeouts.silence_s"),
         (("limits", "rpm"), "did you mean requests_per_minute?"),
+        (("limits", "models", "smart", "tpm"), "did you mean tokens_per_minute?"),
+        (("store", "path"), "did you mean file?"),
+        (("keys", "stale"), "did you mean stale_s?"),
         (("zzz",), "there are server, data, deployments"),
     ],
 )
@@ -34,6 +37,7 @@ def test_what_other_programs_say_is_a_name_of_ours() -> None:
         ("limits",),
         ("safety",),
         ("health",),
+        ("store",),
         ("deployments", "q"),
         ("deployments", "q", "timeouts"),
     ]

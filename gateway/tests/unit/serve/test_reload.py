@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hayate.config.load import load_config
-from hayate.serve.reload import tick_s
+from hayate.serve.reload import call_settings, tick_s
+from hayate.settings import RateLimits
 
 FILE = """
 deployments:
@@ -37,3 +38,14 @@ def test_streams_are_looked_at_as_often_as_the_shortest_limit_of_a_stream_asks(
     path = tmp_path / "config.yaml"
     path.write_text(FILE.format(timeouts=timeouts, server=server), encoding="utf-8")
     assert tick_s(load_config(path, {})) == pytest.approx(looked_at_every_s)
+
+
+def test_calls_get_limits_that_compare_with_a_keys_own(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(FILE.format(timeouts="", server=""), encoding="utf-8")
+    assert call_settings(load_config(path, {})).limits == RateLimits()
+    text = "limits: {concurrency: 3, burst: 5, models: {slow: {strict: true}}}\n"
+    path.write_text(FILE.format(timeouts="", server="") + text, encoding="utf-8")
+    settings = call_settings(load_config(path, {}))
+    assert settings.limits == RateLimits(concurrency=3)
+    assert settings.model_limits == {"slow": RateLimits(strict=True)}

@@ -80,7 +80,7 @@ def _settings(config: Config, sources: Sources, env: Environment) -> Iterator[Se
 def _leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its place, the place of the file."""
     yield ("data",), config.data
-    for section in ("server", "limits", "safety", "health"):
+    for section in ("server", "limits", "safety", "health", "store", "keys"):
         yield from _inside((section,), getattr(config, section))
     for name, each in config.deployments.items():
         if name != EMBEDDED or each.replicas != tuple(ENGINE_OF_UP["replicas"]):

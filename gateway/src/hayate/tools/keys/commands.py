@@ -17,11 +17,11 @@ from sqlalchemy import Connection
 from hayate.access import key_admin
 from hayate.access.key_admin import KeyChange, KeyInfo
 from hayate.access.key_views import KeysAnswer, answer_of
-from hayate.config.load import data_folder
+from hayate.config.load import whole_config
+from hayate.config.models import Config
 from hayate.language import Text
 from hayate.store.migrate import open_file
 from hayate.store.sqlite import writing
-from hayate.store.store import FILE
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.key import run_key
 from hayate.tools.gateway.options import KeyOptions
@@ -146,19 +146,18 @@ def rotate(options: RotateOptions, env: Environment) -> int:
     return 0
 
 
-def folder_of(config: Path | None, env: Environment) -> Path:
-    """The data folder that is meant: the configured one, or that of the only gateway that runs where the configured one has
-    no store. Raises ConfigError.
+def store_of(config: Config, env: Environment) -> Path:
+    """The store's file that is meant: the configured one, or that of the only gateway that runs, where the configured one
+    is not there.
     """
-    data = data_folder(config, env)
     running = all_running(env)
-    if not (data / FILE).exists() and len(running) == 1:
-        return running[0].data
-    return data
+    if not config.store_file.exists() and len(running) == 1:
+        return running[0].data / config.store.file
+    return config.store_file
 
 
 def _change(config: Path | None, env: Environment, how: Callable[[Connection], Result]) -> Result:
-    engine, _ = open_file(folder_of(config, env) / FILE)
+    engine, _ = open_file(store_of(whole_config(config, env), env))
     try:
         with writing(engine) as connection, connection.begin():
             return how(connection)

@@ -9,12 +9,12 @@ from time import strftime
 
 import typer
 
+from hayate.config.load import whole_config
 from hayate.language import BilingualError, Text
 from hayate.store.migrate import back_up, open_file
 from hayate.store.sqlite import connect
-from hayate.store.store import FILE
 from hayate.tools.environment import Environment
-from hayate.tools.keys.commands import folder_of
+from hayate.tools.keys.commands import store_of
 from hayate.tools.records.options import BackupOptions, DbOptions
 
 MIB = 1024 * 1024
@@ -93,7 +93,7 @@ def vacuum(options: DbOptions, env: Environment) -> int:
 
 def migrate(options: DbOptions, env: Environment) -> int:
     """Brings the file to this release's tables, as the gateway does at its start."""
-    path = folder_of(options.config, env) / FILE
+    path = store_of(whole_config(options.config, env), env)
     engine, copy = open_file(path)
     engine.dispose()
     done = Text(f"{path} is up to date.", f"{path} は最新です。")
@@ -105,7 +105,7 @@ def migrate(options: DbOptions, env: Environment) -> int:
 
 def _file(config: Path | None, env: Environment) -> Path:
     """The store's file, which must be there and ours. Raises NotDone, StoreRefused, ConfigError."""
-    path = folder_of(config, env) / FILE
+    path = store_of(whole_config(config, env), env)
     if not path.exists():
         raise NotDone(
             f"There is no {path}. The gateway makes it at its first start; name its data folder with HAYATE_DATA.",

@@ -10,15 +10,15 @@ from time import localtime, time
 
 import typer
 
+from hayate.config.load import whole_config
 from hayate.language import BilingualError, Language, Text
 from hayate.store.groups import By
 from hayate.store.migrate import open_file
-from hayate.store.store import FILE
 from hayate.store.usage import Filter, Used, key_names, used
 from hayate.store.views import UsageAnswer, UsedAnswer, usage_answer
 from hayate.terminal import left, right, width
 from hayate.tools.environment import Environment
-from hayate.tools.keys.commands import folder_of
+from hayate.tools.keys.commands import store_of
 from hayate.tools.records.options import UsageOptions
 from hayate.wire.durations import moment_of
 
@@ -36,7 +36,7 @@ def usage(options: UsageOptions, env: Environment) -> int:
     """Adds up what was used. Raises NoTime, StoreRefused, ConfigError."""
     now = time()
     since, until = moment(options.since, now), now if options.until is None else moment(options.until, now)
-    engine, _ = open_file(folder_of(options.config, env) / FILE)
+    engine, _ = open_file(store_of(whole_config(options.config, env), env))
     with engine.connect() as connection:
         names = key_names(connection)
         wanted = next((key_id for key_id, name in names.items() if name == options.key), options.key)

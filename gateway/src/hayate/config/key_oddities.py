@@ -1,0 +1,62 @@
+"""What is legal and odd in what keys may do: limits that others make needless, and names that nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hayate.config.mistakes import Mistake, Where
+from hayate.config.models import Config
+from hayate.language import Text
+from hayate.settings import RateLimits
+
+_TOKENS = ("tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_minute")
+
+
+def key_oddities(config: Config) -> Iterator[Mistake]:
+    """Each with its place."""
+    limits = config.limits
+    yield from _among_each_other(("limits",), limits)
+    if limits.concurrency is not None and limits.concurrency > config.server.max_connections:
+        yield never(("limits", "concurrency"), f"server.max_connections: {config.server.max_connections}")
+    for name, each in limits.models.items():
+        where = ("limits", "models", name)
+        yield from _among_each_other(where, each)
+        for limit in ("requests_per_minute", *_TOKENS, "concurrency"):
+            outer, inner = getattr(limits, limit), getattr(each, limit)
+            if outer is not None and inner is not None and inner > outer:
+                yield never((*where, limit), f"limits.{limit}: {outer}")
+        yield from _unknown(config, where)
+
+
+def never(where: Where, because: str) -> Mistake:
+    """A limit that something else makes needless."""
+    return Mistake(
+        where,
+        Text(
+            f"is a limit that is never reached, or has no effect, because of {because}",
+            f"{because}のため、この上限に達することはないか、効果がありません",
+        ),
+    )
+
+
+def _among_each_other(where: Where, limits: RateLimits) -> Iterator[Mistake]:
+    most = limits.tokens_per_minute
+    for name in _TOKENS[1:]:
+        value = getattr(limits, name)
+        if most is not None and value is not None and value > most:
+            yield never((*where, name), f"tokens_per_minute: {most}")
+
+
+def _unknown(config: Config, where: Where) -> Iterator[Mistake]:
+    """A name that no call can bring, as far as the file tells: engines may serve models of more names."""
+    name = where[-1]
+    known = {"default", "fast", "smart", *config.deployments, *config.aliases}
+    if name not in known and name not in {each.model for each in config.deployments.values()}:
+        yield Mistake(
+            where,
+            Text(
+                "is the name of no deployment, alias or model here; it counts only where an engine serves a model of it",
+                "この名前のデプロイメント、エイリアス、モデルはここにありません。"
+                "エンジンがこの名前のモデルを提供している場合だけ有効です",
+            ),
+        )

@@ -1,0 +1,42 @@
+"""Limits that others make needless, and names that nobody has; how they are told stands in `test_oddities`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hayate.config.key_oddities import key_oddities
+from hayate.config.models import Config
+
+TWO = {
+    "qwen": {"backend": "vllm", "model": "Qwen/Qwen3", "replicas": ["http://a"]},
+    "gemma": {"backend": "ollama", "replicas": ["http://b"]},
+}
+
+
+def places(**sections: Any) -> list[str]:
+    config = Config.model_validate({"deployments": TWO, "aliases": {"fast": "qwen"}, **sections})
+    return [".".join(map(str, each.where)) for each in key_oddities(config)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "odd"),
+    [
+        ({"tokens_per_minute": 5, "input_tokens_per_minute": 5, "output_tokens_per_minute": 5}, []),
+        ({"tokens_per_minute": 5, "output_tokens_per_minute": 6}, ["limits.output_tokens_per_minute"]),
+        ({"concurrency": 8192}, []),
+        ({"concurrency": 8193}, ["limits.concurrency"]),
+        ({"strict": True}, []),
+        (
+            {"models": {"fast": {"tokens_per_minute": 1, "input_tokens_per_minute": 2}}},
+            ["limits.models.fast.input_tokens_per_minute"],
+        ),
+        ({"concurrency": 2, "models": {"fast": {"concurrency": 2}}}, []),
+        ({"concurrency": 2, "models": {"fast": {"concurrency": 3}}}, ["limits.models.fast.concurrency"]),
+        ({"models": {name: {"concurrency": 1} for name in ("default", "fast", "smart", "qwen", "Qwen/Qwen3")}}, []),
+        ({"models": {"qwen3": {"concurrency": 1}}}, ["limits.models.qwen3"]),
+    ],
+)
+def test_limits(limits: dict[str, Any], odd: list[str]) -> None:
+    assert places(limits=limits) == odd
