@@ -117,14 +117,14 @@ async def test_a_wait_that_is_too_long_is_a_503() -> None:
 
 
 async def test_a_keys_rate_is_limited() -> None:
-    async with scene(limits={"requests_per_minute": 1, "burst": 2}) as stage:
+    async with scene(limits={"requests_per_minute": 2}) as stage:
         first, second, third = [await stage.post(PLAIN) for _ in range(3)]
         for reply, remaining in ((first, "1"), (second, "0")):
             assert reply.status == 200
-            assert reply.headers["x-ratelimit-limit-requests"] == "1"
+            assert reply.headers["x-ratelimit-limit-requests"] == "2"
             assert reply.headers["x-ratelimit-remaining-requests"] == remaining
         assert (third.status, third.json["error"]["code"]) == (429, "rate_limit_exceeded")
-        assert 1 <= int(third.headers["retry-after"]) <= 60
+        assert 1 <= int(third.headers["retry-after"]) <= 61  # no second of the minute may be counted half
         assert third.headers["x-ratelimit-remaining-requests"] == "0"
         assert third.headers["x-ratelimit-reset-requests"].endswith("s")
         assert (await stage.post(STREAM)).status == 429

@@ -65,9 +65,7 @@ async def screens(language: str) -> dict[str, str]:
 
 async def _log_and_status(language: str) -> tuple[str, str]:
     async with running_engine() as engine, running_engine() as other:
-        config = settings(
-            engine.url, other.url, health={"probe_interval_s": 0.2}, limits={"requests_per_minute": 5, "burst": 5}
-        )
+        config = settings(engine.url, other.url, health={"probe_interval_s": 0.2}, limits={"requests_per_minute": 5})
         with terminal() as screen:
             streams = {"stdout": screen.fd, "stderr": screen.fd}
             async with running_gateway({"HAYATE_LANG": language}, config=config, streams=streams) as gateway:

@@ -13,7 +13,7 @@ _TOKENS = ("tokens_per_minute", "input_tokens_per_minute", "output_tokens_per_mi
 
 
 def key_oddities(config: Config) -> Iterator[Mistake]:
-    """Each with its place."""
+    """Each with its place, in the order of the sections."""
     limits = config.limits
     yield from _among_each_other(("limits",), limits)
     if limits.concurrency is not None and limits.concurrency > config.server.max_connections:

@@ -118,8 +118,7 @@ def test_each_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> No
         A + "  b: {backend: vllm, replicas: [http://a], model: other}\n",
         "deployments:\n  a: {backend: vllm, replicas: [http://a, http://b], timeouts: {total_s: 10}}\n",
         "deployments:\n  a: {backend: vllm, replicas: [http://a], api_key: '${KEY}'}\n",
-        A
-        + "limits: {requests_per_minute: 60, models: {smart: {strict: true}, a: {concurrency: 1}}}\nsafety: {allow_fields: [lora_path]}\n",
+        A + "limits: {models: {smart: {strict: true}, a: {concurrency: 1}}}\nsafety: {allow_fields: [lora_path]}\n",
         None,
     ],
 )
