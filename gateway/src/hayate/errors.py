@@ -1,5 +1,4 @@
-"""Every way a call can fail, as one tree. Each class carries its HTTP status, its OpenAI `type` and `code`, and whether
-another replica may be tried.
+"""Every way a call can fail, as one tree. Each class carries its HTTP status, and its OpenAI `type` and `code`.
 
     GatewayError
     ├── RequestError            the caller can mend it
@@ -27,16 +26,7 @@ another replica may be tried.
     ├── KeysUnknown             503   whose key it is can't be told at the moment
     ├── StoreGone               503   the database can't be reached
     ├── ShuttingDown            503   the gateway is draining
-    └── UpstreamError           502   an engine failed us
-        ├── ConnectFailed       502   nothing listens there: safe to try another
-        │   └── ConnectTimedOut 502   or nobody took it in time
-        ├── StaleConnection     502   a pooled connection died before the engine took anything: safe to repeat
-        ├── UpstreamRefused     503   the engine turned the call away unseen: safe to try another
-        ├── UpstreamBroke       502   it broke off, or said something that is not HTTP or not an answer
-        │   └── UpstreamRedirected 502 it pointed elsewhere: redirects are not followed
-        ├── AnswerTooLarge      502   more than may be collected here: nobody's fault
-        ├── UpstreamTimeout     504   connecting, first byte, silence or total
-        └── EngineError         4xx   the engine's own verdict on the request
+    └── UpstreamError           5xx   an engine failed us (`upstream_errors`)
 
 A client that leaves is not an error: the call is cancelled, recorded as 499 and never held against the replica.
 Texts come in pairs, English and Japanese; which one is shown is the caller's choice (Accept-Language).
@@ -44,10 +34,7 @@ Texts come in pairs, English and Japanese; which one is shown is the caller's ch
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from hayate.language import BilingualError
-from hayate.reasons import Reason
 
 CLIENT_CLOSED = 499
 """The status recorded, never sent, for a client that left (nginx's number for it)."""
@@ -242,99 +229,3 @@ class ShuttingDown(GatewayError):
     status = 503
     type = "overloaded"
     code = "shutting_down"
-
-
-class UpstreamError(GatewayError):
-    """An engine failed us. `safe_to_retry` is true only if it saw nothing of the call."""
-
-    status = 502
-    type = "upstream_error"
-    code: str | None = "upstream_error"
-    safe_to_retry: ClassVar[bool] = False
-    counts_against_replica: ClassVar[bool] = True
-    reason: Reason | None = None
-    """What is the matter with the engine, where this tells."""
-
-    @property
-    def cause(self) -> str:
-        """What the system or a parser said of it, or nothing: for tools. The error's own words are for the operator."""
-        cause = self.__context__
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        return "" if cause is None else str(cause)
-
-
-class ConnectFailed(UpstreamError):
-    """The connection could not be made."""
-
-    safe_to_retry = True
-    reason = Reason.UNREACHABLE
-
-
-class ConnectTimedOut(ConnectFailed):
-    """Nobody took the connection in time."""
-
-
-class StaleConnection(UpstreamError):
-    """A kept-alive connection was closed before the engine took anything of the request."""
-
-    safe_to_retry = True
-    counts_against_replica = False
-
-
-class UpstreamRefused(UpstreamError):
-    """The engine turned the call away before looking at it (loading, queue full, shutting down)."""
-
-    status = 503
-    type = "overloaded"
-    code = "overloaded"
-    safe_to_retry = True
-    counts_against_replica = False
-    reason = Reason.REFUSED
-
-
-class UpstreamBroke(UpstreamError):
-    """The engine closed early, reset the connection, or sent what is not an answer."""
-
-    reason = Reason.CUT
-
-
-class UpstreamRedirected(UpstreamBroke):
-    """The engine's address answers with a redirect. `location` is where to, without what its URL asks for."""
-
-    counts_against_replica = False
-    reason = Reason.NO_ENGINE
-
-    def __init__(self, english: str, japanese: str, *, location: str | None) -> None:
-        super().__init__(english, japanese)
-        self.location = location
-
-
-class AnswerTooLarge(UpstreamError):
-    """A whole answer is larger than the gateway collects."""
-
-    code = "answer_too_large"
-    counts_against_replica = False
-
-
-class UpstreamTimeout(UpstreamError):
-    """The engine kept silent longer than a limit allows."""
-
-    status = 504
-    type = "timeout"
-    code = "timeout"
-    reason = Reason.FROZEN
-
-
-class EngineError(UpstreamError):
-    """The engine found a fault with the request; status, param and code are the engine's."""
-
-    counts_against_replica = False
-    type = "invalid_request_error"
-
-    def __init__(
-        self, english: str, japanese: str = "", *, status: int, param: str | None = None, code: str | None = None
-    ) -> None:
-        super().__init__(english, japanese, param=param)
-        self.status = status
-        self.code = code

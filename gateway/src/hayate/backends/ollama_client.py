@@ -18,7 +18,8 @@ from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import at_least_one
 from hayate.backends.translated import Clock, TranslatingAdapter
-from hayate.errors import GatewayError, UpstreamRefused
+from hayate.errors import GatewayError
+from hayate.upstream_errors import UpstreamRefused
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
 from hayate.wire.paths import EMBEDDINGS

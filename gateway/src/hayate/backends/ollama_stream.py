@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.chunks import ChunkWriter, TranslatedStream
 from hayate.wire.engine_json import read, write
 from hayate.wire.ndjson import LineSplitter

@@ -11,7 +11,7 @@ from typing import Any
 from hayate.backends.adapter import Adapter, for_a_stream
 from hayate.backends.base import Asked, Assembly, Prepared, WholeAnswer
 from hayate.backends.openai_compat import wants_usage
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.assemble import Assembler
 from hayate.wire.chunks import ChunkWriter
 from hayate.wire.decoder import StreamDecoder

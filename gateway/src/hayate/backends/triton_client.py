@@ -19,7 +19,8 @@ from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
 from hayate.backends.translated import Clock, TranslatingAdapter
 from hayate.backends.triton_stream import TritonStream
-from hayate.errors import GatewayError, UpstreamRefused
+from hayate.errors import GatewayError
+from hayate.upstream_errors import UpstreamRefused
 from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error

@@ -15,7 +15,8 @@ from hayate.backends.base import Asked, WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.trt_request import chat_body, text_body
 from hayate.backends.trt_stream import GIVEN_UP, TrtLLMStream
-from hayate.errors import EngineError, GatewayError
+from hayate.errors import GatewayError
+from hayate.upstream_errors import EngineError
 from hayate.wire.engine_errors import verdict
 from hayate.wire.faults import given_up
 from hayate.wire.paths import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES

@@ -14,11 +14,12 @@ import asyncio
 from time import monotonic
 
 from hayate.backends.base import Asked
-from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.errors import GatewayError
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask, tell_state
 from hayate.fleet.replica import Replica
+from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
 

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
-from hayate.errors import Overloaded, UpstreamError
+from hayate.errors import Overloaded
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.language import Text
@@ -21,6 +21,7 @@ from hayate.policy.admission import Gate, Verdict
 from hayate.policy.routing import least_in_flight
 from hayate.reasons import Reason
 from hayate.settings import Probing
+from hayate.upstream_errors import UpstreamError
 from hayate.wire.upstream_request import UpstreamRequest
 
 

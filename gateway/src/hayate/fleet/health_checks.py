@@ -16,13 +16,13 @@ from time import monotonic
 
 import orjson
 
-from hayate.errors import UpstreamError, UpstreamTimeout
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.language import Text
 from hayate.policy.health import CLOSE_S
 from hayate.reasons import Reason
+from hayate.upstream_errors import UpstreamError, UpstreamTimeout
 from hayate.wire.engine_errors import reason_of, words_of
 from hayate.wire.upstream_request import UpstreamRequest
 

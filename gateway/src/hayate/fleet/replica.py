@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 
 from hayate.backends.base import Served
-from hayate.errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 from hayate.fleet.spec import KEY_SHOWN, NO_PROBE, DeploymentSpec
 from hayate.language import Text, one_line
 from hayate.policy.health import Health
@@ -15,6 +14,7 @@ from hayate.policy.progress import Progress
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
 
 MAX_LAST_ERROR_CHARS = 300
 LEAST_SECRET_CHARS = 4

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Protocol, Self, TypeVar
 
 from hayate.backends.base import Assembly, Backend, WholeAnswer
-from hayate.errors import UpstreamError
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.replica import Replica
 from hayate.relay.heads import whole_limit
@@ -18,6 +17,7 @@ from hayate.settings import Timeouts
 from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.exchange import Exchange
+from hayate.upstream_errors import UpstreamError
 from hayate.wire.decoder import StreamDecoder
 
 Read = TypeVar("Read")

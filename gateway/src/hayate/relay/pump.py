@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Protocol
 
-from hayate.errors import GatewayError, UpstreamTimeout
+from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.exchange import Exchange
+from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.plain_event import Reader, Shape

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from hayate.backends.base import Prepared
-from hayate.errors import EngineError, InvalidRequest, Overloaded, StaleConnection, UnknownModel, UpstreamError
+from hayate.errors import InvalidRequest, Overloaded, UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
@@ -25,6 +25,7 @@ from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_lim
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
+from hayate.upstream_errors import EngineError, StaleConnection, UpstreamError
 from hayate.wire.numbers import largest_limit
 from hayate.wire.replies import TO_EVENTS
 

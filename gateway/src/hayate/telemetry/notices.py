@@ -67,6 +67,60 @@ SENTENCES: Mapping[str, _Sentence] = {
         ),
     ),
     "setting_deprecated": _Sentence("yellow", Text("{setting} {why}", "{setting}: {why}")),
+    "key_ended": _Sentence(
+        "",
+        Text(
+            "Key {key} is no longer good; calls stopped: {calls_stopped}",
+            "APIキー{key}は無効になりました（中断した呼び出し: {calls_stopped}件）",
+        ),
+    ),
+    "keys_unreadable": _Sentence(
+        "red",
+        Text(
+            "The keys can't be read: {reason}. The {known} that are known go on for {known_go_on_s} s",
+            "APIキーを読み取れません: {reason}。確認済みの{known}個は{known_go_on_s}秒間そのまま使えます",
+        ),
+    ),
+    "keys_readable": _Sentence(
+        "green",
+        Text(
+            "The keys can be read again, after {after_s} s", "APIキーを再び読み取れるようになりました（{after_s}秒後）"
+        ),
+    ),
+    "store_migrated": _Sentence(
+        "",
+        Text(
+            "{path} was brought to this release's form; as it was before: {copy}",
+            "{path}をこのバージョンの形式に更新しました。更新前のコピー: {copy}",
+        ),
+    ),
+    "store_unreachable": _Sentence(
+        "red", Text("The database can't be reached: {reason}", "データベースを利用できません: {reason}")
+    ),
+    "store_failing": _Sentence(
+        "red",
+        Text(
+            "{path} can't be written: {reason}. Calls go on; records that wait: {waiting}",
+            "{path}に書き込めません: {reason}。呼び出しは続行しています（書き込み待ちの記録: {waiting}件）",
+        ),
+    ),
+    "store_back": _Sentence(
+        "green", Text("{path} is written again, after {after_s} s", "{path}への書き込みを再開しました（{after_s}秒後）")
+    ),
+    "store_restored": _Sentence(
+        "yellow",
+        Text(
+            "{path} was gone, and is there again with all it held",
+            "{path}が失われていたため、内容をすべて書き戻しました",
+        ),
+    ),
+    "calls_not_recorded": _Sentence(
+        "red",
+        Text(
+            "{count} calls were not recorded: {limit} records wait already",
+            "{count}件の呼び出しを記録できませんでした（書き込み待ちが上限の{limit}件に達しています）",
+        ),
+    ),
     "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),
 }
 BELOW: Mapping[str, Text] = {

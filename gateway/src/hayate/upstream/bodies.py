@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hayate.errors import AnswerTooLarge, GatewayError, UpstreamTimeout
+from hayate.errors import GatewayError
+from hayate.upstream_errors import AnswerTooLarge, UpstreamTimeout
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 """The most that is collected of an answer which has to be looked at as a whole."""

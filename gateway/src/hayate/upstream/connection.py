@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from hayate.errors import GatewayError, UpstreamBroke
+from hayate.errors import GatewayError
 from hayate.upstream.endings import Poll, broken_off, gone_stale, poll_of, was_unseen
 from hayate.upstream.exchange import Exchange
 from hayate.upstream.fast_path import FastPath
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.expand import Expander
 from hayate.wire.http1 import ResponseReader, chunk_size, idle_limit_s
 

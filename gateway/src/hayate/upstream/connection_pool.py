@@ -12,12 +12,13 @@ import socket
 import ssl
 from urllib.parse import urlsplit
 
-from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, UpstreamTimeout
+from hayate.errors import GatewayError
 from hayate.language import Text, reason_of
 from hayate.reasons import Reason
 from hayate.upstream.connection import IDLE_S, Connection
 from hayate.upstream.deadlines import Deadlines
 from hayate.upstream.exchange import Exchange
+from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, UpstreamTimeout
 from hayate.wire.http1 import render_request
 from hayate.wire.upstream_request import UpstreamRequest
 

@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from hayate.errors import StaleConnection, UpstreamBroke
+from hayate.upstream_errors import StaleConnection, UpstreamBroke
 
 Poll = Callable[[int], list[tuple[int, int]]]
 """Asks the system, within so many milliseconds, whether there is something to read; the end is something."""

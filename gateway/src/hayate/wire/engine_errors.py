@@ -13,17 +13,10 @@ from typing import Any
 
 import orjson
 
-from hayate.errors import (
-    ContextTooLong,
-    EngineError,
-    GatewayError,
-    InvalidRequest,
-    NotSupported,
-    UpstreamBroke,
-    UpstreamRefused,
-)
+from hayate.errors import ContextTooLong, GatewayError, InvalidRequest, NotSupported
 from hayate.language import one_line
 from hayate.reasons import Reason
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 
 _TOO_LONG = re.compile(
     r"maximum context length|exceeds? the (available )?context|context_length_exceeded|exceeds maximum input length"

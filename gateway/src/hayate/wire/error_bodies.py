@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from hayate.errors import GatewayError, Overloaded, UpstreamRedirected
+from hayate.errors import GatewayError, Overloaded
 from hayate.language import Language, accepted_language
+from hayate.upstream_errors import UpstreamRedirected
 from hayate.wire import sse
 from hayate.wire.content_coding import CODINGS
 from hayate.wire.http1 import Headers, header

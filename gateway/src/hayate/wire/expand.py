@@ -6,7 +6,7 @@ out.
 
 from __future__ import annotations
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.content_coding import BROKEN, CODINGS, CUT_OFF, NOT_ALL, NOT_VALID, Decoder, MoreThanOne, decoder_of
 
 MAX_AT_ONCE_BYTES = 16 * 1024 * 1024

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 
 UNREADABLE: Final = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RecursionError)
 """What reading an event may raise that has another shape than its dialect's."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 
 import httptools
 
-from hayate.errors import UpstreamBroke
 from hayate.reasons import Reason
+from hayate.upstream_errors import UpstreamBroke
 
 Headers = list[tuple[bytes, bytes]]
 Fields = dict[bytes, bytes]

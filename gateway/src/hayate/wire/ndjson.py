@@ -6,7 +6,7 @@ not end is not an answer. No byte is copied or looked at more than a fixed numbe
 
 from __future__ import annotations
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 
 MAX_LINE_BYTES = 8 * 1024 * 1024
 

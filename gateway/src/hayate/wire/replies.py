@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from hayate.errors import GatewayError, UpstreamBroke, UpstreamRedirected
+from hayate.errors import GatewayError
+from hayate.upstream_errors import UpstreamBroke, UpstreamRedirected
 from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, text_of_page
 from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 
 PING = b": ping\n"
 """One line: an empty line after it ends an event that has no data, which widely used clients take for an answer's event."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hayate.api.assembled import AssemblingSink
-from hayate.errors import AnswerTooLarge
+from hayate.upstream_errors import AnswerTooLarge
 from hayate.wire.assemble import Assembler
 from hayate.wire.messages import MessageAssembler
 from tests.support.engine_script import SSE, Request, Script, Step, answer, body, cut, end, error, head, silence

@@ -17,11 +17,12 @@ from hayate.api.call_endpoint import CallEndpoint, Handle
 from hayate.api.gateway import CallSettings, Gateway
 from hayate.downstream.client import Client
 from hayate.downstream.stream import ClientGone
-from hayate.errors import InvalidRequest, Overloaded, UpstreamBroke
+from hayate.errors import InvalidRequest, Overloaded
 from hayate.relay.ticker import Ticker
 from hayate.settings import RateLimits
 from hayate.store.store import Store
 from hayate.telemetry.record import CallRecord
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
 from hayate.wire.http1 import header
 from hayate.wire.sse import PING

@@ -15,7 +15,8 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.sglang_client import SGLangClient
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
-from hayate.errors import EngineError, NotSupported
+from hayate.errors import NotSupported
+from hayate.upstream_errors import EngineError
 from hayate.wire.forms import Form
 from hayate.wire.passthrough_stream import PassthroughStream
 from hayate.wire.paths import EMBEDDINGS, MESSAGES, PASSTHROUGH, RESPONSES

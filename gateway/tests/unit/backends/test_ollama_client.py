@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.ollama_client import OllamaClient, OllamaOptions
-from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, NotSupported
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from hayate.wire.paths import TEXT
 from tests.unit.backends.prepared import chat, completion, decoder, prepared
 

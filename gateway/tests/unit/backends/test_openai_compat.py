@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hayate.backends.base import Served
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
-from hayate.errors import GatewayError, UpstreamBroke, UpstreamRefused
+from hayate.errors import GatewayError
+from hayate.upstream_errors import UpstreamBroke, UpstreamRefused
 from tests.unit.backends.prepared import chat, completion
 
 ENGINE = OpenAICompatible()

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.sglang_client import SGLangClient, SGLangOptions
-from hayate.errors import ContextTooLong, EngineError, NotSupported
+from hayate.errors import ContextTooLong, NotSupported
+from hayate.upstream_errors import EngineError
 from tests.unit.backends.prepared import chat, completion, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}], "separate_reasoning": False}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hayate.backends.ollama_client import OllamaClient
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 
 
 def test_ids_differ_and_the_clock_is_used() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.triton_client import TritonClient, TritonOptions
-from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, NotSupported
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from tests.unit.backends.prepared import chat, completion, decoder, prepared
 from tests.unit.backends.test_triton_request import CLASSIC, NEWER, config
 

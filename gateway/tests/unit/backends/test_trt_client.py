@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from hayate.backends.trt_client import TrtLLMClient
-from hayate.errors import ContextTooLong, EngineError, NotSupported, UpstreamBroke, UpstreamRefused
+from hayate.errors import ContextTooLong, NotSupported
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from tests.unit.backends.prepared import chat, completion, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}

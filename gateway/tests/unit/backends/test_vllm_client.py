@@ -6,7 +6,7 @@ from typing import Any
 
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.vllm_client import VLLMClient
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from tests.unit.backends.prepared import decoder, prepared
 from tests.unit.wire.engine_chunks import ABORT, CORE_DIED, DONE, ROLE, WORDS
 

@@ -8,13 +8,10 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import (
-    ConnectFailed,
-    Overloaded,
-    UpstreamBroke,
-)
+from hayate.errors import Overloaded
 from hayate.fleet.deployment import Deployment, unavailable
 from hayate.reasons import Reason
+from hayate.upstream_errors import ConnectFailed, UpstreamBroke
 from tests.unit.fleet.made import QUICK, spec, waiting
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ import pytest
 
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.errors import ConnectFailed, ConnectTimedOut, UnknownModel, UpstreamBroke
+from hayate.errors import UnknownModel
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import ANOTHER_REASON_S, MISS_S, Prober
 from hayate.fleet.replica import Replica
@@ -20,6 +20,7 @@ from hayate.fleet.spec import NO_PROBE
 from hayate.policy.health import CLOSE_S, KNOWN
 from hayate.reasons import Reason
 from hayate.settings import Probing
+from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, UpstreamBroke
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_script import answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine

@@ -7,7 +7,11 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import (
+from hayate.fleet.replica import MAX_LAST_ERROR_CHARS, Replica
+from hayate.fleet.spec import KEY_SHOWN, NO_PROBE
+from hayate.language import Text
+from hayate.reasons import Reason
+from hayate.upstream_errors import (
     AnswerTooLarge,
     ConnectFailed,
     ConnectTimedOut,
@@ -18,10 +22,6 @@ from hayate.errors import (
     UpstreamRefused,
     UpstreamTimeout,
 )
-from hayate.fleet.replica import MAX_LAST_ERROR_CHARS, Replica
-from hayate.fleet.spec import KEY_SHOWN, NO_PROBE
-from hayate.language import Text
-from hayate.reasons import Reason
 from tests.unit.fleet.made import QUICK, spec
 
 pytestmark = pytest.mark.anyio

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import UpstreamTimeout
 from hayate.relay.call import Call
 from hayate.settings import Timeouts
+from hayate.upstream_errors import UpstreamTimeout
 from tests.support.engine_script import Chat, head, silence
 from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import eventually

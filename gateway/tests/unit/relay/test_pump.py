@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import GatewayError, UpstreamBroke, UpstreamTimeout
+from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
 from hayate.relay.pump import Pump, Watch
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.upstream.exchange import Exchange
+from hayate.upstream_errors import UpstreamBroke, UpstreamTimeout
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passthrough_stream import RawStream
 from hayate.wire.upstream_request import UpstreamRequest

@@ -13,17 +13,7 @@ from typing import Any
 import pytest
 
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.errors import (
-    ConnectFailed,
-    ContextTooLong,
-    EngineError,
-    GatewayError,
-    InvalidRequest,
-    Overloaded,
-    UnknownModel,
-    UpstreamBroke,
-    UpstreamTimeout,
-)
+from hayate.errors import ContextTooLong, GatewayError, InvalidRequest, Overloaded, UnknownModel
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import MISS_S, Prober
 from hayate.fleet.spec import DeploymentSpec
@@ -33,6 +23,7 @@ from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.settings import Probing, Timeouts
 from hayate.telemetry.record import CallRecord
+from hayate.upstream_errors import ConnectFailed, EngineError, UpstreamBroke, UpstreamTimeout
 from hayate.wire.paths import CHAT
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, NO_ANSWER
 from tests.support.engine_script import Answer as Answers

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from hayate.errors import AnswerTooLarge, UpstreamBroke, UpstreamTimeout
 from hayate.upstream.bodies import BLANKS, Collected, FirstBytes, stopped, too_large, took_too_long
+from hayate.upstream_errors import AnswerTooLarge, UpstreamBroke, UpstreamTimeout
 from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio

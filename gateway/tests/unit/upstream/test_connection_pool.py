@@ -7,7 +7,10 @@ import contextlib
 
 import pytest
 
-from hayate.errors import (
+from hayate.upstream import connection_pool as transport
+from hayate.upstream.bodies import MAX_BODY_BYTES
+from hayate.upstream.connection_pool import ConnectionPool, api_bases
+from hayate.upstream_errors import (
     AnswerTooLarge,
     ConnectFailed,
     StaleConnection,
@@ -15,9 +18,6 @@ from hayate.errors import (
     UpstreamError,
     UpstreamTimeout,
 )
-from hayate.upstream import connection_pool as transport
-from hayate.upstream.bodies import MAX_BODY_BYTES
-from hayate.upstream.connection_pool import ConnectionPool, api_bases
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle

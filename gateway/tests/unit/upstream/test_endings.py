@@ -8,8 +8,8 @@ import struct
 
 import pytest
 
-from hayate.errors import StaleConnection, UpstreamBroke
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream_errors import StaleConnection, UpstreamBroke
 from tests.support.waiting import LAST_RESORT_S
 from tests.unit.upstream.fetching import fetched
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import GatewayError, UpstreamBroke
+from hayate.errors import GatewayError
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream_errors import UpstreamBroke
 from tests.support.engine_script import body, cut, end, head
 from tests.support.fake_engine import FakeEngine
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from openai.types.chat import ChatCompletionChunk
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter, TranslatedStream, counted
 from hayate.wire.engine_json import read

@@ -9,16 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import (
-    ContextTooLong,
-    EngineError,
-    GatewayError,
-    InvalidRequest,
-    NotSupported,
-    UpstreamBroke,
-    UpstreamRefused,
-)
+from hayate.errors import ContextTooLong, GatewayError, InvalidRequest, NotSupported
 from hayate.reasons import Reason
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, parse_error, reason_of, words_of
 
 VLLM_TOO_LONG = {

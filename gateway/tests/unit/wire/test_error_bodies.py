@@ -10,7 +10,6 @@ import pytest
 from hayate.errors import (
     BodyTooLarge,
     ContextTooLong,
-    EngineError,
     GatewayError,
     InvalidRequest,
     NotAllowed,
@@ -20,10 +19,9 @@ from hayate.errors import (
     RateLimited,
     ReadTimeout,
     UnknownModel,
-    UpstreamBroke,
-    UpstreamTimeout,
 )
 from hayate.language import Language
+from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamTimeout
 from hayate.wire import sse
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect, error_headers, language_of
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.expand import MAX_AT_ONCE_BYTES, Expander
 from tests.support.compress import flushed_zstd
 

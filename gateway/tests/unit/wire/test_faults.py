@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.faults import UNREADABLE, given_up, too_early, unreadable
 
 NAMES = st.sampled_from(["choices", "delta", "content", "usage", "completion_tokens"])

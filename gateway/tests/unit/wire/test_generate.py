@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import InvalidRequest, UpstreamBroke
+from hayate.errors import InvalidRequest
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.caps import Caps
 from hayate.wire.generate import GenerateStream, from_query, to_chat

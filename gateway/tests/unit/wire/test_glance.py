@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.engine_json import TooDense, read
 from hayate.wire.glance import reasons_in, usage_in
 

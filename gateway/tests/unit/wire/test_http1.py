@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.http1 import MAX_HEAD_BYTES, ResponseReader, header, render_request
 
 JSON = b'{"text":"\xe3\x81\x93\xe3\x82\x93"}'

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.ndjson import MAX_LINE_BYTES, LineSplitter
 
 RAW = '{"a":"吾が社"}\n{"b":"😀"}\r\n\n{"c":1}\n'.encode()

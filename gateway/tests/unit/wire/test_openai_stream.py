@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.openai_stream import OpenAIStream
 from tests.unit.wire.engine_chunks import (
     ABORT,

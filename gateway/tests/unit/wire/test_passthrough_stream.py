@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.passthrough_stream import PassthroughStream, RawStream
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from hayate.errors import GatewayError, UpstreamRedirected
+from hayate.errors import GatewayError
+from hayate.upstream_errors import UpstreamRedirected
 from hayate.wire import sse
 from hayate.wire.assemble import Assembler
 from hayate.wire.messages import MessageAssembler

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.errors import UpstreamBroke
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.sse import FrameSplitter
 from tests.support.quick import slow

@@ -13,11 +13,12 @@ from time import perf_counter
 
 import orjson
 
-from hayate.errors import ConnectFailed, ConnectTimedOut, GatewayError, StaleConnection, UpstreamError, UpstreamTimeout
+from hayate.errors import GatewayError
 from hayate.tools.measure.dialects import AnswerReader, message_of
 from hayate.tools.measure.failure import Failure
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.upstream.exchange import Exchange
+from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, StaleConnection, UpstreamError, UpstreamTimeout
 from hayate.wire.upstream_request import UpstreamRequest
 
 CLOSE_S = 1.0

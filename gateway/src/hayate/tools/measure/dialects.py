@@ -15,10 +15,10 @@ from urllib.parse import quote, urlencode
 
 import orjson
 
-from hayate.errors import UpstreamBroke
 from hayate.tools.measure.failure import Failure
 from hayate.tools.measure.prompts import Messages, single_prompt
 from hayate.tools.measure.target import PATHS, Api
+from hayate.upstream_errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.upstream_request import UpstreamRequest
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import orjson
 
 from hayate import __version__
-from hayate.errors import ConnectFailed, GatewayError
+from hayate.errors import GatewayError
 from hayate.tools.measure.calls import Caller, MeasuredCall
 from hayate.tools.measure.dialects import message_of, reader_of, request_of
 from hayate.tools.measure.failure import HOPELESS, Failure
@@ -27,6 +27,7 @@ from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target
 from hayate.tools.measure.words import reason
 from hayate.upstream.connection_pool import ConnectionPool
+from hayate.upstream_errors import ConnectFailed
 from hayate.wire.upstream_request import UpstreamRequest
 
 CONNECT_S = 10.0
