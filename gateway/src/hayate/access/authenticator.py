@@ -16,7 +16,7 @@ from typing import Protocol
 
 from hayate.access.keys import INCORRECT, digest_of
 from hayate.access.principals import Principal, Role
-from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers, fields_of
 from hayate.wire.origins import Origins
 
@@ -68,15 +68,20 @@ class Authenticator:
 
     def check(self, headers: Headers, fields: Fields | None = None, role: Role = Role.CALLER) -> Principal:
         """Whose key the request carries; of several principals' keys, that of one with `role`. `fields`, where they are
-        known already, are those of `headers`. Raises NotAuthenticated; NotAllowed for a cookie sent by another site.
+        known already, are those of `headers`. Raises NotAuthenticated; KeysUnknown; NotAllowed for a cookie sent by another site.
         """
         found = fields_of(headers) if fields is None else fields
         if len(found) != len(headers):  # some field comes more than once
             _refuse_disagreement(headers)
         other: Principal | None = None
+        why: GatewayError | None = None
         for name in _KEY_FIELDS:
             if name in found:
-                principal = self.identify(_key_in(name, found[name]))
+                try:
+                    principal = self.identify(_key_in(name, found[name]))
+                except (NotAuthenticated, KeysUnknown) as error:  # it spoils no better key beside it
+                    why = why or error
+                    continue
                 if principal is not None and principal.role is role:
                     return principal
                 other = other or principal
@@ -89,7 +94,7 @@ class Authenticator:
                 return principal
         if other is not None:
             return other
-        raise NotAuthenticated(
+        raise why or NotAuthenticated(
             f"{INCORRECT}. Send it as 'Authorization: Bearer <key>' or 'x-api-key: <key>'.",
             "APIキーが正しくありません。'Authorization: Bearer <キー>' または 'x-api-key: <キー>' で送ってください。",
         )

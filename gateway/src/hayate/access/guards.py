@@ -10,7 +10,7 @@ from hayate.access.authenticator import Authenticator
 from hayate.access.keys import INCORRECT
 from hayate.access.principals import OWNER, Principal, Role
 from hayate.access.terms import Area
-from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.errors import KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Fields, Headers
 
 Guard = Callable[[Authenticator, Headers, Fields | None], Principal | None]
@@ -89,12 +89,11 @@ def operators(auth: Authenticator, headers: Headers, fields: Fields | None = Non
 _OPERATORS_KEY = "/admin には管理者用のキー（HAYATE_ADMIN_KEY の値、またはデータフォルダーの admin_key）"
 
 
-def is_known(auth: Authenticator, headers: Headers) -> bool:
-    """Whether the request carries anybody's key: for paths that tell such a one more."""
-    for role in Role:  # a key counts whatever comes beside it
+def known(auth: Authenticator, headers: Headers) -> Principal | None:
+    """Whoever's key the request carries, the operator's first: for paths that tell such a one more."""
+    for role in (Role.OPERATOR, Role.CALLER):  # a key counts whatever comes beside it
         try:
-            auth.check(headers, None, role)
-        except (NotAuthenticated, NotAllowed):
+            return auth.check(headers, None, role)
+        except (NotAuthenticated, NotAllowed, KeysUnknown):
             continue
-        return True
-    return False
+    return None

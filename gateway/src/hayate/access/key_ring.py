@@ -12,7 +12,7 @@ import hmac
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
@@ -40,6 +40,9 @@ class KeySource(Protocol):
     def changed(self) -> set[str] | None:
         """The ids of the keys that have changed since this was last asked; None: nobody knows, any may have."""
 
+    def ended(self, key_ids: Collection[str]) -> list[str]:
+        """Of these keys, those that are revoked or gone."""
+
     def count(self) -> int:
         """How many there are."""
 
@@ -51,6 +54,8 @@ class SqliteKeys:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._opened = (0, 0)
+        self._followed: sqlite3.Connection | None = None
+        """The connection on which `_seq` was read."""
         self._seq = 0
 
     def find(self, key_id: str) -> KeyRow | None:
@@ -59,9 +64,16 @@ class SqliteKeys:
 
     def changed(self) -> set[str] | None:
         """The ids of the keys that have changed; None after the file was opened (anew)."""
-        known, connection = self._connection, self._connected()
-        self._seq, changed = table.changed_since(connection, self._seq if connection is known else 0)
-        return changed if connection is known else None
+        connection = self._connected()
+        if connection is not self._followed:
+            self._seq, self._followed = table.last_event(connection), connection
+            return None
+        self._seq, changed = table.changed_since(connection, self._seq)
+        return changed
+
+    def ended(self, key_ids: Collection[str]) -> list[str]:
+        """Of these keys, those that are revoked or gone."""
+        return table.revoked(self._connected(), key_ids)
 
     def count(self) -> int:
         """How many there are that were not revoked."""
@@ -71,7 +83,7 @@ class SqliteKeys:
         """Gives the connection back."""
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection = self._followed = None
 
     def _connected(self) -> sqlite3.Connection:
         """The connection, a new one when another file is at the path. Raises OSError when there is none."""
@@ -116,6 +128,8 @@ class KeyRing:
         self._by_digest: dict[bytes, _Known] = {}
         self._ending: set[str] = set()
         """Ids of known keys whose time is limited."""
+        self._unread: set[str] = set()
+        """Ids of keys that have changed, until what they are now could be read."""
         self._strange: OrderedDict[bytes, None] = OrderedDict()
         """Digests of what has the form of a key and is none."""
         self._failing_since: float | None = None
@@ -144,9 +158,10 @@ class KeyRing:
         known = self._known.get(key_id)
         if known is None:
             row = self._read(key_id)
-            if row is None or row.revoked_ms is not None:
+            principal = None if row is None else _principal(row)
+            if row is None or principal is None or self._is_over(principal):
                 return None
-            known = self._learn(row)
+            known = self._learn(row, principal)
         return self._still(known)
 
     def refresh(self) -> None:
@@ -154,9 +169,10 @@ class KeyRing:
         now = self._wall_clock()
         try:
             changed = self._source.changed()
-            changed = {*self._known} if changed is None else changed & self._known.keys()
-            changed |= {each for each in self._ending if (self._known[each].until or 0.0) <= now}
-            rows = {key_id: self._source.find(key_id) for key_id in changed}
+            self._unread |= self._known.keys() if changed is None else changed
+            due = {each for each in self._ending if (self._known[each].until or 0.0) <= now}
+            rows = {key_id: self._source.find(key_id) for key_id in due | (self._unread & self._known.keys())}
+            forgotten = self._source.ended(self._unread - self._known.keys())
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             return
@@ -164,27 +180,35 @@ class KeyRing:
             log_event("keys_readable", after_s=round(self._now() - self._failing_since, 1))
             self._failing_since = None
         self._strange.clear()
+        self._unread.clear()
         for key_id, row in rows.items():
             self._replace(key_id, row)
+        for key_id in forgotten:  # known once, and too many came after it: a call of it may still run
+            self._changed(key_id, None)
 
     def _still(self, known: _Known) -> Principal | None:
         """The principal, unless its key has expired. Raises KeysUnknown when nobody can have told for too long."""
         if self._failing_since is not None and self._now() - self._failing_since > self.stale_s:
             raise _unreadable()
-        expires_at = known.principal.expires_at
-        return known.principal if expires_at is None or expires_at > self._wall_clock() else None
+        return None if self._is_over(known.principal) else known.principal
+
+    def _is_over(self, principal: Principal) -> bool:
+        return principal.expires_at is not None and principal.expires_at <= self._wall_clock()
 
     def _look_up(self, presented: bytes, digest: bytes) -> Principal | None:
         key_id = id_in(presented)
         if key_id is None:
             return None
         row = self._read(key_id)
-        if row is None or not self._is_good(row, digest):
+        principal = _principal(row) if row is not None and self._is_good(row, digest) else None
+        if row is None or principal is None:
             self._strange[digest] = None
             if len(self._strange) > MAX_KNOWN:
                 self._strange.popitem(last=False)
             return None
-        known = self._known.get(key_id) or self._learn(row)
+        if self._is_over(principal):  # who is told so holds it; what is over is never learned
+            _refuse_expired(principal)
+        known = self._known.get(key_id) or self._learn(row, principal)
         known.digests.add(digest)
         self._by_digest[digest] = known
         return self._still(known) or _refuse_expired(known.principal)
@@ -203,10 +227,10 @@ class KeyRing:
         in_grace = row.old_until_ms is not None and row.old_until_ms > self._wall_clock() * 1000
         return row.revoked_ms is None and (current or (old and in_grace))
 
-    def _learn(self, row: KeyRow) -> _Known:
+    def _learn(self, row: KeyRow, principal: Principal) -> _Known:
         if len(self._known) >= MAX_KNOWN:
             self._forget(next(iter(self._known)))
-        known = self._known[row.id] = _Known(_principal(row), self._until(row), set())
+        known = self._known[row.id] = _Known(principal, self._until(row), set())
         if known.until is not None:
             self._ending.add(row.id)
         return known
@@ -225,22 +249,15 @@ class KeyRing:
     def _replace(self, key_id: str, row: KeyRow | None) -> None:
         """What is known of a key is as the store has it now."""
         before = self._forget(key_id)
-        principal: Principal | None = None
-        if row is not None and row.revoked_ms is None:
-            known = self._learn(row)
-            known.digests = {each for each in before.digests if self._is_good(row, each)}
-            self._by_digest |= dict.fromkeys(known.digests, known)
-            principal = self._still_after(known)
+        principal = None if row is None else _principal(row)
+        if row is None or principal is None or self._is_over(principal):
+            self._changed(key_id, None)
+            return
+        known = self._learn(row, principal)
+        known.digests = {each for each in before.digests if self._is_good(row, each)}
+        self._by_digest |= dict.fromkeys(known.digests, known)
         if principal != before.principal:
             self._changed(key_id, principal)
-
-    def _still_after(self, known: _Known) -> Principal | None:
-        """Like `_still`, of what has just been read; a key that has expired is forgotten."""
-        expires_at = known.principal.expires_at
-        if expires_at is None or expires_at > self._wall_clock():
-            return known.principal
-        self._forget(known.principal.id)
-        return None
 
     def _failed(self, error: Exception) -> None:
         if self._failing_since is None:
@@ -248,9 +265,17 @@ class KeyRing:
             log_event("keys_unreadable", reason=str(error), known=self.known, known_go_on_s=self.stale_s)
 
 
-def _principal(row: KeyRow) -> Principal:
+def _principal(row: KeyRow) -> Principal | None:
+    """Who brings the key; None where it is revoked, or says what this release can't read: nobody may do more than is meant."""
+    if row.revoked_ms is not None:
+        return None
+    try:
+        terms = terms_of(row.terms)
+    except ValueError as error:
+        log_event("key_unreadable", key=row.id, reason=" ".join(str(error).split()))
+        return None
     expires_at = None if row.expires_ms is None else row.expires_ms / 1000
-    return Principal(row.id, row.project, terms=terms_of(row.terms), version=row.version, expires_at=expires_at)
+    return Principal(row.id, row.project, terms=terms, version=row.version, expires_at=expires_at)
 
 
 def _refuse_expired(principal: Principal) -> NoReturn:

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from hayate.access.grants import Grant
 from hayate.api.gateway import Gateway
-from hayate.api.leave import admit, fill
+from hayate.api.leave import admit, check_model, fill
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
@@ -39,7 +39,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, 
         fields["model"] = asked["model"]
     fill(grant.principal.terms, CHAT, fields)
     record.model = fields.get("model") or "default"
-    await gateway.relay.check_model(fields.get("model"))
+    await check_model(gateway, grant.principal.terms, fields.get("model"))
     checks.check_chat(fields, gateway.settings.caps)
     record.stream = True
     admit(gateway, client, grant, CHAT, len(body) or len(client.query), fields)

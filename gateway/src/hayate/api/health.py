@@ -9,8 +9,10 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from hayate.access.guards import is_known
+from hayate.access.guards import known
+from hayate.access.principals import OWNER, Principal, Role
 from hayate.api.gateway import Gateway
+from hayate.api.leave import check_model, check_right
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.language import Language
@@ -28,18 +30,21 @@ async def live(_: Request, __: Gateway) -> Response:
 
 async def ready(request: Request, gateway: Gateway) -> Response:
     """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is
-    behind it is told to those who bring a key, the callers' or the operator's.
+    behind it is told to those who bring a key: of what they may call; and how many calls run there to those alone who may
+    know of everybody's.
     """
     relay = gateway.relay
     now = relay.now()
     good = relay.fleet.ready(now)
     answer: dict[str, Any] = {"status": "ready" if good else "not_ready"}
-    if is_known(gateway.auth, request.scope["headers"]):
-        answer["deployments"] = _deployments(relay.fleet, now, language_of(request.scope["headers"]))
+    principal = known(gateway.auth, request.scope["headers"])
+    if principal is not None:
+        answer["deployments"] = _deployments(relay.fleet, principal, now, language_of(request.scope["headers"]))
     return JSONResponse(answer, status_code=200 if good else 503)
 
 
-def _deployments(fleet: Fleet, now: float, language: Language) -> dict[str, Any]:
+def _deployments(fleet: Fleet, principal: Principal, now: float, language: Language) -> dict[str, Any]:
+    sees_all = principal is OWNER or principal.role is Role.OPERATOR
     return {
         each.name: {
             "ready": each.ready(now),
@@ -48,13 +53,22 @@ def _deployments(fleet: Fleet, now: float, language: Language) -> dict[str, Any]
                     "healthy": replica.health.ready(now),
                     "state": replica.health.state(now),
                     "reason": _reason(replica.trouble(now), language),
-                    "in_flight": replica.in_flight,
+                    **({"in_flight": replica.in_flight} if sees_all else {}),
                 }
                 for replica in each.replicas
             ],
         }
-        for each in fleet.deployments.values()
+        for each in _behind(fleet, principal)
     }
+
+
+def _behind(fleet: Fleet, principal: Principal) -> list[Deployment]:
+    """The deployments that calls of this principal may come to, in the order of the configuration."""
+    names = principal.terms.models
+    if names is None:
+        return [*fleet.deployments.values()]
+    reached = {each.name for name in names if fleet.has(name) for each in fleet.route(name)}
+    return [each for each in fleet.deployments.values() if each.name in reached]
 
 
 def _reason(reason: Reason | None, language: Language) -> dict[str, str] | None:
@@ -69,18 +83,23 @@ async def metrics(_: Request, gateway: Gateway) -> Response:
 
 
 async def list_models(request: Request, gateway: Gateway) -> Response:
-    """GET /v1/models: aliases first, then deployments, then what else their engines serve (adapters loaded at run time, say)."""
-    return JSONResponse({"object": "list", "data": _models(gateway, language_of(request.scope["headers"]))})
+    """GET /v1/models: what the key may call; aliases first, then deployments, then what else their engines serve (adapters
+    loaded at run time, say).
+    """
+    terms = request.state.principal.terms
+    found = _models(gateway, language_of(request.scope["headers"]))
+    return JSONResponse({"object": "list", "data": [each for each in found if terms.may_call(each["id"])]})
 
 
 async def show_model(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own. Raises UnknownModel."""
     wanted = request.path_params["model"]
+    check_right(request.state.principal.terms, wanted)
     language = language_of(request.scope["headers"])
     for model in _models(gateway, language):
         if model["id"] == wanted:
             return JSONResponse(model)
-    await gateway.relay.check_model(wanted)
+    await check_model(gateway, request.state.principal.terms, wanted)
     fleet = gateway.relay.fleet
     return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now(), language))
 

@@ -7,7 +7,7 @@ call will use, can only be told afterwards (`admit`), when every number is writt
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from hayate.access.grants import Asked, Grant
 from hayate.access.terms import FREE, Terms
@@ -15,10 +15,12 @@ from hayate.api.gateway import Gateway
 from hayate.downstream.client import Client
 from hayate.errors import InvalidRequest, UnknownModel
 from hayate.wire.numbers import LIMITS, largest_limit
-from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT
+from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 
-_LIMIT_OF = {CHAT: "max_tokens", TEXT: "max_tokens", MESSAGES: "max_tokens", RESPONSES: "max_output_tokens"}
-"""What each path calls the limit on an answer."""
+_LIMIT_OF: Final = {CHAT: "max_tokens", TEXT: "max_tokens", MESSAGES: "max_tokens", RESPONSES: "max_output_tokens"}
+"""What each path that writes text calls the limit on an answer."""
+MAX_SHOWN: Final = 100
+"""Characters of a name that is none: whoever sent it may have sent a megabyte."""
 
 
 def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
@@ -31,45 +33,83 @@ def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
     check_right(terms, fields.get("model"))
     limit = _LIMIT_OF.get(path)
     if limit is not None and defaults.max_tokens is not None and all(fields.get(name) is None for name in LIMITS):
-        fields[limit] = defaults.max_tokens
+        fields[limit] = min(defaults.max_tokens, terms.max_output_tokens or defaults.max_tokens)
     if defaults.system is not None:
         _put_first(defaults.system, path, fields)
+
+
+def model_of_form(terms: Terms, model: str | None) -> str | None:
+    """The model that a form means, which the key's default is where it names none. Raises UnknownModel."""
+    meant = model or terms.defaults.model
+    check_right(terms, meant)
+    return meant
 
 
 def check_right(terms: Terms, model: Any) -> None:
     """Raises UnknownModel when the key may not call the model, which it is told as if there were none of that name."""
     name = model if isinstance(model, str) and model else "default"
     if not terms.may_call(name):
-        names = ", ".join(terms.models or ())
-        raise UnknownModel(
-            f"This key may not call a model named {name!r}. It may call: {names}.",
-            f"このAPIキーでは {name!r} というモデルを使えません。使えるモデル: {names}。",
-            param="model",
-        )
+        raise _no_model(terms, name)
+
+
+async def check_model(gateway: Gateway, terms: Terms, model: str | None) -> None:
+    """Raises UnknownModel when there is no model of this name; a key for some models is told of those and no others."""
+    try:
+        await gateway.relay.check_model(model)
+    except UnknownModel:
+        if terms.models is None:
+            raise
+        raise _no_model(terms, model or "default") from None
+
+
+def _no_model(terms: Terms, name: str) -> UnknownModel:
+    names, shown = ", ".join(terms.models or ()), name if len(name) <= MAX_SHOWN else name[:MAX_SHOWN] + "…"
+    return UnknownModel(
+        f"This key may not call a model named {shown!r}, or there is none. It may call: {names}.",
+        f"このAPIキーでは {shown!r} というモデルを使えないか、そのモデルがありません。使えるモデル: {names}。",
+        param="model",
+    )
 
 
 def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, fields: dict[str, Any]) -> None:
-    """Leave for the tokens of a call that has been checked; its answer says what is left. `size` is that of its request, in
-    bytes. Raises RateLimited, InvalidRequest.
+    """Leave for the tokens of a call that has been checked; its answer says what is left. `size` is that of its request as it
+    came, in bytes. Raises RateLimited, InvalidRequest.
     """
     most = grant.principal.terms.max_output_tokens
     if most is not None:
         _cap(most, path, fields)
     if grant.counts_tokens:
-        _reserve(gateway, client, grant, fields.get("model"), size, fields)
+        _reserve(gateway, client, grant, path, size, fields)
 
 
-def _reserve(
-    gateway: Gateway, client: Client, grant: Grant, model: str | None, size: int, fields: dict[str, Any]
-) -> None:
-    first = gateway.relay.fleet.route(model)[0]
-    most = largest_limit(fields)
-    count = fields.get("n") or 1
-    output = None if most is None else most.tokens * count
+def _reserve(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, fields: dict[str, Any]) -> None:
+    model, answers = fields.get("model"), _answers(path, fields)
+    route = gateway.relay.fleet.route(model)
+    contexts = [each.context_tokens for each in route]  # the call may go to any of them
+    known = [each for each in contexts if each is not None]
+    context = max(known) * max(1, answers) if len(known) == len(contexts) else None
+    limit = largest_limit(fields)
+    output = 0 if not answers else None if limit is None else limit.tokens * answers
+    system = grant.principal.terms.defaults.system
+    if system is not None and path in _WITH_SYSTEM:
+        size += len(system.encode())
     try:
-        grant.reserve(Asked(model or "default", first.name, size, output, first.context_tokens))
+        grant.reserve(Asked(model or "default", route[0].name, size, output, context))
     finally:
         client.answer_headers += grant.headers()
+
+
+def _answers(path: str, fields: dict[str, Any]) -> int:
+    """How many texts the call asks for, each with the limit on an answer: none where none is written."""
+    if path not in _LIMIT_OF:
+        return 0
+    each = max(fields.get(name) or 1 for name in ("n", "best_of"))
+    if path != TEXT:
+        return each
+    lists = [value for name in ("prompt", "prompt_embeds") if isinstance(value := fields.get(name), list)]
+    # A list of numbers is one prompt, in tokens.
+    prompts = sum(1 if value and isinstance(value[0], int) else len(value) for value in lists)
+    return each * max(1, prompts)
 
 
 def _cap(most: int, path: str, fields: dict[str, Any]) -> None:
@@ -85,14 +125,17 @@ def _cap(most: int, path: str, fields: dict[str, Any]) -> None:
         )
 
 
+_WITH_SYSTEM: Final = frozenset({CHAT, MESSAGES, COUNT_TOKENS, RESPONSES})
+"""Where there are conversations to put something before."""
+
+
 def _put_first(system: str, path: str, fields: dict[str, Any]) -> None:
     """The key's own words before all others; a request that is not as it should be is left to its check."""
     if path == CHAT:
         messages = fields.get("messages")
-        if isinstance(messages, list):
-            fields["messages"] = [{"role": "system", "content": system}, *messages]
-            _join(fields["messages"])
-    elif path == MESSAGES:
+        if isinstance(messages, list) and messages:
+            fields["messages"] = _with_first(system, messages)
+    elif path in (MESSAGES, COUNT_TOKENS):
         given = fields.get("system")
         if isinstance(given, list):
             fields["system"] = [{"type": "text", "text": system}, *given]
@@ -104,9 +147,12 @@ def _put_first(system: str, path: str, fields: dict[str, Any]) -> None:
             fields["instructions"] = f"{system}\n\n{given}" if given else system
 
 
-def _join(messages: list[Any]) -> None:
-    """Two system messages at the start become one: many models' templates know only one."""
-    if len(messages) > 1 and isinstance(messages[1], dict) and messages[1].get("role") == "system":
-        theirs = messages[1].get("content")
-        if isinstance(theirs, str):
-            messages[:2] = [{"role": "system", "content": f"{messages[0]['content']}\n\n{theirs}"}]
+def _with_first(system: str, messages: list[Any]) -> list[Any]:
+    """With a system message of these words; one that is first already begins with them: many models' templates know one."""
+    first = messages[0]
+    theirs = first.get("content") if isinstance(first, dict) and first.get("role") == "system" else None
+    if isinstance(theirs, str):
+        return [{**first, "content": f"{system}\n\n{theirs}"}, *messages[1:]]
+    if isinstance(theirs, list):
+        return [{**first, "content": [{"type": "text", "text": system}, *theirs]}, *messages[1:]]
+    return [{"role": "system", "content": system}, *messages]

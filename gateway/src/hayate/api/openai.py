@@ -8,7 +8,7 @@ from hayate.access.grants import Grant
 from hayate.api.assembled import respond_assembled
 from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
-from hayate.api.leave import admit, fill
+from hayate.api.leave import admit, check_model, fill
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.call import Call
@@ -38,7 +38,7 @@ def create_completion(kind: Kind) -> Handle:
         model = model_of(fields)
         record.model = model or "default"
         if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
-            await gateway.relay.check_model(model)
+            await check_model(gateway, grant.principal.terms, model)
         check(fields, gateway.settings.caps)
         if size > LONG_BODY_BYTES:
             await others_first()

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from hayate.access.grants import Grant
+from hayate.access.terms import Terms
 from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
-from hayate.api.leave import admit, check_right, fill
+from hayate.api.leave import admit, check_model, fill, model_of_form
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.answer import Answer
@@ -41,19 +42,18 @@ def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord, Grant], An
     """The handler of one passed-through path."""
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
-        body = await client.body(gateway.settings.max_body_bytes)
+        body, terms = await client.body(gateway.settings.max_body_bytes), grant.principal.terms
         content_type = client.header(b"content-type") or b"application/json"
         if content_type.lower().startswith(b"multipart/form-data"):
-            call = _form_call(record, path, content_type, body)
-            check_right(grant.principal.terms, call.model)
-            await gateway.relay.check_model(call.model)
+            call = _form_call(record, path, Form(content_type, body), terms)
+            await check_model(gateway, terms, call.model)
             admit(gateway, client, grant, path, 0, {"model": call.model})  # a recording is not measured in tokens
         else:
             fields = parse_object(body, gateway.settings.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
             if len(body) > LONG_BODY_BYTES:
                 await others_first()
-            fill(grant.principal.terms, path, fields)
-            await gateway.relay.check_model(model_of(fields))  # an unknown model's body is not looked through
+            fill(terms, path, fields)
+            await check_model(gateway, terms, model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
             admit(gateway, client, grant, path, len(body), fields)
             del fields
@@ -107,7 +107,8 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str
     return Call(path, model, fields, record.stream, record=record)
 
 
-def _form_call(record: CallRecord, path: str, content_type: bytes, body: bytes) -> Call:
-    form = Form(content_type, body)
+def _form_call(record: CallRecord, path: str, form: Form, terms: Terms) -> Call:
     record.model = form.model or "default"
-    return Call(path, form.model, {}, form=form, record=record)
+    model = model_of_form(terms, form.model)
+    record.model = model or "default"
+    return Call(path, model, {}, form=form, record=record)

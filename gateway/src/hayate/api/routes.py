@@ -20,6 +20,8 @@ from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
 from hayate.api.openai import create_completion
 from hayate.api.passthrough import pass_through
+from hayate.downstream.stream import ClientGone
+from hayate.errors import CLIENT_CLOSED
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
 from hayate.wire.paths import PASSTHROUGH, canonical
 
@@ -51,7 +53,10 @@ def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
     async def guarded(request: Request) -> Response:
         gateway: Gateway = request.scope["state"]["gateway"]
         request.state.principal = guard(gateway.auth, request.scope["headers"], None)
-        return await handler(request, gateway)
+        try:
+            return await handler(request, gateway)
+        except ClientGone:
+            return Response(status_code=CLIENT_CLOSED)  # for the log alone
 
     return Row(path, tuple(methods.split()), guard, Route(path, guarded, methods=methods.split()))
 
@@ -108,23 +113,37 @@ ROUTES: Final = (
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""
-_OPERATORS: Final = frozenset(row.path for row in ROUTES if row.guard is operators and "{" not in row.path)
-_BELOW_OPERATORS: Final = tuple({row.path.partition("{")[0] for row in ROUTES if row.guard is operators} - _OPERATORS)
-"""What stands before a name in a path of the operator's."""
+_OPERATORS: Final = b"/admin/"
+"""What every path of the operator's begins with, and no other's."""
 
 
 def path_of(raw: bytes) -> str:
     """The path that is meant by one as it came (`wire.paths.canonical`).
 
-    The operator's have one spelling, the table's, up to a name in them: a proxy that hides them by it must have hidden them.
+    The operator's have one spelling, the table's: a proxy that hides them by it must have hidden them. Only the name of a
+    key, and the id of a call, may be escaped.
     """
     if raw == SERVER.encode():
         return SERVER
     path = canonical(raw)
-    found, written = path.decode("utf-8", "replace"), raw.decode("latin-1")
-    is_other = found in _OPERATORS and found != written
-    hidden = found.startswith(_BELOW_OPERATORS) and not written.startswith(_BELOW_OPERATORS)
-    return written if is_other or hidden else found
+    found = path.decode("utf-8", "replace")
+    if not path.startswith(_OPERATORS) or raw == path or _is_named_as_in_the_table(raw):
+        return found
+    return raw.decode("latin-1")
+
+
+def _is_named_as_in_the_table(raw: bytes) -> bool:
+    """Whether a path of the operator's is spelled as a row of the table is, but for the name in its place."""
+    parts = raw.decode("latin-1").split("/")
+    return all(parts[1:]) and any(_is_of(row.path.split("/"), parts) for row in ROUTES if row.guard is operators)
+
+
+def _is_of(row: list[str], parts: list[str]) -> bool:
+    if row[-1].endswith(":path}"):
+        row, parts = row[:-1], parts[: len(row) - 1]
+    elif any("%2f" in part.lower() for part in parts):  # a slash in a name would make another path of it
+        return False
+    return len(row) == len(parts) and all(a == b or a.startswith("{") for a, b in zip(row, parts, strict=True))
 
 
 def methods_of(path: str) -> list[str]:

@@ -13,8 +13,7 @@ from hayate.access.principals import Role
 from hayate.api.gateway import Gateway
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
-from hayate.downstream.stream import ClientGone
-from hayate.errors import CLIENT_CLOSED, GatewayError, NotAllowed, NotAuthenticated
+from hayate.errors import GatewayError, NotAllowed, NotAuthenticated
 from hayate.wire.request_body import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
@@ -24,10 +23,7 @@ async def sign_in(request: Request, gateway: Gateway) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
     stream = AsgiStream(request.scope, request.receive, _answers_nothing)  # read as a call's body is
     client = Client(stream, gateway.ticker, gateway.settings.heartbeat_s)
-    try:
-        key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
-    except ClientGone:
-        return Response(status_code=CLIENT_CLOSED)
+    key = parse_object(await client.body(MAX_SESSION_BODY_BYTES)).get("key")
     presented = key.strip().encode("utf-8", "replace") if isinstance(key, str) else b""
     principal = gateway.auth.identify(presented)
     if principal is None or principal.role is not Role.CALLER:

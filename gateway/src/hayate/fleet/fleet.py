@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from hayate.errors import UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.spec import DeploymentSpec
 from hayate.policy.routing import resolve, with_first_names
@@ -55,6 +56,14 @@ class Fleet:
             targets = resolve(name, self.aliases, {each.name: each.models for each in self.deployments.values()})
             route = self._routes[name or "default"] = [self.deployments[target] for target in targets]
         return route
+
+    def has(self, name: str) -> bool:
+        """Whether there is a model of this name, whoever has asked for it."""
+        try:
+            self.route(name)
+        except UnknownModel:
+            return False
+        return True
 
     def knows(self, name: str | None) -> bool:
         """Whether calls have found that name already; `route` tells about one that none has asked for yet."""

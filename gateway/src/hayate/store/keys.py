@@ -5,6 +5,7 @@ learns of it.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -40,10 +41,29 @@ def find(connection: sqlite3.Connection, key_id: str) -> KeyRow | None:
     return None if row is None else KeyRow(*row)
 
 
+def last_event(connection: sqlite3.Connection) -> int:
+    """The number of the last event; 0 before the first."""
+    (found,) = connection.execute("SELECT coalesce(max(seq), 0) FROM key_events").fetchone()
+    return int(found)
+
+
 def changed_since(connection: sqlite3.Connection, seq: int) -> tuple[int, set[str]]:
     """The last event, and the ids of the keys that changed after `seq`."""
     rows = connection.execute("SELECT seq, key_id FROM key_events WHERE seq > ? ORDER BY seq", (seq,)).fetchall()
     return (rows[-1][0] if rows else seq), {key_id for _, key_id in rows}
+
+
+def revoked(connection: sqlite3.Connection, key_ids: Collection[str]) -> list[str]:
+    """Of these keys, those that are revoked, or that are none any more."""
+    left = [*key_ids]
+    found: list[str] = []
+    for first in range(0, len(left), 500):
+        some = left[first : first + 500]
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT id FROM keys WHERE revoked_ms IS NULL AND id IN ({marks})"
+        good = {key_id for (key_id,) in connection.execute(query, some)}
+        found += [each for each in some if each not in good]
+    return found
 
 
 def count(connection: sqlite3.Connection) -> int:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
 from hayate.access.keys import digest_of
-from hayate.access.principals import OPERATOR, OWNER, Principal
-from hayate.errors import NotAllowed, NotAuthenticated
+from hayate.access.principals import OPERATOR, OWNER, Principal, Role
+from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 
 KEY = "sk-hayate-0123456789abcdef"
 
@@ -197,6 +197,35 @@ def test_a_session_is_that_of_the_key_it_was_bought_with_and_ends_with_its_versi
     assert refused(auth, found)
     issued.principal = None
     assert refused(auth, found)
+
+
+class Unsure(Issued):
+    """Keys of which nothing good can be said: expired, or not to be looked up."""
+
+    def __init__(self, why: GatewayError) -> None:
+        super().__init__(None)
+        self.why = why
+
+    def find(self, presented: bytes, digest: bytes) -> Principal | None:
+        raise self.why
+
+
+@pytest.mark.parametrize("why", [NotAuthenticated("expired"), KeysUnknown("unreadable")])
+def test_a_key_that_is_no_good_spoils_no_better_one_beside_it(why: GatewayError) -> None:
+    auth = Authenticator({KEY: OWNER, "operator": OPERATOR}, Unsure(why))
+    assert auth.check(headers(authorization="Bearer issued", x_api_key=KEY)) is OWNER
+    assert auth.check(headers(x_api_key="issued", api_key=KEY)) is OWNER
+    assert auth.check(headers(x_api_key="issued", cookie=f"{COOKIE}={auth.new_session(OWNER)}")) is OWNER
+    assert auth.check(headers(x_api_key="issued", api_key="operator"), None, Role.OPERATOR) is OPERATOR
+    with pytest.raises(type(why)) as told:
+        auth.check(headers(x_api_key="issued"))
+    assert told.value is why
+
+
+def test_the_signature_covers_whose_session_it_is() -> None:
+    auth = Authenticator({KEY: OWNER}, Issued(GAME))
+    mine = auth.new_session(Principal("f" * 12, "games", version=3)).split(".")
+    assert refused(auth, headers(cookie=f"{COOKIE}={'.'.join([GAME.id, *mine[1:]])}"))
 
 
 def test_a_session_of_an_older_release_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -35,6 +35,10 @@ class Source:
         self._works()
         changed, self.events = self.events, set()
         return changed
+
+    def ended(self, key_ids: Collection[str]) -> list[str]:
+        self._works()
+        return [each for each in key_ids if each not in self.rows or self.rows[each].revoked_ms is not None]
 
     def count(self) -> int:
         return len(self.rows)
@@ -171,11 +175,78 @@ def test_an_expired_key_is_nobody_at_once_and_told_of_at_the_next_look(r: Ring) 
         r.find(made)
     r.ring.refresh()
     assert r.told == [(made.id, None)]
-    with pytest.raises(NotAuthenticated, match="expired"):
-        r.find(made)
+    for _ in range(3):
+        with pytest.raises(NotAuthenticated, match="expired"):
+            r.find(made)
     assert r.ring.by_id(made.id) is None
     r.ring.refresh()
     assert len(r.told) == 1
+
+
+def test_a_key_that_expired_before_it_was_first_brought_is_refused_every_time_and_never_known(r: Ring) -> None:
+    made, row = r.add(expires_ms=999_000)
+    for _ in range(3):
+        with pytest.raises(NotAuthenticated, match="expired"):
+            r.find(made)
+        assert r.ring.by_id(made.id) is None
+        r.ring.refresh()
+    assert (r.ring.known, r.told) == (0, [])
+    stranger = MadeKey(made.id, make_key().key)
+    assert r.find(stranger) is None  # and its holder alone is told so
+    r.source.put(replace(row, expires_ms=2_000_000, version=2))
+    r.ring.refresh()
+    assert r.find(made) is not None
+
+
+def test_a_change_that_could_not_be_read_is_read_as_soon_as_it_can_be(
+    r: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, row = r.add()
+    assert r.find(made)
+    r.source.put(replace(row, revoked_ms=5))
+    whole = r.source.find
+
+    def broken(_: str) -> KeyRow | None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(r.source, "find", broken)
+    r.ring.refresh()  # the event is gone from the source by now
+    monkeypatch.setattr(r.source, "find", whole)
+    r.ring.refresh()
+    assert r.find(made) is None
+    assert r.told == [(made.id, None)]
+
+
+def test_a_key_that_made_room_for_others_ends_its_calls_when_it_is_revoked(
+    r: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hayate.access.key_ring.MAX_KNOWN", 1)
+    first, row = r.add()
+    second, _ = r.add()
+    assert r.find(first)
+    assert r.find(second)
+    r.source.put(replace(row, name="other", version=2))
+    r.ring.refresh()
+    assert r.told == []
+    r.source.put(replace(row, revoked_ms=5, version=3))
+    r.ring.refresh()
+    assert r.told == [(first.id, None)]
+
+
+def test_what_this_release_can_not_read_of_a_key_makes_it_nobody_s_and_holds_up_no_other(r: Ring) -> None:
+    broken, row = r.add(terms='{"areas": ["telepathy"]}')
+    other, others_row = r.add()
+    assert r.find(broken) is None
+    assert r.ring.by_id(broken.id) is None
+    r.source.put(replace(row, terms="{}", version=2))
+    r.ring.refresh()
+    assert r.find(broken)
+    assert r.find(other)
+    r.source.put(replace(row, terms="no JSON", version=3))
+    r.source.put(replace(others_row, revoked_ms=5, version=2))
+    r.ring.refresh()
+    assert r.find(broken) is None
+    assert sorted(r.told) == sorted([(broken.id, None), (other.id, None)])
 
 
 def test_the_old_key_is_good_until_its_grace_is_over(r: Ring) -> None:

@@ -100,6 +100,28 @@ def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -
         assert found[:1] in ([row], [])
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("/admin/keys/game%20bot", "/admin/keys/game bot"),
+        ("/admin/keys/%E9%8D%B5/rotate", "/admin/keys/鍵/rotate"),
+        ("/admin/calls/a%2Fb", "/admin/calls/a/b"),
+        ("/admin/keys/a%2Frotate", "/admin/keys/a%2Frotate"),
+        ("/admin/keys%2Fgame", "/admin/keys%2Fgame"),
+        ("/%61dmin/keys/game", "/%61dmin/keys/game"),
+        ("/admin/%6Beys/game", "/admin/%6Beys/game"),
+        ("//admin/keys/game", "//admin/keys/game"),
+        ("/admin//keys/game", "/admin//keys/game"),
+        ("/admin/keys//game", "/admin/keys//game"),
+        ("/admin/keys/game/", "/admin/keys/game/"),
+        ("/admin/keys/game/%72otate", "/admin/keys/game/%72otate"),
+        ("/admin/nothing%20here", "/admin/nothing%20here"),
+    ],
+)
+def test_of_an_operators_path_only_the_name_in_it_may_be_escaped(written: str, meant: str) -> None:
+    assert path_of(written.encode()) == meant
+
+
 def test_without_v1_the_paths_of_the_api_are_found_and_no_others_are_hidden() -> None:
     beside = {row.path.split("/")[1] for row in ROUTES if not row.path.startswith("/v1/")}
     for row in ROUTES:
