@@ -4,6 +4,7 @@ learns of it.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
@@ -55,15 +56,11 @@ def changed_since(connection: sqlite3.Connection, seq: int) -> tuple[int, set[st
 
 def revoked(connection: sqlite3.Connection, key_ids: Collection[str]) -> list[str]:
     """Of these keys, those that are revoked, or that are none any more."""
-    left = [*key_ids]
-    found: list[str] = []
-    for first in range(0, len(left), 500):
-        some = left[first : first + 500]
-        marks = ", ".join("?" * len(some))
-        query = f"SELECT id FROM keys WHERE revoked_ms IS NULL AND id IN ({marks})"
-        good = {key_id for (key_id,) in connection.execute(query, some)}
-        found += [each for each in some if each not in good]
-    return found
+    good = {key_id for (key_id,) in connection.execute(_GOOD, (json.dumps([*key_ids]),))} if key_ids else set()
+    return [each for each in key_ids if each not in good]
+
+
+_GOOD: Final = "SELECT id FROM keys WHERE revoked_ms IS NULL AND id IN (SELECT value FROM json_each(?))"
 
 
 def count(connection: sqlite3.Connection) -> int:

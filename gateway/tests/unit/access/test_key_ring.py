@@ -5,16 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
-from hayate.access.key_ring import KeyRing
+from hayate.access.key_ring import KeyRing, SqliteKeys
 from hayate.access.keys import MadeKey, digest_of, make_key
 from hayate.access.principals import Principal
 from hayate.access.terms import Terms, text_of
 from hayate.errors import KeysUnknown, NotAuthenticated
 from hayate.settings import RateLimits
+from hayate.store import keys as table
 from hayate.store.keys import KeyRow
+from hayate.store.migrate import back_up, open_file
+from hayate.store.sqlite import writing
 
 
 @dataclass
@@ -198,9 +203,7 @@ def test_a_key_that_expired_before_it_was_first_brought_is_refused_every_time_an
     assert r.find(made) is not None
 
 
-def test_a_change_that_could_not_be_read_is_read_as_soon_as_it_can_be(
-    r: Ring, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_that_could_not_be_read_is_read_as_soon_as_it_can_be(r: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
     made, row = r.add()
     assert r.find(made)
     r.source.put(replace(row, revoked_ms=5))
@@ -312,3 +315,37 @@ def test_the_longest_known_make_room_and_are_looked_up_again(r: Ring, monkeypatc
     for _ in range(10):
         assert r.find(make_key()) is None
     assert len(r.ring._strange) == 3
+
+
+# Of a real file.
+
+
+def test_after_the_file_was_opened_what_changed_is_told_and_nothing_of_before(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    engine, _ = open_file(path)
+    made = make_key()
+    row = KeyRow(made.id, made.digest, "game", "games", 1, 0, None, None, None, None, "{}")
+    source = SqliteKeys(path)
+
+    def change(how: Callable[[Connection], object]) -> None:
+        with writing(engine) as connection, connection.begin():
+            how(connection)
+
+    change(lambda c: table.add(c, row))
+    assert source.find(made.id) == row
+    assert source.changed() is None
+    assert source.changed() == set()
+    change(lambda c: table.alter(c, made.id, name="other"))
+    assert source.changed() == {made.id}
+    assert (source.ended([made.id]), source.count()) == ([], 1)
+    change(lambda c: table.alter(c, made.id, revoked_ms=5))
+    assert (source.ended([made.id, "0" * 12]), source.count()) == ([made.id, "0" * 12], 0)
+    copy = tmp_path / "copy"
+    back_up(path, copy)
+    copy.replace(path)
+    assert source.changed() is None, "another file is at the path: nobody knows what has changed"
+    source.close()
+    path.unlink()
+    with pytest.raises(OSError, match="No such file"):
+        source.changed()
+    engine.dispose()

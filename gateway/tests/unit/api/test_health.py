@@ -94,6 +94,28 @@ async def test_models_are_aliases_then_deployments(stage: Stage) -> None:
     assert str(stage.engine.port) not in str(listed)
 
 
+async def test_a_key_for_some_models_is_shown_those_and_no_others(stage: Stage) -> None:
+    key = (await stage.new_key(models=["llama", "ghost"]))["key"]
+    listed = await fetch(stage.url, "/v1/models", key=key)
+    assert [each["id"] for each in listed.json["data"]] == ["llama"]
+    assert (await fetch(stage.url, "/v1/models/llama", key=key)).status == 200
+    for name in ("default", "scripted", "smaller", "ghost", "nope"):
+        reply = await fetch(stage.url, f"/v1/models/{name}", key=key)
+        assert (reply.status, reply.json["error"]["code"]) == (404, "model_not_found")
+        assert "It may call: llama, ghost" in reply.text
+        assert not any(other in reply.text for other in {"scripted", "smaller"} - {name})
+
+
+@pytest.mark.parametrize("path", ["/health/readiness", "/readyz"])
+async def test_readiness_tells_a_project_of_what_it_may_call_and_of_nobody_s_calls(stage: Stage, path: str) -> None:
+    some, every = await stage.new_key(models=["default", "ghost"]), await stage.new_key()
+    told = (await fetch(stage.url, path, key=some["key"])).json["deployments"]
+    assert told == {"scripted": {"ready": True, "replicas": [{"healthy": True, "state": "ok", "reason": None}]}}
+    told = (await fetch(stage.url, path, key=every["key"])).json["deployments"]
+    assert set(told) == {"scripted", "llama", "smaller"}
+    assert not any("in_flight" in replica for each in told.values() for replica in each["replicas"])
+
+
 @pytest.mark.parametrize(("name", "kind"), [("default", "alias"), ("llama", "deployment")])
 async def test_one_model_by_its_name(stage: Stage, name: str, kind: str) -> None:
     reply = await stage.get(f"/v1/models/{name}")

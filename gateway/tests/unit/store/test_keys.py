@@ -65,3 +65,23 @@ def test_they_are_listed_the_oldest_first_in_pages(connection: Connection) -> No
         assert first == rows[:4]
         assert table.listed(connection, after=first[-1].id, limit=4) == rows[4:]
         assert table.named(connection, "k3") == [rows[3]]
+
+
+def test_of_some_keys_those_are_told_that_are_good_no_more(connection: Connection, tmp_path: Path) -> None:
+    with connection.begin():
+        table.add(connection, ROW)
+        table.add(connection, replace(ROW, id="b" * 12, revoked_ms=5))
+    with closing(connect(tmp_path / "hayate.db", readonly=True)) as driver:
+        assert table.revoked(driver, set()) == []
+        assert table.revoked(driver, [ROW.id]) == []
+        assert table.revoked(driver, [ROW.id, "b" * 12, "c" * 12]) == ["b" * 12, "c" * 12]
+        strangers = [f"{n:012x}" for n in range(5000)]
+        assert table.revoked(driver, strangers) == strangers
+
+
+def test_the_last_event_is_that_of_the_last_change(connection: Connection, tmp_path: Path) -> None:
+    with closing(connect(tmp_path / "hayate.db", readonly=True)) as driver:
+        assert table.last_event(driver) == 0
+        with connection.begin():
+            table.add(connection, ROW)
+        assert table.last_event(driver) == table.changed_since(driver, 0)[0] == 1
