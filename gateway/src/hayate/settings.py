@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le
 
 Seconds = Annotated[float, Gt(0)]
 AtLeastOne = Annotated[int, Ge(1)]
+Money = Annotated[Decimal, Ge(0), Le(1_000_000_000)]
 LogForm = Literal["auto", "json", "text"]
 
 
@@ -75,6 +77,16 @@ class DefaultLimits(RateLimits):
     """Of one key with one model, by the name that is called, beside those of the key as a whole."""
     burst: AtLeastOne | None = None
     """Accepted and ignored since 0.2: no minute lets more through than its limit, however it comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What a million tokens cost (`prices.<name>`), in the one currency of all."""
+
+    input: Money = Decimal(0)
+    cached_input: Money | None = None
+    """Of those that the engine had in its cache; None: as the others."""
+    output: Money = Decimal(0)
 
 
 @dataclass(frozen=True, kw_only=True)

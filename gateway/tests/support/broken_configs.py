@@ -429,6 +429,35 @@ VALUES: Final = [
         ("line 5: keys", "a section with entries such as stale_s: 900", "stale_s: 900のような"),
     ),
     _b(
+        "prices",
+        ONE + "currency: US Dollar\nprices:\n  qwen: {input: -1, cached_input: cheap, output: 1.5 USD}\n"
+        "  fast: {in: 1, output: 0.0000000000001}\n  smart: 5\n",
+        ONE + "currency: USD\nprices:\n  qwen: {input: 1, cached_input: 0.5, output: 1.5}\n"
+        "  fast: {input: 1, output: '0.1'}\n  smart: {output: 5}\n",
+        ("line 3: currency", "no currency's name or sign, such as USD or JPY", "JPYやUSDのように"),
+        ("line 5: prices.qwen.input", "a number from 0 to 1000000000, not -1", "0以上1000000000以下の数値"),
+        ("line 5: prices.qwen.cached_input", "or null, not 'cheap'", "数値（またはnull）"),
+        ("line 5: prices.qwen.output", "a number from 0 to 1000000000, not '1.5 USD'", "数値"),
+        ("line 6: prices.fast.in", "is not an option", "設定はありません"),
+        ("line 6: prices.fast.output", "more than 12 digits behind the point; round it", "12桁を超えています"),
+        ("line 7: prices.smart", "a section with entries such as input: 0, not 5", "input: 0のような"),
+    ),
+    _b(
+        "prices of no shape",
+        ONE + "currency: 円\nprices: [1]\n",
+        ONE + "currency: 円\nprices: {qwen: {input: 20, output: true_price}}\n".replace("true_price", "80"),
+        ("line 4: prices", "such as qwen: {input: 0.15, output: 0.6}", "qwen: {input: 0.15, output: 0.6}のように"),
+    ),
+    _b(
+        "prices that are no numbers",
+        ONE + "currency: ''\nprices: {qwen: {input: yes, output: .inf, cached_input: .nan}}\n",
+        ONE + "currency: JPY\nprices: {qwen: {input: 1, output: 2, cached_input: 1}}\n",
+        ("line 3: currency", "no currency's name or sign", "通貨の名前"),
+        ("line 4: prices.qwen.input", "a number from 0 to 1000000000, not yes", "数値"),
+        ("line 4: prices.qwen.output", "", ""),
+        ("line 4: prices.qwen.cached_input", "a number from 0 to 1000000000", "数値"),
+    ),
+    _b(
         "aliases as one text",
         ONE + "aliases: fast=qwen\n",
         ONE + "aliases: {fast: qwen}\n",

@@ -30,6 +30,8 @@ HELLO = [{"role": "user", "content": "こんにちは"}]
 PLAIN: dict[str, Any] = {"messages": HELLO}
 STREAM: dict[str, Any] = {"messages": HELLO, "stream": True}
 TRIES = 20
+SECTIONS = ("limits", "safety", "health", "aliases", "store", "keys", "prices", "currency")
+"""What is no option of a deployment."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 
 
@@ -174,7 +176,7 @@ def settings(
     """A configuration's text: one deployment on `urls`, to which the options that are no section belong; each of `others`
     is a deployment more, which differs from it as said.
     """
-    sections = {name: more.pop(name) for name in ("limits", "safety", "health", "aliases") if name in more}
+    sections = {name: more.pop(name) for name in SECTIONS if name in more}
     first = {"backend": "vllm", "model": "scripted", "replicas": list(urls), **more}
     deployments = {"scripted": first, **{name: {**first, **each} for name, each in (others or {}).items()}}
     aliases = {"default": "scripted", **sections.pop("aliases", {})}

@@ -124,9 +124,10 @@ async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
             param="by",
         )
     gateway.calls.flush()
-    found = await gateway.store.read(lambda c: used(c, by, which))
+    prices = gateway.settings.prices
+    found = await gateway.store.read(lambda c: used(c, by, which, prices=prices.by_name))
     until = which.until or time()
-    return json_answer(usage_answer(by, which.since or 0.0, until, found))
+    return json_answer(usage_answer(by, which.since or 0.0, until, found, prices.currency))
 
 
 def _filter(request: Request) -> Filter:

@@ -1,4 +1,4 @@
-"""What is legal and odd in what keys may do: limits that others make needless, and names that nobody has."""
+"""What is legal and odd in what keys may do and what it costs: limits that others make needless, names that nobody has."""
 
 from __future__ import annotations
 
@@ -26,6 +26,28 @@ def key_oddities(config: Config) -> Iterator[Mistake]:
             if outer is not None and inner is not None and inner > outer:
                 yield never((*where, limit), f"limits.{limit}: {outer}")
         yield from _unknown(config, where)
+
+
+def price_oddities(config: Config) -> Iterator[Mistake]:
+    """Of what tokens cost, each with its place."""
+    for name, each in config.prices.items():
+        yield from _unknown(config, ("prices", name))
+        if each.cached_input is not None and each.cached_input > each.input:
+            yield Mistake(
+                ("prices", name, "cached_input"),
+                Text(
+                    f"is more than {each.input}, the price of what no cache held",
+                    f"キャッシュされていない入力の料金（{each.input}）より高くなっています",
+                ),
+            )
+    if bool(config.prices) != (config.currency is not None):
+        yield Mistake(
+            ("prices",) if config.prices else ("currency",),
+            Text(
+                "prices and their currency belong together; one of them is missing",
+                "pricesとcurrencyは両方とも指定してください。片方がありません",
+            ),
+        )
 
 
 def never(where: Where, because: str) -> Mistake:

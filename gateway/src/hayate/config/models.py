@@ -6,6 +6,7 @@ Secrets come from the environment only by habit: `api_key: ${BACKEND_API_KEY}`. 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -32,6 +33,7 @@ from hayate.settings import (
     Following,
     Keeping,
     Listening,
+    Price,
     Probing,
     RateLimits,
     Safety,
@@ -44,7 +46,9 @@ BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton"
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys")
+SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices")
+MAX_CURRENCY_CHARS = 8
+PRICE_DECIMALS = 12
 INNER_SECTIONS = ("timeouts", "options", "models")
 
 
@@ -185,6 +189,31 @@ class DeploymentConfig(Capacity):
         return tuple(each.removesuffix("/api") for each in replicas)
 
 
+def _currency(text: str) -> str:
+    if not 1 <= len(text) <= MAX_CURRENCY_CHARS or not text.isprintable() or any(map(str.isspace, text)):
+        raise Told(
+            f"{text[:20]!r} is no currency's name or sign, such as USD or JPY",
+            f"{text[:20]!r}は通貨の名前や記号ではありません。JPYやUSDのように書いてください",
+        )
+    return text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class PriceConfig(Price):
+    """`prices.<name>`."""
+
+    @field_validator("input", "cached_input", "output")
+    @classmethod
+    def _can_be_reckoned_with(cls, amount: Decimal | None) -> Decimal | None:
+        """Sums are exact: so there is an end to the digits."""
+        if amount is not None and amount != round(amount, PRICE_DECIMALS):
+            raise Told(
+                f"has more than {PRICE_DECIMALS} digits behind the point; round it",
+                f"小数点以下が{PRICE_DECIMALS}桁を超えています。丸めてください",
+            )
+        return amount
+
+
 class Config(BaseModel):
     """Everything the gateway is told."""
 
@@ -199,6 +228,8 @@ class Config(BaseModel):
     health: HealthConfig = HealthConfig()
     store: StoreConfig = StoreConfig()
     keys: KeysConfig = KeysConfig()
+    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    prices: Mapping[str, PriceConfig] = {}
 
     @property
     def store_file(self) -> Path:

@@ -8,6 +8,7 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -32,7 +33,7 @@ class Place:
     @property
     def is_number(self) -> bool:
         """Whether a number belongs there."""
-        return self.kind in (int, float)
+        return self.kind in (int, float, Decimal)
 
     @property
     def choices(self) -> tuple[Any, ...]:

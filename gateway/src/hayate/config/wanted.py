@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -44,6 +45,11 @@ _BY_NAME: Mapping[str, Text] = {
         "text, best from the environment: ${BACKEND_API_KEY}; in quotes if it looks like a number",
         "文字列（${BACKEND_API_KEY}のように環境変数から取るのが安全です。数字だけの場合は引用符で囲みます）",
     ),
+    "prices": Text(
+        "a section with prices below the names of deployments or models, such as qwen: {input: 0.15, output: 0.6}",
+        "qwen: {input: 0.15, output: 0.6}のように、デプロイメントやモデルの名前ごとに料金を書いたセクション",
+    ),
+    "currency": Text("a currency's name or sign such as JPY or USD", "JPYやUSDのような通貨の名前か記号"),
     "models": Text(
         "a section with limits below the names that clients send, such as smart: {requests_per_minute: 10}",
         "smart: {requests_per_minute: 10}のように、クライアントが送る名前ごとに上限を書いたセクション",
@@ -145,7 +151,7 @@ def _section(kind: Any) -> Text:
         value = info.get_default(call_default_factory=True)
         if value is None and place_of(kind, (name,))[1].is_number:
             value = 60
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
             shown = f"{name}: {value:g}" if isinstance(value, float) else f"{name}: {value}"
             return Text(f"a section with entries such as {shown}", f"{shown}のような項目を持つセクション")
     first = next(iter(fields_of(kind)), "name")

@@ -21,6 +21,7 @@ from hayate.relay.ticker import MIN_TICK_S, TICK_S
 from hayate.serve.keys import Keys
 from hayate.serve.specs import specs
 from hayate.settings import RateLimits
+from hayate.store.costs import Prices
 from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import set_queue_bytes
 from hayate.wire.caps import Caps
@@ -61,6 +62,7 @@ def call_settings(config: Config) -> CallSettings:
         client_stall_s=server.client_stall_s,
         limits=_plain(config.limits),
         model_limits={name: _plain(each) for name, each in config.limits.models.items()},
+        prices=Prices(config.prices, config.currency),
         serves_half_closed=server.half_close == "serve",
     )
 

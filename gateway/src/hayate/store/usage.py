@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, Integer, cast, func, select
 
+from hayate.settings import Price
+from hayate.store.costs import added, cost
 from hayate.store.groups import By
 from hayate.store.ids import LOW_BITS, first_id, made_at
 from hayate.store.schema import calls, keys, names
@@ -16,6 +21,7 @@ WORDS: Final = ("key", "project", "path", "model", "deployment", "replica", "err
 HOUR_MS: Final = 3_600_000
 MAX_ROWS: Final = 10_000
 """Of one answer."""
+NO_PRICES: Final[Mapping[str, Price]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,10 @@ class Used:
     tokens_out: int
     inexact: int
     """Calls whose tokens are an estimate."""
+    cost: Decimal | None = None
+    """Of those calls whose price is known; None where that is none."""
+    unpriced: int = 0
+    """Calls that used tokens whose price is not known, where any is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +57,11 @@ class Filter:
     status: int | None = None
 
 
-def used(connection: Connection, by: By, which: Filter, offset_s: int = 0) -> list[Used]:
+def used(
+    connection: Connection, by: By, which: Filter, offset_s: int = 0, prices: Mapping[str, Price] = NO_PRICES
+) -> list[Used]:
     """Added up by a word, the greatest first, or by time, the earliest first; days are those of a clock `offset_s` ahead of
-    UTC.
+    UTC. `prices`: by the name that was called, else by the deployment that answered.
     """
     if by in ("day", "hour"):
         span_ms = HOUR_MS if by == "hour" else 24 * HOUR_MS
@@ -59,14 +71,42 @@ def used(connection: Connection, by: By, which: Filter, offset_s: int = 0) -> li
         group = calls.c[by]
     failed = func.sum(cast(calls.c.status >= 400, Integer))
     inexact = func.sum(1 - cast(calls.c.exact, Integer))
-    tokens = [func.sum(calls.c[name]) for name in ("tokens_in", "tokens_cached", "tokens_out")]
-    query = select(group.label("name"), func.count(), failed, *tokens, inexact).where(*_conditions(which))
-    rows = connection.execute(query.group_by(group).limit(MAX_ROWS)).all()
+    query = select(group.label("name"), func.count(), failed, *_TOKENS, inexact).where(*_conditions(which))
+    rows = [tuple(row) for row in connection.execute(query.group_by(group).limit(MAX_ROWS))]
+    if prices:
+        costs = _costs(connection, group, which, prices)
+        rows = [(*row, *costs.get(row[0], (None, 0))) for row in rows]
     if by in ("day", "hour"):
         return sorted((Used(*row) for row in rows), key=lambda each: each.name)
     words = _words(connection, {row[0] for row in rows})
     found = [Used(words[row[0]], *row[1:]) for row in rows]
     return sorted(found, key=lambda each: (-(each.tokens_in + each.tokens_out), -each.calls, each.name))
+
+
+def _costs(
+    connection: Connection, group: ColumnElement[int], which: Filter, prices: Mapping[str, Price]
+) -> dict[int, tuple[Decimal | None, int]]:
+    """Of each group: what its calls cost, and how many have no price. A row for each model and deployment within it is read,
+    one at a time.
+    """
+    found = connection.execute(select(names.c.id, names.c.name).where(names.c.name.in_(prices)))
+    by_word = {row.id: prices[row.name] for row in found}
+    used_any = func.sum(cast(calls.c.tokens_in + calls.c.tokens_out > 0, Integer))
+    query = select(group, calls.c.model, calls.c.deployment, used_any, *_TOKENS).where(*_conditions(which))
+    costs: dict[int, tuple[Decimal | None, int]] = {}
+    for name, model, deployment, count, *tokens in connection.execute(
+        query.group_by(group, calls.c.model, calls.c.deployment)
+    ):
+        price = by_word.get(model) or by_word.get(deployment)
+        before, unpriced = costs.get(name, (None, 0))
+        if price is None:
+            costs[name] = before, unpriced + count
+        else:
+            costs[name] = added(before, cost(price, *tokens)), unpriced
+    return costs
+
+
+_TOKENS: Final = [func.sum(calls.c[name]) for name in ("tokens_in", "tokens_cached", "tokens_out")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
+from hayate.store.costs import exact
 from hayate.store.groups import By
 from hayate.store.usage import Used
 
@@ -21,6 +22,9 @@ class UsedAnswer(BaseModel):
     cached_tokens: int
     output_tokens: int
     inexact_calls: int
+    cost: str | None
+    """An exact decimal, in the answer's currency, of those calls that have a price."""
+    unpriced_calls: int
 
 
 class UsageAnswer(BaseModel):
@@ -29,12 +33,14 @@ class UsageAnswer(BaseModel):
     by: str
     since: datetime
     until: datetime
+    currency: str | None
     data: list[UsedAnswer]
 
 
-def usage_answer(by: By, since: float, until: float, found: Sequence[Used]) -> UsageAnswer:
+def usage_answer(by: By, since: float, until: float, found: Sequence[Used], currency: str | None = None) -> UsageAnswer:
     """Groups as they are shown; times in seconds since 1970."""
-    return UsageAnswer(by=by, since=_at(since), until=_at(until), data=[used_answer(each) for each in found])
+    data = [used_answer(each) for each in found]
+    return UsageAnswer(by=by, since=_at(since), until=_at(until), currency=currency, data=data)
 
 
 def used_answer(used: Used) -> UsedAnswer:
@@ -48,6 +54,8 @@ def used_answer(used: Used) -> UsedAnswer:
         cached_tokens=used.tokens_cached,
         output_tokens=used.tokens_out,
         inexact_calls=used.inexact,
+        cost=exact(used.cost),
+        unpriced_calls=used.unpriced,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hayate.config.key_oddities import key_oddities
+from hayate.config.key_oddities import key_oddities, price_oddities
 from hayate.config.models import Config
 
 TWO = {
@@ -40,3 +40,19 @@ def places(**sections: Any) -> list[str]:
 )
 def test_limits(limits: dict[str, Any], odd: list[str]) -> None:
     assert places(limits=limits) == odd
+
+
+@pytest.mark.parametrize(
+    ("sections", "odd"),
+    [
+        ({}, []),
+        ({"currency": "USD", "prices": {"qwen": {"input": 1, "cached_input": 1}, "fast": {"output": 1}}}, []),
+        ({"currency": "USD", "prices": {"qwen": {"input": 1, "cached_input": 2}}}, ["prices.qwen.cached_input"]),
+        ({"currency": "USD", "prices": {"qwen3": {"input": 1}}}, ["prices.qwen3"]),
+        ({"currency": "USD"}, ["currency"]),
+        ({"prices": {"gemma": {"input": 1}}}, ["prices"]),
+    ],
+)
+def test_prices(sections: dict[str, Any], odd: list[str]) -> None:
+    config = Config.model_validate({"deployments": TWO, "aliases": {"fast": "qwen"}, **sections})
+    assert [".".join(map(str, each.where)) for each in price_oddities(config)] == odd

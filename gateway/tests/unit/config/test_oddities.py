@@ -69,6 +69,16 @@ def odd(tmp_path: Path, text: str | None, **env: str) -> list[str]:
             A + "limits: {requests_per_minute: 5, models: {a: {requests_per_minute: 6}}}\n",
             "line 3: limits.models.a.requests_per_minute: is a limit that is never reached",
         ),
+        (A + "currency: USD\n", "line 3: currency: prices and their currency belong together"),
+        (A + "prices: {a: {input: 1}}\n", "line 3: prices: prices and their currency belong together"),
+        (
+            A + "currency: USD\nprices: {aa: {input: 1}}\n",
+            "line 4: prices.aa: is the name of no deployment, alias or model here",
+        ),
+        (
+            A + "currency: USD\nprices: {a: {input: 0.10, cached_input: 0.2}}\n",
+            "line 4: prices.a.cached_input: is more than 0.1, the price of what no cache held",
+        ),
         (
             A + "limits: {models: {smrat: {requests_per_minute: 6}}}\n",
             "line 3: limits.models.smrat: is the name of no deployment, alias or model here",
@@ -119,6 +129,7 @@ def test_each_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> No
         "deployments:\n  a: {backend: vllm, replicas: [http://a, http://b], timeouts: {total_s: 10}}\n",
         "deployments:\n  a: {backend: vllm, replicas: [http://a], api_key: '${KEY}'}\n",
         A + "limits: {models: {smart: {strict: true}, a: {concurrency: 1}}}\nsafety: {allow_fields: [lora_path]}\n",
+        A + "currency: JPY\nprices: {a: {input: 20, cached_input: 5, output: 80}, fast: {output: 1}}\n",
         None,
     ],
 )

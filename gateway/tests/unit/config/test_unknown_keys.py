@@ -38,6 +38,7 @@ def test_what_other_programs_say_is_a_name_of_ours() -> None:
         ("safety",),
         ("health",),
         ("store",),
+        ("prices", "q"),
         ("deployments", "q"),
         ("deployments", "q", "timeouts"),
     ]

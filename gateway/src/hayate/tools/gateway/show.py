@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -80,11 +81,14 @@ def _settings(config: Config, sources: Sources, env: Environment) -> Iterator[Se
 def _leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its place, the place of the file."""
     yield ("data",), config.data
+    yield ("currency",), config.currency
     for section in ("server", "limits", "safety", "health", "store", "keys"):
         yield from _inside((section,), getattr(config, section))
     for name, each in config.deployments.items():
         if name != EMBEDDED or each.replicas != tuple(ENGINE_OF_UP["replicas"]):
             yield from _inside(("deployments", name), each)
+    for name, price in config.prices.items():
+        yield from _inside(("prices", name), price)
     for name, targets in config.aliases.items():
         yield ("aliases", name), targets
 
@@ -156,7 +160,7 @@ def _as_json(each: Setting) -> dict[str, Any]:
     value = each.value
     if each.is_secret:
         value = None
-    elif isinstance(value, Path):
+    elif isinstance(value, Path | Decimal):
         value = str(value)
     return {
         "name": ".".join(each.where),
@@ -176,7 +180,7 @@ def _lines(found: list[Setting], language: Language) -> Iterator[str]:
 
     group: tuple[str, ...] | None = None
     for each in found:
-        depth = {"deployments": 2}.get(each.where[0], 1) if len(each.where) > 1 else 0
+        depth = {"deployments": 2, "prices": 2}.get(each.where[0], 1) if len(each.where) > 1 else 0
         if each.where[:depth] != group:
             if group is not None:
                 yield ""
