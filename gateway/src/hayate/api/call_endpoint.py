@@ -85,7 +85,7 @@ class CallEndpoint:
             if given is not None:
                 gateway.ids.release(record.upstream_id)
             if grant is not None:
-                grant.end(record.usage, record.deployment, whole=record.status == 200)
+                grant.end(record.usage, record.deployment, whole=record.status == 200, taken=record.attempts > 0)
             gateway.in_flight.remove(record)
             gateway.calls.add(record, now())
 

@@ -78,7 +78,7 @@ def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, 
     most = grant.principal.terms.max_output_tokens
     if most is not None:
         _cap(most, path, fields)
-    if grant.counts_tokens:
+    if grant.counts:
         _reserve(gateway, client, grant, path, size, fields)
 
 

@@ -4,6 +4,8 @@ The law: in no 60 s, wherever they begin, is more let through than `limit`. The 
 one second, with their sum: any 60 s touch at most 61 of them, so that what is let in while the sum stays below the
 limit keeps to it, and who asks for more gets 60/61 of it (98.4 %). A window that slides by the whole minute lets twice
 the limit through around its edge; a bucket that refills does so after every pause.
+
+Tokens count for the moment at which their call was let through, however long it lasts.
 """
 
 from __future__ import annotations
@@ -13,7 +15,9 @@ BUCKETS = 61
 
 
 class Window:
-    """At most `limit` units in any 60 s. `now` is in seconds of one clock that never goes back."""
+    """At most `limit` units in any 60 s. `now` is in seconds of one clock. If that goes back, time stands still here until it
+    has caught up: less goes through meanwhile, never more.
+    """
 
     __slots__ = ("_buckets", "_second", "limit", "used")
 
@@ -28,18 +32,17 @@ class Window:
 
     def left(self, now: float) -> int:
         """Units that may go now."""
-        self._forget(int(now))
+        self._present(now)
         return max(0, self.limit - self.used)
 
     def fits(self, now: float, units: int) -> bool:
         """Whether `units` may go now."""
-        self._forget(int(now))
+        self._present(now)
         return self.used + units <= self.limit
 
     def book(self, now: float, units: int) -> int:
         """Counts `units`, which fit or must be counted anyhow; the second they are booked at, for `settle`."""
-        second = int(now)
-        self._forget(second)
+        second = self._present(now)
         self._buckets[second % BUCKETS] += units
         self.used += units
         return second
@@ -48,17 +51,24 @@ class Window:
         """Puts right what was booked at `second`: `units` more, or fewer where negative. What was used beyond it and is
         forgotten by now is booked at present, a debt; what was not used and is forgotten anyhow is gone.
         """
-        present = int(now)
-        self._forget(present)
+        present = self._present(now)
         if present - second >= BUCKETS:
             second, units = present, max(0, units)
         self._buckets[second % BUCKETS] += units
         self.used += units
 
+    def restore(self, second: int, units: int, now: float) -> None:
+        """Counts what was let through at `second`, before this window was. What lies ahead, as by a clock that was set back
+        since, is as if let through now.
+        """
+        present = self._present(now)
+        if present - second < BUCKETS:
+            self._buckets[min(second, present) % BUCKETS] += units
+            self.used += units
+
     def wait_s(self, now: float, units: int) -> float:
         """Seconds until `units` fit, if nobody else takes them; 0 when they do now. They must not exceed the limit."""
-        present = int(now)
-        self._forget(present)
+        present = self._present(now)
         over = self.used + units - self.limit
         if over <= 0:
             return 0.0
@@ -70,23 +80,25 @@ class Window:
 
     def reset_s(self, now: float) -> float:
         """Seconds until nothing is counted any more, if nothing else comes."""
-        present = int(now)
-        self._forget(present)
+        last = self._present(now)
         if not self.used:
             return 0.0
-        last = next((s for s in range(present, present - BUCKETS, -1) if self._buckets[s % BUCKETS]), present)
+        while not self._buckets[last % BUCKETS]:
+            last -= 1
         return last + BUCKETS - now
 
-    def _forget(self, second: int) -> None:
-        """Empties the buckets of seconds that lie too far back."""
+    def _present(self, now: float) -> int:
+        """The present second; the buckets of those that lie too far back are empty by then."""
+        second = int(now)
         passed = second - self._second
         if passed <= 0:
-            return
+            return self._second
         self._second = second
         if passed >= BUCKETS:
             self._buckets = [0] * BUCKETS
             self.used = 0
-            return
-        for each in range(second - passed + 1, second + 1):
-            self.used -= self._buckets[each % BUCKETS]
-            self._buckets[each % BUCKETS] = 0
+        else:
+            for each in range(second - passed + 1, second + 1):
+                self.used -= self._buckets[each % BUCKETS]
+                self._buckets[each % BUCKETS] = 0
+        return second

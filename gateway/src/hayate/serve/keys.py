@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hayate.access.grants import Grants, Past
+from hayate.access.counters import Past
+from hayate.access.grants import Grants
 from hayate.access.key_ring import REFRESH_S, KeyRing, SqliteKeys
 from hayate.access.principals import Principal
 from hayate.errors import GatewayError, NotAuthenticated
-from hayate.policy.windows import BUCKETS
 from hayate.settings import Following
+from hayate.store.last_minute import lately
 from hayate.store.store import Store
-from hayate.store.usage import MAX_ROWS, Filter, recent
 from hayate.telemetry.log import log_event
 
 ENDED: Final = (
@@ -56,10 +56,13 @@ class Keys:
             log_event("key_ended", key=key_id, calls_stopped=self.ends(key_id, NotAuthenticated(*ENDED)))
 
 
-def remember_last_minute(store: Store, grants: Grants) -> None:
-    """What keys have used before this process began counts. Reads the file: to be called off the loop."""
-    now, wall = time.monotonic(), time.time()
+def remember_last_minute(store: Store, grants: Grants, wall_clock: Callable[[], float] = time.time) -> None:
+    """What keys have used before this process began counts. Reads the file: to be called off the loop.
+
+    A wall clock that was set back since makes calls count for longer. If it was set forward across the restart, by more than
+    a minute, they are forgotten: nobody wrote down that it was.
+    """
+    wall = wall_clock()
     with store.engine.connect() as connection:
-        for call in recent(connection, Filter(since=wall - BUCKETS - 1), limit=MAX_ROWS):
-            began = now - (wall - call.ended_at) - call.total_ms / 1000
-            grants.remember(call.key, call.model, Past(began, call.tokens_in, call.tokens_out))
+        for used in lately(connection, wall, grants.now() - wall):
+            grants.remember(used.key, Past(*used[1:]))

@@ -25,29 +25,78 @@ def worst_minute(sent: Sent) -> int:
     return worst
 
 
-arrivals = st.lists(
-    st.tuples(st.one_of(st.just(0.0), st.floats(0, 0.2), st.floats(0, 70)), st.integers(1, 40)), max_size=300
-)
+limits = st.one_of(st.integers(1, 100), st.integers(1, 100_000), st.sampled_from((1, 2, 60, 1000, 100_000)))
+gaps_s = st.one_of(st.just(0.0), st.floats(0, 0.2), st.floats(0, 3), st.floats(0, 70))
+arrivals = st.lists(st.tuples(gaps_s, st.integers(1, 40)), max_size=300)
 
 
-@given(limit=st.integers(1, 200), gaps=arrivals, begin=st.floats(0, 1e6))
+def part_of(limit: int, hundredths: int) -> int:
+    """So much of the limit, but at least one: calls of every size, whatever the limit."""
+    return max(1, limit * hundredths // 100)
+
+
+@given(limit=limits, gaps=arrivals, begin=st.floats(0, 1e6))
 def test_no_minute_holds_more_than_the_limit(limit: int, gaps: Sent, begin: float) -> None:
     window, sent, now = Window(limit), [], begin
-    for gap, units in gaps:
+    for gap, hundredths in gaps:
         now += gap
+        units = part_of(limit, hundredths)
         assert window.left(now) == limit - window.used
         if window.fits(now, units):
             window.book(now, units)
             sent.append((now, units))
-        elif units <= limit:
+        else:
             wait_s = window.wait_s(now, units)
             assert 0 < wait_s <= BUCKETS
-            assert not Window.fits(window, now, units)
+            assert not window.fits(now, units)
     assert worst_minute(sent) <= limit
 
 
+@given(limit=limits, gaps=arrivals, steps=st.dictionaries(st.integers(0, 300), st.floats(0, 200), max_size=5))
+def test_a_clock_that_goes_back_lets_no_more_through_and_is_forgiven(
+    limit: int, gaps: Sent, steps: dict[int, float]
+) -> None:
+    window, sent, now, behind = Window(limit), [], 1000.0, 0.0
+    for n, (gap, hundredths) in enumerate(gaps):
+        now += gap
+        behind += steps.get(n, 0.0)
+        units = part_of(limit, hundredths)
+        if window.fits(now - behind, units):
+            window.book(now - behind, units)
+            sent.append((now, units))
+        else:
+            assert 0 < window.wait_s(now - behind, units) <= BUCKETS + behind + 1e-6  # of rounding
+        assert window.used == sum(window._buckets)
+    assert worst_minute(sent) <= limit
+    assert window.left(now + BUCKETS) == limit  # it has caught up, and a minute has gone
+
+
+@given(limit=limits, past=arrivals, gaps=arrivals, ahead_s=st.floats(0, 100))
+def test_restored_to_what_was_used_before_it_holds_the_same(limit: int, past: Sent, gaps: Sent, ahead_s: float) -> None:
+    """`ahead_s`: by so much the clock that told the past was ahead of what it says now."""
+    before, now = Window(limit), 1000.0
+    sent: Sent = []
+    for gap, hundredths in past:
+        now += gap
+        units = part_of(limit, hundredths)
+        if before.fits(now, units):
+            before.book(now, units)
+            sent.append((now, units))
+    window = Window(limit)
+    for at, units in sent:
+        window.restore(int(at + ahead_s), units, now)
+    for gap, hundredths in gaps:
+        now += gap
+        units = part_of(limit, hundredths)
+        if window.fits(now, units):
+            window.book(now, units)
+            sent.append((now, units))
+    assert worst_minute(sent) <= limit
+    assert window.left(now + BUCKETS) == limit
+
+
 @pytest.mark.parametrize("limit", [1, 2, 7, 60, 1000, 100_000])
-def test_who_asks_for_more_gets_98_percent_of_it(limit: int) -> None:
+def test_who_asks_for_more_in_equal_parts_gets_98_percent_of_it(limit: int) -> None:
     rng = random.Random(limit)
     window, now, passed, minutes = Window(limit), rng.random(), 0, 60
     cost = max(1, limit // 50)
@@ -59,6 +108,25 @@ def test_who_asks_for_more_gets_98_percent_of_it(limit: int) -> None:
         else:
             now += window.wait_s(now, cost) * rng.choice((1, 1, 1.001))
     assert passed >= 0.98 * limit * minutes - cost
+
+
+@given(limit=limits, most=st.integers(1, 100), seed=st.integers(0, 2**32))
+def test_who_asks_for_more_gets_98_percent_of_it_less_one_call(limit: int, most: int, seed: int) -> None:
+    """Calls of different sizes, each asked for as soon as it may go, or a little later."""
+    rng, minutes = random.Random(seed), 30
+    largest = part_of(limit, most)
+    smallest = max(1, largest // rng.choice((1, 2, 10)))
+    window, now, passed = Window(limit), 1000 * rng.random(), 0
+    end, cost = now + minutes * 60, largest
+    while now < end:
+        if window.fits(now, cost):
+            window.book(now, cost)
+            passed += cost
+            cost = rng.randint(smallest, largest)
+            now += rng.choice((0, 0, 0.001))
+        else:
+            now += window.wait_s(now, cost) + rng.choice((0, 0.0001))
+    assert passed >= minutes * (0.98 * limit - largest)
 
 
 @given(limit=st.integers(1, 50), gaps=arrivals)
