@@ -2,8 +2,8 @@
 
 A call asks twice. Before its body is read, for itself (`Grants.grant`, `Grant.enter`): requests a minute, calls at once.
 When it is known what it wants, for tokens (`Grant.reserve`): what it will probably use, or the most that it can where the
-key is strict. What it really used is settled when it ends, however it ends; a call that no engine was asked for has used
-nothing. Windows (`policy.windows`) hold for any 60 s.
+key is strict. What it really used is settled when it ends, however it ends; a call that is refused before any engine was
+asked has used nothing. Windows (`policy.windows`) hold for any 60 s.
 """
 
 from __future__ import annotations
@@ -97,8 +97,8 @@ class Grant:
         self._asked = asked
 
     def end(self, usage: Usage, deployment: str, *, whole: bool, taken: bool) -> None:
-        """The call is over, however it ended: `usage` is what it used; `whole`: its answer came to its end; `taken`: an engine
-        was asked. Called once.
+        """The call is over, however it ended: `usage` is what it used; `whole`: its answer came to its end; `taken`: it was
+        not refused before any engine was asked. Called once.
         """
         if self._key is None:
             return

@@ -85,7 +85,7 @@ class CallEndpoint:
             if given is not None:
                 gateway.ids.release(record.upstream_id)
             if grant is not None:
-                grant.end(record.usage, record.deployment, whole=record.status == 200, taken=record.attempts > 0)
+                grant.end(record.usage, record.deployment, whole=record.status == 200, taken=_was_taken(record))
             gateway.in_flight.remove(record)
             gateway.calls.add(record, now())
 
@@ -130,3 +130,8 @@ def _enter(grant: Grant, client: Client, now: float) -> None:
     except RateLimited:
         client.answer_headers += grant.headers()
         raise
+
+
+def _was_taken(record: CallRecord) -> bool:
+    """Whether it was not refused before any engine was asked."""
+    return record.attempts > 0 or record.status < 400

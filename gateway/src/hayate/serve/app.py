@@ -34,7 +34,6 @@ from hayate.fleet.canary import Canaries
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
-from hayate.policy.windows import BUCKETS
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.serve.keys import Keys, remember_last_minute
@@ -107,8 +106,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.writer))
-        await asyncio.to_thread(remember_last_minute, store, gateway.grants)
-        asyncio.get_running_loop().call_later(BUCKETS, gateway.grants.forget_past)
+        await remember_last_minute(store, gateway.grants)
         reloader = Reloader(gateway, config, load, keys)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)

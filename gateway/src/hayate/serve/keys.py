@@ -12,6 +12,7 @@ from hayate.access.grants import Grants
 from hayate.access.key_ring import REFRESH_S, KeyRing, SqliteKeys
 from hayate.access.principals import Principal
 from hayate.errors import GatewayError, NotAuthenticated
+from hayate.policy.windows import BUCKETS
 from hayate.settings import Following
 from hayate.store.last_minute import lately
 from hayate.store.store import Store
@@ -56,13 +57,18 @@ class Keys:
             log_event("key_ended", key=key_id, calls_stopped=self.ends(key_id, NotAuthenticated(*ENDED)))
 
 
-def remember_last_minute(store: Store, grants: Grants, wall_clock: Callable[[], float] = time.time) -> None:
-    """What keys have used before this process began counts. Reads the file: to be called off the loop.
+async def remember_last_minute(store: Store, grants: Grants) -> None:
+    """What keys have used before this process began counts for a minute.
 
     A wall clock that was set back since makes calls count for longer. If it was set forward across the restart, by more than
     a minute, they are forgotten: nobody wrote down that it was.
     """
-    wall = wall_clock()
+    await asyncio.to_thread(_remember, store, grants)
+    asyncio.get_running_loop().call_later(BUCKETS, grants.forget_past)
+
+
+def _remember(store: Store, grants: Grants) -> None:
+    wall = time.time()
     with store.engine.connect() as connection:
         for used in lately(connection, wall, grants.now() - wall):
             grants.remember(used.key, Past(*used[1:]))

@@ -1,7 +1,7 @@
 """What each key has used of each model lately, second by second: from this a new process knows what may still go.
 
-However many calls there were, what is read is one row for each key, model and second. A call that no engine was asked for
-has used nothing.
+However many calls there were, what is read is one row for each key, model and second. A call that was
+refused before any engine was asked has used nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ QUERY: Final = text("""
 WITH taken AS (
     SELECT key, model, tokens_in, tokens_out, (id >> :bits) AS ended_ms,
            (id >> :bits) - total_ms AS began_ms, queued_ms, ttft_ms
-    FROM calls WHERE id >= :first AND id < :end AND attempts > 0
+    FROM calls WHERE id >= :first AND id < :end AND (attempts > 0 OR status < 400)
 )
 SELECT keys.name, models.name, counted.second, SUM(counted.requests), SUM(counted.inputs), SUM(counted.outputs)
 FROM (

@@ -133,7 +133,7 @@ def test_a_call_refused_for_its_tokens_has_used_no_request_either(grants: Grants
     last.reserve(asked())
 
 
-def test_a_call_that_no_engine_was_asked_for_has_used_nothing(grants: Grants) -> None:
+def test_a_call_that_is_refused_before_any_engine_was_asked_has_used_nothing(grants: Grants) -> None:
     game = who(
         RateLimits(requests_per_minute=1, tokens_per_minute=160),
         model_limits={"fast": RateLimits(requests_per_minute=1)},
@@ -428,7 +428,7 @@ def test_who_asks_for_more_gets_98_percent_of_it_less_one_call(limit: int, stric
             grant.reserve(wanted)
         except RateLimited as refusal:
             end(grant, taken=False)
-            clock.at += refusal.retry_after_s
+            clock.at += refusal.retry_after_s or 0
             continue
         grant.end(Usage(*reserve), "qwen", whole=True, taken=True)
         passed += sum(reserve)

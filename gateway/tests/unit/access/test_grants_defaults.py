@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from hayate.access.grants import UNLIMITED, Asked, Grant, Grants
+from hayate.access.counters import UNLIMITED
+from hayate.access.grants import Asked, Grant, Grants
 from hayate.access.principals import Principal
 from hayate.access.terms import Terms
 from hayate.errors import InvalidRequest, RateLimited
@@ -29,13 +30,13 @@ def call(grants: Grants, model: str, principal: Principal, default: RateLimits =
     try:
         grant.reserve(Asked(model, "qwen", 300, None, None))
     except BaseException:
-        grant.end(Usage(), "", whole=False)
+        grant.end(Usage(), "", whole=False, taken=True)
         raise
     return grant
 
 
 def end(grant: Grant) -> None:
-    grant.end(Usage(3, 5, exact=True), "qwen", whole=True)
+    grant.end(Usage(3, 5, exact=True), "qwen", whole=True, taken=True)
 
 
 def test_a_key_that_says_nothing_has_the_limits_of_the_model(grants: Grants) -> None:

@@ -67,7 +67,9 @@ def test_requests_count_when_they_began_and_tokens_no_earlier_than_they_were_res
     ]
 
 
-def test_what_no_engine_was_asked_for_and_what_is_older_counts_for_nothing(store: Store, make: Make) -> None:
+def test_what_was_refused_before_any_engine_was_asked_and_what_is_older_counts_for_nothing(
+    store: Store, make: Make
+) -> None:
     refused = {"ended_at": NOW - 1, "attempts": 0, "status": 429, "error": "rate_limited"}
     assert found(store, make, {"ended_at": NOW - 63}, refused) == []
 
