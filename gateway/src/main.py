@@ -2,17 +2,19 @@
 
 import os
 
-from hayate.access.key_files import KeyFileError, ensure_keys
+from hayate.access.key_files import KeyFileError
 from hayate.config.load import load_config
 from hayate.config.mistakes import ConfigError
 from hayate.language import terminal_language
 from hayate.serve.app import create_app
+from hayate.serve.data_folder import make_folder
+from hayate.store.sqlite import StoreRefused
 from hayate.telemetry.log_writer import take_standard_streams
 
 take_standard_streams()
 try:
     config = load_config()
-    ensure_keys(config.data)
+    make_folder(config)
     app = create_app(config)
-except (ConfigError, KeyFileError) as error:
+except (ConfigError, KeyFileError, StoreRefused) as error:
     raise SystemExit(error.text(terminal_language(os.environ))) from None

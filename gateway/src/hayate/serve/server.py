@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import uvicorn
 import uvloop
 
-from hayate.access.key_files import MAIN, KeyFileError, ensure_keys
+from hayate.access.key_files import MAIN, KeyFileError
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.downstream.head import Crowd
@@ -25,10 +25,10 @@ from hayate.downstream.protocol import ClientProtocol
 from hayate.errors import RefusedConfig
 from hayate.language import terminal_language
 from hayate.serve.app import Hayate, create_app
+from hayate.serve.data_folder import make_folder
 from hayate.serve.interfaces import WILDCARDS, reachable_at
 from hayate.serve.listening import CannotListen, listener
 from hayate.serve.whereabouts import Presence, runtime_folder
-from hayate.store.migrate import open_file
 from hayate.store.sqlite import StoreRefused
 from hayate.telemetry.library_lines import hear_libraries
 from hayate.telemetry.log import log_event, set_log_form
@@ -196,7 +196,7 @@ def quiet_libraries() -> None:
 def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> None:
     """`hayate serve`. `load` reads the configuration again. Raises KeyFileError, StoreRefused.
 
-    The port is held before a key is made: a gateway that can't start leaves nothing behind.
+    The port is held before anything is made: a gateway that can't start leaves nothing behind.
     """
     set_log_form(config.server.log, env)
     try:
@@ -205,8 +205,7 @@ def run(config: Config, load: Callable[[], Config] = load_config, env: Mapping[s
         write_error(error.text(terminal_language(env)) + "\n")
         raise SystemExit(1) from None
     try:
-        _, newly_made = ensure_keys(config.data, env)
-        open_file(config.store_file)  # what is wrong with it is told before anything serves
+        _, newly_made = make_folder(config, env)
     except (KeyFileError, StoreRefused):
         held.close()
         raise

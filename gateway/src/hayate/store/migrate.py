@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from hayate.store.schema import HEAD, metadata
-from hayate.store.sqlite import connect, engine_of, prepare_file, writing
+from hayate.store.sqlite import connect, engine_of, out_of_reach, prepare_file, writing
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
@@ -28,15 +29,21 @@ def open_file(
     """
     found = prepare_file(path, versions)
     engine, copy = engine_of(path), None
-    if found is not None and found != versions[-1]:
-        copy = path.with_name(f"{path.stem}.before-{versions[-1]}{path.suffix}")
-        back_up(path, copy)
-    if found != versions[-1]:
-        with (
-            writing(engine) as connection,
-            connection.begin(),
-        ):  # whoever starts at the same time waits, and finds it done
+    if found == versions[-1]:
+        return engine, None
+    try:
+        if found is not None:
+            copy = path.with_name(f"{path.stem}.before-{versions[-1]}{path.suffix}")
+            back_up(path, copy)
+        # Whoever starts at the same time waits, and finds it done.
+        with writing(engine) as connection, connection.begin():
             _bring_up(connection, migrations, versions[-1])
+    except (OSError, sqlite3.Error) as error:
+        raise out_of_reach(path, error) from None
+    except DBAPIError as error:
+        if not isinstance(error.orig, sqlite3.Error):
+            raise
+        raise out_of_reach(path, error.orig) from None
     return engine, copy
 
 

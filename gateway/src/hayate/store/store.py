@@ -45,10 +45,7 @@ class Store:
     def open(cls, folder: Path, keeping: Keeping) -> Store:
         """The store of a data folder, made or brought to this release's tables. Raises StoreRefused."""
         path = folder / keeping.file
-        engine, copy = open_file(path)
-        if copy is not None:
-            log_event("store_migrated", path=str(path), copy=str(copy))
-        return cls(path, engine, keeping)
+        return cls(path, make_ready(path), keeping)
 
     def configure(self, keeping: Keeping) -> None:
         """What a reload may change."""
@@ -82,6 +79,14 @@ class Store:
                 return how(connection)
         except SQLAlchemyError as error:
             raise _gone(error) from None
+
+
+def make_ready(path: Path) -> Engine:
+    """An engine on the file, which is made or brought to this release's tables; what was changed is logged. Raises StoreRefused."""
+    engine, copy = open_file(path)
+    if copy is not None:
+        log_event("store_migrated", path=str(path), copy=str(copy))
+    return engine
 
 
 def _gone(error: Exception) -> StoreGone:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +52,71 @@ def test_a_damaged_file_is_refused_and_left(path: Path, content: bytes) -> None:
     assert path.read_bytes() == content
 
 
+def with_keys(path: Path) -> bytes:
+    """A store with as many keys as fill some pages; its file as it is on the disk."""
+    open_file(path)[0].dispose()
+    columns = "id, digest, name, project, version, created_ms, terms"
+    with closing(sqlite3.connect(path)) as connection:
+        rows = [(f"{each:012x}", b"d" * 32, "n" * 40, "p", 1, 0, "{}") for each in range(500)]
+        connection.executemany(f"INSERT INTO keys ({columns}) VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.commit()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.95])
+def test_a_file_that_has_lost_its_end_is_refused_and_left(path: Path, kept: float) -> None:
+    whole = with_keys(path)
+    cut = whole[: int(len(whole) * kept) // 4096 * 4096]
+    path.write_bytes(cut)
+    assert "damaged" in refusal(path).text("en")
+    assert path.read_bytes() == cut
+
+
+def test_a_file_whose_keys_can_not_be_read_is_refused_and_left(path: Path) -> None:
+    whole = with_keys(path)
+    spoiled = bytearray(whole)
+    at = whole.index(b"n" * 40, len(whole) // 2)
+    spoiled[at // 4096 * 4096 : at // 4096 * 4096 + 4096] = b"\xaa" * 4096
+    path.write_bytes(spoiled)
+    assert "damaged" in refusal(path).text("en")
+    assert path.read_bytes() == spoiled
+    path.write_bytes(whole)
+    open_file(path)
+
+
+def test_another_programs_log_is_not_even_moved_into_its_file(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE notes (text)")
+        connection.commit()
+        left = {each.name: each.read_bytes() for each in path.parent.iterdir()}
+    for name, content in left.items():  # as after a crash: closing has tidied up
+        (path.parent / name).write_bytes(content)
+    (path.parent / "hayate.db-shm").unlink()
+    refusal(path)
+    assert path.read_bytes() == left["hayate.db"]
+    assert (path.parent / "hayate.db-wal").read_bytes() == left["hayate.db-wal"]
+
+
+def test_a_disk_that_is_full_is_named_as_the_reason(path: Path) -> None:
+    code = """
+import resource, signal, sys
+from pathlib import Path
+from hayate.store.migrate import open_file
+from hayate.store.sqlite import StoreRefused
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+try:
+    open_file(Path(sys.argv[1]))
+except StoreRefused as error:
+    print(error.text("en"))
+"""
+    said = subprocess.run([sys.executable, "-c", code, str(path)], check=True, capture_output=True, text=True).stdout
+    assert said.startswith(f"{path} can't be read and written: ")
+    open_file(path)  # what it left is made whole once there is room
+
+
 def test_another_programs_database_is_refused_and_left(path: Path) -> None:
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
@@ -81,4 +148,4 @@ def test_a_file_that_another_program_holds_is_named(path: Path, monkeypatch: pyt
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")
         holder.execute("BEGIN EXCLUSIVE")
         holder.execute("CREATE TABLE held (x)")
-        assert "Is another program holding it" in refusal(path).text("en")
+        assert "held by another program" in refusal(path).text("en")

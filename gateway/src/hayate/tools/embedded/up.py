@@ -1,7 +1,7 @@
 """`hayate up`: the gateway with llama.cpp's own server behind it, from one command.
 
 The order, so that what can fail cheaply fails first: (1) the configuration, (2) the port, held from here on, (3) the
-key, (4) the weights, (5) memory, (6) the child, (7) the gateway, and at the end the child again.
+key and the store, (4) the weights, (5) memory, (6) the child, (7) the gateway, and at the end the child again.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from typing import Any
 
 import uvloop
 
-from hayate.access.key_files import MAIN, ensure_keys, out_of_reach
+from hayate.access.key_files import MAIN, out_of_reach
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.language import Text, terminal_language
+from hayate.serve.data_folder import make_folder
 from hayate.serve.interfaces import reachable_at
 from hayate.serve.listening import CannotListen, listener
 from hayate.serve.server import Notices, serve
@@ -47,7 +48,7 @@ INTERRUPTED = 130
 
 
 def run_up(options: UpOptions, env: Mapping[str, str]) -> int:
-    """Runs until told to stop; the exit status. Raises ConfigError, KeyFileError."""
+    """Runs until told to stop; the exit status. Raises ConfigError, KeyFileError, StoreRefused."""
     say = Speaker(terminal_language(env))
     status = 0
     try:
@@ -67,7 +68,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
     config = configuration(options, env, port, engine_key)  # (1)
     held = _listener(config)  # (2)
     try:
-        news = _key_news(config.data, env)  # (3)
+        news = _key_news(config, env)  # (3)
         weights = find_weights((options.model or env.get("MODEL") or "").strip() or None, say)  # (4)
         context_tokens = context_of(weights, options.context_tokens)
         if options.memory_check:  # (5)
@@ -115,11 +116,11 @@ async def _run(serving: Callable[[], Awaitable[None]], supervisor: Supervisor) -
         await supervisor.stop()
 
 
-def _key_news(data: Path, env: Mapping[str, str]) -> KeyNews:
-    """The callers' key, made now if there is none. Raises KeyFileError."""
-    key, newly_made = ensure_keys(data, env)
+def _key_news(config: Config, env: Mapping[str, str]) -> KeyNews:
+    """The callers' key, made now if there is none. Raises KeyFileError, StoreRefused."""
+    key, newly_made = make_folder(config, env)
     given = env.get(MAIN.variable, "").strip()
-    return KeyNews(key, newly_made, None if given else (data / MAIN.file).resolve())
+    return KeyNews(key, newly_made, None if given else (config.data / MAIN.file).resolve())
 
 
 def configuration(options: UpOptions, env: Mapping[str, str], port: int, engine_key: str) -> Config:
