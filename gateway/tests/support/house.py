@@ -30,6 +30,7 @@ TESTED_ELSEWHERE = {
     "downstream/times.py": "reliability/test_slow_requests.py",
     "downstream/uvicorn_cycle.py": "reliability/test_http11.py",
     "fleet/canary.py": "reliability/test_stuck.py",
+    "serve/data_folder.py": "start/test_refused_store.py",
     "serve/server.py": "reliability/test_drain.py",
     "tools/gateway/key.py": "unit/test_cli_key.py",
     "tools/gateway/place.py": "unit/test_cli.py",
