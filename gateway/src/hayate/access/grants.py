@@ -96,9 +96,9 @@ class Grant:
             raise
         self._asked = asked
 
-    def end(self, usage: Usage, deployment: str, *, whole: bool, taken: bool) -> None:
+    def end(self, usage: Usage, *, whole: bool, taken: bool, left: bool = False) -> None:
         """The call is over, however it ended: `usage` is what it used; `whole`: its answer came to its end; `taken`: it was
-        not refused before any engine was asked. Called once.
+        not refused before any engine was asked; `left`: its client left while one was at it. Called once.
         """
         if self._key is None:
             return
@@ -106,10 +106,12 @@ class Grant:
             counters.in_flight -= 1
         inputs, outputs = usage.prompt_tokens, usage.completion_tokens
         asked = self._asked
-        if asked is not None and usage.exact:
-            self._grants.estimates.learn_prompt(deployment, asked.size, inputs)
-            if whole:
-                self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
+        if asked is not None and whole and usage.exact:
+            self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
+        if asked is not None and left and not inputs:
+            # An engine had a prompt to read, and counts none that it has not read whole. It is the key's all the same: else
+            # whoever leaves in time could have any number of them read.
+            inputs = self._grants.expected_inputs(asked)
         if self._booked:
             self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING, self._grants.now())
 
@@ -192,7 +194,7 @@ class Grants:
         """
         context = asked.context_tokens
         if not strict:
-            inputs = self.estimates.prompt_tokens(asked.deployment, asked.size)
+            inputs = self.expected_inputs(asked)
             likely = math.ceil(2 * self.estimates.answer_tokens(key, asked.model))
             outputs = likely if asked.max_output is None else min(likely, asked.max_output)
         else:
@@ -205,7 +207,11 @@ class Grants:
                     param="max_tokens",
                 )
             outputs = most
-        return (inputs if context is None else min(inputs, context)), outputs
+        return _within(inputs, context), outputs
+
+    def expected_inputs(self, asked: Asked) -> int:
+        """Tokens that its prompt probably has."""
+        return _within(self.estimates.prompt_tokens(asked.deployment, asked.size), asked.context_tokens)
 
 
 _ONE: Final = (1, 0, 0, 0)
@@ -220,6 +226,10 @@ def duration(seconds: float) -> bytes:
         return b"%dms" % math.ceil(seconds * 1000)
     minutes, rest = divmod(math.ceil(seconds), 60)
     return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest
+
+
+def _within(tokens: int, context_tokens: int | None) -> int:
+    return tokens if context_tokens is None else min(tokens, context_tokens)
 
 
 def _nearest(counted: Sequence[Counted], now: float) -> Window:

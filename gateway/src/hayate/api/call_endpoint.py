@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from hayate.access.authenticator import Authenticator
 from hayate.access.grants import Grant
 from hayate.access.principals import Principal
+from hayate.api.counted import count_prompt
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
 from hayate.downstream.asgi_stream import AsgiStream
@@ -84,8 +85,7 @@ class CallEndpoint:
                 record.status, record.error = 500, "server_error"
             if given is not None:
                 gateway.ids.release(record.upstream_id)
-            if grant is not None:
-                grant.end(record.usage, record.deployment, whole=record.status == 200, taken=_was_taken(record))
+            _settle(gateway, record, grant)
             gateway.in_flight.remove(record)
             gateway.calls.add(record, now())
 
@@ -122,6 +122,14 @@ class CallEndpoint:
             await client.end_stream()
         else:
             client.cut()
+
+
+def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
+    """What the call has used is known as well as it ever will be."""
+    count_prompt(record, gateway.grants.estimates, gateway.relay.fleet)
+    if grant is not None:
+        left = record.status == CLIENT_CLOSED and record.attempts > 0
+        grant.end(record.usage, whole=record.status == 200, taken=_was_taken(record), left=left)
 
 
 def _enter(grant: Grant, client: Client, now: float) -> None:

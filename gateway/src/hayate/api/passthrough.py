@@ -86,7 +86,9 @@ async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) 
         if content_type.startswith(b"application/json"):
             raw = await answer.read(_HELD_BYTES)
             if raw is not None:
-                answer.record.usage.take(usage_in(raw))
+                usage = answer.record.usage
+                usage.take(usage_in(raw))
+                usage.settle(whole=True)
                 await client.respond(status, headers, raw)
                 return
             decoder = PassedJson()

@@ -1,7 +1,8 @@
 """llama.cpp's streams as OpenAI's events.
 
-Where the first token is part of a character no role is sent; with n > 1 there is one usage event per choice, each
-counting one choice; and progress through the prompt, which only the gateway asked for, stands between the events.
+Where the first token is part of a character no role is sent; with n > 1, and with several prompts, there is one usage
+event per choice, each counting one choice and its prompt; and progress through the prompts, which only the gateway
+asked for, stands between the events. The choices of one prompt follow one another, and share what was read of it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hayate.wire import sse
 from hayate.wire.chunks import counted
 from hayate.wire.engine_json import write
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.usage import Usage
+from hayate.wire.usage import MAX_TOKENS, Usage, count
 
 
 class LlamaCppStream(OpenAIStream):
@@ -22,7 +23,16 @@ class LlamaCppStream(OpenAIStream):
     _mends = True
     _read_if = (*OpenAIStream._read_if, b'"prompt_progress":')
 
-    __slots__ = ("_ends_left", "_keep_progress", "_prompts", "_roles_missing", "_used")
+    __slots__ = (
+        "_cached_tokens",
+        "_each",
+        "_ends_left",
+        "_keep_progress",
+        "_made",
+        "_prompts",
+        "_read_tokens",
+        "_roles_missing",
+    )
 
     def __init__(self, fields: dict[str, Any], *, roles: bool = True) -> None:
         choices = choices_of(fields)
@@ -30,39 +40,62 @@ class LlamaCppStream(OpenAIStream):
         self._keep_progress = bool(fields.get("return_progress"))
         self._roles_missing = set(range(choices)) if roles else set()
         self._ends_left = choices
-        self._prompts = prompts_of(fields)
-        self._used = Usage()
+        self._prompts = [(0, 0)] * prompts_of(fields)
+        """Tokens of each prompt, and how many of them were cached."""
+        self._each = choices // len(self._prompts)
+        """Answers to each prompt."""
+        self._read_tokens = self._cached_tokens = self._made = 0
 
     def _event(self, event: dict[str, Any], frame: bytes) -> bytes:
-        if event.get("prompt_progress") and not self._keep_progress:
-            return b""
+        progress = event.get("prompt_progress")
+        if progress:
+            self._expect(event, progress)
+            if not self._keep_progress:
+                return b""
         usage = event.get("usage")
         if self._choices == 1 or not isinstance(usage, dict):
             return super()._event(event, frame)
         if not event.get("choices"):
             return self._joined_usage(event, usage)
-        passed = super()._event(event, frame)
-        self._add(usage)
-        return passed
+        event = {**event, "usage": {**usage, **self._add(event, usage)}}
+        return super()._event(event, sse.render(write(event)))
+
+    def _expect(self, event: dict[str, Any], progress: Any) -> None:
+        """What the engine begins to read."""
+        if isinstance(progress, dict):
+            self._read(event, progress.get("total"), progress.get("cache"))
+            self.usage.expect(self._read_tokens, self._cached_tokens)
 
     def _joined_usage(self, event: dict[str, Any], usage: dict[str, Any]) -> bytes:
         """The usage events of n choices as one: prompts are counted once, completions added up."""
-        total = self._add(usage)
+        total = self._add(event, usage)
         self._ends_left -= 1
         if self._ends_left > 0:
             return b""
         event = {**event, "usage": {**usage, **total}}
         return sse.render(write(event)) if self._keep_usage else self._finish.with_rest_of(event)
 
-    def _add(self, usage: dict[str, Any]) -> dict[str, int]:
+    def _add(self, event: dict[str, Any], usage: dict[str, Any]) -> dict[str, Any]:
         """Counts one choice's usage with those before it. Returns the counts of all."""
-        one, total = Usage(), self._used
+        one = Usage()
         one.take(usage)
-        total.prompt_tokens = one.prompt_tokens + (total.prompt_tokens if self._prompts > 1 else 0)
-        total.completion_tokens += one.completion_tokens
-        counts = counted(total)
-        self.usage.take(counts)
-        return {name: counts[name] for name in ("completion_tokens", "total_tokens")}
+        self._read(event, one.prompt_tokens, one.cached_tokens)
+        self._made = min(MAX_TOKENS, self._made + one.completion_tokens)
+        total: dict[str, Any] = counted(Usage(min(MAX_TOKENS, self._read_tokens), self._made))
+        if "prompt_tokens_details" in usage:
+            total["prompt_tokens_details"] = {"cached_tokens": min(MAX_TOKENS, self._cached_tokens)}
+        self.usage.take(total)
+        return total
+
+    def _read(self, event: dict[str, Any], tokens: Any, cached: Any) -> None:
+        """Keeps what is told of the prompt to which an event's choice is an answer."""
+        listed = event.get("choices")
+        first = listed[0] if isinstance(listed, list) and listed else None
+        at = self._index(first) // self._each if isinstance(first, dict) else 0
+        if 0 <= at < len(self._prompts) and (told := count(tokens)):
+            before, self._prompts[at] = self._prompts[at], (told, count(cached) or 0)
+            self._read_tokens += told - before[0]
+            self._cached_tokens += self._prompts[at][1] - before[1]
 
     def _chunk(self, event: dict[str, Any], frame: bytes) -> bytes:
         if not self._roles_missing:

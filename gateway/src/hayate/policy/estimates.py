@@ -1,12 +1,13 @@
 """What a call will probably use, learned from what calls before it used: no tokenizer is asked. Pure.
 
-Prompts: bytes for each token, by deployment, for a tokenizer makes more of the same text than another. Answers: tokens,
-by key and model, for a game's are short and a batch's long.
+Prompts: tokens for so many bytes, by deployment, for a tokenizer makes more of the same text than another, and each has
+its own template around it. Answers: tokens, by key and model, for a game's are short and a batch's long.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Final
 
 BYTES_PER_TOKEN: Final = 3.0
@@ -15,20 +16,50 @@ ANSWER_TOKENS: Final = 256.0
 """Until a key has had an answer of the model."""
 WEIGHT: Final = 0.1
 """Of the latest call in what is remembered."""
+MOST_BYTES_PER_TOKEN: Final = 16.0
+"""Of text. A request with more holds something else, a picture say, and tells nothing of text."""
+FEW: Final = 1 / 16
+"""As long as sizes have differed by less than their mean's quarter (this is its square), they tell little of what a byte
+more would make.
+"""
 MAX_ANSWERS: Final = 10_000
 """Pairs of key and model that are remembered, those used last."""
+
+
+@dataclass(slots=True)
+class _Line:
+    """Tokens by bytes, as a line through what was seen: what a template adds is its start, what text makes its slope."""
+
+    size: float
+    tokens: float
+    spread: float = 0.0
+    together: float = 0.0
+
+    def learn(self, size: int, tokens: int) -> None:
+        more, more_tokens = size - self.size, tokens - self.tokens
+        self.size += WEIGHT * more
+        self.tokens += WEIGHT * more_tokens
+        self.spread = (1 - WEIGHT) * (self.spread + WEIGHT * more * more)
+        self.together = (1 - WEIGHT) * (self.together + WEIGHT * more * more_tokens)
+
+    def at(self, size: int) -> float:
+        # Sizes that hardly differ tell no slope: so much of it is taken from the line through nothing for nothing.
+        through_nothing, little = self.tokens / self.size, FEW * self.size * self.size
+        slope = (self.together + little * through_nothing) / (self.spread + little)
+        return max(0.0, self.tokens + slope * (size - self.size))
 
 
 class Estimates:
     """One per gateway."""
 
     def __init__(self) -> None:
-        self._bytes: dict[str, float] = {}
+        self._lines: dict[str, _Line] = {}
         self._answers: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def prompt_tokens(self, deployment: str, size: int) -> int:
         """Of a request of so many bytes."""
-        return int(size / self._bytes.get(deployment, BYTES_PER_TOKEN)) + 1
+        line = self._lines.get(deployment)
+        return int(size / BYTES_PER_TOKEN if line is None else line.at(size)) + 1
 
     def answer_tokens(self, key: str, model: str) -> float:
         """Of the answers that a key gets of a model."""
@@ -36,10 +67,12 @@ class Estimates:
 
     def learn_prompt(self, deployment: str, size: int, tokens: int) -> None:
         """The engine counted `tokens` in a request of so many bytes."""
-        if tokens > 0 and size > 0:
-            known = self._bytes.get(deployment)
-            seen = size / tokens
-            self._bytes[deployment] = seen if known is None else known + WEIGHT * (seen - known)
+        if 0 < size <= tokens * MOST_BYTES_PER_TOKEN:
+            line = self._lines.get(deployment)
+            if line is None:
+                self._lines[deployment] = _Line(size, tokens)
+            else:
+                line.learn(size, tokens)
 
     def learn_answer(self, key: str, model: str, tokens: int) -> None:
         """A whole answer had so many tokens."""

@@ -94,6 +94,7 @@ class Answer:
             raise
         self.replica.succeeded(self.opener.now(), self.sent_at)
         self.record.usage = whole.usage
+        whole.usage.settle(whole=True)
         self.record.finish_reason = whole.finish_reason
         return whole
 

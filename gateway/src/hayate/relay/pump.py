@@ -122,7 +122,9 @@ class Pump:
         finally:
             self._sink.attach(None)
             self._watch.ticker.discard(self)
-            self._decoder.usage.seen(self._exchange.passed)
+            usage = self._decoder.usage
+            usage.seen(self._exchange.passed)
+            usage.settle(whole=self.complete)
 
     @property
     def passed(self) -> int:

@@ -99,7 +99,10 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         prepared = _prepared(call, deployment, served_model)
-        key, cost = record.key, len(prepared.request.body) // BYTES_PER_TOKEN
+        size = len(prepared.request.body)
+        key, cost = record.key, size // BYTES_PER_TOKEN
+        if call.path in TO_EVENTS:
+            record.sent_bytes, record.streamed = size, prepared.request.streams
         if not deployment.gate.try_enter(key, cost):
             await self._wait(deployment, record, cost)
         replica = deployment.choose((), self.now())

@@ -25,6 +25,10 @@ class CallRecord:
     deployment: str = ""
     replica: str = ""
     attempts: int = 0
+    sent_bytes: int = 0
+    """Size of the request that an engine got; 0 where nothing follows from it: it asks for no answer."""
+    streamed: bool = False
+    """Whether the engine was asked for a stream, so that it shows when it begins to answer."""
     queued_s: float = 0.0
     ttft_s: float | None = None
     status: int = 0

@@ -32,6 +32,10 @@ LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
 _MARKS: Final = (b'"usage"', b'"error"', b'"stop_reason"', b"[DONE]", b"event: error", b"event:error")
 
 
+_DELTA: Final = b'"delta":'
+"""Of every event with a piece of the answer, in any of these dialects. Inside a string its quotes are escaped."""
+
+
 class PassthroughStream(DecoderState):
     """Engine events in, the same events out. One per call; `path` says whose events they are."""
 
@@ -68,9 +72,10 @@ class PassthroughStream(DecoderState):
         return out
 
     def _heard(self, passed: bytes) -> None:
-        if b'delta"' in passed:
+        deltas = passed.count(_DELTA)
+        if deltas:
             self.has_output = True
-            self.usage.seen(passed.count(b'delta",'))
+            self.usage.seen(deltas)
 
     def _read_each(self, frames: list[bytes]) -> bytes:
         kept: list[bytes] = []
@@ -110,7 +115,7 @@ class PassthroughStream(DecoderState):
             return
         for holder in (event, event.get("message"), event.get("response")):
             if isinstance(holder, dict):
-                self.usage.take(holder.get("usage"))
+                self.usage.take(holder.get("usage"), begins=kind == "message_start")
         self._reason(event, kind)
 
     def _reason(self, event: dict[str, Any], kind: object) -> None:

@@ -76,8 +76,11 @@ class QuietResponses(PassthroughStream):
             event = read(sse.data_of(frame) or b"null")
         except Unreadable:
             return frame
-        if not isinstance(event, dict) or event.pop("prompt_progress", None) is None:
+        progress = event.pop("prompt_progress", None) if isinstance(event, dict) else None
+        if progress is None:
             return frame
+        if isinstance(progress, dict):
+            self.usage.expect(progress.get("total"), progress.get("cache"))
         if event.get("type") == "response.in_progress":
             if self._in_progress:
                 return b""

@@ -56,7 +56,7 @@ def enter(grants: Grants, principal: Principal, default: RateLimits = NO_DEFAULT
 
 
 def end(grant: Grant, inputs: int = 0, outputs: int = 0, *, whole: bool = True, taken: bool = True) -> None:
-    grant.end(Usage(inputs, outputs, exact=True), "qwen", whole=whole, taken=taken)
+    grant.end(Usage(inputs, outputs, exact=True), whole=whole, taken=taken)
 
 
 def headers(grant: Grant) -> dict[str, str]:
@@ -113,10 +113,24 @@ def test_tokens_are_reserved_and_settled_to_what_was_used(grants: Grants) -> Non
     grant.reserve(asked(size=300, max_output=50))
     assert headers(grant)["remaining-tokens"] == str(1000 - 101 - 50)
     end(grant, 80, 20)
+    grants.estimates.learn_prompt("qwen", 300, 80)
     after = enter(grants, game)
     after.reserve(asked(size=300, max_output=50))
     learned = (80 + 1) + 40  # 3.75 bytes a token, 20 tokens an answer
     assert headers(after)["remaining-tokens"] == str(1000 - 100 - learned)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_a_prompt_that_an_engine_was_made_to_read_stays_booked_when_its_client_leaves(
+    grants: Grants, left: bool
+) -> None:
+    game = who(RateLimits(tokens_per_minute=1000, input_tokens_per_minute=1000, output_tokens_per_minute=1000))
+    grant = enter(grants, game)
+    grant.reserve(asked(size=1500, max_output=50))
+    grant.end(Usage(), whole=False, taken=True, left=left)
+    after = enter(grants, game)
+    after.reserve(asked(size=3, max_output=1))
+    assert headers(after)["remaining-tokens"] == str(1000 - (501 if left else 0) - 2 - 1)
 
 
 def test_a_call_refused_for_its_tokens_has_used_no_request_either(grants: Grants) -> None:
@@ -430,6 +444,6 @@ def test_who_asks_for_more_gets_98_percent_of_it_less_one_call(limit: int, stric
             end(grant, taken=False)
             clock.at += refusal.retry_after_s or 0
             continue
-        grant.end(Usage(*reserve), "qwen", whole=True, taken=True)
+        grant.end(Usage(*reserve), whole=True, taken=True)
         passed += sum(reserve)
     assert passed >= minutes * (0.98 * limit - largest)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hayate.backends.base import Asked
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.wire import sse
 from hayate.wire.paths import TEXT
@@ -109,3 +110,61 @@ def test_progress_in_the_middle_is_taken_out_too() -> None:
     assert (stream.usage.prompt_tokens, stream.usage.completion_tokens) == (9, 6)
     kept = decoder(ENGINE, {**asked, "return_progress": True}, TEXT)
     assert kept.feed(progress) == progress
+
+
+def text(said: str, index: int, finish: str | None = None, **more: Any) -> bytes:
+    return event(llamacpp([{"text": said, "index": index, "logprobs": None, "finish_reason": finish}], **more))
+
+
+def prompts_usage(prompt: int, cached: int, completion: int) -> dict[str, Any]:
+    counts = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
+    return {**counts, "prompt_tokens_details": {"cached_tokens": cached}}
+
+
+def test_each_prompt_of_a_list_counts_once_however_many_answers_it_gets() -> None:
+    asked = {"prompt": ["a", "b"], "n": 2, "stream_options": {"include_usage": True}}
+    of_prompt = {0: prompts_usage(6, 5, 3), 1: prompts_usage(10, 0, 4)}
+    ends = [text("", n, "length", usage=of_prompt[n // 2]) for n in (1, 3, 0, 2)]
+    stream = decoder(ENGINE, asked, TEXT)
+    sent = b"".join(map(stream.feed, [text("e", 1), text("f", 3), *ends, DONE])) + stream.end()
+    stream.usage.settle(whole=True)
+    counted = stream.usage
+    assert (counted.prompt_tokens, counted.cached_tokens, counted.completion_tokens) == (16, 5, 14)
+    assert counted.exact
+    told = [json.loads(sse.data_of(frame) or b"") for frame in sse.frames(sent)[:-1]]
+    last = [each["usage"] for each in told if each.get("usage")][-1]
+    assert last == prompts_usage(16, 5, 14), "the last one that a client sees is of all of them"
+
+
+def test_the_answer_to_a_list_of_prompts_tells_the_tokens_of_all() -> None:
+    prepared = ENGINE.prepare(Asked(TEXT, "m", {"prompt": ["a", "b"]}), "m")
+    assert prepared.decoder is not None
+    assert prepared.assembly is not None
+    reads = [text("e", 0), text("f", 1), *(text("", n, "stop", usage=prompts_usage(6 + n, 1, 3)) for n in (0, 1)), DONE]
+    for frame in sse.frames(b"".join(map(prepared.decoder.feed, reads))):
+        if (data := sse.data_of(frame)) != b"[DONE]":
+            prepared.assembly.parts.add(json.loads(data or b"null"))
+    assert prepared.assembly.parts.answer()["usage"] == prompts_usage(13, 2, 6)
+
+
+def test_a_prompts_length_is_known_before_it_is_read() -> None:
+    for fields, tokens in (({}, (900, 20)), ({"return_progress": True}, (900, 20))):
+        stream = decoder(ENGINE, fields)
+        stream.feed(event(llamacpp([llamacpp_choice({})], prompt_progress={"total": 900, "cache": 20})) + ROLE)
+        assert not stream.usage.begun
+        stream.feed(said("a") + said("b"))
+        stream.usage.settle(whole=False)
+        assert (stream.usage.prompt_tokens, stream.usage.cached_tokens) == tokens
+        assert (stream.usage.completion_tokens, stream.usage.exact) == (2, False)
+
+
+def test_progress_of_an_unknown_shape_says_nothing() -> None:
+    odd: list[Any] = [True, [1], "x", {}, {"total": -5}, {"total": "7", "cache": {}}, {"total": 1e30}]
+    for progress in odd:
+        stream = decoder(ENGINE, {"prompt": ["a", "b"]}, TEXT)
+        for index in (0, -1, 99, None):
+            choice = {"text": "", "index": index, "finish_reason": None}
+            assert stream.feed(event(llamacpp([choice], prompt_progress=progress))) == b""
+        stream.feed(text("e", 1))
+        stream.usage.settle(whole=False)
+        assert (stream.failure, stream.usage.prompt_tokens) == (None, 0)

@@ -22,6 +22,32 @@ def test_the_first_count_is_believed_and_later_ones_by_and_by() -> None:
     assert estimates.prompt_tokens("llama", 300) == 101
 
 
+@pytest.mark.parametrize("order", ["up", "down", "mixed"])
+def test_what_a_template_adds_is_told_from_what_text_makes(order: str) -> None:
+    sizes = [190, 250, 400, 900, 2200, 300, 5000, 700, 1500, 210] * 3
+    sizes = sorted(sizes, reverse=order == "down") if order != "mixed" else sizes
+    estimates = Estimates()
+    for size in sizes:
+        estimates.learn_prompt("qwen", size, 40 + (size - 150) // 4)
+    for size in (200, 1000, 4000):
+        assert estimates.prompt_tokens("qwen", size) == pytest.approx(40 + (size - 150) / 4, rel=0.15, abs=8)
+
+
+def test_a_prompt_unlike_any_before_is_no_wild_guess() -> None:
+    estimates = Estimates()
+    for size, tokens in [(200, 50), (201, 90), (199, 20), (202, 51)]:
+        estimates.learn_prompt("qwen", size, tokens)
+    assert 12_000 < estimates.prompt_tokens("qwen", 100_000) < 50_000
+    assert estimates.prompt_tokens("qwen", 10) >= 1
+
+
+def test_a_picture_teaches_nothing_of_text() -> None:
+    estimates = Estimates()
+    estimates.learn_prompt("qwen", 400, 100)
+    estimates.learn_prompt("qwen", 4_000_000, 1000)
+    assert estimates.prompt_tokens("qwen", 400) == 101
+
+
 def test_answers_are_learned_by_key_and_model() -> None:
     estimates = Estimates()
     estimates.learn_answer("game", "fast", 20)

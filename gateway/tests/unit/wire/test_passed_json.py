@@ -22,6 +22,7 @@ def test_usage_is_found_however_the_bytes_arrive(raw: bytes, cuts: list[int]) ->
     edges = sorted({0, len(raw), *(cut % len(raw) for cut in cuts)})
     decoder = PassedJson()
     passed = b"".join(decoder.feed(raw[a:b]) for a, b in itertools.pairwise(edges)) + decoder.end()
+    decoder.usage.settle(whole=True)
     assert passed == raw
     assert (decoder.usage.prompt_tokens, decoder.usage.cached_tokens, decoder.usage.exact) == (7, 2, True)
 

@@ -63,6 +63,30 @@ def test_counts_and_reasons_are_read() -> None:
 
 
 @BOTH
+def test_an_answer_that_is_cut_off_has_as_many_tokens_as_deltas(path: str, events: list[bytes]) -> None:
+    stream = PassthroughStream(path)
+    stream.feed(b"".join(events[:-2] if path == "/v1/messages" else events[:-1]))
+    stream.usage.settle(whole=False)
+    assert (stream.usage.completion_tokens, stream.usage.exact) == (2, False)
+    assert stream.usage.prompt_tokens == (53 if path == "/v1/messages" else 0), "only a message tells it so soon"
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+@pytest.mark.parametrize("spaced", [False, True])
+def test_deltas_are_counted_wherever_their_kind_is_written(size: int, spaced: bool) -> None:
+    """vLLM writes the kind last. A text may look like anything."""
+    texts = ["delta", '"delta":', 'x","type":"response.output_text.delta"', "\n\n", '{"delta": 1}']
+    separators = (", ", ": ") if spaced else (",", ":")
+    fields = [{"item_id": "m", "delta": text, "type": "response.output_text.delta"} for text in texts]
+    told = [json.dumps(each, separators=separators) for each in fields]
+    whole = b"".join(f"event: response.output_text.delta\ndata: {each}\n\n".encode() for each in told)
+    stream = PassthroughStream("/v1/responses")
+    for n in range(0, len(whole), size):
+        stream.feed(whole[n : n + size])
+    assert (stream.usage.completion_tokens, stream.has_output) == (len(texts), True)
+
+
+@BOTH
 def test_a_stream_without_its_last_event_is_broken(path: str, events: list[bytes]) -> None:
     for kept in range(len(events)):
         stream = PassthroughStream(path)

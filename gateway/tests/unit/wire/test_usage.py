@@ -16,13 +16,18 @@ from hayate.wire.usage import Usage
         ({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 5}}, (7, 3, 5)),
         ({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": None}, (7, 3, 0)),
         ({"input_tokens": 7, "output_tokens": 3, "input_tokens_details": {"cached_tokens": 5}}, (7, 3, 5)),
-        ({"input_tokens": 7, "output_tokens": 3, "cache_read_input_tokens": 5}, (7, 3, 5)),
+        ({"input_tokens": 2, "output_tokens": 3, "cache_read_input_tokens": 5}, (7, 3, 5)),
+        (
+            {"input_tokens": 2, "output_tokens": 3, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 4},
+            (11, 3, 5),
+        ),
         ({"prompt_tokens": 7}, (7, 0, 0)),
     ],
 )
 def test_counts_of_every_dialect_are_read(reported: dict[str, Any], counts: tuple[int, int, int]) -> None:
     usage = Usage()
     usage.take(reported)
+    usage.settle(whole=True)
     assert (usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens) == counts
     assert usage.exact
 
@@ -74,3 +79,58 @@ def test_the_order_of_deltas_and_reports_makes_no_difference() -> None:
     last.take({"prompt_tokens": 1})
     last.seen(5)
     assert first == last
+    for usage in (first, last):
+        usage.settle(whole=True)
+        assert (usage.completion_tokens, usage.exact) == (5, False), "nobody has counted the answer"
+
+
+@pytest.mark.parametrize("before", [0, 3, 9])
+@pytest.mark.parametrize("told", [0, 1, 4, 300])
+def test_of_an_answer_that_is_cut_off_the_deltas_count_where_they_are_more(told: int, before: int) -> None:
+    usage = Usage()
+    usage.seen(before)
+    usage.take({"prompt_tokens": 7, "completion_tokens": told})
+    usage.seen(9 - before)
+    usage.settle(whole=False)
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.exact) == (7, max(told, 9), False)
+
+
+def test_what_an_answer_says_of_itself_when_it_begins_is_no_count_of_it() -> None:
+    begun = {"input_tokens": 336, "output_tokens": 1}
+    usage = Usage()
+    usage.take(begun, begins=True)
+    usage.seen(20)
+    usage.settle(whole=False)
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.exact) == (336, 20, False)
+    usage = Usage()
+    usage.take(begun, begins=True)
+    usage.seen(20)
+    usage.take({"output_tokens": 25})
+    usage.settle(whole=True)
+    assert (usage.prompt_tokens, usage.completion_tokens, usage.exact) == (336, 25, True)
+
+
+def test_a_prompt_that_is_being_read_is_used_once_its_answer_begins() -> None:
+    usage = Usage()
+    usage.expect(900, 100)
+    usage.settle(whole=False)
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.begun) == (0, 0, False)
+    usage.seen(1)
+    usage.settle(whole=False)
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.exact) == (900, 100, False)
+
+
+@pytest.mark.parametrize("odd", [-1, 10**30, "900", None, float("nan")])
+def test_a_prompt_of_no_length_is_not_expected(odd: Any) -> None:
+    usage = Usage()
+    usage.expect(odd, 5)
+    usage.seen(1)
+    usage.settle(whole=False)
+    assert (usage.prompt_tokens, usage.told_prompt) == (0, False)
+
+
+def test_no_more_of_a_prompt_was_cached_than_it_has() -> None:
+    usage = Usage()
+    usage.take({"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": {"cached_tokens": 500}})
+    usage.settle(whole=True)
+    assert usage.cached_tokens == 7
