@@ -99,10 +99,7 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         prepared = _prepared(call, deployment, served_model)
-        size = len(prepared.request.body)
-        key, cost = record.key, size // BYTES_PER_TOKEN
-        if call.path in TO_EVENTS:
-            record.sent_bytes, record.streamed = size, prepared.request.streams
+        key, cost = record.key, len(prepared.request.body) // BYTES_PER_TOKEN
         if not deployment.gate.try_enter(key, cost):
             await self._wait(deployment, record, cost)
         replica = deployment.choose((), self.now())
@@ -173,6 +170,8 @@ class Relay:
 def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> Prepared:
     prepared = deployment.backend.prepare(call, served_model)
     record = call.record
+    if call.path in TO_EVENTS:
+        record.sent_bytes, record.streamed = len(prepared.request.body), prepared.request.streams
     prepared.request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
     return prepared
 

@@ -159,7 +159,7 @@ def test_a_prompts_length_is_known_before_it_is_read() -> None:
 
 
 def test_progress_of_an_unknown_shape_says_nothing() -> None:
-    odd: list[Any] = [True, [1], "x", {}, {"total": -5}, {"total": "7", "cache": {}}, {"total": 1e30}]
+    odd: list[Any] = [True, [1], "x", {"total": -5}, {"total": "7", "cache": {}}, {"total": 1e30}]
     for progress in odd:
         stream = decoder(ENGINE, {"prompt": ["a", "b"]}, TEXT)
         for index in (0, -1, 99, None):
