@@ -12,12 +12,15 @@ from typing import Final
 from sqlalchemy import Connection
 
 from hayate.access.keys import MadeKey, make_key
+from hayate.access.principals import OPERATOR, OWNER
 from hayate.access.terms import Terms, terms_of, text_of
 from hayate.errors import InvalidRequest, UnknownKey
 from hayate.store import keys as table
 from hayate.store.keys import KeyRow
 
 MAX_NAME_CHARS: Final = 64
+OWNER_NAME: Final = "owner"
+"""What the gateway's own key is called where keys are named; no other has that name."""
 GRACE_S: Final = 24 * 3600.0
 """How long the key before a rotation stays good, unless something else is said."""
 
@@ -112,8 +115,10 @@ def update(connection: Connection, key: KeyInfo, change: KeyChange) -> KeyInfo:
         columns["project"] = change.project
     if change.never_expires or change.expires_at is not None:
         columns["expires_ms"] = _ms(change.expires_at)
-    if change.terms is not None:
+    if change.terms is not None and change.terms != key.terms:
         columns["terms"] = text_of(change.terms)
+    if not columns:  # a new version would end its sessions for nothing
+        return key
     row = table.alter(connection, key.id, **columns)
     return key if row is None else info_of(row)
 
@@ -161,6 +166,12 @@ def check_name(field: str, value: str) -> None:
 
 
 def _check_free(connection: Connection, name: str) -> None:
+    if name in (OWNER_NAME, OWNER.id, OPERATOR.id):
+        raise InvalidRequest(
+            f"{name!r} stands for one of the gateway's own keys. Choose another name.",
+            f"{name!r} はゲートウェイ自身のキーを表す名前です。別の名前にしてください。",
+            param="name",
+        )
     if table.named(connection, name):
         raise InvalidRequest(
             f"There is a key named {name!r} already. Choose another name, or revoke that one.",

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from hayate.access import key_admin
 from hayate.access.key_admin import GRACE_S, KeyChange, KeyInfo
-from hayate.access.key_views import KeysAnswer, answer_of
+from hayate.access.key_views import KeysAnswer, answer_of, nobody_has
 from hayate.access.terms import FREE, Area, Defaults, Name, Terms
 from hayate.api.bodies import body_of, json_answer, paging
 from hayate.api.gateway import Gateway
@@ -133,8 +133,9 @@ async def rotate_key(request: Request, gateway: Gateway) -> Response:
 def _warnings(gateway: Gateway, terms: Terms) -> tuple[str, ...]:
     """What is legal and odd: a key for models that nobody has."""
     fleet = gateway.relay.fleet
-    lost = [name for name in (*(terms.models or ()), *terms.model_limits) if not fleet.knows(name)]
-    return tuple(f"no model, deployment or alias is named {name!r} at the moment" for name in dict.fromkeys(lost))
+    named = (*(terms.models or ()), *terms.model_limits, *filter(None, [terms.defaults.model]))
+    lost = [name for name in named if not fleet.knows(name)]
+    return tuple(nobody_has(name).en for name in dict.fromkeys(lost))
 
 
 def _s(at: datetime | None) -> float | None:

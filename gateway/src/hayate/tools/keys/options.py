@@ -87,14 +87,17 @@ class TermsOptions:
         list[str] | None,
         Option("--model-limit"),
         Text(
-            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1. May come again.",
-            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1（複数指定可）。",
+            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1; smart:none takes them away. May come again.",
+            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1。取り消すなら smart:none（複数指定可）。",
         ),
     ] = None
     weight: Annotated[
         int | None,
         Option("--weight", min=1, max=100),
-        Text("Its share where calls queue, against keys of weight 1.", "待ち行列での優先度（標準は1）。"),
+        Text(
+            "Its share where calls queue, against keys of weight 1; at most 100.",
+            "キューで待つときの優先度（省略すると1、最大100）。",
+        ),
     ] = None
     expires: Annotated[
         str | None,
@@ -109,17 +112,26 @@ class TermsOptions:
     default_model: Annotated[
         str | None,
         Option("--default-model"),
-        Text("The model of calls that name none.", "モデル名を省略した呼び出しで使うモデル。"),
+        Text(
+            "The model of calls that name none; '' for no such model.",
+            "モデル名を省略した呼び出しで使うモデル。なくすなら ''。",
+        ),
     ] = None
     system: Annotated[
         str | None,
         Option("--system"),
-        Text("Put before every conversation, as a system prompt.", "すべての会話の先頭に付けるシステムプロンプト。"),
+        Text(
+            "Put before every conversation, as a system prompt; '' for none.",
+            "すべての会話の先頭に付けるシステムプロンプト。なくすなら ''。",
+        ),
     ] = None
     default_max_tokens: Annotated[
         str | None,
         Option("--default-max-tokens"),
-        Text("The limit of answers where a call sets none.", "上限を省略した呼び出しの回答の最大トークン数。"),
+        Text(
+            "The most tokens of an answer where a call does not say; 'none' for none.",
+            "上限を省略した呼び出しの回答の最大トークン数。なしなら none。",
+        ),
     ] = None
     json: JsonOption = False
     config: ConfigOption = None
@@ -132,7 +144,7 @@ class CreateOptions(TermsOptions):
     name: Annotated[
         str,
         Option("--name"),
-        Text("What it is called: who will use it.", "APIキーの名前（利用者がわかるもの）。"),
+        Text("What it is called: who will use it.", "APIキーの名前（使う人やプログラム）。"),
     ]
 
 
@@ -141,11 +153,7 @@ class UpdateOptions(TermsOptions):
     """A key, and what is to change of it."""
 
     key: KeyArgument
-    name: Annotated[
-        str | None,
-        Option("--name"),
-        Text("A new name.", "新しい名前。"),
-    ] = None
+    name: Annotated[str | None, Option("--name"), Text("A new name.", "新しい名前。")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
