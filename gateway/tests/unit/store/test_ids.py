@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.store.ids import Ids, first_id, made_at
+from hayate.store.ids import MAX_MS, Ids, first_id, made_at
 
 moments = st.floats(1_700_000_000, 4_000_000_000)
 
@@ -29,3 +30,9 @@ def test_many_of_one_millisecond_are_different() -> None:
     made = [ids.make(1_800_000_000.0) for _ in range(5000)]
     assert len({*made}) == 5000
     assert made_at(made[-1]) == 1_800_000_000.0
+
+
+@pytest.mark.parametrize(("at", "nearest"), [(-1e12, 0.0), (253_402_300_799.0, MAX_MS / 1000)])
+def test_a_time_that_no_id_has_is_the_nearest_that_has(at: float, nearest: float) -> None:
+    assert made_at(first_id(at)) == nearest
+    assert 0 <= first_id(at) < 2**63

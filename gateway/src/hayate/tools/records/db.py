@@ -136,7 +136,7 @@ def _is_ours(path: Path) -> bool:
 
 
 def _size(size: float) -> Text:
-    """As people write it."""
+    """Bytes as people write them: three digits or so."""
     shown = f"{size / MIB:,.1f}" if size >= MIB else f"{size / KIB:,.0f}"
     unit = "MiB" if size >= MIB else "KiB"
     return Text(f"{shown} {unit}", f"{shown}{unit}")
