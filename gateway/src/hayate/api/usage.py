@@ -156,7 +156,7 @@ def _moment(name: str, text: str) -> float:
     if found is None:
         raise InvalidRequest(
             f"'{name}' must be a time such as 2026-12-31T18:00:00Z, or how long ago: 90d, 12h, 30m.",
-            f"'{name}' は 2026-12-31T18:00:00Z のような日時、または 90d、12h、30m のような長さにしてください。",
+            f"'{name}' は2026-12-31T18:00:00Zのような日時、または90d、12h、30mのような長さにしてください。",
             param=name,
         )
     return found

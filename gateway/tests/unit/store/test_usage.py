@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from hayate.access import key_admin
 from hayate.access.terms import FREE
 from hayate.store.groups import By
-from hayate.store.store import Store
 from hayate.store.sqlite import writing
+from hayate.store.store import Store
 from hayate.store.usage import Filter, Used, key_names, recent, used
 from tests.unit.store.conftest import Make
 

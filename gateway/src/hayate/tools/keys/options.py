@@ -39,7 +39,7 @@ class TermsOptions:
         Option("--models"),
         Text(
             "Models it may call, with commas: aliases, deployments; 'all' for all.",
-            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてなら all。",
+            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてならall。",
         ),
     ] = None
     areas: Annotated[
@@ -53,7 +53,7 @@ class TermsOptions:
     rpm: Annotated[
         str | None,
         Option("--rpm"),
-        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしなら none。"),
+        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしならnone。"),
     ] = None
     tpm: Annotated[
         str | None,
@@ -88,7 +88,7 @@ class TermsOptions:
         Option("--model-limit"),
         Text(
             "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1; smart:none takes them away. May come again.",
-            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1。取り消すなら smart:none（複数指定可）。",
+            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1。取り消すならsmart:none（複数指定可）。",
         ),
     ] = None
     weight: Annotated[
@@ -102,12 +102,12 @@ class TermsOptions:
     expires: Annotated[
         str | None,
         Option("--expires"),
-        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31 など。なしなら never。"),
+        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31など。なしならnever。"),
     ] = None
     max_output: Annotated[
         str | None,
         Option("--max-output"),
-        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしなら none。"),
+        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしならnone。"),
     ] = None
     default_model: Annotated[
         str | None,
@@ -130,7 +130,7 @@ class TermsOptions:
         Option("--default-max-tokens"),
         Text(
             "The most tokens of an answer where a call does not say; 'none' for none.",
-            "上限を省略した呼び出しの回答の最大トークン数。なしなら none。",
+            "上限を省略した呼び出しの回答の最大トークン数。なしならnone。",
         ),
     ] = None
     json: JsonOption = False
@@ -187,13 +187,13 @@ class RotateOptions:
         Argument(),
         Text(
             "The key's id or name; 'owner' for the gateway's own.",
-            "APIキーのIDまたは名前。ゲートウェイ自身のキーは owner。",
+            "APIキーのIDまたは名前。ゲートウェイ自身のキーはowner。",
         ),
     ]
     grace: Annotated[
         str,
         Option("--grace"),
-        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0s など。"),
+        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0sなど。"),
     ] = "24h"
     json: JsonOption = False
     config: ConfigOption = None

@@ -74,7 +74,7 @@ def expiry(text: str, now: float) -> float | None:
     if found is None or found <= now:
         raise Mistyped(
             f"--expires: {text!r} is no time ahead. Write how long (90d, 12h), a date (2027-01-31), or never.",
-            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、または never で指定してください。",
+            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、またはneverで指定してください。",
         )
     return found
 
@@ -85,7 +85,7 @@ def grace(text: str) -> int:
     if found is None:
         raise Mistyped(
             f"--grace: {text!r} is no length of time. Write it as 24h, 30m or 0s.",
-            f"--grace: {text!r} は時間の長さではありません。24h、30m、0s のように指定してください。",
+            f"--grace: {text!r} は時間の長さではありません。24h、30m、0sのように指定してください。",
         )
     return found
 
@@ -98,7 +98,7 @@ def number(option: str, text: str) -> int | None:
     if not plain.isascii() or not plain.isdigit() or not 1 <= int(plain[:15]) <= MOST:
         raise Mistyped(
             f"{option}: {text!r} will not do. Write a whole number of at least 1, or none.",
-            f"{option}: {text!r} は指定できません。1以上の整数、または none を指定してください。",
+            f"{option}: {text!r} は指定できません。1以上の整数、またはnoneを指定してください。",
         )
     return int(plain)
 
@@ -110,7 +110,7 @@ def _names(option: str, text: str) -> tuple[str, ...] | None:
     if not names:
         raise Mistyped(
             f"{option}: no name is there. Write names with commas, or all.",
-            f"{option}: 名前がありません。コンマ区切りの名前、または all を指定してください。",
+            f"{option}: 名前がありません。コンマ区切りの名前、またはallを指定してください。",
         )
     return names
 
@@ -142,7 +142,7 @@ def _model_limit(text: str) -> tuple[str, RateLimits]:
             f"--model-limit: {text!r} will not do. Write MODEL:rpm=10,tpm=1000 (or input-tpm, output-tpm, concurrency), "
             "or MODEL:none.",
             f"--model-limit: {text!r} は指定できません。モデル名:rpm=10,tpm=1000 のように"
-            "（ほかに input-tpm、output-tpm、concurrency）、またはモデル名:none と指定してください。",
+            "（ほかにinput-tpm、output-tpm、concurrency）、またはモデル名:noneと指定してください。",
         )
     return model.strip(), RateLimits(**said)
 

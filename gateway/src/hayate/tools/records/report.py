@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Final
@@ -14,13 +15,10 @@ from hayate.store.groups import By
 from hayate.store.usage import Used
 from hayate.terminal import left, right, width
 
-NO_PRICES: Final = Prices()
 BAR: Final = 20
 """Cells of the longest bar; fewer where there is less room, down to LEAST."""
 LEAST: Final = 8
-"""Cells of a name, and of the longest bar, that are always there: where a terminal is too narrow for them, the column CACHED
-goes.
-"""
+"""Cells that a name and the longest bar should have; where a terminal is too narrow for both, the column CACHED goes."""
 LEAST_ROOM: Final = 2 * LEAST + 2
 CACHED: Final = 3
 HEADS: Final = Text("calls|failed|input|cached|output|total", "件数|失敗|入力|キャッシュ|出力|合計")
@@ -42,19 +40,21 @@ ESTIMATES: Final = Text(
 GAP: Final = "  "
 
 
-def usage_table(
-    by: By,
-    span: tuple[float, float],
-    found: Sequence[Used],
-    labels: Mapping[str, str],
-    language: Language,
-    columns: int,
-    prices: Prices = NO_PRICES,
-) -> list[str]:
-    """A line for each group, with what it cost where anything has a price and a bar of its tokens, and the sum of all; `span`
-    in seconds since 1970.
-    """
-    names = [GROUPS[by].of(language), *_names(by, found, labels), TOTAL.of(language)]
+@dataclass(frozen=True, slots=True)
+class AddedUp:
+    """What is shown: groups, since when and until when in seconds since 1970, keys' names by their ids, and prices."""
+
+    by: By
+    span: tuple[float, float]
+    found: Sequence[Used]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    prices: Prices = field(default_factory=Prices)
+
+
+def usage_table(usage: AddedUp, language: Language, columns: int) -> list[str]:
+    """A line for each group, with what it cost where anything has a price and a bar of its tokens, and the sum of all."""
+    found, prices = usage.found, usage.prices
+    names = [GROUPS[usage.by].of(language), *_names(usage), TOTAL.of(language)]
     rows = [HEADS.of(language).split("|"), *map(_numbers, found), _numbers(*found)]
     if prices.by_name:
         costs = [each.cost for each in found]
@@ -63,14 +63,15 @@ def usage_table(
     if columns - sum(_wide(rows)) < LEAST_ROOM:
         rows = [[*row[:CACHED], *row[CACHED + 1 :]] for row in rows]
     wide = _wide(rows)
-    room = max(LEAST_ROOM, columns - sum(wide)) - len(GAP)
-    bar = max(LEAST, min(BAR, room - max(map(width, names))))
-    named = min(room - bar, max(map(width, names)))
+    longest = max(map(width, names))
+    room = columns - sum(wide) - len(GAP)
+    bar = max(1, min(BAR, max(min(LEAST, room - LEAST), room - longest)))
+    named = max(1, min(room - bar, longest))
     lines = [
         (left(name, named) + "".join(map(right, row, wide)) + GAP + drawn).rstrip()
         for name, row, drawn in zip(names, rows, ["", *_bars(found, bar), ""], strict=True)
     ]
-    since, until = (_local(each * 1000, "%Y-%m-%d %H:%M") for each in span)
+    since, until = (_local(each * 1000, "%Y-%m-%d %H:%M") for each in usage.span)
     head = Text(f"From {since} to {until}", f"{since}から{until}まで")
     estimated = any(each.inexact for each in found)
     return [head.of(language), *lines, *([ESTIMATES.of(language)] if estimated else [])]
@@ -119,9 +120,10 @@ def _bars(found: Sequence[Used], cells: int) -> list[str]:
     return ["█" * (max(1, round(cells * each / most)) if each else 0) for each in tokens]
 
 
-def _names(by: By, found: Sequence[Used], labels: Mapping[str, str]) -> list[str]:
+def _names(usage: AddedUp) -> list[str]:
     """What the groups are called; a key's id beside its name where another has the same."""
-    form = "%Y-%m-%d" if by == "day" else "%Y-%m-%d %H:%M"
+    found, labels = usage.found, usage.labels
+    form = "%Y-%m-%d" if usage.by == "day" else "%Y-%m-%d %H:%M"
     names = [labels.get(str(each.name), str(each.name)) if isinstance(each.name, str) else "" for each in found]
     many = Counter(names)
     return [

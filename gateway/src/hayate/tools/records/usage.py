@@ -24,7 +24,7 @@ from hayate.terminal import columns_of
 from hayate.tools.environment import Environment
 from hayate.tools.keys.place import place_of_store
 from hayate.tools.records.options import UsageOptions
-from hayate.tools.records.report import NOTHING, left_out, usage_table
+from hayate.tools.records.report import NOTHING, AddedUp, left_out, usage_table
 from hayate.wire.durations import moment_of
 
 
@@ -54,7 +54,7 @@ def usage(options: UsageOptions, env: Environment) -> int:
     elif not found:
         typer.echo(NOTHING.of(env.language), err=True)
     else:
-        for line in usage_table(options.by, span, found, labels, env.language, columns_of(1), prices):
+        for line in usage_table(AddedUp(options.by, span, found, labels, prices), env.language, columns_of(1)):
             typer.echo(line)
         if unpriced := sum(each.unpriced for each in found):
             typer.echo(left_out(unpriced).of(env.language), err=True)

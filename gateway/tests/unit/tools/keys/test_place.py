@@ -24,7 +24,8 @@ def made(folder: Path) -> Path:
 
 def test_the_configured_one(tmp_path: Path) -> None:
     path = made(tmp_path / "data")
-    assert place_of_store(None, alone(env(tmp_path))) == (path, tmp_path / "data", None)
+    place = place_of_store(None, alone(env(tmp_path)))
+    assert (place.path, place.data, place.note) == (path, tmp_path / "data", None)
 
 
 def test_the_file_may_say_where(tmp_path: Path) -> None:

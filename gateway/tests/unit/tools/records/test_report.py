@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.language import Language
+from hayate.settings import Price
+from hayate.store.costs import Prices
 from hayate.store.usage import Used
 from hayate.terminal import width
-from hayate.tools.records.report import BAR, ESTIMATES, LEAST_BAR, short, usage_table
+from hayate.tools.records.report import BAR, ESTIMATES, LEAST, AddedUp, short, usage_table
 
 SPAN = (1_799_971_200.0, 1_800_000_000.0)
 BOT = Used("ba9876543210", 12, 1, 900, 100, 100, 0)
@@ -18,7 +20,9 @@ LABELS = {BOT.name: "日本語のボット", GAME.name: "game"}
 
 
 def table(found: list[Used], columns: int = 80, language: Language = "en") -> list[str]:
-    return usage_table("key", SPAN, found, {str(name): label for name, label in LABELS.items()}, language, columns)
+    return usage_table(
+        AddedUp("key", SPAN, found, {str(name): label for name, label in LABELS.items()}), language, columns
+    )
 
 
 def test_each_group_has_a_bar_as_long_as_its_tokens() -> None:
@@ -39,12 +43,14 @@ def test_who_used_little_has_a_bar_and_who_used_nothing_has_none() -> None:
 
 numbers = st.integers(0, 10**15)
 names = st.text(st.characters(categories=("L", "N", "P")), max_size=70)
-groups = st.lists(st.builds(Used, names, numbers, numbers, numbers, numbers, numbers, numbers), min_size=1, max_size=4)
+costs = st.none() | st.decimals(0, 10**9, places=4)
+groups = st.lists(st.builds(Used, names, *[numbers] * 6, costs, numbers), min_size=1, max_size=4)
+prices = st.sampled_from([Prices(), Prices({"x": Price()}, "USD")])
 
 
-@given(groups, st.sampled_from(["en", "ja"]))
-def test_eighty_columns_are_enough(found: list[Used], language: Language) -> None:
-    head, heads, *rows = usage_table("project", SPAN, found, {}, language, 80)
+@given(groups, st.sampled_from(["en", "ja"]), prices)
+def test_eighty_columns_are_enough(found: list[Used], language: Language, prices: Prices) -> None:
+    head, heads, *rows = usage_table(AddedUp("project", SPAN, found, prices=prices), language, 80)
     assert len(rows) == len(found) + 1 + any(each.inexact for each in found)
     assert max(width(each) for each in (head, heads, *rows)) <= 80
 
@@ -60,23 +66,25 @@ def test_columns_stand_under_each_other(language: Language) -> None:
 
 def test_a_long_name_gives_way_to_the_bar() -> None:
     long = Used("長い名前" * 20, 1, 0, 10, 0, 10, 0)
-    row = usage_table("project", SPAN, [long], {}, "ja", 80)[2]
+    row = usage_table(AddedUp("project", SPAN, [long]), "ja", 80)[2]
     assert "…" in row
-    assert row.endswith("█" * LEAST_BAR)
-    wide = usage_table("project", SPAN, [long], {}, "ja", 300)[2]
+    assert row.endswith("█" * LEAST)
+    wide = usage_table(AddedUp("project", SPAN, [long]), "ja", 300)[2]
     assert "…" not in wide
     assert wide.endswith("█" * BAR)
 
 
 def test_two_keys_of_one_name_are_told_apart() -> None:
     again = Used("ffffffffffff", 1, 0, 10, 0, 10, 0)
-    lines = usage_table("key", SPAN, [GAME, again], {"0123456789ab": "game", "ffffffffffff": "game"}, "en", 100)
+    lines = usage_table(
+        AddedUp("key", SPAN, [GAME, again], {"0123456789ab": "game", "ffffffffffff": "game"}), "en", 100
+    )
     assert lines[2].startswith("game (0123456789ab) ")
     assert lines[3].startswith("game (ffffffffffff) ")
 
 
 def test_what_has_no_name_has_a_dash() -> None:
-    assert usage_table("deployment", SPAN, [Used("", 1, 1, 0, 0, 0, 0)], {}, "en", 80)[2].startswith("- ")
+    assert usage_table(AddedUp("deployment", SPAN, [Used("", 1, 1, 0, 0, 0, 0)]), "en", 80)[2].startswith("- ")
 
 
 def test_an_estimate_is_marked_and_explained() -> None:
@@ -95,8 +103,10 @@ def test_days_and_hours_are_those_of_this_machines_clock(monkeypatch: pytest.Mon
     time.tzset()
     try:
         ms = int(SPAN[0] * 1000)
-        assert usage_table("hour", SPAN, [Used(ms, 1, 0, 1, 0, 1, 0)], {}, "en", 80)[2].startswith("2027-01-15 09:00  ")
-        lines = usage_table("day", SPAN, [Used(ms, 1, 0, 1, 0, 1, 0)], {}, "ja", 80)
+        assert usage_table(AddedUp("hour", SPAN, [Used(ms, 1, 0, 1, 0, 1, 0)]), "en", 80)[2].startswith(
+            "2027-01-15 09:00  "
+        )
+        lines = usage_table(AddedUp("day", SPAN, [Used(ms, 1, 0, 1, 0, 1, 0)]), "ja", 80)
         assert lines[0] == "2027-01-15 09:00から2027-01-15 17:00まで"
         assert lines[2].startswith("2027-01-15  ")
     finally:

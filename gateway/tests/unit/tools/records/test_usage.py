@@ -64,7 +64,7 @@ def test_json_and_csv_have_ids_and_names(used: Typed) -> None:
     rows = list(csv.DictReader(io.StringIO(used("usage", "--csv").stdout)))
     assert [row["label"] for row in rows] == ["game", "owner"]
     assert [row["input_tokens"] for row in rows] == ["300", "7"]
-    assert {*rows[0]} == {*told["data"][0]}
+    assert {*rows[0]} == {*told["data"][0], "currency"}
 
 
 def test_by_day_in_json_is_iso(used: Typed) -> None:
