@@ -39,9 +39,13 @@ def test_a_sound_file_is_said_to_be(typed: Typed, kept: Path, lang: str, says: s
 
 def test_a_damaged_page_is_found_and_the_way_out_is_named(typed: Typed, kept: Path) -> None:
     typed("db", "vacuum")
-    whole = kept.read_bytes()
-    page = 4096
-    kept.write_bytes(whole[: 2 * page] + b"\xff" * page + whole[3 * page :])
+    connection = sqlite3.connect(kept)
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'calls'").fetchone()
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    connection.close()
+    with kept.open("r+b") as file:  # not the keys', which are looked at whenever the file is opened
+        file.seek((page - 1) * size)
+        file.write(b"\xff" * size)
     for lang, says in (("en", "put a backup in its place"), ("ja", "バックアップに置き換えて")):
         told = typed("db", "check", lang=lang)
         assert (told.exit_code, told.stdout) == (1, "")
