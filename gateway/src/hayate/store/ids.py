@@ -8,7 +8,7 @@ import secrets
 from typing import Final
 
 LOW_BITS: Final = 21
-MAX_MS: Final = (1 << 42) - 1
+MAX_MS: Final = 2 ** (63 - LOW_BITS) - 1
 """In the year 2109."""
 
 
@@ -28,8 +28,8 @@ class Ids:
 
 
 def first_id(at: float) -> int:
-    """The smallest id of the millisecond `at`, in seconds since 1970; of a time that no id has, that of the nearest that has."""
-    return min(max(0, int(at * 1000)), MAX_MS) << LOW_BITS
+    """The smallest id of the millisecond `at`, in seconds since 1970; of a time that ids can't tell, the nearest."""
+    return min(MAX_MS, max(0, int(at * 1000))) << LOW_BITS
 
 
 def made_at(made: int) -> float:
