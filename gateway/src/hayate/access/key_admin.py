@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from hayate.access.keys import MadeKey, make_key
+from hayate.access.keys import PREFIX, MadeKey, id_in, make_key
 from hayate.access.principals import OPERATOR, OWNER
 from hayate.access.terms import Terms, terms_of, text_of
 from hayate.errors import InvalidRequest, UnknownKey
@@ -19,8 +19,12 @@ from hayate.store import keys as table
 from hayate.store.keys import KeyRow
 
 MAX_NAME_CHARS: Final = 64
-OWNER_NAME: Final = "owner"
-"""What the gateway's own key is called where keys are named; no other has that name."""
+MAX_MODEL_CHARS: Final = 200
+OWNERS: Final = "owner"
+"""What the gateway's own key is called where keys are named."""
+_TAKEN: Final = frozenset({OWNERS, OWNER.id, OPERATOR.id})
+MAX_AHEAD_S: Final = 100 * 366 * 86_400.0
+"""A century: what is meant to last longer has no end."""
 GRACE_S: Final = 24 * 3600.0
 """How long the key before a rotation stays good, unless something else is said."""
 
@@ -49,11 +53,13 @@ class KeyInfo:
 def create(
     connection: Connection, *, name: str, project: str | None, expires_at: float | None, terms: Terms, now: float
 ) -> tuple[MadeKey, KeyInfo]:
-    """A new key. Raises InvalidRequest for a name that is taken or none."""
+    """A new key. Raises InvalidRequest for a name that is taken or none, an end that is not ahead, and terms that can't be."""
     check_name("name", name)
     if project is not None:
         check_name("project", project)
     _check_free(connection, name)
+    _check_ahead(expires_at, now)
+    _check_models(terms)
     made = make_key()
     row = KeyRow(
         made.id,
@@ -73,7 +79,9 @@ def create(
 
 
 def find(connection: Connection, wanted: str) -> KeyInfo:
-    """By id, or by the name of a key that is not revoked. Raises UnknownKey."""
+    """By id, by the name of a key that is not revoked, or by the key itself. Raises UnknownKey, which repeats no key."""
+    if wanted.startswith("sk-"):
+        wanted = id_in(wanted.encode("utf-8", "replace")) or f"{PREFIX}…"
     row = table.get(connection, wanted)
     if row is None:
         named = table.named(connection, wanted)
@@ -87,7 +95,13 @@ def find(connection: Connection, wanted: str) -> KeyInfo:
 
 
 def listed(connection: Connection, *, after: str | None = None, limit: int = 100) -> list[KeyInfo]:
-    """Keys, the oldest first."""
+    """Keys, the oldest first, from behind the key `after` on. Raises InvalidRequest when there is no such key."""
+    if after is not None and table.get(connection, after) is None:
+        raise InvalidRequest(
+            "'after' must be the id of a key, the last one of the page before.",
+            "'after' には、前のページの最後のAPIキーのIDを指定してください。",
+            param="after",
+        )
     return [info_of(row) for row in table.listed(connection, after=after, limit=limit)]
 
 
@@ -102,24 +116,27 @@ class KeyChange:
     terms: Terms | None = None
 
 
-def update(connection: Connection, key: KeyInfo, change: KeyChange) -> KeyInfo:
-    """Changes what is given. Raises InvalidRequest; UnknownKey for one that is revoked."""
+def update(connection: Connection, key: KeyInfo, change: KeyChange, now: float) -> KeyInfo:
+    """Changes what is given and differs; a key that stays what it was keeps its sessions. Raises InvalidRequest; UnknownKey for
+    one that is revoked.
+    """
     _alive(key)
     columns: dict[str, object] = {}
     if change.name is not None and change.name != key.name:
         check_name("name", change.name)
         _check_free(connection, change.name)
         columns["name"] = change.name
-    if change.project is not None:
+    if change.project is not None and change.project != key.project:
         check_name("project", change.project)
         columns["project"] = change.project
-    if change.never_expires or change.expires_at is not None:
-        columns["expires_ms"] = _ms(change.expires_at)
+    expires_at = None if change.never_expires else key.expires_at if change.expires_at is None else change.expires_at
+    if expires_at != key.expires_at:
+        _check_ahead(expires_at, now)
+        columns["expires_ms"] = _ms(expires_at)
     if change.terms is not None and change.terms != key.terms:
+        _check_models(change.terms)
         columns["terms"] = text_of(change.terms)
-    if not columns:  # a new version would end its sessions for nothing
-        return key
-    row = table.alter(connection, key.id, **columns)
+    row = table.alter(connection, key.id, **columns) if columns else None
     return key if row is None else info_of(row)
 
 
@@ -132,8 +149,16 @@ def revoke(connection: Connection, key: KeyInfo, now: float) -> KeyInfo:
 
 
 def rotate(connection: Connection, key: KeyInfo, *, grace_s: float, now: float) -> tuple[MadeKey, KeyInfo]:
-    """A new secret for the same key; the one before it is good for `grace_s` more. Raises UnknownKey for one that is revoked."""
+    """A new secret for the same key; the one before it is good for `grace_s` more, and the one before that no longer. Raises
+    UnknownKey for one that is revoked, InvalidRequest for a grace without end.
+    """
     _alive(key)
+    if not 0 <= grace_s <= MAX_AHEAD_S:
+        raise InvalidRequest(
+            "'grace_s' must be a number of seconds, from 0 to a century.",
+            "'grace_s' は0秒以上、100年以内の秒数にしてください。",
+            param="grace_s",
+        )
     before = table.get(connection, key.id)
     made = make_key(key.id)
     old = {"old_digest": before.digest, "old_until_ms": _ms(now + grace_s)} if before and grace_s > 0 else {}
@@ -163,15 +188,36 @@ def check_name(field: str, value: str) -> None:
             f"'{field}' は、前後に空白のない{MAX_NAME_CHARS}文字以内の名前にしてください。",
             param=field,
         )
+    if field == "name" and (value in _TAKEN or value.startswith("sk-")):
+        raise InvalidRequest(
+            f"'{field}' can't be one of {', '.join(sorted(_TAKEN))}, the gateway's own, nor begin like a key.",
+            f"'{field}' に {'、'.join(sorted(_TAKEN))}（ゲートウェイ自身のもの）や、sk- で始まる名前は使えません。",
+            param=field,
+        )
+
+
+def _check_ahead(expires_at: float | None, now: float) -> None:
+    if expires_at is not None and not now < expires_at <= now + MAX_AHEAD_S:
+        raise InvalidRequest(
+            "'expires_at' must lie ahead, and within a century; without it the key has no end.",
+            "'expires_at' は100年以内の将来の日時にしてください。指定しなければ無期限になります。",
+            param="expires_at",
+        )
+
+
+def _check_models(terms: Terms) -> None:
+    """Names of models stand in tables and in what callers are told."""
+    default = terms.defaults.model
+    for name in (*(terms.models or ()), *terms.model_limits, *(() if default is None else (default,))):
+        if not name.isprintable() or not name.strip() or len(name) > MAX_MODEL_CHARS:
+            raise InvalidRequest(
+                f"A model's name must be 1 to {MAX_MODEL_CHARS} printable characters: {name[:MAX_MODEL_CHARS]!r} is none.",
+                f"モデルの名前は印字可能な{MAX_MODEL_CHARS}文字以内にしてください: {name[:MAX_MODEL_CHARS]!r}",
+                param="models",
+            )
 
 
 def _check_free(connection: Connection, name: str) -> None:
-    if name in (OWNER_NAME, OWNER.id, OPERATOR.id):
-        raise InvalidRequest(
-            f"{name!r} stands for one of the gateway's own keys. Choose another name.",
-            f"{name!r} はゲートウェイ自身のキーを表す名前です。別の名前にしてください。",
-            param="name",
-        )
     if table.named(connection, name):
         raise InvalidRequest(
             f"There is a key named {name!r} already. Choose another name, or revoke that one.",

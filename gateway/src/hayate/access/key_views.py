@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel
 
 from hayate.access.key_admin import KeyInfo
-from hayate.language import Text
 
 
 class KeyAnswer(BaseModel):
@@ -42,7 +40,7 @@ class KeysAnswer(BaseModel):
     has_more: bool
 
 
-def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: Sequence[str] = ()) -> KeyAnswer:
+def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: tuple[str, ...] = ()) -> KeyAnswer:
     """A key as it is shown, to the operator and by `hayate key --json`."""
     terms = info.terms
     return KeyAnswer(
@@ -61,16 +59,8 @@ def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: Se
         weight=terms.weight,
         max_output_tokens=terms.max_output_tokens,
         defaults=said(terms.defaults),
-        warnings=tuple(warnings),
+        warnings=warnings,
         key=key,
-    )
-
-
-def nobody_has(model: str) -> Text:
-    """The warning about a key for a model that nobody has."""
-    return Text(
-        f"No model, deployment or alias is named {model!r} at the moment.",
-        f"{model!r} という名前のモデル、デプロイメント、エイリアスは、現在ありません。",
     )
 
 

@@ -20,6 +20,7 @@ Area = Literal["calls", "history", "usage"]
 AREAS: Final[tuple[Area, ...]] = ("calls", "history", "usage")
 """What paths belong to: calls of models, conversations that are kept, what was used."""
 MAX_WEIGHT: Final = 100
+Weight = Annotated[int, Ge(1), Le(MAX_WEIGHT)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +45,7 @@ class Terms:
     limits: RateLimits = field(default_factory=RateLimits)
     model_limits: Mapping[Name, RateLimits] = field(default_factory=dict)
     """By the name that is called, beside those of the key as a whole."""
-    weight: Annotated[int, Ge(1), Le(MAX_WEIGHT)] = 1
+    weight: Weight = 1
     """Its share where calls queue, against keys of weight 1."""
     max_output_tokens: AtLeastOne | None = None
     """Of one answer."""

@@ -39,7 +39,7 @@ class TermsOptions:
         Option("--models"),
         Text(
             "Models it may call, with commas: aliases, deployments; 'all' for all.",
-            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてならall。",
+            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてなら all。",
         ),
     ] = None
     areas: Annotated[
@@ -53,7 +53,7 @@ class TermsOptions:
     rpm: Annotated[
         str | None,
         Option("--rpm"),
-        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしならnone。"),
+        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしなら none。"),
     ] = None
     tpm: Annotated[
         str | None,
@@ -87,51 +87,39 @@ class TermsOptions:
         list[str] | None,
         Option("--model-limit"),
         Text(
-            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1; smart:none takes them away. May come again.",
-            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1。取り消すならsmart:none（複数指定可）。",
+            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1. May come again.",
+            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1（複数指定可）。",
         ),
     ] = None
     weight: Annotated[
         int | None,
         Option("--weight", min=1, max=100),
-        Text(
-            "Its share where calls queue, against keys of weight 1; at most 100.",
-            "キューで待つときの優先度（省略すると1、最大100）。",
-        ),
+        Text("Its share where calls queue, against keys of weight 1.", "待ち行列での優先度（標準は1）。"),
     ] = None
     expires: Annotated[
         str | None,
         Option("--expires"),
-        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31など。なしならnever。"),
+        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31 など。なしなら never。"),
     ] = None
     max_output: Annotated[
         str | None,
         Option("--max-output"),
-        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしならnone。"),
+        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしなら none。"),
     ] = None
     default_model: Annotated[
         str | None,
         Option("--default-model"),
-        Text(
-            "The model of calls that name none; '' for no such model.",
-            "モデル名を省略した呼び出しで使うモデル。なくすなら ''。",
-        ),
+        Text("The model of calls that name none.", "モデル名を省略した呼び出しで使うモデル。"),
     ] = None
     system: Annotated[
         str | None,
         Option("--system"),
-        Text(
-            "Put before every conversation, as a system prompt; '' for none.",
-            "すべての会話の先頭に付けるシステムプロンプト。なくすなら ''。",
-        ),
+        Text("Put before every conversation, as a system prompt.", "すべての会話の先頭に付けるシステムプロンプト。"),
     ] = None
     default_max_tokens: Annotated[
         str | None,
         Option("--default-max-tokens"),
-        Text(
-            "The most tokens of an answer where a call does not say; 'none' for none.",
-            "上限を省略した呼び出しの回答の最大トークン数。なしならnone。",
-        ),
+        Text("The limit of answers where a call sets none.", "上限を省略した呼び出しの回答の最大トークン数。"),
     ] = None
     json: JsonOption = False
     config: ConfigOption = None
@@ -144,7 +132,7 @@ class CreateOptions(TermsOptions):
     name: Annotated[
         str,
         Option("--name"),
-        Text("What it is called: who will use it.", "APIキーの名前（使う人やプログラム）。"),
+        Text("What it is called: who will use it.", "APIキーの名前（利用者がわかるもの）。"),
     ]
 
 
@@ -153,7 +141,11 @@ class UpdateOptions(TermsOptions):
     """A key, and what is to change of it."""
 
     key: KeyArgument
-    name: Annotated[str | None, Option("--name"), Text("A new name.", "新しい名前。")] = None
+    name: Annotated[
+        str | None,
+        Option("--name"),
+        Text("A new name.", "新しい名前。"),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,13 +179,13 @@ class RotateOptions:
         Argument(),
         Text(
             "The key's id or name; 'owner' for the gateway's own.",
-            "APIキーのIDまたは名前。ゲートウェイ自身のキーはowner。",
+            "APIキーのIDまたは名前。ゲートウェイ自身のキーは owner。",
         ),
     ]
     grace: Annotated[
         str,
         Option("--grace"),
-        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0sなど。"),
+        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0s など。"),
     ] = "24h"
     json: JsonOption = False
     config: ConfigOption = None
