@@ -18,6 +18,10 @@ from hayate.wire.request_body import parse_object
 MAX_BODY_BYTES: Final = 65_536
 PAGE: Final = 100
 MAX_PAGE: Final = 1000
+MAX_DIGITS: Final = 19
+"""Of a number of 64 bits; more of them take Python ever longer to read."""
+
+_NO_FIELD: Final = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
 Body = TypeVar("Body", bound=BaseModel)
 
@@ -36,6 +40,10 @@ async def body_of(request: Request, gateway: Gateway, model: type[Body]) -> Body
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(each) for each in first["loc"]) or "body"
+        if first["type"] in _NO_FIELD:
+            raise InvalidRequest(
+                f"There is no field '{field}' here.", f"'{field}' という項目はありません。", param=field
+            ) from None
         raise InvalidRequest(
             f"'{field}': {first['msg']}.", f"'{field}' の値が正しくありません（{first['msg']}）。", param=field
         ) from None
@@ -56,7 +64,7 @@ def whole_of(request: Request, name: str, default: int, most: int) -> int:
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= most:
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS or not 1 <= int(text) <= most:
         raise InvalidRequest(
             f"'{name}' must be a whole number from 1 to {most}.",
             f"'{name}' は1以上{most}以下の整数にしてください。",

@@ -25,6 +25,11 @@ class Running:
     stopped: GatewayError | None = None
     """Why somebody stopped it."""
 
+    @property
+    def id(self) -> str:
+        """No other call under way has it: its request id, unless its caller chose one that another has already."""
+        return self.record.upstream_id.decode("latin-1") or self.record.request_id
+
     def stop(self, why: GatewayError) -> None:
         """Ends it; the first reason counts."""
         if self.stopped is None and self.task is not None:
@@ -53,9 +58,9 @@ class InFlight:
         """It has ended."""
         del self._running[id(record)]
 
-    def stop(self, request_id: str) -> int:
-        """Stops every call of this request id, for the operator; how many there were."""
-        return self._stop([each for each in self._running.values() if each.record.request_id == request_id], stopped())
+    def stop(self, call_id: str) -> bool:
+        """Stops the call that has this id here (`Running.id`), for the operator; whether there is one."""
+        return self._stop([each for each in self._running.values() if each.id == call_id], stopped()) > 0
 
     def stop_key(self, key_id: str, why: GatewayError) -> int:
         """Stops every call of a key; how many there were."""

@@ -7,18 +7,20 @@ from datetime import datetime
 from time import time
 from typing import Annotated, Any
 
-from annotated_types import Ge
+from annotated_types import Ge, MinLen
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.access import key_admin
 from hayate.access.key_admin import GRACE_S, KeyChange, KeyInfo
-from hayate.access.key_views import KeysAnswer, answer_of, nobody_has
-from hayate.access.terms import FREE, Area, Defaults, Name, Terms
+from hayate.access.key_oddities import oddities_of
+from hayate.access.key_views import KeysAnswer, answer_of
+from hayate.access.terms import FREE, Area, Defaults, Name, Terms, Weight
 from hayate.api.bodies import body_of, json_answer, paging
 from hayate.api.gateway import Gateway
 from hayate.settings import AtLeastOne, RateLimits
+from hayate.wire.error_bodies import language_of
 
 
 class TermsBody(BaseModel):
@@ -26,11 +28,11 @@ class TermsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    models: tuple[Name, ...] | None = None
-    areas: tuple[Area, ...] | None = None
+    models: Annotated[tuple[Name, ...], MinLen(1)] | None = None
+    areas: Annotated[tuple[Area, ...], MinLen(1)] | None = None
     limits: RateLimits | None = None
     model_limits: dict[Name, RateLimits] | None = None
-    weight: Annotated[int, Ge(1)] | None = None
+    weight: Weight | None = None
     max_output_tokens: AtLeastOne | None = None
     defaults: Defaults | None = None
 
@@ -75,7 +77,7 @@ async def create_key(request: Request, gateway: Gateway) -> Response:
         )
 
     made, info = await gateway.store.change(make)
-    return json_answer(answer_of(info, now, key=made.key, warnings=_warnings(gateway, terms)), 201)
+    return json_answer(answer_of(info, now, key=made.key, warnings=_warnings(request, gateway, terms)), 201)
 
 
 async def list_keys(request: Request, gateway: Gateway) -> Response:
@@ -94,7 +96,7 @@ async def show_key(request: Request, gateway: Gateway) -> Response:
 
 async def update_key(request: Request, gateway: Gateway) -> Response:
     """PATCH /admin/keys/{id}: changes what is sent."""
-    asked, wanted = await body_of(request, gateway, ChangedKey), request.path_params["key"]
+    asked, wanted, now = await body_of(request, gateway, ChangedKey), request.path_params["key"], time()
 
     def change(connection: Any) -> KeyInfo:
         key = key_admin.find(connection, wanted)
@@ -108,10 +110,11 @@ async def update_key(request: Request, gateway: Gateway) -> Response:
                 never_expires="expires_at" in asked.model_fields_set and asked.expires_at is None,
                 terms=asked.on(key.terms),
             ),
+            now,
         )
 
     info = await gateway.store.change(change)
-    return json_answer(answer_of(info, time(), warnings=_warnings(gateway, info.terms)))
+    return json_answer(answer_of(info, now, warnings=_warnings(request, gateway, info.terms)))
 
 
 async def revoke_key(request: Request, gateway: Gateway) -> Response:
@@ -130,12 +133,9 @@ async def rotate_key(request: Request, gateway: Gateway) -> Response:
     return json_answer(answer_of(info, now, key=made.key))
 
 
-def _warnings(gateway: Gateway, terms: Terms) -> tuple[str, ...]:
-    """What is legal and odd: a key for models that nobody has."""
-    fleet = gateway.relay.fleet
-    named = (*(terms.models or ()), *terms.model_limits, *filter(None, [terms.defaults.model]))
-    lost = [name for name in named if not fleet.knows(name)]
-    return tuple(nobody_has(name).en for name in dict.fromkeys(lost))
+def _warnings(request: Request, gateway: Gateway, terms: Terms) -> tuple[str, ...]:
+    language = language_of(request.scope["headers"])
+    return tuple(each.of(language) for each in oddities_of(terms, gateway.relay.fleet.has))
 
 
 def _s(at: datetime | None) -> float | None:

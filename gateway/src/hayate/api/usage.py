@@ -8,22 +8,23 @@ from time import time
 from typing import Final, get_args
 
 from pydantic import BaseModel
-from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.api.bodies import PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
+from hayate.api.in_flight import Running
 from hayate.errors import InvalidRequest, UnknownCall
-from hayate.store.costs import Prices
 from hayate.store.groups import By
-from hayate.store.usage import Filter, Kept, Used, key_names, recent, used
+from hayate.store.usage import Filter, Kept, recent, used
 from hayate.store.views import usage_answer
 from hayate.telemetry.record import CallRecord
 from hayate.wire.durations import moment_of
 
 DEFAULT_SINCE: Final = "7d"
 MAX_CALLS: Final = 1000
+MAX_ID_BYTES: Final = 200
+"""Of an id that is told back."""
 GROUPS: Final[tuple[By, ...]] = get_args(By)
 
 
@@ -54,8 +55,9 @@ class CallAnswer(BaseModel):
 
 
 class RunningAnswer(BaseModel):
-    """One call under way."""
+    """One call under way. `id` stops it, and it alone: two callers may have chosen the same request id."""
 
+    id: str
     request_id: str
     key: str
     project: str
@@ -68,17 +70,20 @@ class RunningAnswer(BaseModel):
 
 
 class CallsAnswer(BaseModel):
-    """Calls under way (on the first page), and those that have ended, the latest first."""
+    """Calls under way (on the first page, the oldest first; `in_flight_count` is how many there are, and more than MAX_CALLS
+    are not listed), and those that have ended, the latest first.
+    """
 
     in_flight: list[RunningAnswer]
+    in_flight_count: int
     data: list[CallAnswer]
     has_more: bool
 
 
 class StoppedAnswer(BaseModel):
-    """How many calls of that request id were stopped."""
+    """The id of the call that was stopped."""
 
-    stopped: int
+    stopped: str
 
 
 async def own_usage(request: Request, gateway: Gateway) -> Response:
@@ -92,29 +97,34 @@ async def all_usage(request: Request, gateway: Gateway) -> Response:
 
 
 async def list_calls(request: Request, gateway: Gateway) -> Response:
-    """GET /admin/calls?before=…&limit=…, and the filters of usage, `status` and `error`."""
+    """GET /admin/calls?before=…&limit=…, and the filters of usage, `status` and `error`, for calls under way too."""
     which, limit = _filter(request), whole_of(request, "limit", PAGE, MAX_CALLS)
     before = request.query_params.get("before")
     last = None if before is None else whole_of(request, "before", 1, 2**63 - 1)
     gateway.calls.flush()
     found = await gateway.store.read(lambda c: recent(c, which, before=last, limit=limit + 1))
     now = gateway.relay.now()
-    running = [] if before is not None else [_running(each.record, now) for each in gateway.in_flight]
+    running = [] if before is not None else [each for each in gateway.in_flight if _is_meant(each.record, which)]
     return json_answer(
-        CallsAnswer(in_flight=running, data=[_call(each) for each in found[:limit]], has_more=len(found) > limit)
+        CallsAnswer(
+            in_flight=[_running(each, now) for each in running[:MAX_CALLS]],
+            in_flight_count=len(running),
+            data=[_call(each) for each in found[:limit]],
+            has_more=len(found) > limit,
+        )
     )
 
 
 async def stop_call(request: Request, gateway: Gateway) -> Response:
-    """DELETE /admin/calls/{request id}: ends a call that is under way. Raises UnknownCall."""
+    """DELETE /admin/calls/{id}: ends a call that is under way. Raises UnknownCall."""
     wanted = request.path_params["call"]
-    count = gateway.in_flight.stop(wanted)
-    if not count:
+    if not gateway.in_flight.stop(wanted):
+        shown = wanted[:MAX_ID_BYTES]
         raise UnknownCall(
-            f"No call with the request id {wanted!r} is under way.",
-            f"リクエストID {wanted!r} の呼び出しは実行されていません。",
+            f"No call with the id {shown!r} is under way. GET /admin/calls lists those that are.",
+            f"ID {shown!r} の呼び出しは実行されていません。実行中の一覧は GET /admin/calls で確認できます。",
         )
-    return json_answer(StoppedAnswer(stopped=count))
+    return json_answer(StoppedAnswer(stopped=wanted))
 
 
 async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
@@ -127,18 +137,19 @@ async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
         )
     gateway.calls.flush()
     prices = gateway.settings.prices
-    found, labels = await gateway.store.read(lambda c: _labelled(c, by, which, prices))
-    span = which.since or 0.0, which.until or time()
-    return json_answer(usage_answer(by, span, found, prices.currency, labels))
-
-
-def _labelled(connection: Connection, by: By, which: Filter, prices: Prices) -> tuple[list[Used], dict[str, str]]:
-    found = used(connection, by, which, prices=prices.by_name)
-    return found, key_names(connection, found) if by == "key" else {}
+    found = await gateway.store.read(lambda c: used(c, by, which, prices=prices.by_name))
+    until = which.until or time()
+    return json_answer(usage_answer(by, which.since or 0.0, until, found, prices.currency))
 
 
 def _filter(request: Request) -> Filter:
     query = request.query_params
+    if query.get("key", "").startswith("sk-"):
+        raise InvalidRequest(
+            "'key' is the id of a key (GET /admin/keys lists them); a key itself does not belong in a URL.",
+            "'key' にはAPIキーのIDを指定してください（一覧は GET /admin/keys）。APIキーそのものはURLに書かないでください。",
+            param="key",
+        )
     return Filter(
         since=_moment("since", query.get("since", DEFAULT_SINCE)),
         until=_moment("until", query["until"]) if "until" in query else None,
@@ -156,7 +167,7 @@ def _moment(name: str, text: str) -> float:
     if found is None:
         raise InvalidRequest(
             f"'{name}' must be a time such as 2026-12-31T18:00:00Z, or how long ago: 90d, 12h, 30m.",
-            f"'{name}' は2026-12-31T18:00:00Zのような日時、または90d、12h、30mのような長さにしてください。",
+            f"'{name}' は 2026-12-31T18:00:00Z のような日時、または 90d、12h、30m のような長さにしてください。",
             param=name,
         )
     return found
@@ -188,8 +199,18 @@ def _call(kept: Kept) -> CallAnswer:
     )
 
 
-def _running(record: CallRecord, now: float) -> RunningAnswer:
+def _is_meant(record: CallRecord, which: Filter) -> bool:
+    """Whether a call under way, which has no end, status or error yet, is one of those."""
+    wanted = (which.key, which.project, which.model, which.deployment)
+    said = (record.key, record.project, record.model, record.deployment)
+    ended = (which.until, which.status, which.error)
+    return ended == (None, None, None) and all(a is None or a == b for a, b in zip(wanted, said, strict=True))
+
+
+def _running(running: Running, now: float) -> RunningAnswer:
+    record = running.record
     return RunningAnswer(
+        id=running.id,
         request_id=record.request_id,
         key=record.key,
         project=record.project,

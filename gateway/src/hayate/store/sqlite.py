@@ -157,5 +157,5 @@ def _damaged(path: Path) -> StoreRefused:
         f"{path} is damaged or no database. It was left as it is: restore a backup (hayate db backup makes them), "
         "or move it away to start anew.",
         f"{path} は壊れているか、データベースではありません。ファイルには手を加えていません。"
-        "バックアップ（hayate db backupで作成したもの）から復元するか、別の場所へ移して新しく始めてください。",
+        "バックアップ（hayate db backup で作成したもの）から復元するか、別の場所へ移して新しく始めてください。",
     )
