@@ -140,13 +140,18 @@ async def test_a_session_serves_our_own_page_only(stage: Stage) -> None:
 
 async def test_a_tampered_session_is_no_session(stage: Stage) -> None:
     name, _, value = (await _cookie(stage)).partition("=")
-    expires, _, signature = value.partition(".")
+    key, version, expires, signature = value.split(".")
+    other = await stage.new_key()
 
     for forged in (
-        f"{int(expires) + 1}.{signature}",
-        f"{expires}.{signature[:-1]}0f",
-        f"{expires}.",
+        f"{key}.{version}.{int(expires) + 1}.{signature}",
+        f"{key}.{int(version) + 1}.{expires}.{signature}",
+        f"{other['id']}.1.{expires}.{signature}",
+        f"{key}.{version}.{expires}.{signature[:-1]}0f",
+        f"{key}.{version}.{expires}.",
+        f"{key}.{version}.{expires}",
         f".{signature}",
+        f"{expires}.{signature}",
         "x",
     ):
         reply = await fetch(stage.url, "/v1/models", headers={"cookie": f"{name}={forged}"})

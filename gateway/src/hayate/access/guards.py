@@ -63,7 +63,7 @@ def watchers(auth: Authenticator, headers: Headers, fields: Fields | None = None
         raise NotAllowed(
             "What everybody uses is for the owner's key or the operator's. GET /v1/usage tells what this key has used.",
             "全体の利用状況は、ゲートウェイ所有者または管理者のキーでのみ参照できます。"
-            "このAPIキーの利用状況は GET /v1/usage で確認できます。",
+            "このAPIキーの利用状況は `GET /v1/usage` で確認できます。",
         )
     return principal
 

@@ -122,7 +122,7 @@ async def stop_call(request: Request, gateway: Gateway) -> Response:
         shown = wanted[:MAX_ID_BYTES]
         raise UnknownCall(
             f"No call with the id {shown!r} is under way. GET /admin/calls lists those that are.",
-            f"ID {shown!r} の呼び出しは実行されていません。実行中の一覧は GET /admin/calls で確認できます。",
+            f"ID {shown!r} の呼び出しは実行されていません。実行中の一覧は `GET /admin/calls` で確認できます。",
         )
     return json_answer(StoppedAnswer(stopped=wanted))
 
@@ -147,7 +147,7 @@ def _filter(request: Request) -> Filter:
     if query.get("key", "").startswith("sk-"):
         raise InvalidRequest(
             "'key' is the id of a key (GET /admin/keys lists them); a key itself does not belong in a URL.",
-            "'key' にはAPIキーのIDを指定してください（一覧は GET /admin/keys）。APIキーそのものはURLに書かないでください。",
+            "'key' にはAPIキーのIDを指定してください（一覧は `GET /admin/keys`）。APIキーそのものはURLに書かないでください。",
             param="key",
         )
     return Filter(
@@ -167,7 +167,7 @@ def _moment(name: str, text: str) -> float:
     if found is None:
         raise InvalidRequest(
             f"'{name}' must be a time such as 2026-12-31T18:00:00Z, or how long ago: 90d, 12h, 30m.",
-            f"'{name}' は 2026-12-31T18:00:00Z のような日時、または 90d、12h、30m のような長さにしてください。",
+            f"'{name}' は「2026-12-31T18:00:00Z」のような日時、または「90d」「12h」「30m」のような長さにしてください。",
             param=name,
         )
     return found

@@ -154,8 +154,8 @@ def out_of_reach(path: Path, error: OSError | sqlite3.Error) -> StoreRefused:
 
 def _damaged(path: Path) -> StoreRefused:
     return StoreRefused(
-        f"{path} is damaged or no database. It was left as it is: restore a backup (hayate db backup makes them), "
+        f"{path} is damaged or no database. It was left as it is: restore a backup (`hayate db backup` makes them), "
         "or move it away to start anew.",
         f"{path} は壊れているか、データベースではありません。ファイルには手を加えていません。"
-        "バックアップ（hayate db backup で作成したもの）から復元するか、別の場所へ移して新しく始めてください。",
+        "バックアップ（`hayate db backup` で作成したもの）から復元するか、別の場所へ移して新しく始めてください。",
     )

@@ -39,7 +39,7 @@ class TermsOptions:
         Option("--models"),
         Text(
             "Models it may call, with commas: aliases, deployments; 'all' for all.",
-            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてなら all。",
+            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてなら「all」。",
         ),
     ] = None
     areas: Annotated[
@@ -53,7 +53,7 @@ class TermsOptions:
     rpm: Annotated[
         str | None,
         Option("--rpm"),
-        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしなら none。"),
+        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしなら「none」。"),
     ] = None
     tpm: Annotated[
         str | None,
@@ -94,17 +94,17 @@ class TermsOptions:
     weight: Annotated[
         int | None,
         Option("--weight", min=1, max=100),
-        Text("Its share where calls queue, against keys of weight 1.", "待ち行列での優先度（標準は1）。"),
+        Text("Its share where calls queue, against keys of weight 1.", "キューでの優先度（標準は1）。"),
     ] = None
     expires: Annotated[
         str | None,
         Option("--expires"),
-        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31 など。なしなら never。"),
+        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31など。なしなら「never」。"),
     ] = None
     max_output: Annotated[
         str | None,
         Option("--max-output"),
-        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしなら none。"),
+        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしなら「none」。"),
     ] = None
     default_model: Annotated[
         str | None,
@@ -179,13 +179,13 @@ class RotateOptions:
         Argument(),
         Text(
             "The key's id or name; 'owner' for the gateway's own.",
-            "APIキーのIDまたは名前。ゲートウェイ自身のキーは owner。",
+            "APIキーのIDまたは名前。ゲートウェイ自身のキーは「owner」。",
         ),
     ]
     grace: Annotated[
         str,
         Option("--grace"),
-        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0s など。"),
+        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0sなど。"),
     ] = "24h"
     json: JsonOption = False
     config: ConfigOption = None

@@ -60,7 +60,7 @@ def expiry(text: str, now: float) -> float | None:
     if found is None or found <= now:
         raise Mistyped(
             f"--expires: {text!r} is no time ahead. Write how long (90d, 12h), a date (2027-01-31), or never.",
-            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、または never で指定してください。",
+            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、または「never」で指定してください。",
         )
     return found
 
@@ -71,7 +71,7 @@ def grace(text: str) -> int:
     if found is None:
         raise Mistyped(
             f"--grace: {text!r} is no length of time. Write it as 24h, 30m or 0s.",
-            f"--grace: {text!r} は時間の長さではありません。24h、30m、0s のように指定してください。",
+            f"--grace: {text!r} は時間の長さではありません。24h、30m、0sのように指定してください。",
         )
     return found
 
@@ -84,7 +84,7 @@ def number(option: str, text: str) -> int | None:
     if not plain.isascii() or not plain.isdigit() or not 1 <= int(plain[:15]) <= MOST:
         raise Mistyped(
             f"{option}: {text!r} is not a whole number of at least 1, nor none.",
-            f"{option}: {text!r} は1以上の整数でも none でもありません。",
+            f"{option}: {text!r} は1以上の整数でも「none」でもありません。",
         )
     return int(plain)
 
@@ -96,7 +96,7 @@ def _names(option: str, text: str) -> tuple[str, ...] | None:
     if not names:
         raise Mistyped(
             f"{option}: names nothing. Write names with commas, or all.",
-            f"{option}: 名前がありません。コンマ区切りの名前、または all を指定してください。",
+            f"{option}: 名前がありません。コンマ区切りの名前、または「all」を指定してください。",
         )
     return names
 
