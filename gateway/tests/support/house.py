@@ -36,7 +36,10 @@ TESTED_ELSEWHERE = {
     "tools/gateway/place.py": "unit/test_cli.py",
     "tools/gateway/verbs.py": "unit/test_cli.py",
     "tools/embedded/verbs.py": "unit/tools/embedded/test_up.py",
+    "tools/keys/group.py": "unit/tools/keys/test_commands.py",
+    "tools/keys/verbs.py": "unit/tools/keys/test_commands.py",
     "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
+    "tools/records/verbs.py": "unit/tools/records/test_db.py",
     "tools/status/verbs.py": "unit/tools/status/test_commands.py",
 }
 """Modules whose tests need sockets and processes, and where under `tests` those are."""

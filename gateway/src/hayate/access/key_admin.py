@@ -190,8 +190,10 @@ def check_name(field: str, value: str) -> None:
         )
     if field == "name" and (value in _TAKEN or value.startswith("sk-")):
         raise InvalidRequest(
-            f"'{field}' can't be one of {', '.join(sorted(_TAKEN))}, the gateway's own, nor begin like a key.",
-            f"'{field}' に {'、'.join(sorted(_TAKEN))}（ゲートウェイ自身のもの）や、sk- で始まる名前は使えません。",
+            f"'{field}' can't be one of {', '.join(sorted(_TAKEN))}, the gateway's own, nor begin like a key. "
+            "Choose another name.",
+            f"'{field}' に {'、'.join(sorted(_TAKEN))}（ゲートウェイ自身のもの）や、sk- で始まる名前は使えません。"
+            "別の名前にしてください。",
             param=field,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -40,7 +41,7 @@ class KeysAnswer(BaseModel):
     has_more: bool
 
 
-def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: tuple[str, ...] = ()) -> KeyAnswer:
+def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: Sequence[str] = ()) -> KeyAnswer:
     """A key as it is shown, to the operator and by `hayate key --json`."""
     terms = info.terms
     return KeyAnswer(
@@ -59,7 +60,7 @@ def answer_of(info: KeyInfo, now: float, *, key: str | None = None, warnings: tu
         weight=terms.weight,
         max_output_tokens=terms.max_output_tokens,
         defaults=said(terms.defaults),
-        warnings=warnings,
+        warnings=tuple(warnings),
         key=key,
     )
 

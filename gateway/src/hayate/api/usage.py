@@ -8,6 +8,7 @@ from time import time
 from typing import Final, get_args
 
 from pydantic import BaseModel
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +16,9 @@ from hayate.api.bodies import PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
 from hayate.errors import InvalidRequest, UnknownCall
+from hayate.store.costs import Prices
 from hayate.store.groups import By
-from hayate.store.usage import Filter, Kept, recent, used
+from hayate.store.usage import Filter, Kept, Used, key_names, recent, used
 from hayate.store.views import usage_answer
 from hayate.telemetry.record import CallRecord
 from hayate.wire.durations import moment_of
@@ -137,9 +139,14 @@ async def _usage(request: Request, gateway: Gateway, which: Filter) -> Response:
         )
     gateway.calls.flush()
     prices = gateway.settings.prices
-    found = await gateway.store.read(lambda c: used(c, by, which, prices=prices.by_name))
-    until = which.until or time()
-    return json_answer(usage_answer(by, which.since or 0.0, until, found, prices.currency))
+    found, labels = await gateway.store.read(lambda c: _labelled(c, by, which, prices))
+    span = which.since or 0.0, which.until or time()
+    return json_answer(usage_answer(by, span, found, prices.currency, labels))
+
+
+def _labelled(connection: Connection, by: By, which: Filter, prices: Prices) -> tuple[list[Used], dict[str, str]]:
+    found = used(connection, by, which, prices=prices.by_name)
+    return found, key_names(connection, found) if by == "key" else {}
 
 
 def _filter(request: Request) -> Filter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -70,7 +70,8 @@ def used(
     else:
         group = calls.c[by]
     failed = func.sum(cast(calls.c.status >= 400, Integer))
-    inexact = func.sum(1 - cast(calls.c.exact, Integer))
+    taken = calls.c.tokens_in + calls.c.tokens_out > 0  # what no engine took is no estimate
+    inexact = func.sum(cast(~calls.c.exact & taken, Integer))
     query = select(group.label("name"), func.count(), failed, *_TOKENS, inexact).where(*_conditions(which))
     rows = [tuple(row) for row in connection.execute(query.group_by(group).limit(MAX_ROWS))]
     if prices:
@@ -153,9 +154,14 @@ def recent(connection: Connection, which: Filter, *, before: int | None = None, 
     ]
 
 
-def key_names(connection: Connection) -> dict[str, str]:
-    """What the keys are called, by their ids."""
-    return {row.id: row.name for row in connection.execute(select(keys.c.id, keys.c.name))}
+def key_names(connection: Connection, found: Sequence[Used]) -> dict[str, str]:
+    """What the keys of these groups are called, by their ids."""
+    ids = [each.name for each in found if isinstance(each.name, str)]
+    names_of: dict[str, str] = {}
+    for first in range(0, len(ids), 500):
+        query = select(keys.c.id, keys.c.name).where(keys.c.id.in_(ids[first : first + 500]))
+        names_of |= {row.id: row.name for row in connection.execute(query)}
+    return names_of
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
 
 from pydantic import BaseModel
 
@@ -11,11 +13,15 @@ from hayate.store.costs import exact
 from hayate.store.groups import By
 from hayate.store.usage import Used
 
+NO_LABELS: Final[Mapping[str, str]] = MappingProxyType({})
+
 
 class UsedAnswer(BaseModel):
     """What the calls of one group add up to."""
 
     name: str
+    label: str
+    """What the key is called whose id `name` is; else the same again."""
     calls: int
     failed: int
     input_tokens: int
@@ -37,17 +43,25 @@ class UsageAnswer(BaseModel):
     data: list[UsedAnswer]
 
 
-def usage_answer(by: By, since: float, until: float, found: Sequence[Used], currency: str | None = None) -> UsageAnswer:
-    """Groups as they are shown; times in seconds since 1970."""
-    data = [used_answer(each) for each in found]
+def usage_answer(
+    by: By,
+    span: tuple[float, float],
+    found: Sequence[Used],
+    currency: str | None = None,
+    labels: Mapping[str, str] = NO_LABELS,
+) -> UsageAnswer:
+    """Groups as they are shown, since when and until when, in seconds since 1970; `labels` are keys' names, by their ids."""
+    since, until = span
+    data = [used_answer(each, labels) for each in found]
     return UsageAnswer(by=by, since=_at(since), until=_at(until), currency=currency, data=data)
 
 
-def used_answer(used: Used) -> UsedAnswer:
+def used_answer(used: Used, labels: Mapping[str, str] = NO_LABELS) -> UsedAnswer:
     """A group as it is shown; days and hours by their beginning, in UTC."""
-    name = used.name if isinstance(used.name, str) else _at(used.name / 1000).isoformat()
+    name = used.name if isinstance(used.name, str) else _at(used.name / 1000).isoformat().replace("+00:00", "Z")
     return UsedAnswer(
         name=name,
+        label=labels.get(name, name),
         calls=used.calls,
         failed=used.failed,
         input_tokens=used.tokens_in,

@@ -21,18 +21,21 @@ NO_END = "（「『【〔〈《"
 HELP = Text("Show this and end.", "この説明を表示して終了します。")
 KINDS = {"int": Text("N", "数値"), "float": Text("N", "数値"), "Path": Text("PATH", "パス")}
 WORD = Text("TEXT", "文字列")
+REQUIRED = Text(" [required]", "[必須]")
 
 
 def group_help(group: TyperGroup, ctx: Context, language: Language) -> str:
     """The commands of a group, each with a line."""
-    usage = Text(f"Usage: {ctx.command_path} COMMAND [OPTIONS]", f"使い方: {ctx.command_path} コマンド [オプション]")
+    texts: Mapping[str, Text] = {**getattr(group, "texts", {}), **_told(group).get("texts", {})}
+    word = Text("[COMMAND]", "[コマンド]") if group.invoke_without_command else Text("COMMAND", "コマンド")
+    usage = Text(f"Usage: {ctx.command_path} {word.en} [OPTIONS]", f"使い方: {ctx.command_path} {word.ja} [オプション]")
     commands = [(name, group.get_command(ctx, name)) for name in group.list_commands(ctx)]
     rows = [(name, _says(each).of(language)) for name, each in commands if each is not None]
     parts = [usage.of(language), *_paragraph(_says(group).of(language), columns()), ""]
     parts += [Text("Commands:", "コマンド:").of(language), *_table(rows, columns()), ""]
     parts += [
         Text("Options:", "オプション:").of(language),
-        *_table(_options(group, ctx, language, getattr(group, "texts", {})), columns()),
+        *_table(_options(group, ctx, language, texts), columns()),
     ]
     return "\n".join(parts) + "\n"
 
@@ -41,7 +44,8 @@ def command_help(command: TyperCommand, ctx: Context, language: Language) -> str
     """One command: what it does, and each of its options."""
     texts: Mapping[str, Text] = _told(command).get("texts", {})
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    words = "".join(f" [{str(each.name).upper()}]" for each in arguments)
+    names = [str(each.name).upper() for each in arguments]
+    words = "".join(f" {name}" if each.required else f" [{name}]" for name, each in zip(names, arguments, strict=True))
     usage = Text(f"Usage: {ctx.command_path}{words} [OPTIONS]", f"使い方: {ctx.command_path}{words} [オプション]")
     parts = [usage.of(language), *_paragraph(_says(command).of(language), columns()), ""]
     if arguments:
@@ -69,7 +73,7 @@ def _says(command: Command) -> Text:
 def _options(command: Command, ctx: Context, language: Language, texts: Mapping[str, Text]) -> list[tuple[str, str]]:
     rows = [
         (_names(each, language), _with_default(each, texts.get(str(each.name), Text(*2 * (_help(each),))), language))
-        for each in command.params
+        for each in sorted(command.params, key=lambda each: not each.required)  # what must be typed comes first
         if each.param_type_name == "option" and not getattr(each, "hidden", False)
     ]
     return [*rows, (", ".join(ctx.help_option_names), HELP.of(language))]
@@ -93,6 +97,8 @@ def _names(param: Parameter, language: Language) -> str:
 def _with_default(param: Parameter, text: Text, language: Language) -> str:
     """The text, with what holds where nothing is typed; not for what is off."""
     default = param.default
+    if param.required:
+        return f"{text.of(language)}{REQUIRED.of(language)}"
     if default is None or default is False:
         return text.of(language)
     if default is True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args, get_origin
 
 # Typer keeps its command-line library inside, and offers no public name for most of its exceptions.
 from typer._click import exceptions as typed
@@ -96,6 +96,9 @@ def _wanted(param: Parameter) -> Text:
     kind = getattr(getattr(param, "type_descriptor", None), "annotation", str)
     least, most = getattr(param, "min", None), getattr(param, "max", None)
     number = Text("a whole number", "整数") if kind is int else Text("a number", "数値")
+    if get_origin(kind) is Literal:
+        words = get_args(kind)
+        return Text(f"one of {', '.join(words)}", f"{'、'.join(words)}のいずれか")
     if kind not in (int, float):
         return Text("another value", "別の値")
     if least is not None and most is not None:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection
 
+from hayate.access import key_admin
+from hayate.access.terms import FREE
 from hayate.store.groups import By
+from hayate.store.sqlite import writing
 from hayate.store.store import Store
-from hayate.store.usage import Filter, Used, recent, used
+from hayate.store.usage import Filter, Used, key_names, recent, used
 from tests.unit.store.conftest import Make
 
 DAY = 1_799_971_200.0  # midnight, UTC
@@ -50,6 +53,26 @@ def test_by_key_the_greatest_first(connection: Connection) -> None:
 )
 def test_by_other_words(connection: Connection, by: By, expected: list[str]) -> None:
     assert [each.name for each in used(connection, by, Filter())] == expected
+
+
+def test_what_no_engine_took_is_no_estimate(store: Store, make: Make) -> None:
+    refused, guessed = make(tokens=(0, 0, 0), status=429), make(tokens=(5, 0, 5))
+    for each in (refused, guessed):
+        each.usage.exact = False
+    store.calls_ended([refused, guessed])
+    store.close()
+    with store.engine.connect() as found:
+        assert [(each.calls, each.inexact) for each in used(found, "key", Filter())] == [(2, 1)]
+
+
+def test_keys_have_their_names(store: Store) -> None:
+    now = time.time()
+    with writing(store.engine) as connection, connection.begin():
+        made, _ = key_admin.create(connection, name="game", project=None, expires_at=None, terms=FREE, now=now)
+    with store.engine.connect() as found:
+        groups = [Used(name, 1, 0, 0, 0, 0, 0) for name in (made.id, "main")]
+        assert key_names(found, groups) == {made.id: "game"}
+        assert key_names(found, []) == {}
 
 
 def test_by_hour_and_by_day_the_earliest_first(connection: Connection) -> None:

@@ -74,6 +74,6 @@ def test_without_prices_nothing_is_said_of_costs(connection: Connection) -> None
 
 def test_it_is_shown_in_its_currency_as_text(connection: Connection) -> None:
     found = used(connection, "key", Filter(key="game"), prices=PRICES)
-    answer = usage_answer("key", DAY, DAY + 9, found, "USD")
+    answer = usage_answer("key", (DAY, DAY + 9), found, "USD")
     assert answer.currency == "USD"
     assert '"cost":"0.255007"' in answer.model_dump_json()

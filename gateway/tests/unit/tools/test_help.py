@@ -73,3 +73,16 @@ def test_the_locale_decides_too() -> None:
 )
 def test_lines_break_where_a_typesetter_would(text: str, width: int, lines: list[str]) -> None:
     assert wrapped(text, width) == lines
+
+
+def test_what_must_be_typed_is_told_and_comes_first() -> None:
+    said = shown("key", "create", "-h")
+    assert re.search(r"Options:\n  --name TEXT +What .*\[required\]", said)
+    assert " key rotate KEY [OPTIONS]" in shown("key", "rotate", "-h")
+    assert " check-config [FILE] [OPTIONS]" in shown("check-config", "-h")
+
+
+def test_a_group_that_does_something_by_itself_shows_its_options_too() -> None:
+    said = shown("key", "-h", HAYATE_LANG="ja")
+    assert " key [コマンド] [オプション]" in said
+    assert re.search(r"--rotate +新しいAPIキーに", said)

@@ -48,7 +48,13 @@ MISTAKES = {
     ),
     "no value": (("serve", "--host"), "--host needs a value.", "--hostには値が必要です。"),
     "a value too many": (("key", "--rotate=1"), "--rotate takes no value.", "--rotateに値は指定できません。"),
-    "a word too many": (("key", "it"), "Too much was typed: it", "余分な引数があります: it"),
+    "a word too many": (("status", "it"), "Too much was typed: it", "余分な引数があります: it"),
+    "a command of a group": (("key", "xyz"), "There is no command xyz.", "コマンド「xyz」はありません。"),
+    "another word than those there are": (
+        ("usage", "--by", "week"),
+        "--by: one of key, project, model, deployment, path, day, hour is expected.",
+        "--byにはkey、project、model、deployment、path、day、hourのいずれかを指定してください。",
+    ),
 }
 
 

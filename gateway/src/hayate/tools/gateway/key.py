@@ -1,6 +1,7 @@
 """`hayate key`: the API key, alone on standard output; whatever else there is to say goes to standard error.
 
-Rule: it makes no key. One that the gateway has made is in the configured data folder, or in that of the gateway that runs.
+Rule: it makes no key. One that the gateway has made is in the configured data folder, or in that of the gateway that runs;
+where there is none to show, the status is 1.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from hayate.tools.environment import Environment
 from hayate.tools.gateway.options import KeyOptions
 from hayate.tools.running import all_running, reachable
 
-REFUSED = 2
+NONE_THERE, REFUSED = 1, 2
+_CREATE = Text("hayate key create --name NAME", "hayate key create --name 名前")
 
 
 def run_key(options: KeyOptions, env: Environment) -> int:
@@ -32,7 +34,7 @@ def run_key(options: KeyOptions, env: Environment) -> int:
     running = all_running(env)
     if len(running) == 1 and not options.rotate:
         return _of_running(running[0], data, env)
-    return _say(_no_key(data, running), env)
+    return _say(_no_key(data, running), env, NONE_THERE)
 
 
 def _rotate(data: Path, env: Environment) -> int:
@@ -70,10 +72,13 @@ def _of_running(gateway: RunningGateway, looked: Path, env: Environment) -> int:
     if found is None:
         return _say(
             Text(
-                f"The gateway at {url} was given its key: look where HAYATE_API_KEY is set for it.",
-                f"{url}のゲートウェイのAPIキーは、起動時にHAYATE_API_KEYで渡されています。その設定を確認してください。",
+                f"The gateway at {url} was given its key: look where HAYATE_API_KEY is set for it, "
+                f"or make one of its own for each use: {_CREATE.en}",
+                f"{url}のゲートウェイのAPIキーは、起動時にHAYATE_API_KEYで渡されています。その設定を確認するか、"
+                f"用途ごとのキーを作成してください: {_CREATE.ja}",
             ),
             env,
+            NONE_THERE,
         )
     _say(
         Text(
@@ -93,18 +98,22 @@ def _no_key(data: Path, running: list[RunningGateway]) -> Text:
         folders = ", ".join(f"{each.data} ({reachable(each.url)})" for each in running)
         return Text(
             f"There is no API key at {path}. Gateways run on these data folders: {folders}. "
+            f"For a project's own key, type {_CREATE.en} there. "
             f"Name one with HAYATE_DATA: HAYATE_DATA={running[0].data} hayate key",
             f"{path}にAPIキーがありません。動作中のゲートウェイのデータフォルダー: {folders}。"
+            f"プロジェクト用のキーは、そのフォルダーで {_CREATE.ja} を実行して作成します。"
             f"HAYATE_DATAで指定してください: HAYATE_DATA={running[0].data} hayate key",
         )
     return Text(
         f"There is no API key at {path}, and no gateway of yours runs. The gateway makes one at its first start; "
-        f"name its data folder with HAYATE_DATA, or its file with --config.",
+        f"name its data folder with HAYATE_DATA, or its file with --config. "
+        f"A project gets its own key by {_CREATE.en}",
         f"{path}にAPIキーがありません。動作中のゲートウェイも見つかりません。APIキーはゲートウェイの初回起動時に作られます。"
-        f"データフォルダーをHAYATE_DATAで指定するか、設定ファイルを--configで指定してください。",
+        f"データフォルダーをHAYATE_DATAで指定するか、設定ファイルを--configで指定してください。"
+        f"プロジェクト用のキーを作成するには: {_CREATE.ja}",
     )
 
 
-def _say(text: Text, env: Environment) -> int:
+def _say(text: Text, env: Environment, status: int = REFUSED) -> int:
     typer.echo(text.of(env.language), err=True)
-    return REFUSED
+    return status

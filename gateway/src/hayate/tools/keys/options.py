@@ -39,7 +39,7 @@ class TermsOptions:
         Option("--models"),
         Text(
             "Models it may call, with commas: aliases, deployments; 'all' for all.",
-            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてなら「all」。",
+            "使えるモデル（エイリアスやデプロイメント）をコンマ区切りで。すべてならall。",
         ),
     ] = None
     areas: Annotated[
@@ -53,7 +53,7 @@ class TermsOptions:
     rpm: Annotated[
         str | None,
         Option("--rpm"),
-        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしなら「none」。"),
+        Text("Requests in any minute; 'none' for no limit.", "1分間のリクエスト数の上限。なしならnone。"),
     ] = None
     tpm: Annotated[
         str | None,
@@ -87,39 +87,51 @@ class TermsOptions:
         list[str] | None,
         Option("--model-limit"),
         Text(
-            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1. May come again.",
-            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1（複数指定可）。",
+            "Limits for one model on top: smart:rpm=10,tpm=1000,concurrency=1; smart:none takes them away. May come again.",
+            "モデルごとの上限を追加: smart:rpm=10,tpm=1000,concurrency=1。取り消すならsmart:none（複数指定可）。",
         ),
     ] = None
     weight: Annotated[
         int | None,
         Option("--weight", min=1, max=100),
-        Text("Its share where calls queue, against keys of weight 1.", "キューでの優先度（標準は1）。"),
+        Text(
+            "Its share where calls queue, against keys of weight 1; at most 100.",
+            "キューで待つときの優先度（省略すると1、最大100）。",
+        ),
     ] = None
     expires: Annotated[
         str | None,
         Option("--expires"),
-        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31など。なしなら「never」。"),
+        Text("When it ends: 90d, 12h, 2027-01-31; 'never'.", "有効期限: 90d、12h、2027-01-31など。なしならnever。"),
     ] = None
     max_output: Annotated[
         str | None,
         Option("--max-output"),
-        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしなら「none」。"),
+        Text("The most tokens of one answer; 'none' for no limit.", "1回の回答の最大トークン数。なしならnone。"),
     ] = None
     default_model: Annotated[
         str | None,
         Option("--default-model"),
-        Text("The model of calls that name none.", "モデル名を省略した呼び出しで使うモデル。"),
+        Text(
+            "The model of calls that name none; '' for no such model.",
+            "モデル名を省略した呼び出しで使うモデル。なくすなら ''。",
+        ),
     ] = None
     system: Annotated[
         str | None,
         Option("--system"),
-        Text("Put before every conversation, as a system prompt.", "すべての会話の先頭に付けるシステムプロンプト。"),
+        Text(
+            "Put before every conversation, as a system prompt; '' for none.",
+            "すべての会話の先頭に付けるシステムプロンプト。なくすなら ''。",
+        ),
     ] = None
     default_max_tokens: Annotated[
         str | None,
         Option("--default-max-tokens"),
-        Text("The limit of answers where a call sets none.", "上限を省略した呼び出しの回答の最大トークン数。"),
+        Text(
+            "The most tokens of an answer where a call does not say; 'none' for none.",
+            "上限を省略した呼び出しの回答の最大トークン数。なしならnone。",
+        ),
     ] = None
     json: JsonOption = False
     config: ConfigOption = None
@@ -132,7 +144,7 @@ class CreateOptions(TermsOptions):
     name: Annotated[
         str,
         Option("--name"),
-        Text("What it is called: who will use it.", "APIキーの名前（利用者がわかるもの）。"),
+        Text("What it is called: who will use it.", "APIキーの名前（使う人やプログラム）。"),
     ]
 
 
@@ -141,11 +153,7 @@ class UpdateOptions(TermsOptions):
     """A key, and what is to change of it."""
 
     key: KeyArgument
-    name: Annotated[
-        str | None,
-        Option("--name"),
-        Text("A new name.", "新しい名前。"),
-    ] = None
+    name: Annotated[str | None, Option("--name"), Text("A new name.", "新しい名前。")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +187,7 @@ class RotateOptions:
         Argument(),
         Text(
             "The key's id or name; 'owner' for the gateway's own.",
-            "APIキーのIDまたは名前。ゲートウェイ自身のキーは「owner」。",
+            "APIキーのIDまたは名前。ゲートウェイ自身のキーはowner。",
         ),
     ]
     grace: Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final, get_args
 
 from hayate.access.terms import FREE, Area, Defaults, Terms
@@ -20,7 +20,10 @@ LIMITS: Final[Mapping[str, str]] = {
     "concurrency": "concurrency",
 }
 NONE: Final = "none"
+UNLIMITED: Final = RateLimits()
 MOST: Final = 10**12
+NO_CHANGE: Final = ("key", "json", "config")
+"""Options that change nothing of a key."""
 
 
 class Mistyped(BilingualError):
@@ -44,12 +47,23 @@ def terms_of(options: TermsOptions, before: Terms = FREE) -> Terms:
     if said:
         terms = replace(terms, limits=replace(terms.limits, **said))
     if options.model_limit:
-        terms = replace(terms, model_limits={**terms.model_limits, **dict(map(_model_limit, options.model_limit))})
+        limits = {**terms.model_limits, **dict(map(_model_limit, options.model_limit))}
+        terms = replace(terms, model_limits={model: each for model, each in limits.items() if each != UNLIMITED})
     if options.weight is not None:
         terms = replace(terms, weight=options.weight)
     if options.max_output is not None:
         terms = replace(terms, max_output_tokens=number("--max-output", options.max_output))
     return replace(terms, defaults=_defaults(options, terms.defaults))
+
+
+def check_some(options: TermsOptions) -> None:
+    """Raises Mistyped where nothing is to change."""
+    told = (getattr(options, each.name) for each in fields(options) if each.name not in NO_CHANGE)
+    if all(each is None or each == [] for each in told):
+        raise Mistyped(
+            "Nothing is to change. `hayate key update -h` shows what can.",
+            "変更する項目が指定されていません。指定できる項目は `hayate key update -h` で表示します。",
+        )
 
 
 def expiry(text: str, now: float) -> float | None:
@@ -60,7 +74,7 @@ def expiry(text: str, now: float) -> float | None:
     if found is None or found <= now:
         raise Mistyped(
             f"--expires: {text!r} is no time ahead. Write how long (90d, 12h), a date (2027-01-31), or never.",
-            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、または「never」で指定してください。",
+            f"--expires: {text!r} は将来の日時ではありません。期間（90d）、日付（2027-01-31）、またはneverで指定してください。",
         )
     return found
 
@@ -83,8 +97,8 @@ def number(option: str, text: str) -> int | None:
         return None
     if not plain.isascii() or not plain.isdigit() or not 1 <= int(plain[:15]) <= MOST:
         raise Mistyped(
-            f"{option}: {text!r} is not a whole number of at least 1, nor none.",
-            f"{option}: {text!r} は1以上の整数でも「none」でもありません。",
+            f"{option}: {text!r} will not do. Write a whole number of at least 1, or none.",
+            f"{option}: {text!r} は指定できません。1以上の整数、またはnoneを指定してください。",
         )
     return int(plain)
 
@@ -95,8 +109,8 @@ def _names(option: str, text: str) -> tuple[str, ...] | None:
     names = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
     if not names:
         raise Mistyped(
-            f"{option}: names nothing. Write names with commas, or all.",
-            f"{option}: 名前がありません。コンマ区切りの名前、または「all」を指定してください。",
+            f"{option}: no name is there. Write names with commas, or all.",
+            f"{option}: 名前がありません。コンマ区切りの名前、またはallを指定してください。",
         )
     return names
 
@@ -106,14 +120,16 @@ def _areas(text: str) -> tuple[Area, ...]:
     wanted = [each.strip() for each in text.split(",") if each.strip()]
     if not wanted or not {*wanted} <= {*known}:
         raise Mistyped(
-            f"--areas: {text!r} must name some of {', '.join(known)}.",
-            f"--areas: {text!r} は {'、'.join(known)} から指定してください。",
+            f"--areas: {text!r} will not do. Write some of {', '.join(known)}, with commas.",
+            f"--areas: {text!r} は指定できません。{'、'.join(known)} から選び、コンマ区切りで指定してください。",
         )
     return tuple(each for each in known if each in wanted)
 
 
 def _model_limit(text: str) -> tuple[str, RateLimits]:
     model, colon, rest = text.rpartition(":")
+    if model.strip() and rest.strip().lower() == NONE:
+        return model.strip(), UNLIMITED
     said: dict[str, Any] = {}
     for part in rest.split(","):
         name, equals, value = part.strip().partition("=")
@@ -123,9 +139,10 @@ def _model_limit(text: str) -> tuple[str, RateLimits]:
         said[LIMITS[name.replace("-", "_")]] = number(f"--model-limit {name}", value)
     if not model.strip() or not colon:
         raise Mistyped(
-            f"--model-limit: {text!r} must be MODEL:rpm=…,tpm=…,input-tpm=…,output-tpm=…,concurrency=…, with at least one.",
-            f"--model-limit: {text!r} は モデル名:rpm=…,tpm=…,input-tpm=…,output-tpm=…,concurrency=… の形で、"
-            "1つ以上指定してください。",
+            f"--model-limit: {text!r} will not do. Write MODEL:rpm=10,tpm=1000 (or input-tpm, output-tpm, concurrency), "
+            "or MODEL:none.",
+            f"--model-limit: {text!r} は指定できません。モデル名:rpm=10,tpm=1000 のように"
+            "（ほかにinput-tpm、output-tpm、concurrency）、またはモデル名:noneと指定してください。",
         )
     return model.strip(), RateLimits(**said)
 

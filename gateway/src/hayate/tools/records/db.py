@@ -9,15 +9,15 @@ from time import strftime
 
 import typer
 
-from hayate.config.load import whole_config
-from hayate.language import BilingualError, Text
+from hayate.language import BilingualError, Text, reason_of
 from hayate.store.migrate import back_up, open_file
-from hayate.store.sqlite import connect
+from hayate.store.sqlite import APPLICATION_ID, connect
 from hayate.tools.environment import Environment
-from hayate.tools.keys.commands import store_of
+from hayate.tools.keys.place import place_of_store
 from hayate.tools.records.options import BackupOptions, DbOptions
 
-MIB = 1024 * 1024
+KIB, MIB = 1024, 1024 * 1024
+LOST = "PRAGMA foreign_key_check"
 
 
 class NotDone(BilingualError):
@@ -27,17 +27,20 @@ class NotDone(BilingualError):
 def check(options: DbOptions, env: Environment) -> int:
     """Reads the whole file and says whether it is sound; status 1 when it is not."""
     path = _file(options.config, env)
-    with closing(connect(path, readonly=True)) as connection:
-        found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-        lost = connection.execute("PRAGMA foreign_key_check").fetchall()
-        (calls,) = connection.execute("SELECT count(*) FROM calls").fetchone()
-        (keys,) = connection.execute("SELECT count(*) FROM keys").fetchone()
-        (pages,), (size,) = (connection.execute(f"PRAGMA {each}").fetchone() for each in ("page_count", "page_size"))
-    if found == ["ok"] and not lost:
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
+            found += [f"{table}, row {row}: {parent}" for table, row, parent, _ in connection.execute(LOST)]
+            (calls,) = connection.execute("SELECT count(*) FROM calls").fetchone()
+            (keys,) = connection.execute("SELECT count(*) FROM keys").fetchone()
+    except sqlite3.DatabaseError as error:
+        found = [str(error)]
+    if not found:
+        size_is = _size(path.stat().st_size)
         typer.echo(
             Text(
-                f"{path}: sound. calls: {calls:,}, keys: {keys:,}, {pages * size / MIB:.1f} MiB.",
-                f"{path}: 問題ありません。呼び出し{calls:,}件、APIキー{keys:,}件、{pages * size / MIB:.1f}MiB。",
+                f"{path}: sound. calls: {calls:,}, keys: {keys:,}, {size_is.en}.",
+                f"{path}: 問題ありません。呼び出し{calls:,}件、APIキー{keys:,}件、{size_is.ja}。",
             ).of(env.language)
         )
         return 0
@@ -59,11 +62,21 @@ def backup(options: BackupOptions, env: Environment) -> int:
     copy = options.to or path.with_name(f"{path.stem}-{strftime('%Y%m%d-%H%M%S')}{path.suffix}")
     if copy.is_dir():
         copy = copy / path.name
+    if copy.exists() and (copy.samefile(path) or not _is_ours(copy)):
+        raise NotDone(
+            f"{copy} is no backup and is left as it is. Name another file.",
+            f"{copy} はバックアップではないため、上書きしません。別のファイル名を指定してください。",
+        )
     try:
         copy.parent.mkdir(parents=True, exist_ok=True)
         back_up(path, copy)
-    except (OSError, sqlite3.Error) as error:
-        raise NotDone(f"{copy} can't be written: {error}.", f"{copy} に書き込めません（{error}）。") from None
+    except OSError as error:
+        why = reason_of(error)
+        raise NotDone(f"{copy} can't be written: {why.en}.", f"{copy} に書き込めません（{why.ja}）。") from None
+    except sqlite3.Error as error:
+        raise NotDone(
+            f"{path} could not be copied to {copy}: {error}.", f"{path} を {copy} にコピーできませんでした（{error}）。"
+        ) from None
     typer.echo(copy)
     return 0
 
@@ -81,11 +94,11 @@ def vacuum(options: DbOptions, env: Environment) -> int:
             f"{path}: {error}. Try again when fewer calls are under way.",
             f"{path} を整理できませんでした（{error}）。呼び出しが少ないときにもう一度お試しください。",
         ) from None
-    after = path.stat().st_size
+    was, now = _size(before), _size(path.stat().st_size)
     typer.echo(
         Text(
-            f"{path}: {before / MIB:.1f} MiB before, {after / MIB:.1f} MiB now.",
-            f"{path}: {before / MIB:.1f}MiB から {after / MIB:.1f}MiB になりました。",
+            f"{path}: {was.en} before, {now.en} now.",
+            f"{path}: {was.ja}から{now.ja}になりました。",
         ).of(env.language)
     )
     return 0
@@ -93,7 +106,7 @@ def vacuum(options: DbOptions, env: Environment) -> int:
 
 def migrate(options: DbOptions, env: Environment) -> int:
     """Brings the file to this release's tables, as the gateway does at its start."""
-    path = store_of(whole_config(options.config, env), env)
+    path = place_of_store(options.config, env).path
     engine, copy = open_file(path)
     engine.dispose()
     done = Text(f"{path} is up to date.", f"{path} は最新です。")
@@ -104,12 +117,26 @@ def migrate(options: DbOptions, env: Environment) -> int:
 
 
 def _file(config: Path | None, env: Environment) -> Path:
-    """The store's file, which must be there and ours. Raises NotDone, StoreRefused, ConfigError."""
-    path = store_of(whole_config(config, env), env)
-    if not path.exists():
-        raise NotDone(
-            f"There is no {path}. The gateway makes it at its first start; name its data folder with HAYATE_DATA.",
-            f"{path} がありません。ゲートウェイの初回起動時に作られます。データフォルダーはHAYATE_DATAで指定できます。",
-        )
-    open_file(path)[0].dispose()
-    return path
+    """The store's file, which must be there and ours. Raises NoStore, StoreRefused, ConfigError."""
+    place = place_of_store(config, env)
+    if place.note is not None:
+        typer.echo(place.note.of(env.language), err=True)
+    open_file(place.path)[0].dispose()
+    return place.path
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a store, which another copy may take the place of."""
+    try:
+        with closing(connect(path, readonly=True)) as connection:
+            (found,) = connection.execute("PRAGMA application_id").fetchone()
+    except sqlite3.Error:
+        return False
+    return bool(found == APPLICATION_ID)
+
+
+def _size(size: float) -> Text:
+    """Bytes as people write them: three digits or so."""
+    shown = f"{size / MIB:,.1f}" if size >= MIB else f"{size / KIB:,.0f}"
+    unit = "MiB" if size >= MIB else "KiB"
+    return Text(f"{shown} {unit}", f"{shown}{unit}")

@@ -13,7 +13,7 @@ import pytest
 from hayate.settings import Price
 from hayate.store.costs import Prices
 from hayate.store.usage import Used
-from hayate.tools.records.usage import table
+from hayate.tools.records.report import AddedUp, usage_table
 from tests.support.engine_script import Chat
 from tests.support.http import fetch
 from tests.support.nursery import run
@@ -74,7 +74,7 @@ def used(name: str, cost: str | None, unpriced: int = 0) -> Used:
 
 def test_the_table_has_a_column_and_its_sum() -> None:
     found = [used("game", "1234.56785"), used("bot", "0.00001"), used("old", None, 1)]
-    lines = table("key", found, {}, "en", Prices({"x": Price()}, "JPY"))
+    _, *lines = usage_table(AddedUp("key", (0.0, 1.0), found, prices=Prices({"x": Price()}, "JPY")), "en", 120)
     assert [line.split("█")[0].split()[7:] for line in lines] == [
         ["cost", "(JPY)"], ["1,234.5678"], ["<0.0001"], ["-"], ["1,234.5679"],
     ]  # fmt: skip
@@ -82,4 +82,4 @@ def test_the_table_has_a_column_and_its_sum() -> None:
 
 
 def test_without_prices_there_is_none() -> None:
-    assert "cost" not in table("key", [used("game", None)], {}, "en")[0]
+    assert "cost" not in usage_table(AddedUp("key", (0.0, 1.0), [used("game", None)]), "en", 80)[1]
