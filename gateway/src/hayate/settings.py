@@ -102,6 +102,24 @@ class Keeping:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptContent:
+    """Of one key (`record.content.<id>`)."""
+
+    days: Annotated[float, Gt(0), Le(3650)] = 7.0
+    """How long prompts and answers are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What is kept of calls beside their figures: nothing, unless this says so (`record`)."""
+
+    content: Mapping[str, KeptContent] = field(default_factory=dict)
+    """The keys, by their ids, whose prompts and answers are kept."""
+    max_content_bytes: Annotated[int, Ge(1024), Le(64 * 1024 * 1024)] = 256 * 1024
+    """Of one prompt, and of one answer; what is longer is cut off there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Following:
     """How a gateway follows the keys of the store (`keys`)."""
 

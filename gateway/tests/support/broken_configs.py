@@ -429,6 +429,25 @@ VALUES: Final = [
         ("line 5: keys", "a section with entries such as stale_s: 900", "stale_s: 900のような"),
     ),
     _b(
+        "content to be kept",
+        ONE + "record: {content: {game: {days: 7}, main: 7, a1b2c3d4e5f6: {days: 0, hours: 5}},"
+        " max_content_bytes: 5, prompts: 1}\n",
+        ONE
+        + "record: {content: {a1b2c3d4e5f7: {days: 7}, main: {days: 7}, a1b2c3d4e5f6: {days: 0.5}}, max_content_bytes: 5000}\n",
+        ("line 3: record.content.game", "is no key's id: `hayate key list` shows them", "`hayate key list`で確認"),
+        ("line 3: record.content.main", "a section with entries such as days: 7, not 7", "days: 7のような"),
+        ("line 3: record.content.a1b2c3d4e5f6.days", "over 0", "0より大きい"),
+        ("line 3: record.content.a1b2c3d4e5f6.hours", "there are days; remove it", "取り除いてください"),
+        ("line 3: record.max_content_bytes", "bytes from 1024 to 67108864, not 5", "1024以上"),
+        ("line 3: record.prompts", "is not an option", "設定はありません"),
+    ),
+    _b(
+        "content of no shape",
+        ONE + "record: {content: [main]}\n",
+        ONE + "record: {content: {main: {days: 7}}}\n",
+        ("line 3: record.content", "keys' ids and how long their prompts and answers are kept", "main: {days: 7}"),
+    ),
+    _b(
         "prices",
         ONE + "currency: US Dollar\nprices:\n  qwen: {input: -1, cached_input: cheap, output: 1.5 USD}\n"
         "  fast: {in: 1, output: 0.0000000000001}\n  smart: 5\n",

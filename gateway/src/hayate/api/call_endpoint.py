@@ -20,14 +20,18 @@ from hayate.api.in_flight import Running
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.call_task import shutting_down
 from hayate.downstream.client import Client
+from hayate.downstream.kept_client import KeptClient
 from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
 from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited
+from hayate.settings import Recording
+from hayate.telemetry.content import Content
 from hayate.telemetry.record import CallRecord
 from hayate.wire.error_bodies import OPENAI, Dialect, error_headers, language_of
 from hayate.wire.http1 import Fields, Headers
 
 Handle = Callable[[Gateway, Client, CallRecord, Grant], Awaitable[None]]
+DAY_S = 86_400
 CallGuard = Callable[[Authenticator, Headers, Fields], Principal]
 """A guard (`access.guards`) that finds out who it is: a call is always somebody's."""
 
@@ -67,7 +71,7 @@ class CallEndpoint:
         grant: Grant | None = None
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
-            record.key, record.project = principal.id, principal.project
+            client = _of(principal, client, record, settings.recording)
             grant = gateway.grants.grant(principal, settings.limits, settings.model_limits)
             if grant.counts:
                 _enter(grant, client, record.started)
@@ -130,6 +134,16 @@ def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
     if grant is not None:
         left = record.status == CLIENT_CLOSED and record.attempts > 0
         grant.end(record.usage, whole=record.status == 200, taken=_was_taken(record), left=left)
+
+
+def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:
+    """The call is the principal's; the client that serves it, which keeps what is said where that is asked for."""
+    record.key, record.project = principal.id, principal.project
+    kept = recording.content.get(principal.id)
+    if kept is None:
+        return client
+    record.content = Content(recording.max_content_bytes, kept.days * DAY_S)
+    return KeptClient(client, record.content)
 
 
 def _enter(grant: Grant, client: Client, now: float) -> None:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hayate.access.guards import Guard, anyone, callers, operators, users, watchers
-from hayate.api import admin, health, keys, page, session, status, usage
+from hayate.api import admin, contents, health, keys, page, session, status, usage
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
@@ -109,6 +109,7 @@ ROUTES: Final = (
     plain("/admin/keys/{key}/rotate", "POST", operators, keys.rotate_key),
     plain("/admin/usage", "GET", operators, usage.all_usage),
     plain("/admin/calls", "GET", operators, usage.list_calls),
+    plain("/admin/calls/{call}/content", "GET", operators, contents.show_content),
     plain("/admin/calls/{call:path}", "DELETE", operators, usage.stop_call),
 )
 SERVER: Final = "*"

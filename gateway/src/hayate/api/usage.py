@@ -16,6 +16,7 @@ from hayate.api.bodies import PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
 from hayate.errors import InvalidRequest, UnknownCall
+from hayate.store.contents import with_content
 from hayate.store.costs import Prices
 from hayate.store.groups import By
 from hayate.store.usage import Filter, Kept, Used, key_names, recent, used
@@ -54,6 +55,8 @@ class CallAnswer(BaseModel):
     cached_tokens: int
     output_tokens: int
     tokens_exact: bool
+    content: bool
+    """Whether prompt and answer are kept: GET /admin/calls/{id}/content."""
 
 
 class RunningAnswer(BaseModel):
@@ -104,14 +107,14 @@ async def list_calls(request: Request, gateway: Gateway) -> Response:
     before = request.query_params.get("before")
     last = None if before is None else whole_of(request, "before", 1, 2**63 - 1)
     gateway.calls.flush()
-    found = await gateway.store.read(lambda c: recent(c, which, before=last, limit=limit + 1))
+    found, kept = await gateway.store.read(lambda c: _recent(c, which, last, limit + 1))
     now = gateway.relay.now()
     running = [] if before is not None else [each for each in gateway.in_flight if _is_meant(each.record, which)]
     return json_answer(
         CallsAnswer(
             in_flight=[_running(each, now) for each in running[:MAX_CALLS]],
             in_flight_count=len(running),
-            data=[_call(each) for each in found[:limit]],
+            data=[_call(each, content=each.id in kept) for each in found[:limit]],
             has_more=len(found) > limit,
         )
     )
@@ -180,7 +183,13 @@ def _moment(name: str, text: str) -> float:
     return found
 
 
-def _call(kept: Kept) -> CallAnswer:
+def _recent(connection: Connection, which: Filter, before: int | None, limit: int) -> tuple[list[Kept], set[int]]:
+    """The latest calls, and of which of them prompt and answer are kept."""
+    found = recent(connection, which, before=before, limit=limit)
+    return found, with_content(connection, [each.id for each in found], time())
+
+
+def _call(kept: Kept, *, content: bool) -> CallAnswer:
     return CallAnswer(
         id=str(kept.id),
         ended_at=_at(kept.ended_at),
@@ -203,6 +212,7 @@ def _call(kept: Kept) -> CallAnswer:
         cached_tokens=kept.tokens_cached,
         output_tokens=kept.tokens_out,
         tokens_exact=kept.exact,
+        content=content,
     )
 
 

@@ -28,6 +28,13 @@ def key_oddities(config: Config) -> Iterator[Mistake]:
         yield from _unknown(config, where)
 
 
+def record_oddities(config: Config) -> Iterator[Mistake]:
+    """Of what is kept, each with its place."""
+    for key, each in config.record.content.items():
+        if each.days > config.store.calls_days:
+            yield never(("record", "content", key, "days"), f"store.calls_days: {config.store.calls_days}")
+
+
 def price_oddities(config: Config) -> Iterator[Mistake]:
     """Of what tokens cost, each with its place."""
     for name, each in config.prices.items():

@@ -5,6 +5,7 @@ Secrets come from the environment only by habit: `api_key: ${BACKEND_API_KEY}`. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -32,10 +33,12 @@ from hayate.settings import (
     DefaultLimits,
     Following,
     Keeping,
+    KeptContent,
     Listening,
     Price,
     Probing,
     RateLimits,
+    Recording,
     Safety,
     Timeouts,
 )
@@ -46,10 +49,11 @@ BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton"
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices")
+SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices", "record")
 MAX_CURRENCY_CHARS = 8
+_KEY_ID = re.compile(r"main|[0-9a-f]{12}")
 PRICE_DECIMALS = 12
-INNER_SECTIONS = ("timeouts", "options", "models")
+INNER_SECTIONS = ("timeouts", "options", "models", "content")
 
 
 def _origin(value: object) -> object:
@@ -189,6 +193,27 @@ class DeploymentConfig(Capacity):
         return tuple(each.removesuffix("/api") for each in replicas)
 
 
+def _key_id(text: str) -> str:
+    if not _KEY_ID.fullmatch(text):
+        raise Told(
+            f"{text[:20]!r} is no key's id: `hayate key list` shows them, and main is the owner's key",
+            f"{text[:20]!r}はAPIキーのIDではありません。IDは`hayate key list`で確認できます（所有者のキーはmain）",
+        )
+    return text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class KeptContentConfig(KeptContent):
+    """`record.content.<id>`."""
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RecordConfig(Recording):
+    """`record`."""
+
+    content: Mapping[Annotated[str, AfterValidator(_key_id)], KeptContentConfig] = Field(default_factory=dict)
+
+
 def _currency(text: str) -> str:
     if not 1 <= len(text) <= MAX_CURRENCY_CHARS or not text.isprintable() or any(map(str.isspace, text)):
         raise Told(
@@ -228,6 +253,7 @@ class Config(BaseModel):
     health: HealthConfig = HealthConfig()
     store: StoreConfig = StoreConfig()
     keys: KeysConfig = KeysConfig()
+    record: RecordConfig = RecordConfig()
     currency: Annotated[str, AfterValidator(_currency)] | None = None
     prices: Mapping[str, PriceConfig] = {}
 
@@ -245,8 +271,8 @@ class Config(BaseModel):
         values = {key: each for key, each in values.items() if each is not None or key not in SECTIONS}
         if isinstance(deployments := values.get("deployments"), dict):
             values["deployments"] = {name: _without_empty_sections(each) for name, each in deployments.items()}
-        if "limits" in values:
-            values["limits"] = _without_empty_sections(values["limits"])
+        for name in values.keys() & {"limits", "record"}:
+            values[name] = _without_empty_sections(values[name])
         if isinstance(aliases := values.get("aliases"), dict):
             values["aliases"] = expanded(aliases)
         return values

@@ -14,7 +14,7 @@ import yaml
 
 from hayate.config.deprecated import deprecated
 from hayate.config.environment import VARIABLES
-from hayate.config.key_oddities import key_oddities, never, price_oddities
+from hayate.config.key_oddities import key_oddities, never, price_oddities, record_oddities
 from hayate.config.mistakes import Mistake, Where
 from hayate.config.models import Config, DeploymentConfig
 from hayate.config.wanted import nearest
@@ -37,6 +37,7 @@ def oddities(
     yield from deprecated(config)
     yield from key_oddities(config)
     yield from price_oddities(config)
+    yield from record_oddities(config)
     yield from _fields(config)
     yield from _secrets(config, root)
     yield from _variables(env, alone=path is None)

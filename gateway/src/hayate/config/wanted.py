@@ -50,6 +50,10 @@ _BY_NAME: Mapping[str, Text] = {
         "qwen: {input: 0.15, output: 0.6}のように、デプロイメントやモデルの名前ごとに料金を書いたセクション",
     ),
     "currency": Text("a currency's name or sign such as JPY or USD", "JPYやUSDのような通貨の名前か記号"),
+    "content": Text(
+        "a section with keys' ids and how long their prompts and answers are kept, such as main: {days: 7}",
+        "main: {days: 7}のように、APIキーのIDごとに内容の保存期間を書いたセクション",
+    ),
     "models": Text(
         "a section with limits below the names that clients send, such as smart: {requests_per_minute: 10}",
         "smart: {requests_per_minute: 10}のように、クライアントが送る名前ごとに上限を書いたセクション",

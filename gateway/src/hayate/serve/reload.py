@@ -62,6 +62,7 @@ def call_settings(config: Config) -> CallSettings:
         client_stall_s=server.client_stall_s,
         limits=_plain(config.limits),
         model_limits={name: _plain(each) for name, each in config.limits.models.items()},
+        recording=config.record,
         prices=Prices(config.prices, config.currency),
         serves_half_closed=server.half_close == "serve",
     )

@@ -1,4 +1,6 @@
-"""How long the record of a call is kept: the oldest go, a few at a time, when nothing else is to be written."""
+"""How long the record of a call is kept: the oldest go, a few at a time, when nothing else is to be written; and before
+them the content whose own time is over.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from hayate.store import contents
 from hayate.store.ids import first_id
 
 STEP_ROWS: Final = 500
@@ -31,6 +34,8 @@ class Retention:
         if now < self._next_at:
             return False
         oldest = first_id(now - self.days * DAY_S)
+        if contents.step(connection, now, oldest):
+            return True
         deleted = connection.execute(DELETE, (oldest, STEP_ROWS)).rowcount
         more = deleted == STEP_ROWS
         if not more:

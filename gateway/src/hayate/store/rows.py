@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy.dialects import sqlite
 
+from hayate.store import contents
 from hayate.store.ids import Ids
 from hayate.store.schema import calls
 from hayate.telemetry.record import CallRecord
@@ -74,13 +75,21 @@ def words_of(record: CallRecord) -> tuple[str, str, str, str, str, str, str, str
 
 
 def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequence[CallRecord]) -> None:
-    """One row for each, within the transaction that is open."""
+    """One row for each, and what was said where that is kept, within the transaction that is open."""
     words = [words_of(record) for record in records]
     names.learn(connection, (word for each in words for word in each))
-    connection.executemany(INSERT, [_row(names, ids, *pair) for pair in zip(records, words, strict=True)])
+    rows = [_row(names, ids, *pair) for pair in zip(records, words, strict=True)]
+    connection.executemany(INSERT, rows)
+    kept = [
+        (row[0], record.ended_at, record.content)
+        for row, record in zip(rows, records, strict=True)
+        if record.content is not None
+    ]
+    if kept:
+        contents.insert(connection, kept)
 
 
-def _row(names: Names, ids: Ids, record: CallRecord, words: Sequence[str]) -> tuple[object, ...]:
+def _row(names: Names, ids: Ids, record: CallRecord, words: Sequence[str]) -> tuple[int, *tuple[object, ...]]:
     key, project, path, model, deployment, replica, error, finish = words
     usage, ttft_s = record.usage, record.ttft_s
     return (

@@ -97,3 +97,22 @@ calls: Final = Table(
     Index("calls_key_id", "key", "id"),
 )
 """One row for each call that has ended; its id is the moment at which it did."""
+
+contents: Final = Table(
+    "contents",
+    metadata,
+    Column(
+        "call_id",
+        BigInteger().with_variant(Integer, "sqlite"),
+        ForeignKey("calls.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("until_ms", BigInteger, nullable=False),
+    Column("prompt", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    Column("prompt_cut", Boolean, nullable=False),
+    Column("answer_cut", Boolean, nullable=False),
+    Index("contents_until", "until_ms"),
+)
+"""What was said in calls of keys of which that is kept, as long as it is; goes with its call at the latest."""

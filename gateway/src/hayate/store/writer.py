@@ -21,6 +21,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from hayate.store.contents import Waiting
 from hayate.store.ids import Ids
 from hayate.store.migrate import restore
 from hayate.store.rows import Names, insert
@@ -37,6 +38,8 @@ AGAIN_S: Final = 0.25
 AGAIN_AT_MOST_S: Final = 5.0
 """How long the thread waits before it tries again, doubling."""
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0)
+TIDY_S: Final = 10.0
+"""How long it goes untidied at most, however much there is to write."""
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
 
@@ -73,6 +76,9 @@ class Writer:
         self._names = Names()
         self._ids = Ids()
         self._dropped_told = 0
+        self.contents = Waiting()
+        self._contents_told = 0
+        self._tidied_at = monotonic()
 
     @property
     def backlog(self) -> int:
@@ -89,6 +95,7 @@ class Writer:
         if len(records) > room:
             self.dropped += len(records) - max(0, room)
             records = records[: max(0, room)]
+        self.contents.admit(records)
         self._rows.extend(records)
         self._wake.set()
 
@@ -141,7 +148,8 @@ class Writer:
                 self._wake.set()
                 return
         self._recovered()
-        if idle and not self._closing:
+        if not self._closing and (idle or monotonic() - self._tidied_at > TIDY_S):
+            self._tidied_at = monotonic()
             if self._tidy(connection):
                 self._wake.set()
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
@@ -159,6 +167,7 @@ class Writer:
             raise
         self._names.committed()
         self.commits.observe(monotonic() - began)
+        self.contents.written(records)
         for _ in records:
             self._rows.popleft()
 
@@ -216,6 +225,9 @@ class Writer:
         if self.dropped > self._dropped_told:
             log_event("calls_not_recorded", count=self.dropped - self._dropped_told, limit=self.max_rows)
             self._dropped_told = self.dropped
+        if self.contents.dropped > self._contents_told:
+            count, self._contents_told = self.contents.dropped - self._contents_told, self.contents.dropped
+            log_event("contents_not_kept", count=count, limit_bytes=self.contents.max_bytes)
 
     def _fail_changes(self) -> None:
         while self._changes:

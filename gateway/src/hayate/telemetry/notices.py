@@ -66,6 +66,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{lines} lines of {stream} were lost: nobody read them", "{stream}の{lines}行が失われました（読み手なし）"
         ),
     ),
+    "contents_not_kept": _Sentence(
+        "yellow",
+        Text(
+            "The prompts and answers of {count} calls were not kept: too much waits to be written",
+            "{count}件の呼び出しの内容は保存されませんでした（書き込み待ちが多すぎます）",
+        ),
+    ),
     "setting_deprecated": _Sentence("yellow", Text("{setting} {why}", "{setting}: {why}")),
     "key_ended": _Sentence(
         "",

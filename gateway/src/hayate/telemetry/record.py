@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hayate.telemetry.content import Content
 from hayate.wire.usage import Usage
 
 
@@ -35,6 +36,8 @@ class CallRecord:
     error: str | None = None
     finish_reason: str | None = None
     usage: Usage = field(default_factory=Usage)
+    content: Content | None = field(default=None, repr=False)
+    """What was said, for a key of which that is kept."""
     ended: float = 0.0
     ended_at: float = 0.0
     """The same moment on the wall's clock."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hayate.config.key_oddities import key_oddities, price_oddities
+from hayate.config.key_oddities import key_oddities, price_oddities, record_oddities
 from hayate.config.models import Config
 
 TWO = {
@@ -56,3 +56,10 @@ def test_limits(limits: dict[str, Any], odd: list[str]) -> None:
 def test_prices(sections: dict[str, Any], odd: list[str]) -> None:
     config = Config.model_validate({"deployments": TWO, "aliases": {"fast": "qwen"}, **sections})
     assert [".".join(map(str, each.where)) for each in price_oddities(config)] == odd
+
+
+@pytest.mark.parametrize(("days", "odd"), [(1, []), (90, []), (90.5, ["record.content.a1b2c3d4e5f6.days"])])
+def test_content_that_outlives_its_call(days: float, odd: list[str]) -> None:
+    record = {"content": {"a1b2c3d4e5f6": {"days": days}}}
+    config = Config.model_validate({"deployments": TWO, "record": record})
+    assert [".".join(map(str, each.where)) for each in record_oddities(config)] == odd

@@ -80,6 +80,10 @@ def odd(tmp_path: Path, text: str | None, **env: str) -> list[str]:
             "line 4: prices.a.cached_input: is more than 0.1, the price of what no cache held",
         ),
         (
+            A + "store: {calls_days: 30}\nrecord: {content: {main: {days: 31}}}\n",
+            "line 4: record.content.main.days: is a limit that is never reached",
+        ),
+        (
             A + "limits: {models: {smrat: {requests_per_minute: 6}}}\n",
             "line 3: limits.models.smrat: is the name of no deployment, alias or model here",
         ),
@@ -130,6 +134,7 @@ def test_each_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> No
         "deployments:\n  a: {backend: vllm, replicas: [http://a], api_key: '${KEY}'}\n",
         A + "limits: {models: {smart: {strict: true}, a: {concurrency: 1}}}\nsafety: {allow_fields: [lora_path]}\n",
         A + "currency: JPY\nprices: {a: {input: 20, cached_input: 5, output: 80}, fast: {output: 1}}\n",
+        A + "record: {content: {main: {days: 90}}}\n",
         None,
     ],
 )

@@ -82,7 +82,7 @@ def _leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its place, the place of the file."""
     yield ("data",), config.data
     yield ("currency",), config.currency
-    for section in ("server", "limits", "safety", "health", "store", "keys"):
+    for section in ("server", "limits", "safety", "health", "store", "record", "keys"):
         yield from _inside((section,), getattr(config, section))
     for name, each in config.deployments.items():
         if name != EMBEDDED or each.replicas != tuple(ENGINE_OF_UP["replicas"]):

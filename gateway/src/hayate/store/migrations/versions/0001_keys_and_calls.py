@@ -55,3 +55,19 @@ def upgrade() -> None:
         sa.Column("exact", sa.Boolean, nullable=False),
     )
     op.create_index("calls_key_id", "calls", ["key", "id"])
+    op.create_table(
+        "contents",
+        sa.Column(
+            "call_id",
+            sa.BigInteger().with_variant(sa.Integer, "sqlite"),
+            sa.ForeignKey("calls.id", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("until_ms", sa.BigInteger, nullable=False),
+        sa.Column("prompt", sa.LargeBinary, nullable=False),
+        sa.Column("answer", sa.LargeBinary, nullable=False),
+        sa.Column("prompt_cut", sa.Boolean, nullable=False),
+        sa.Column("answer_cut", sa.Boolean, nullable=False),
+    )
+    op.create_index("contents_until", "contents", ["until_ms"])

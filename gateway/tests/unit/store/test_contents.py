@@ -1,0 +1,118 @@
+"""Prompts and answers: read until their time is over and no longer, gone from the file soon after, and gone with their call."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from hayate.store.contents import STEP_ROWS, Said, Waiting, said_in, with_content
+from hayate.store.ids import Ids
+from hayate.store.migrate import open_file
+from hayate.store.retention import DAY_S, LOOK_S, Retention
+from hayate.store.rows import Names, insert
+from hayate.store.sqlite import connect, engine_of
+from hayate.telemetry.content import Content
+from hayate.telemetry.record import CallRecord
+from tests.unit.store.conftest import Make
+
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "hayate.db"
+    open_file(found)[0].dispose()
+    return found
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect(path)) as found:
+        yield found
+
+
+def content(kept_s: float = 60.0, prompt: bytes = b"ask", answer: bytes = b"say") -> Content:
+    made = Content(1000, kept_s)
+    made.asked(prompt)
+    made.said(answer)
+    return made
+
+
+def ids(connection: sqlite3.Connection, table: str) -> list[int]:
+    column = "id" if table == "calls" else "call_id"
+    return [row[0] for row in connection.execute(f"SELECT {column} FROM {table} ORDER BY {column}")]
+
+
+def read(path: Path, call: int, at: float) -> Said | None:
+    engine = engine_of(path)
+    with engine.connect() as found:
+        return said_in(found, call, at)
+
+
+def test_it_is_read_until_its_time_is_over(path: Path, connection: sqlite3.Connection, make: Make) -> None:
+    insert(connection, Names(), Ids(), [make(ended_at=NOW, content=content()), make(ended_at=NOW + 1)])
+    first, second = ids(connection, "calls")
+    assert read(path, first, NOW + 59.9) == Said(NOW + 60, b"ask", b"say", prompt_cut=False, answer_cut=False)
+    assert read(path, first, NOW + 60) is None
+    assert read(path, second, NOW) is None
+    assert read(path, 7, NOW) is None
+    with engine_of(path).connect() as found:
+        assert with_content(found, [first, second], NOW) == {first}
+        assert with_content(found, [first, second], NOW + 60) == set()
+
+
+def test_what_is_over_goes_in_small_steps_and_its_call_stays(connection: sqlite3.Connection, make: Make) -> None:
+    records = [make(ended_at=NOW, content=content(60)) for _ in range(STEP_ROWS + 5)]
+    insert(connection, Names(), Ids(), [*records, make(ended_at=NOW, content=content(600))])
+    clock = [NOW + 59]
+    retention = Retention(90, lambda: clock[0])
+    assert not retention.step(connection)
+    assert len(ids(connection, "contents")) == STEP_ROWS + 6
+    clock[0] += LOOK_S
+    assert retention.step(connection)
+    assert len(ids(connection, "contents")) == 6
+    assert not retention.step(connection)
+    assert len(ids(connection, "contents")) == 1
+    assert len(ids(connection, "calls")) == STEP_ROWS + 6
+
+
+def test_it_goes_with_its_call(connection: sqlite3.Connection, make: Make) -> None:
+    insert(connection, Names(), Ids(), [make(ended_at=NOW - 2 * DAY_S, content=content(9 * DAY_S)), make(ended_at=NOW)])
+    assert not Retention(1, lambda: NOW).step(connection)
+    assert ids(connection, "contents") == []
+    assert len(ids(connection, "calls")) == 1
+    insert(connection, Names(), Ids(), [make(ended_at=NOW, content=content(9 * DAY_S))])
+    connection.execute("DELETE FROM calls")  # by whoever
+    assert ids(connection, "contents") == []
+
+
+def test_nothing_of_it_is_left_in_the_file(path: Path, connection: sqlite3.Connection, make: Make) -> None:
+    secret = b"s3cret " * 2000
+    kept = Content(1_000_000, 60)
+    kept.asked(secret)
+    kept.said(secret)
+    insert(connection, Names(), Ids(), [make(ended_at=NOW, content=kept)])
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"s3cret" in path.read_bytes()
+    Retention(90, lambda: NOW + 61).step(connection)
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert b"s3cret" not in path.read_bytes()
+    assert connection.execute("PRAGMA secure_delete").fetchone() == (0,)  # for figures alone it is not worth its time
+
+
+def test_what_waits_is_bounded_and_figures_wait_all_the_same() -> None:
+    waiting = Waiting(max_bytes=20)
+    records = [CallRecord(str(number), "chat", 1.0, content=content()) for number in range(5)]  # 6 bytes each
+    waiting.admit(records[:4])
+    assert [each.content is not None for each in records] == [True, True, True, False, True]
+    assert waiting.dropped == 1
+    waiting.written(records[:1])
+    waiting.admit(records[4:])
+    assert records[4].content is not None
+    waiting.written(records[1:])
+    waiting.admit([CallRecord("r", "chat", 1.0)])
+    assert waiting.dropped == 1

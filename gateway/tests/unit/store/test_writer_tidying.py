@@ -1,0 +1,51 @@
+"""However much there is to write, what is to go goes; and content that found no room is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hayate.store import writer as module
+from hayate.store.migrate import open_file
+from hayate.store.writer import Writer
+from hayate.telemetry.content import Content
+from tests.unit.store.conftest import Make
+
+
+@pytest.mark.parametrize(("at_most_s", "tidied"), [(-1.0, 1), (3600.0, 0)])
+def test_a_busy_writer_tidies_now_and_then(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, at_most_s: float, tidied: int
+) -> None:
+    monkeypatch.setattr(module, "TIDY_S", at_most_s)
+    path, steps = tmp_path / "hayate.db", 0
+
+    def step(_: Any) -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    writer = Writer(path, open_file(path)[0], 100, step)
+    writer.put([make()])
+    writer._write_all()
+    assert steps == tidied
+    writer._write_all()  # nothing to write
+    assert steps == tidied + 1
+    writer._disconnect()
+
+
+def test_content_without_room_is_told_once(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(module, "log_event", lambda event, **facts: told.append((event, facts)))
+    path = tmp_path / "hayate.db"
+    writer = Writer(path, open_file(path)[0], 100)
+    writer.contents.max_bytes = 10
+    for _ in range(3):
+        content = Content(100, 60)
+        content.asked(b"123456")
+        writer.put([make(content=content)])
+    for _ in range(2):
+        writer._write_all()
+    assert told == [("contents_not_kept", {"count": 2, "limit_bytes": 10})]
+    writer._disconnect()
