@@ -47,6 +47,8 @@ class Listening:
     """Whose pages may call, beside our own (`wire.origins`)."""
     half_close: Literal["cancel", "serve"] = "cancel"
     """What becomes of a whole answer whose client has ended its sending."""
+    openapi: bool | None = None
+    """Whether /openapi.json is served; None: where nobody but this machine is listened to."""
     drain_s: Annotated[float, Ge(0)] = 60.0
     log_queue_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
     """What may wait for each of standard output and standard error: some 4,000 calls."""

@@ -7,6 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.api.gateway import Gateway
+from hayate.api.operations import described
+from hayate.errors import RefusedConfig
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import LastError
 from hayate.reasons import Reason
@@ -84,6 +86,7 @@ def _last_error(error: LastError | None) -> LastErrorAnswer | None:
     return LastErrorAnswer(text=error.texts.en, text_ja=error.texts.ja, at=error.at, code=code)
 
 
+@described("Applies the changed configuration.", ReloadAnswer, errors=(RefusedConfig,))
 async def reload(_: Request, gateway: Gateway) -> Response:
     """POST /admin/reload: applies the changed file, if it is valid; else 400 with every mistake, and nothing changes."""
     done = await gateway.reload()
@@ -95,6 +98,7 @@ async def reload(_: Request, gateway: Gateway) -> Response:
     return _json(answer.model_dump_json())
 
 
+@described("What is configured, and how it does.", list[DeploymentAnswer])
 async def list_deployments(_: Request, gateway: Gateway) -> Response:
     """GET /admin/deployments: what is configured and how it does."""
     return _json(_DEPLOYMENTS.dump_json(deployment_answers(gateway.relay.fleet, gateway.relay.now())))

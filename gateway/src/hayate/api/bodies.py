@@ -23,6 +23,10 @@ MAX_DIGITS: Final = 19
 
 _NO_FIELD: Final = frozenset({"extra_forbidden", "unexpected_keyword_argument"})
 
+LIMIT: Final = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE, "default": PAGE}
+PAGING: Final = {"after": {"type": "string", "description": "The last id of the page before."}, "limit": LIMIT}
+"""What `paging` reads, as JSON Schema."""
+
 Body = TypeVar("Body", bound=BaseModel)
 
 

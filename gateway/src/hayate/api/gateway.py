@@ -38,6 +38,8 @@ class CallSettings:
     """Whose prompts and answers are kept."""
     prices: Prices = field(default_factory=Prices)
     serves_half_closed: bool = Listening.half_close == "serve"
+    openapi: bool = False
+    """Whether /openapi.json is served."""
 
 
 @dataclass(frozen=True, slots=True)

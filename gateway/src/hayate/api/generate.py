@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from hayate.access.grants import Grant
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
+from hayate.api.operations import described
 from hayate.api.turns import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
@@ -48,6 +49,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, 
     await answering
 
 
+@described("The head that a GET would have, and no generation.")
 async def show_head(_: Request, __: Gateway) -> Response:
     """HEAD /generate_stream: the head that a GET would have, and no generation."""
     return StreamingResponse(iter(()), headers={name.decode(): value.decode() for name, value in SSE_HEADERS})

@@ -3,31 +3,51 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from hayate.access.guards import known
 from hayate.access.principals import OWNER, Principal, Role
+from hayate.api.bodies import json_answer
 from hayate.api.gateway import Gateway
+from hayate.api.health_answers import (
+    DeploymentReadiness,
+    Kind,
+    LiveAnswer,
+    ModelAnswer,
+    ModelFacts,
+    ModelsAnswer,
+    ReadyAnswer,
+    ReadyInDetail,
+    ReasonWord,
+    ReplicaInUse,
+    ReplicaReadiness,
+)
 from hayate.api.leave import check_model, check_right
+from hayate.api.operations import JSON, TEXT, described
+from hayate.errors import UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
+from hayate.fleet.replica import Replica
 from hayate.language import Language
 from hayate.reasons import Reason
 from hayate.wire.error_bodies import language_of
 
 _STARTED = int(time.time())
 """OpenAI's `created` of every model: when an engine's model was made is not known here."""
+_READY: Final = ReadyInDetail | ReadyAnswer
 
 
+@described("The process answers, whatever its engines do.", LiveAnswer)
 async def live(_: Request, __: Gateway) -> Response:
     """GET /health: the process answers, whatever its engines do."""
-    return JSONResponse({"status": "ok"})
+    return json_answer(LiveAnswer())
 
 
+@described("Whether calls to the alias `default` can be answered.", _READY, answers={503: {JSON: _READY}})
 async def ready(request: Request, gateway: Gateway) -> Response:
     """GET /health/readiness: 200 when some replica of the alias `default` has been seen to answer, else 503. What is
     behind it is told to those who bring a key: of what they may call; and how many calls run there to those alone who may
@@ -36,30 +56,32 @@ async def ready(request: Request, gateway: Gateway) -> Response:
     relay = gateway.relay
     now = relay.now()
     good = relay.fleet.ready(now)
-    answer: dict[str, Any] = {"status": "ready" if good else "not_ready"}
+    answer = ReadyAnswer(status="ready" if good else "not_ready")
     principal = known(gateway.auth, request.scope["headers"])
     if principal is not None:
-        answer["deployments"] = _deployments(relay.fleet, principal, now, language_of(request.scope["headers"]))
-    return JSONResponse(answer, status_code=200 if good else 503)
+        deployments = _deployments(relay.fleet, principal, now, language_of(request.scope["headers"]))
+        answer = ReadyInDetail(status=answer.status, deployments=deployments)
+    return json_answer(answer, 200 if good else 503)
 
 
-def _deployments(fleet: Fleet, principal: Principal, now: float, language: Language) -> dict[str, Any]:
+def _deployments(fleet: Fleet, principal: Principal, now: float, language: Language) -> dict[str, DeploymentReadiness]:
     sees_all = principal is OWNER or principal.role is Role.OPERATOR
     return {
-        each.name: {
-            "ready": each.ready(now),
-            "replicas": [
-                {
-                    "healthy": replica.health.ready(now),
-                    "state": replica.health.state(now),
-                    "reason": _reason(replica.trouble(now), language),
-                    **({"in_flight": replica.in_flight} if sees_all else {}),
-                }
-                for replica in each.replicas
-            ],
-        }
+        each.name: DeploymentReadiness(
+            ready=each.ready(now),
+            replicas=[_replica(replica, now, language, sees_all=sees_all) for replica in each.replicas],
+        )
         for each in _behind(fleet, principal)
     }
+
+
+def _replica(replica: Replica, now: float, language: Language, *, sees_all: bool) -> ReplicaReadiness:
+    found = ReplicaReadiness(
+        healthy=replica.health.ready(now),
+        state=replica.health.state(now),
+        reason=_reason(replica.trouble(now), language),
+    )
+    return ReplicaInUse(**dict(found), in_flight=replica.in_flight) if sees_all else found
 
 
 def _behind(fleet: Fleet, principal: Principal) -> list[Deployment]:
@@ -71,40 +93,42 @@ def _behind(fleet: Fleet, principal: Principal) -> list[Deployment]:
     return [each for each in fleet.deployments.values() if each.name in reached]
 
 
-def _reason(reason: Reason | None, language: Language) -> dict[str, str] | None:
-    """For those who may call: no address, no setting."""
-    return None if reason is None else {"code": reason.value, "text": reason.to_callers.of(language)}
+def _reason(reason: Reason | None, language: Language) -> ReasonWord | None:
+    return None if reason is None else ReasonWord(code=reason.value, text=reason.to_callers.of(language))
 
 
+@described("What Prometheus reads.", answers={200: {"text/plain": TEXT}})
 async def metrics(_: Request, gateway: Gateway) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
     gateway.calls.flush()
     return Response(gateway.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
 
+@described("The models that may be called: aliases, deployments, and what else their engines serve.", ModelsAnswer)
 async def list_models(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models: what the key may call; aliases first, then deployments, then what else their engines serve (adapters
     loaded at run time, say).
     """
     terms = request.state.principal.terms
     found = _models(gateway, language_of(request.scope["headers"]))
-    return JSONResponse({"object": "list", "data": [each for each in found if terms.may_call(each["id"])]})
+    return json_answer(ModelsAnswer(data=[each for each in found if terms.may_call(each.id)]))
 
 
+@described("One model.", ModelAnswer, errors=(UnknownModel,), path={"model": "Its name, which may hold slashes."})
 async def show_model(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own. Raises UnknownModel."""
     wanted = request.path_params["model"]
     check_right(request.state.principal.terms, wanted)
     language = language_of(request.scope["headers"])
     for model in _models(gateway, language):
-        if model["id"] == wanted:
-            return JSONResponse(model)
+        if model.id == wanted:
+            return json_answer(model)
     await check_model(gateway, request.state.principal.terms, wanted)
     fleet = gateway.relay.fleet
-    return JSONResponse(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now(), language))
+    return json_answer(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now(), language))
 
 
-def _models(gateway: Gateway, language: Language) -> list[dict[str, Any]]:
+def _models(gateway: Gateway, language: Language) -> list[ModelAnswer]:
     fleet, now = gateway.relay.fleet, gateway.relay.now()
     aliases = [
         _model(alias, "alias", [fleet.deployments[target] for target in targets], now, language)
@@ -123,20 +147,16 @@ def _models(gateway: Gateway, language: Language) -> list[dict[str, Any]]:
     ]
 
 
-def _model(name: str, kind: str, targets: list[Deployment], now: float, language: Language) -> dict[str, Any]:
+def _model(name: str, kind: Kind, targets: list[Deployment], now: float, language: Language) -> ModelAnswer:
     first = targets[0]
-    return {
-        "id": name,
-        "object": "model",
-        "created": _STARTED,
-        "owned_by": "hayate",
-        "hayate": {
-            "kind": kind,
-            "engine": first.backend.name,
-            "model": first.served_model,
-            "targets": [each.name for each in targets],
-            "ready": any(each.ready(now) for each in targets),
-            "reason": None if any(each.ready(now) for each in targets) else _reason(first.trouble(now), language),
-            "context_tokens": first.context_tokens,
-        },
-    }
+    ready = any(each.ready(now) for each in targets)
+    facts = ModelFacts(
+        kind=kind,
+        engine=first.backend.name,
+        model=first.served_model,
+        targets=[each.name for each in targets],
+        ready=ready,
+        reason=None if ready else _reason(first.trouble(now), language),
+        context_tokens=first.context_tokens,
+    )
+    return ModelAnswer(id=name, created=_STARTED, hayate=facts)

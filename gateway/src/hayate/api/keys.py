@@ -5,22 +5,29 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 from time import time
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from annotated_types import Ge, MinLen
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.access import key_admin
 from hayate.access.key_admin import GRACE_S, KeyChange, KeyInfo
 from hayate.access.key_oddities import oddities_of
-from hayate.access.key_views import KeysAnswer, answer_of
+from hayate.access.key_views import KeyAnswer, KeysAnswer, answer_of
 from hayate.access.terms import FREE, Area, Defaults, Name, Terms, Weight
-from hayate.api.bodies import body_of, json_answer, paging
+from hayate.api.bodies import PAGING, body_of, json_answer, paging
 from hayate.api.gateway import Gateway
+from hayate.api.operations import body, described
+from hayate.errors import BodyTooLarge, StoreGone, UnknownKey, UnreadableCoding
 from hayate.settings import AtLeastOne, RateLimits
 from hayate.wire.error_bodies import language_of
+
+_BY_ID: Final[dict[str, Any]] = {"path": {"key": "The key's id, or its name."}}
+KeyName = Annotated[str, Field(json_schema_extra={"minLength": 1, "maxLength": key_admin.MAX_NAME_CHARS})]
+"""Which `key_admin` checks, in better words."""
+_CHANGES: Final = (BodyTooLarge, UnreadableCoding, StoreGone)
 
 
 class TermsBody(BaseModel):
@@ -45,16 +52,16 @@ class TermsBody(BaseModel):
 class NewKey(TermsBody):
     """POST /admin/keys."""
 
-    name: str
-    project: str | None = None
+    name: KeyName
+    project: KeyName | None = None
     expires_at: AwareDatetime | None = None
 
 
 class ChangedKey(TermsBody):
     """PATCH /admin/keys/{id}."""
 
-    name: str | None = None
-    project: str | None = None
+    name: KeyName | None = None
+    project: KeyName | None = None
     expires_at: AwareDatetime | None = None
 
 
@@ -66,6 +73,7 @@ class Rotation(BaseModel):
     grace_s: Annotated[float, Ge(0)] = GRACE_S
 
 
+@described("A new key, which is shown this once.", KeyAnswer, 201, errors=_CHANGES, **body(NewKey))
 async def create_key(request: Request, gateway: Gateway) -> Response:
     """POST /admin/keys: 201 with the key, which is shown this once."""
     asked = await body_of(request, gateway, NewKey)
@@ -80,6 +88,7 @@ async def create_key(request: Request, gateway: Gateway) -> Response:
     return json_answer(answer_of(info, now, key=made.key, warnings=_warnings(request, gateway, terms)), 201)
 
 
+@described("The keys, the oldest first, those that were revoked too.", KeysAnswer, errors=(StoreGone,), query=PAGING)
 async def list_keys(request: Request, gateway: Gateway) -> Response:
     """GET /admin/keys?after=…&limit=…: the oldest first."""
     after, limit = paging(request)
@@ -88,12 +97,20 @@ async def list_keys(request: Request, gateway: Gateway) -> Response:
     return json_answer(KeysAnswer(data=[answer_of(each, now) for each in found[:limit]], has_more=len(found) > limit))
 
 
+@described("One key.", KeyAnswer, errors=(UnknownKey, StoreGone), **_BY_ID)
 async def show_key(request: Request, gateway: Gateway) -> Response:
     """GET /admin/keys/{id or name}: one key."""
     wanted = request.path_params["key"]
     return json_answer(answer_of(await gateway.store.read(lambda c: key_admin.find(c, wanted)), time()))
 
 
+@described(
+    "Changes what is sent, in force within a second.",
+    KeyAnswer,
+    errors=(UnknownKey, *_CHANGES),
+    **body(ChangedKey, required=False),
+    **_BY_ID,
+)
 async def update_key(request: Request, gateway: Gateway) -> Response:
     """PATCH /admin/keys/{id}: changes what is sent."""
     asked, wanted, now = await body_of(request, gateway, ChangedKey), request.path_params["key"], time()
@@ -117,6 +134,7 @@ async def update_key(request: Request, gateway: Gateway) -> Response:
     return json_answer(answer_of(info, now, warnings=_warnings(request, gateway, info.terms)))
 
 
+@described("Ends a key, and its running calls.", KeyAnswer, errors=(UnknownKey, StoreGone), **_BY_ID)
 async def revoke_key(request: Request, gateway: Gateway) -> Response:
     """DELETE /admin/keys/{id}: nobody's from now on; its running streams end."""
     wanted, now = request.path_params["key"], time()
@@ -124,6 +142,13 @@ async def revoke_key(request: Request, gateway: Gateway) -> Response:
     return json_answer(answer_of(info, now))
 
 
+@described(
+    "A new secret for a key, which is shown this once.",
+    KeyAnswer,
+    errors=(UnknownKey, *_CHANGES),
+    **body(Rotation, required=False),
+    **_BY_ID,
+)
 async def rotate_key(request: Request, gateway: Gateway) -> Response:
     """POST /admin/keys/{id}/rotate {"grace_s": …}: a new secret, shown this once."""
     asked, wanted, now = await body_of(request, gateway, Rotation), request.path_params["key"], time()

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from hayate.api.gateway import Gateway
+from hayate.api.operations import ANYTHING, NOTHING, TEXT, described
+from hayate.errors import UnknownPath
 
 _FILES: Final = StaticFiles(directory=Path(__file__).parents[1] / "static")
 HEADERS: Final = {
@@ -21,6 +23,18 @@ HEADERS: Final = {
 }
 
 
+@described(
+    "The page, and its files.",
+    answers={
+        200: {ANYTHING: {}},
+        206: {ANYTHING: {}},
+        304: NOTHING,
+        400: {"text/plain": TEXT},
+        416: {"text/plain": TEXT},
+    },
+    errors=(UnknownPath,),
+    path={"path": "A file of the page's."},
+)
 async def show(request: Request, _: Gateway) -> Response:
     """GET / and what the page names under /static. Raises HTTPException where there is no such file."""
     response = await _FILES.get_response(request.path_params.get("path", "index.html"), request.scope)

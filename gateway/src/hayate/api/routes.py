@@ -6,7 +6,8 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -16,25 +17,27 @@ from starlette.routing import Route
 from hayate.access.guards import Guard, anyone, callers, operators, users, watchers
 from hayate.api import admin, contents, health, keys, page, session, status, usage
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
+from hayate.api.call_operations import call_operation
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
 from hayate.api.openai import create_completion
+from hayate.api.openapi import Documented, shown
+from hayate.api.operations import Described, Operation
 from hayate.api.passthrough import pass_through
 from hayate.downstream.stream import ClientGone
 from hayate.errors import CLIENT_CLOSED
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
 from hayate.wire.paths import PASSTHROUGH, canonical
 
-Handler = Callable[[Request, Gateway], Awaitable[Response]]
-
 
 class Row(NamedTuple):
-    """One path. `call` is its endpoint where calls take it."""
+    """One path. `call` is its endpoint where calls take it; `tells` says of each method what it does (`api.operations`)."""
 
     path: str
     methods: tuple[str, ...]
     guard: Guard | CallGuard
     route: Route
+    tells: Callable[[str], Operation]
     call: CallEndpoint | None = None
 
 
@@ -44,10 +47,10 @@ def call(path: str, methods: str, guard: CallGuard, handle: Handle, name: str, d
     route = Route(path, endpoint, methods=methods.split())
     # Starlette adds HEAD to every GET; an answer without a body is not worth a GPU.
     (route.methods or set()).discard("HEAD")
-    return Row(path, tuple(methods.split()), guard, route, endpoint)
+    return Row(path, tuple(methods.split()), guard, route, partial(call_operation, path), endpoint)
 
 
-def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
+def plain(path: str, methods: str, guard: Guard, handler: Described) -> Row:
     """Any other path. What its guard or its handler raises becomes an answer in `serve.app`."""
 
     async def guarded(request: Request) -> Response:
@@ -58,7 +61,15 @@ def plain(path: str, methods: str, guard: Guard, handler: Handler) -> Row:
         except ClientGone:
             return Response(status_code=CLIENT_CLOSED)  # for the log alone
 
-    return Row(path, tuple(methods.split()), guard, Route(path, guarded, methods=methods.split()))
+    route = Route(path, guarded, methods=methods.split())
+    return Row(path, tuple(methods.split()), guard, route, lambda _: handler.operation)
+
+
+def documented() -> Iterator[Documented]:
+    """The table as the document of the surface is made of it."""
+    for row in ROUTES:
+        dialect = OPENAI if row.call is None else row.call.dialect
+        yield Documented(row.path, row.guard, {method: row.tells(method) for method in row.methods}, dialect)
 
 
 DIALECTS: Final[dict[str, Dialect]] = {
@@ -84,6 +95,7 @@ ROUTES: Final = (
     plain("/v1/models", "GET", callers, health.list_models),
     plain("/v1/models/{model:path}", "GET", callers, health.show_model),
     plain("/v1/usage", "GET", users, usage.own_usage),
+    plain("/openapi.json", "GET", anyone, shown(documented)),
     plain("/metrics", "GET", watchers, health.metrics),
     plain("/health", "GET", anyone, health.live),
     plain("/health/liveliness", "GET", anyone, health.live),

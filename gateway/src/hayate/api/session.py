@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+from pydantic import BaseModel
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message
 
 from hayate.access.authenticator import COOKIE, SESSION_S
 from hayate.access.guards import callers
 from hayate.access.keys import INCORRECT
 from hayate.access.principals import Role
+from hayate.api.bodies import json_answer
 from hayate.api.gateway import Gateway
+from hayate.api.operations import body, described
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
-from hayate.errors import GatewayError, NotAllowed, NotAuthenticated
+from hayate.errors import BodyTooLarge, GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.wire.request_body import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
 
 
+class SignIn(BaseModel):
+    """What a browser sends to sign in."""
+
+    key: str
+
+
+class SignedIn(BaseModel):
+    """Whether a browser is signed in."""
+
+    signed_in: bool
+
+
+@described(
+    "Signs a browser in: the key becomes an HttpOnly cookie.",
+    status=204,
+    errors=(NotAuthenticated, NotAllowed, KeysUnknown, BodyTooLarge),
+    **body(SignIn),
+)
 async def sign_in(request: Request, gateway: Gateway) -> Response:
     """POST /session {"key": …}: 204 and the cookie, or 401; 403 for the operator's key."""
     stream = AsgiStream(request.scope, request.receive, _answers_nothing)  # read as a call's body is
@@ -41,15 +62,17 @@ async def sign_in(request: Request, gateway: Gateway) -> Response:
     return response
 
 
+@described("Whether the browser is signed in.", SignedIn, errors=(KeysUnknown,))
 async def show_session(request: Request, gateway: Gateway) -> Response:
     """GET /session: whether the browser is signed in; 200 either way, for a page asks before anyone has signed in."""
     try:
         callers(gateway.auth, request.scope["headers"])
     except (NotAuthenticated, NotAllowed):
-        return JSONResponse({"signed_in": False})
-    return JSONResponse({"signed_in": True})
+        return json_answer(SignedIn(signed_in=False))
+    return json_answer(SignedIn(signed_in=True))
 
 
+@described("Takes the cookie back.", status=204)
 async def sign_out(_: Request, __: Gateway) -> Response:
     """DELETE /session: takes the cookie back."""
     response = Response(status_code=204)

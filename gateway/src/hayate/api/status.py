@@ -11,6 +11,7 @@ from starlette.responses import Response
 from hayate import __version__
 from hayate.api.admin import DeploymentAnswer, deployment_answers
 from hayate.api.gateway import Gateway
+from hayate.api.operations import described
 
 _STARTED = monotonic()
 """When this process began to load what serves."""
@@ -27,6 +28,7 @@ class StatusAnswer(BaseModel):
     deployments: list[DeploymentAnswer]
 
 
+@described("The gateway, its aliases, its deployments and their replicas.", StatusAnswer)
 async def show_status(_: Request, gateway: Gateway) -> Response:
     """GET /admin/status: the gateway, its aliases, its deployments and their replicas."""
     fleet, now = gateway.relay.fleet, gateway.relay.now()

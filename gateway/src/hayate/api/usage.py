@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from time import time
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hayate.api.bodies import PAGE, json_answer, whole_of
+from hayate.api.bodies import LIMIT, PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
-from hayate.errors import InvalidRequest, UnknownCall
+from hayate.api.operations import described
+from hayate.errors import InvalidRequest, StoreGone, UnknownCall
 from hayate.store.contents import with_content
 from hayate.store.costs import Prices
 from hayate.store.groups import By
 from hayate.store.usage import Filter, Kept, Used, key_names, recent, used
-from hayate.store.views import usage_answer
+from hayate.store.views import UsageAnswer, usage_answer
 from hayate.telemetry.record import CallRecord
 from hayate.wire.durations import moment_of
 
@@ -29,6 +30,16 @@ MAX_CALLS: Final = 1000
 MAX_ID_BYTES: Final = 200
 """Of an id that is told back."""
 GROUPS: Final[tuple[By, ...]] = get_args(By)
+_WHEN: Final = {"type": "string", "description": "A time in ISO 8601, or how long ago: 90d, 12h, 30m."}
+_FILTERS: Final[dict[str, dict[str, Any]]] = {
+    "since": {**_WHEN, "default": DEFAULT_SINCE},
+    "until": _WHEN,
+    **{name: {"type": "string"} for name in ("key", "project", "model", "deployment", "error")},
+    "status": {"type": "integer", "minimum": 200, "maximum": 999},
+}
+"""What `_filter` reads, as JSON Schema."""
+_GROUPED: Final = {"by": {"enum": [*GROUPS], "default": "day"}, **_FILTERS}
+_PAGED: Final = {**_FILTERS, "before": {"type": "integer", "minimum": 1, "maximum": 2**63 - 1}, "limit": LIMIT}
 
 
 class CallAnswer(BaseModel):
@@ -91,16 +102,21 @@ class StoppedAnswer(BaseModel):
     stopped: str
 
 
+@described("What the key that asks has used.", UsageAnswer, errors=(StoreGone,), query=_GROUPED)
 async def own_usage(request: Request, gateway: Gateway) -> Response:
     """GET /v1/usage?by=…&since=…: of the key that asks."""
     return await _usage(request, gateway, replace(_filter(request), key=request.state.principal.id))
 
 
+@described("What everybody has used.", UsageAnswer, errors=(StoreGone,), query=_GROUPED)
 async def all_usage(request: Request, gateway: Gateway) -> Response:
     """GET /admin/usage?by=…&since=…&key=…&project=…&model=…&deployment=…"""
     return await _usage(request, gateway, _filter(request))
 
 
+@described(
+    "Calls under way, and those that have ended, the latest first.", CallsAnswer, errors=(StoreGone,), query=_PAGED
+)
 async def list_calls(request: Request, gateway: Gateway) -> Response:
     """GET /admin/calls?before=…&limit=…, and the filters of usage, `status` and `error`, for calls under way too."""
     which, limit = _filter(request), whole_of(request, "limit", PAGE, MAX_CALLS)
@@ -120,6 +136,7 @@ async def list_calls(request: Request, gateway: Gateway) -> Response:
     )
 
 
+@described("Ends a call under way.", StoppedAnswer, errors=(UnknownCall,), path={"call": "The call's id."})
 async def stop_call(request: Request, gateway: Gateway) -> Response:
     """DELETE /admin/calls/{id}: ends a call that is under way. Raises UnknownCall."""
     wanted = request.path_params["call"]

@@ -114,6 +114,14 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
         raise _no_port(url) from None
 
 
+def is_loopback(host: str) -> bool:
+    """Whether it is this machine's own address, at which nobody else can be or ask."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
 def _no_url(url: str) -> Told:
     """Whoever left the scheme out is told the whole URL."""
     example = "http://127.0.0.1:8000"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from hayate.config.addresses import is_loopback
 from hayate.config.deprecated import deprecated
 from hayate.config.environment import VARIABLES
 from hayate.config.key_oddities import key_oddities, never, price_oddities, record_oddities
@@ -133,11 +133,7 @@ def _is_here(url: str, config: Config) -> bool:
     parts = urlsplit(url)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     host = parts.hostname or ""
-    try:
-        loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        loopback = host == "localhost"
-    return port == config.server.port and (loopback or host == config.server.host)
+    return port == config.server.port and (is_loopback(host) or host == config.server.host)
 
 
 def _limits(where: Where, each: DeploymentConfig, given: Mapping[str, Any]) -> Iterator[Mistake]:

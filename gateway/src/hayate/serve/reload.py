@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 from hayate.api.gateway import CallSettings, Gateway, Reloaded
+from hayate.config.addresses import is_loopback
 from hayate.config.deprecated import deprecated
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
@@ -45,8 +46,10 @@ RESTART_ONLY = (
 """What the listening side took when it started."""
 
 
-def call_settings(config: Config) -> CallSettings:
-    """What calls read of the configuration, put as they read it: sets to look things up in."""
+def call_settings(config: Config, host: str | None = None) -> CallSettings:
+    """What calls read of the configuration, put as they read it: sets to look things up in. `host` is listened on, whatever is
+    configured by now.
+    """
     safety, server = config.safety, config.server
     return CallSettings(
         caps=Caps(
@@ -65,6 +68,7 @@ def call_settings(config: Config) -> CallSettings:
         recording=config.record,
         prices=Prices(config.prices, config.currency),
         serves_half_closed=server.half_close == "serve",
+        openapi=is_loopback(host or server.host) if server.openapi is None else server.openapi,
     )
 
 
@@ -73,9 +77,9 @@ def _plain(limits: RateLimits) -> RateLimits:
     return RateLimits(**{each.name: getattr(limits, each.name) for each in fields(RateLimits)})
 
 
-def configure(gateway: Gateway, config: Config) -> None:
+def configure(gateway: Gateway, config: Config, host: str) -> None:
     """The settings that may change while the gateway runs."""
-    gateway.settings = call_settings(config)
+    gateway.settings = call_settings(config, host)
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
     gateway.store.configure(config.store)
@@ -104,6 +108,7 @@ class Reloader:
         self._gateway = gateway
         self._keys = keys
         self._config = config
+        self._host = config.server.host
         self._load = load
         self._busy = asyncio.Lock()
         self._configure(config)
@@ -133,7 +138,7 @@ class Reloader:
             return done
 
     def _configure(self, config: Config) -> None:
-        configure(self._gateway, config)
+        configure(self._gateway, config, self._host)
         self._keys.configure(config.keys)
         for each in deprecated(config):
             log_event("setting_deprecated", setting=".".join(map(str, each.where)), why=each.text)

@@ -20,14 +20,27 @@ JSON: Headers = [(b"content-type", b"application/json")]
 class Dialect(Protocol):
     """One client-facing wire format's errors."""
 
+    name: ClassVar[str]
+    """What the body of an error is called in the document of the surface."""
+    schema: ClassVar[dict[str, Any]]
+    """Such a body, as JSON Schema."""
+
     def body(self, error: GatewayError, language: Language) -> bytes:
         """The JSON body of an error answer."""
 
     def status(self, error: GatewayError) -> int:
         """The HTTP status by which this dialect's clients know such an error."""
 
+    def status_of(self, kind: type[GatewayError]) -> int:
+        """That of errors of a kind which say nothing else themselves."""
+
     def frame(self, error: GatewayError, language: Language) -> bytes:
         """The event that ends a stream which has begun."""
+
+
+def _object(**members: dict[str, Any]) -> dict[str, Any]:
+    """An object with these members and no others."""
+    return {"type": "object", "properties": members, "required": [*members], "additionalProperties": False}
 
 
 def openai_error(error: GatewayError, language: Language) -> dict[str, Any]:
@@ -38,6 +51,16 @@ def openai_error(error: GatewayError, language: Language) -> dict[str, Any]:
 class OpenAIDialect:
     """`{"error":{message,type,param,code}}`; in a stream a `data:` event with the same."""
 
+    name: ClassVar = "Error"
+    schema: ClassVar = _object(
+        error=_object(
+            message={"type": "string"},
+            type={"type": "string"},
+            param={"type": ["string", "null"], "description": "The field at fault."},
+            code={"type": ["string", "null"], "description": "What happened, for programs."},
+        )
+    )
+
     def body(self, error: GatewayError, language: Language) -> bytes:
         """The error object and nothing beside it."""
         return orjson.dumps(openai_error(error, language))
@@ -45,6 +68,10 @@ class OpenAIDialect:
     def status(self, error: GatewayError) -> int:
         """The error's own: OpenAI's statuses are HTTP's."""
         return error.status
+
+    def status_of(self, kind: type[GatewayError]) -> int:
+        """The kind's own."""
+        return kind.status
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
         """An event without a name: OpenAI's clients look into each for `error`."""
@@ -77,6 +104,10 @@ class ResponsesDialect(OpenAIDialect):
 class AnthropicDialect:
     """`{"type":"error","error":{type,message}}`; overload is 529 there."""
 
+    name: ClassVar = "AnthropicError"
+    schema: ClassVar = _object(
+        type={"const": "error"}, error=_object(type={"type": "string"}, message={"type": "string"})
+    )
     _TYPES: ClassVar = {
         400: "invalid_request_error",
         401: "authentication_error",
@@ -97,6 +128,10 @@ class AnthropicDialect:
     def status(self, error: GatewayError) -> int:
         """529 for overload, as Anthropic's clients expect."""
         return 529 if isinstance(error, Overloaded) else error.status
+
+    def status_of(self, kind: type[GatewayError]) -> int:
+        """The same of a kind."""
+        return 529 if issubclass(kind, Overloaded) else kind.status
 
     def frame(self, error: GatewayError, language: Language) -> bytes:
         """Named `error`, which Anthropic's clients raise as an exception."""

@@ -13,10 +13,10 @@ from hayate.wire.numbers import from_text
 from hayate.wire.refusals import given_twice, missing, wrong
 
 _RETRY_MS: Final = 3000
-_NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
+NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
 """The numbers, and whether they are whole."""
 _TEXTS = ("prompt", "model", "system")
-FIELDS = (*_TEXTS, *_NUMBERS, "stop")
+FIELDS = (*_TEXTS, *NUMBERS, "stop")
 
 
 def opening(stream_id: str) -> bytes:
@@ -101,8 +101,8 @@ def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
             fields.setdefault("stop", []).append(text)
         elif name in fields:
             raise given_twice(name)
-        elif name in _NUMBERS:
-            fields[name] = from_text(name, text, whole=_NUMBERS[name])
+        elif name in NUMBERS:
+            fields[name] = from_text(name, text, whole=NUMBERS[name])
         else:
             fields[name] = text
     return fields

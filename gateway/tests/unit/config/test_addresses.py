@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hayate.config.addresses import CALLS, base_url, listening_host
+from hayate.config.addresses import CALLS, base_url, is_loopback, listening_host
 from hayate.config.mistakes import Told
 from hayate.upstream.connection_pool import ConnectionPool
 
@@ -162,3 +162,15 @@ def test_what_is_no_host_is_refused(text: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 def test_a_host_that_is_accepted_can_be_looked_up(host: str) -> None:
     assert socket.getaddrinfo(listening_host(host), 0)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST"])
+def test_this_machines_own_addresses(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.example.com", "", "127.0.0.1.example"]
+)
+def test_addresses_at_which_others_may_be(host: str) -> None:
+    assert not is_loopback(host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
 from hayate.errors import (
@@ -114,3 +115,14 @@ def test_the_language_is_the_one_that_the_caller_reads() -> None:
 
 def test_no_header_is_english() -> None:
     assert language_of([]) == "en"
+
+
+@pytest.mark.parametrize("dialect", [OPENAI, ANTHROPIC, GENERATE, RESPONSES])
+@pytest.mark.parametrize("error", [InvalidRequest("no", param="x"), Overloaded("full"), UpstreamBroke("cut")])
+def test_a_body_is_as_its_dialects_schema_says_and_its_status_as_the_kinds(
+    dialect: Dialect, error: GatewayError
+) -> None:
+    body = json.loads(dialect.body(error, "en"))
+    assert jsonschema_rs.is_valid(dialect.schema, body)
+    assert not jsonschema_rs.is_valid(dialect.schema, {**body, "more": 1})
+    assert dialect.status_of(type(error)) == dialect.status(error)

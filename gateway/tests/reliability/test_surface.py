@@ -1,0 +1,176 @@
+"""The document of the surface is true: whatever is sent, by whomever, the answer is one that it tells of, and nothing that is
+sent makes the gateway fail. Only an engine's faults are 502 and above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import anyio.to_thread
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from schemathesis import APIOperation, BaseSchema, Case, GenerationMode, Response
+from schemathesis.core.failures import FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from hayate.api.routes import ROUTES
+from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE
+from tests.support.engine_script import Answer, Chat, Request, Script, answer, error
+from tests.support.http import fetch
+from tests.support.quick import examples
+from tests.support.scene import Stage, scene
+from tests.support.stages import FORGIVING
+
+pytestmark = pytest.mark.anyio
+
+AnyCase = Case[Any]
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    response_headers_conformance,
+]
+WHOSE = ("caller", "owner", "operator", "nobody")
+OPERATIONS = [(method, row.path) for row in ROUTES for method in row.methods]
+FULL_EXAMPLES, QUICK_EXAMPLES = 100, 8
+"""Of each path; they are some forty."""
+LAST_RESORT_S = 60
+NOT_OURS = 501
+"""What an engine has not, the gateway can't give."""
+
+
+@dataclass
+class Surface:
+    """A gateway that tells of itself, the keys to it, and a key that anybody may change."""
+
+    stage: Stage
+    schema: BaseSchema
+    keys: dict[str, str]
+    known: dict[str, str]
+    """Names that exist, by the names of parameters and fields."""
+
+    def operation(self, method: str, path: str) -> APIOperation[Any, Any, Any, Any]:
+        return self.schema[path.replace(":path", "")][method]
+
+    def headers(self, whose: str) -> dict[str, str]:
+        key = self.keys.get(whose)
+        return {} if key is None else {"authorization": f"Bearer {key}"}
+
+    async def new_key(self, **terms: Any) -> dict[str, Any]:
+        reply = await fetch(self.stage.url, "/admin/keys", terms, key=self.keys["operator"])
+        assert reply.status == 201, reply.text
+        made: dict[str, Any] = reply.json
+        return made
+
+
+@pytest.fixture(scope="module")
+async def whole_surface() -> AsyncIterator[Surface]:
+    others = {"llama": {"backend": "llamacpp"}, "ollama": {"backend": "ollama"}}
+    async with scene(health=FORGIVING, others=others) as stage:
+        told = (await fetch(stage.url, "/openapi.json")).json
+        keys = {"owner": stage.key, "operator": stage.operators_key}
+        surface = Surface(stage, schemathesis.openapi.from_dict(told), keys, {})
+        limits = {"tokens_per_minute": 20_000, "strict": True}
+        made = await surface.new_key(name="game", models=["default", "scripted"], model_limits={"scripted": limits})
+        keys["caller"] = made["key"]
+        changed = await surface.new_key(name="anybody's")
+        surface.known.update(key=changed["id"], model="scripted", path="index.html", call="nothing-under-way")
+        yield surface
+
+
+@pytest.fixture
+async def surface(whole_surface: Surface) -> AsyncIterator[Surface]:
+    async with whole_surface.stage.between_tests():
+        whole_surface.stage.engine.script = well_behaved
+        yield whole_surface
+
+
+def well_behaved(request: Request) -> Script:
+    """An engine that takes anything: a form is no JSON that could ask for a stream."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        return answer({"text": "こんにちは"})
+    return Chat()(request)
+
+
+def check(case: AnyCase, reply: Response) -> None:
+    """The answer is as the document says."""
+    try:
+        case.validate_response(reply, checks=CHECKS)
+    except FailureGroup as found:  # no Exception: whatever runs the tests would end by it
+        raise AssertionError(str(found)) from None
+
+
+def put_what_exists(case: AnyCase, known: dict[str, str]) -> None:
+    """A name that somebody made up is found nowhere: here it is one that is there."""
+    case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
+    for fields in (case.body, case.query):
+        if isinstance(fields, dict) and "model" in fields:
+            fields["model"] = known["model"]
+
+
+@pytest.mark.property
+@pytest.mark.parametrize(("method", "path"), OPERATIONS, ids=[" ".join(each) for each in OPERATIONS])
+async def test_whatever_is_sent_is_answered_as_the_document_says(surface: Surface, method: str, path: str) -> None:
+    operation = surface.operation(method, path)
+    count = FULL_EXAMPLES if examples(FULL_EXAMPLES) == FULL_EXAMPLES else QUICK_EXAMPLES
+    cases = st.one_of(operation.as_strategy(), operation.as_strategy(GenerationMode.NEGATIVE))
+
+    @seed(0)
+    @settings(max_examples=count, suppress_health_check=list(HealthCheck), deadline=None, database=None)
+    @given(case=cases, whose=st.sampled_from(WHOSE), exists=st.booleans())
+    def drive(case: AnyCase, whose: str, exists: bool) -> None:
+        if exists:
+            put_what_exists(case, surface.known)
+        reply = case.call(surface.stage.url, headers=surface.headers(whose), session=session, timeout=LAST_RESORT_S)
+        assert reply.status_code < 500 or reply.status_code == NOT_OURS, reply.text
+        check(case, reply)
+
+    with requests.Session() as session:
+        await anyio.to_thread.run_sync(drive)
+
+
+FAULTS: dict[str, Answer] = {
+    "refused": error(400),
+    "unprocessable": answer({"detail": "no"}, 422),
+    "not there": answer({"detail": "Not Found"}, 404),
+    "our key": error(401),
+    "busy": error(429, headers={"retry-after": "3"}),
+    "broken": error(500),
+    "loading": error(503),
+    "cut": CLOSE_BEFORE_HEADERS,
+    "garbage": GARBAGE,
+    "redirect": answer("", 302, headers={"location": "http://elsewhere.example/"}),
+    "page": answer(b"<html>hello</html>", headers={"content-type": "text/html"}),
+}
+GOOD: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": "hi"}]},
+    "/v1/completions": {"prompt": "hi"},
+    "/generate_stream": {"prompt": "hi"},
+    "/v1/messages": {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 5},
+    "/v1/responses": {"input": "hi"},
+    "/v1/embeddings": {"input": "hi"},
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("path", GOOD)
+async def test_an_engines_fault_is_told_as_the_document_says(surface: Surface, path: str, fault: str) -> None:
+    surface.stage.engine.script = FAULTS[fault]
+    case = surface.operation("POST", path).Case(body=GOOD[path], media_type="application/json")
+
+    def drive() -> int:
+        reply = case.call(surface.stage.url, headers=surface.headers("owner"), timeout=LAST_RESORT_S)
+        check(case, reply)
+        return reply.status_code
+
+    assert await anyio.to_thread.run_sync(drive) >= (200 if fault == "page" else 400)
