@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from hayate.api.bodies import json_answer
 from hayate.api.gateway import Gateway
-from hayate.errors import UnknownCall
+from hayate.api.operations import described
+from hayate.errors import StoreGone, UnknownCall
 from hayate.store.contents import said_in
 
 MAX_ID_CHARS = 19
@@ -28,6 +29,12 @@ class ContentAnswer(BaseModel):
     answer_cut: bool
 
 
+@described(
+    "What was said in one call, where that is kept.",
+    ContentAnswer,
+    errors=(UnknownCall, StoreGone),
+    path={"call": "The call's id."},
+)
 async def show_content(request: Request, gateway: Gateway) -> Response:
     """GET /admin/calls/{id}/content: `id` is that of /admin/calls. Raises UnknownCall."""
     wanted: str = request.path_params["call"]
