@@ -110,7 +110,7 @@ async def begun(stage: Stage, client: Client, key: str, body: object = STREAM, p
             return
 
 
-ENDLESS = Chat(["x"] * 3, last=(silence,))
+ENDLESS = Chat(["x"] * 3, finish_reason=None, done=False, last=(silence,))
 
 
 async def test_a_stream_that_the_operator_stops_is_told_so_and_its_engine_stops() -> None:
