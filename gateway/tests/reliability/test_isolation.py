@@ -32,7 +32,7 @@ BODIES: dict[str, Any] = {
     "/v1/completions": {"prompt": "hi"},
     "/generate_stream": {"prompt": "hi"},
     "/session": {"key": "wrong"},
-    **dict.fromkeys(PASSTHROUGH, {"input": "hi", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5}),
+    **{path: {"input": "hi", "messages": [{"role": "user", "content": "hi"}], "max_tokens": 5} for path in PASSTHROUGH},
 }
 
 
@@ -63,7 +63,9 @@ class Two:
 async def two_keys() -> AsyncIterator[Two]:
     """The other has calls that have ended, one that failed, and a stream under way."""
     async with scene(limits={"requests_per_minute": 1000}, timeouts={"silence_s": NEVER_S}) as stage:
-        both = Two(stage, await stage.new_key(name="my-key"), await stage.new_key(name="others-key", project="secret-project"))
+        both = Two(
+            stage, await stage.new_key(name="my-key"), await stage.new_key(name="others-key", project="secret-project")
+        )
         yield both
 
 
@@ -120,7 +122,9 @@ async def test_over_every_path_no_answer_tells_of_another_key_s_calls() -> None:
                     else:
                         assert row.guard in (anyone, callers, users)
                         assert reply.status < 500 or reply.status in (501, 502), (path, reply.text)
-        running = (await fetch(both.stage.url, f"/admin/calls?key={both.other['id']}", key=both.stage.operators_key)).json
+        running = (
+            await fetch(both.stage.url, f"/admin/calls?key={both.other['id']}", key=both.stage.operators_key)
+        ).json
         assert running["in_flight_count"] == 1, "nothing that I asked for has stopped it"
 
 

@@ -32,6 +32,8 @@ TESTED_ELSEWHERE = {
     "fleet/canary.py": "reliability/test_stuck.py",
     "serve/data_folder.py": "start/test_refused_store.py",
     "serve/server.py": "reliability/test_drain.py",
+    "store/migrations/versions/0001_keys_and_calls.py": "unit/store/test_migrate.py",
+    "store/schema.py": "unit/store/test_migrate.py",
     "tools/gateway/key.py": "unit/test_cli_key.py",
     "tools/gateway/place.py": "unit/test_cli.py",
     "tools/gateway/verbs.py": "unit/test_cli.py",
