@@ -140,6 +140,8 @@ class Reloader:
     def _configure(self, config: Config) -> None:
         configure(self._gateway, config, self._host)
         self._keys.configure(config.keys)
+        if config.record.content:
+            log_event("content_is_kept", keys=tuple(config.record.content))
         for each in deprecated(config):
             log_event("setting_deprecated", setting=".".join(map(str, each.where)), why=each.text)
 

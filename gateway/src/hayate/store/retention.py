@@ -27,6 +27,8 @@ class Retention:
         self.days = days
         self._wall_clock = wall_clock
         self._next_at = 0.0
+        self._traces = False
+        """Whether content that was deleted may still stand in the log of the file (its WAL)."""
 
     def step(self, connection: sqlite3.Connection) -> bool:
         """Deletes a few; true when there are more."""
@@ -34,8 +36,13 @@ class Retention:
         if now < self._next_at:
             return False
         oldest = first_id(now - self.days * DAY_S)
-        if contents.step(connection, now, oldest):
+        gone = contents.step(connection, now, oldest)
+        self._traces = self._traces or gone > 0
+        if gone == contents.STEP_ROWS:
             return True
+        if self._traces:
+            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            self._traces = bool(is_busy)
         deleted = connection.execute(DELETE, (oldest, STEP_ROWS)).rowcount
         more = deleted == STEP_ROWS
         if not more:

@@ -66,6 +66,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{lines} lines of {stream} were lost: nobody read them", "{stream}の{lines}行が失われました（読み手なし）"
         ),
     ),
+    "content_is_kept": _Sentence(
+        "yellow",
+        Text(
+            "Prompts and answers are kept of the keys: {keys} (record.content)",
+            "次のAPIキーの入力と回答を保存します: {keys}（record.content）",
+        ),
+    ),
     "contents_not_kept": _Sentence(
         "yellow",
         Text(

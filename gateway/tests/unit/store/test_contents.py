@@ -96,12 +96,32 @@ def test_nothing_of_it_is_left_in_the_file(path: Path, connection: sqlite3.Conne
     kept.asked(secret)
     kept.said(secret)
     insert(connection, Names(), Ids(), [make(ended_at=NOW, content=kept)])
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert b"s3cret" in path.read_bytes()
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    log = path.with_name("hayate.db-wal")
+    assert all(b"s3cret" in each.read_bytes() for each in (path, log))
     Retention(90, lambda: NOW + 61).step(connection)
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert b"s3cret" not in path.read_bytes()
+    assert not any(b"s3cret" in each.read_bytes() for each in (path, log))
     assert connection.execute("PRAGMA secure_delete").fetchone() == (0,)  # for figures alone it is not worth its time
+
+
+def test_while_somebody_reads_the_log_waits_for_the_next_look(
+    path: Path, connection: sqlite3.Connection, make: Make
+) -> None:
+    insert(connection, Names(), Ids(), [make(ended_at=NOW, content=content(prompt=b"s3cret"))])
+    connection.execute("PRAGMA busy_timeout = 1")
+    clock = [NOW + 61]
+    retention = Retention(90, lambda: clock[0])
+    log = path.with_name("hayate.db-wal")
+    with closing(connect(path, readonly=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM calls").fetchone()
+        assert not retention.step(connection)
+        assert b"s3cret" in log.read_bytes()
+        assert read(path, ids(connection, "calls")[0], clock[0]) is None
+        reader.execute("ROLLBACK")
+    clock[0] += LOOK_S
+    assert not retention.step(connection)
+    assert b"s3cret" not in log.read_bytes()
 
 
 def test_what_waits_is_bounded_and_figures_wait_all_the_same() -> None:

@@ -113,3 +113,16 @@ def test_what_would_not_start_is_refused_as_at_a_start(folder: Path) -> None:
     (folder / "c.yaml").write_text("server: {port: high}\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="line 1"):
         run_show(ShowOptions(), read_environment({}, folder))
+
+
+def test_what_stands_below_names_is_told_too_and_money_to_the_digit(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = "currency: JPY\nprices: {qwen-7b: {input: 0.10}}\nlimits: {models: {smart: {concurrency: 2}}}\n"
+    (folder / "c.yaml").write_text(FILE + more + "record: {content: {main: {days: 1}}}\n", encoding="utf-8")
+    found = shown(capsys, read_environment({}, folder))
+    assert (found["prices.qwen-7b.input"]["value"], found["prices.qwen-7b.input"]["line"]) == ("0.1", 10)
+    assert (found["prices.qwen-7b.output"]["value"], found["prices.qwen-7b.output"]["source"]) == ("0", "default")
+    assert (found["currency"]["value"], found["currency"]["line"]) == ("JPY", 9)
+    assert (found["limits.models.smart.concurrency"]["value"], found["store.file"]["value"]) == (2, "hayate.db")
+    assert (found["record.content.main.days"]["value"], found["keys.stale_s"]["source"]) == (1.0, "default")
