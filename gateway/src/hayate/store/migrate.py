@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
+from hayate.store.copies import back_up
 from hayate.store.schema import HEAD, metadata
-from hayate.store.sqlite import connect, engine_of, out_of_reach, prepare_file, writing
+from hayate.store.sqlite import check_version, engine_of, prepare_file, unusable, writing
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
+OTHERS_S: Final = 60.0
+"""How long another process, which starts at the same time, is waited for: it may have a large file to lead on."""
 
 
 def open_file(
@@ -27,40 +29,35 @@ def open_file(
     """An engine on the file, which has the tables of this release now, and the copy that was made before it was changed,
     if it was. Raises StoreRefused.
     """
-    found = prepare_file(path, versions)
-    engine, copy = engine_of(path), None
-    if found == versions[-1]:
-        return engine, None
-    try:
+    path, copy = path.resolve(), None
+    if prepare_file(path, versions) != versions[-1]:
+        try:
+            copy = _lead_on(path, migrations, versions)
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            raise unusable(path, error) from None
+    return engine_of(path), copy
+
+
+def _lead_on(path: Path, migrations: Path, versions: Sequence[str]) -> Path | None:
+    """Whoever starts at the same time waits, and finds it done: what there is to do is looked at under the lock."""
+    head = versions[-1]
+    with writing(engine_of(path, busy_s=OTHERS_S)) as connection, connection.begin():
+        found, copy = _version(connection), None
+        if found == head:
+            return None
         if found is not None:
-            copy = path.with_name(f"{path.stem}.before-{versions[-1]}{path.suffix}")
+            check_version(path, found, versions)
+            copy = path.with_name(f"{path.stem}.before-{head}{path.suffix}")
             back_up(path, copy)
-        # Whoever starts at the same time waits, and finds it done.
-        with writing(engine) as connection, connection.begin():
-            _bring_up(connection, migrations, versions[-1])
-    except (OSError, sqlite3.Error) as error:
-        raise out_of_reach(path, error) from None
-    except DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.Error):
-            raise
-        raise out_of_reach(path, error.orig) from None
-    return engine, copy
+        _bring_up(connection, migrations, head)
+        return copy
 
 
-def back_up(path: Path, copy: Path) -> None:
-    """A whole copy, made while the file may be in use; it takes the copy's place in one step. Raises OSError, sqlite3.Error."""
-    with closing(connect(path, readonly=True)) as source:
-        restore(source, copy)
-
-
-def restore(source: sqlite3.Connection, path: Path) -> None:
-    """Writes all that a connection sees to a file at `path`, which may be that of its own file, deleted meanwhile."""
-    fresh = path.with_name(f".{path.name}.part")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    with closing(sqlite3.connect(fresh)) as target:
-        source.backup(target, pages=256)
-    fresh.replace(path)
+def _version(connection: Connection) -> str | None:
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+    return found[0] if len(found) == 1 else ""
 
 
 def _bring_up(connection: Connection, migrations: Path, head: str) -> None:

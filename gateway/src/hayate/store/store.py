@@ -7,6 +7,7 @@ is read in a thread, off the loop.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,6 +29,9 @@ CHANGE_S: Final = 10.0
 CLOSE_S: Final = 5.0
 """How long the end waits for what is still queued."""
 
+FAULTS: Final = (SQLAlchemyError, sqlite3.Error, OSError, TimeoutError)
+"""What the file is to blame for, not who reads or changes it."""
+
 Result = TypeVar("Result")
 
 
@@ -35,6 +39,8 @@ class Store:
     """One per process. It is an observer of ended calls (`telemetry.calls`)."""
 
     def __init__(self, path: Path, engine: Engine, keeping: Keeping) -> None:
+        self._is_gone = False
+        """Whether that has been said."""
         self.path = path
         self.engine = engine
         self.retention = Retention(keeping.calls_days)
@@ -44,7 +50,7 @@ class Store:
     @classmethod
     def open(cls, folder: Path, keeping: Keeping) -> Store:
         """The store of a data folder, made or brought to this release's tables. Raises StoreRefused."""
-        path = folder / keeping.file
+        path = (folder / keeping.file).resolve()  # what SQLite keeps beside it is beside the file, not beside a link to it
         return cls(path, make_ready(path), keeping)
 
     def configure(self, keeping: Keeping) -> None:
@@ -58,11 +64,22 @@ class Store:
 
     async def change(self, how: Callable[[Connection], Result]) -> Result:
         """What `how` gives, in a transaction that is kept by then. Raises StoreGone, and what `how` raises."""
-        future = asyncio.wrap_future(self.writer.change(how))
+        future = self.writer.change(how)
+        made = asyncio.wrap_future(future)
         try:
-            return await asyncio.wait_for(future, CHANGE_S)
-        except (SQLAlchemyError, TimeoutError) as error:
-            raise _gone(error) from None
+            try:
+                await asyncio.wait((made,), timeout=CHANGE_S)
+            finally:
+                given_up = future.cancel()  # unless it is being made, or has been
+            if given_up:
+                raise TimeoutError("the thread that writes is busy")
+            result = (
+                await made
+            )  # what is being made can't be taken back: its end is not far, and it is that which is told
+        except FAULTS as error:
+            raise self._gone(error) from None
+        self._is_gone = False
+        return result
 
     async def read(self, how: Callable[[Connection], Result]) -> Result:
         """What `how` gives, read in a thread. Raises StoreGone."""
@@ -76,9 +93,22 @@ class Store:
     def _read(self, how: Callable[[Connection], Result]) -> Result:
         try:
             with self.engine.connect() as connection:
-                return how(connection)
-        except SQLAlchemyError as error:
-            raise _gone(error) from None
+                result = how(connection)
+        except FAULTS as error:
+            raise self._gone(error) from None
+        self._is_gone = False
+        return result
+
+    def _gone(self, error: Exception) -> StoreGone:
+        if not self._is_gone:
+            self._is_gone = True
+            log_event("store_unreachable", path=str(self.path), reason=str(getattr(error, "orig", None) or error))
+        return StoreGone(
+            "The gateway's database can't be reached at the moment; nothing was changed. Its log says why. Try again shortly.",
+            "ゲートウェイのデータベースを現在利用できません。変更は行われていません。原因はログにあります。"
+            "しばらくしてからもう一度お試しください。",
+            retry_after_s=2,
+        )
 
 
 def make_ready(path: Path) -> Engine:
@@ -87,13 +117,3 @@ def make_ready(path: Path) -> Engine:
     if copy is not None:
         log_event("store_migrated", path=str(path), copy=str(copy))
     return engine
-
-
-def _gone(error: Exception) -> StoreGone:
-    log_event("store_unreachable", reason=str(getattr(error, "orig", None) or error or type(error).__name__))
-    return StoreGone(
-        "The gateway's database can't be reached at the moment; nothing was changed. Its log says why. Try again shortly.",
-        "ゲートウェイのデータベースを現在利用できません。変更は行われていません。原因はログにあります。"
-        "しばらくしてからもう一度お試しください。",
-        retry_after_s=2,
-    )

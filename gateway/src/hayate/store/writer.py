@@ -8,24 +8,22 @@ through the same thread, so that no two of a process ever meet.
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
+from hayate.store.attached import Attached
 from hayate.store.contents import Waiting
 from hayate.store.ids import Ids
-from hayate.store.migrate import restore
 from hayate.store.rows import Names, insert
-from hayate.store.sqlite import connect, writing
+from hayate.store.sqlite import writing
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
@@ -38,15 +36,24 @@ AGAIN_S: Final = 0.25
 AGAIN_AT_MOST_S: Final = 5.0
 """How long the thread waits before it tries again, doubling."""
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0)
-TIDY_S: Final = 10.0
-"""How long it goes untidied at most, however much there is to write."""
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
+OF_THE_ROW: Final = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a row that can't be written raises, however often it is tried: everything else is the file's."""
 
 
 class Writer:
     """Writes records and changes. `start` before anything is put; `close` writes what it still can. `tidy` is a small step of
-    housekeeping, taken when nothing is queued; it says whether there is more to do.
+    housekeeping, taken between commits; it says whether there is more to do.
     """
 
     def __init__(
@@ -60,30 +67,40 @@ class Writer:
         self._tidy = tidy
         self._engine = engine
         self.max_rows = max_rows
-        self.dropped = 0
-        """Records that found the queue full."""
         self.commits = Histogram(COMMIT_SECONDS)
         """How long commits took."""
         self.failing_since: float | None = None
         """On the monotonic clock; None while all is well."""
         self._rows: deque[CallRecord] = deque()
+        self._taken: list[CallRecord] = []
+        """Out of the queue, and not committed yet."""
         self._changes: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
-        self._closing = False
+        self._pressed = threading.Event()
+        """Set by what is tried at once, however the last try went: a change that somebody waits for, the end."""
+        self._closing_until: float | None = None
+        self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
-        self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[int, int] = (0, 0)
         self._names = Names()
+        self._file = Attached(path, self._names.load)
         self._ids = Ids()
-        self._dropped_told = 0
+        self._overflowed = 0  # counted by who puts, the next by the thread: neither waits for the other
+        self._unwritable = 0
+        self._overflow_told = 0
+        self._overflow_said = False
+        self._reason = ""
         self.contents = Waiting()
         self._contents_told = 0
-        self._tidied_at = monotonic()
 
     @property
     def backlog(self) -> int:
         """Records that wait."""
-        return len(self._rows)
+        return len(self._rows) + len(self._taken)
+
+    @property
+    def dropped(self) -> int:
+        """Records that are nowhere: they found the queue full, or no file will take them."""
+        return self._overflowed + self._unwritable
 
     def start(self) -> None:
         """Begins to write."""
@@ -91,9 +108,9 @@ class Writer:
 
     def put(self, records: Sequence[CallRecord]) -> None:
         """Queues records that change no more. Never waits."""
-        room = self.max_rows - len(self._rows)
+        room = self.max_rows - self.backlog
         if len(records) > room:
-            self.dropped += len(records) - max(0, room)
+            self._overflowed += len(records) - max(0, room)
             records = records[: max(0, room)]
         self.contents.admit(records)
         self._rows.extend(records)
@@ -103,62 +120,109 @@ class Writer:
         """Runs `how` in a transaction of its own, in the thread. Its future has what it gives or raises."""
         future: Future[Result] = Future()
         self._changes.append((how, future))
+        self._pressed.set()
         self._wake.set()
-        if not self._thread.is_alive():
+        if self._ended.is_set():
             self._fail_changes()
         return future
 
     def close(self, within_s: float) -> None:
-        """Writes what is queued, for so long, and ends."""
-        self._closing = True
+        """Writes what is queued, for so long, and ends; what could not be written is said."""
+        if self._closing_until is not None:
+            return
+        self._closing_until = monotonic() + within_s
+        self._pressed.set()
         self._wake.set()
         self._thread.join(within_s)
+        if left := self.backlog:
+            self._unwritable += left
+            log_event("calls_lost", path=str(self._path), count=left, reason=self._reason or "no time was left")
 
     def _run(self) -> None:
         again_s = AGAIN_S
         while True:
             self._wake.wait(IDLE_S)
             self._wake.clear()
+            self._pressed.clear()
             try:
                 self._write_all()
-            except (sqlite3.Error, OSError) as error:
+            except BaseException as error:  # the thread must not end with records waiting, whatever it is
+                if not isinstance(error, Exception):
+                    raise
                 self._failed(error)
-                if self._closing:
+                if self._is_over():
                     break
-                self._wake.wait(again_s)  # a change that somebody waits for is tried at once
+                self._pressed.wait(again_s if self._closing_until is None else AGAIN_S)
+                self._wake.set()
                 again_s = min(AGAIN_AT_MOST_S, again_s * 2)
                 continue
             again_s = AGAIN_S
-            if self._closing and not self._rows and not self._changes:
+            if self._closing_until is not None and (self._is_over() or not (self.backlog or self._changes)):
                 break
+        self._ended.set()
         self._fail_changes()
-        self._disconnect()
+        self._file.close()
+
+    def _is_over(self) -> bool:
+        return self._closing_until is not None and monotonic() > self._closing_until
 
     def _write_all(self) -> None:
-        idle = True
+        """Changes, then what has queued, then a step of housekeeping; a change that comes meanwhile goes before the next batch."""
+        idle = not self._changes
         while self._changes:
-            how, future = self._changes.popleft()
-            self._make(how, future)
+            self._make(*self._changes.popleft())
+        connection = self._file.connection()
+        while (self._taken or self._rows) and not self._changes and not self._is_over():
             idle = False
-        connection = self._connected()
-        while self._rows:
-            self._write(connection, list(islice(self._rows, BATCH_ROWS)))
-            idle = False
-            if self._changes:
-                self._wake.set()
-                return
-        self._recovered()
-        if not self._closing and (idle or monotonic() - self._tidied_at > TIDY_S):
-            self._tidied_at = monotonic()
+            connection = self._write()
+        if self._changes:
+            self._wake.set()
+            return
+        if self._closing_until is None:
             if self._tidy(connection):
                 self._wake.set()
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            elif idle:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        self._recovered()
 
-    def _write(self, connection: sqlite3.Connection, records: list[CallRecord]) -> None:
-        began = monotonic()
+    def _write(self) -> sqlite3.Connection:
+        """The next batch; the connection that it was written on."""
+        if not self._taken:
+            self._taken = [self._rows.popleft() for _ in range(min(BATCH_ROWS, len(self._rows)))]
+        connection = self._file.connection()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            insert(connection, self._names, self._ids, records)
+            done = self._commit(connection, self._taken)
+        except OF_THE_ROW:
+            # The ids may be another process's, which began to count at the same number; the names may have been changed.
+            self._ids = Ids()
+            self._names.load(connection)
+            self._write_each(connection)
+        else:
+            if done:
+                self._taken = []
+        return connection
+
+    def _write_each(self, connection: sqlite3.Connection) -> None:
+        """One record at a time: the one that can't be written, whatever becomes of the file, goes."""
+        while self._taken:
+            try:
+                if not self._commit(connection, self._taken[:1]):
+                    return
+            except OF_THE_ROW as error:
+                self._unwritable += 1
+                reason = f"{type(error).__name__}: {error}"
+                log_event("call_not_recordable", request_id=self._taken[0].request_id, reason=reason)
+                self.contents.written(self._taken[:1])
+            self._taken = self._taken[1:]
+
+    def _commit(self, connection: sqlite3.Connection, records: Sequence[CallRecord]) -> bool:
+        """Whether they are written; false, with nothing done, when the file has just been moved away."""
+        began = monotonic()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            done = self._file.is_there()
+            if done:
+                insert(connection, self._names, self._ids, records)
             connection.execute("COMMIT")
         except BaseException:
             self._names.rolled_back()
@@ -167,16 +231,18 @@ class Writer:
             raise
         self._names.committed()
         self.commits.observe(monotonic() - began)
-        self.contents.written(records)
-        for _ in records:
-            self._rows.popleft()
+        if done:
+            self.contents.written(records)
+        return done
 
     def _make(self, how: Callable[[Connection], Any], future: Future[Any]) -> None:
         if not future.set_running_or_notify_cancel():  # nobody waits for it any more: it is not made
             return
         try:
+            self._file.connection()  # what was removed is put back before it is changed
             with writing(self._engine) as connection, connection.begin():
                 result = how(connection)
+                self._file.check_there()
         except BaseException as error:  # it is the one who waits that must know
             future.set_exception(error)
             if not isinstance(error, Exception):
@@ -184,52 +250,39 @@ class Writer:
         else:
             future.set_result(result)
 
-    def _connected(self) -> sqlite3.Connection:
-        """The connection; a new one when the file at the path is another than that it was opened on."""
-        if self._connection is not None:
-            try:
-                found = self._path.stat()
-            except FileNotFoundError:
-                restore(self._connection, self._path)
-                log_event("store_restored", path=str(self._path))
-            else:
-                if (found.st_dev, found.st_ino) == self._opened:
-                    return self._connection
-            self._disconnect()
-        connection = connect(self._path)
-        connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._names.load(connection)
-        found = self._path.stat()
-        self._connection, self._opened = connection, (found.st_dev, found.st_ino)
-        return connection
-
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
-            self._connection = None
-
     def _failed(self, error: Exception) -> None:
+        self._reason = str(error) if isinstance(error, sqlite3.Error | OSError) else f"{type(error).__name__}: {error}"
         if self.failing_since is None:
             self.failing_since = monotonic()
-            log_event("store_failing", path=str(self._path), reason=str(error), waiting=self.backlog)
-        self._tell_dropped()
+            log_event("store_failing", path=str(self._path), reason=self._reason, waiting=self.backlog)
+        if not self._overflow_said:  # that records are dropped is said at once, how many there were when it is over
+            self._tell_overflow()
 
     def _recovered(self) -> None:
         if self.failing_since is not None:
             log_event("store_back", path=str(self._path), after_s=round(monotonic() - self.failing_since, 1))
-            self.failing_since = None
-        self._tell_dropped()
+            self.failing_since, self._reason = None, ""
+        self._tell_overflow()
+        self._overflow_said = False
 
-    def _tell_dropped(self) -> None:
-        if self.dropped > self._dropped_told:
-            log_event("calls_not_recorded", count=self.dropped - self._dropped_told, limit=self.max_rows)
-            self._dropped_told = self.dropped
-        if self.contents.dropped > self._contents_told:
-            count, self._contents_told = self.contents.dropped - self._contents_told, self.contents.dropped
-            log_event("contents_not_kept", count=count, limit_bytes=self.contents.max_bytes)
+    def _tell_overflow(self) -> None:
+        count = self._overflowed - self._overflow_told
+        if count:
+            log_event("calls_not_recorded", count=count, limit=self.max_rows)
+            self._overflow_told += count
+            self._overflow_said = True
+        without = self.contents.dropped - self._contents_told
+        if without:
+            log_event("contents_not_kept", count=without, limit_bytes=self.contents.max_bytes)
+            self._contents_told += without
+            self._overflow_said = True
 
     def _fail_changes(self) -> None:
-        while self._changes:
-            _, future = self._changes.popleft()
-            future.set_exception(sqlite3.OperationalError("the store is closed"))
+        """After the end. Both the thread and who wants a change may get here."""
+        while True:
+            try:
+                _, future = self._changes.popleft()
+            except IndexError:
+                return
+            if future.set_running_or_notify_cancel():
+                future.set_exception(sqlite3.OperationalError("the store is closed"))

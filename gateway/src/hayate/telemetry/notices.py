@@ -135,6 +135,16 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{count}件の呼び出しを記録できませんでした（書き込み待ちが上限の{limit}件に達しています）",
         ),
     ),
+    "calls_lost": _Sentence(
+        "red",
+        Text(
+            "{count} calls were not recorded before the end ({path}: {reason})",
+            "{count}件の呼び出しを終了までに記録できませんでした（{path}: {reason}）",
+        ),
+    ),
+    "call_not_recordable": _Sentence(
+        "red", Text("Call {request_id} can't be recorded: {reason}", "呼び出し{request_id}を記録できません: {reason}")
+    ),
     "library": _Sentence("yellow", Text("{logger}: {message}", "{logger}: {message}")),
 }
 BELOW: Mapping[str, Text] = {

@@ -5,18 +5,20 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from hayate.store.migrate import MIGRATIONS, _bring_up, back_up, open_file
+from hayate.store.migrate import MIGRATIONS, _bring_up, open_file
 from hayate.store.schema import HEAD, metadata
-from hayate.store.sqlite import engine_of, prepare_file, writing
+from hayate.store.sqlite import StoreRefused, engine_of, prepare_file, writing
 
 NEXT = '''"""One column more."""
 
@@ -96,14 +98,38 @@ def test_several_that_start_at_once_make_it_once(tmp_path: Path) -> None:
         assert [copy for _, copy in threads.map(lambda _: open_file(path), range(8))] == [None] * 8
 
 
-def test_a_copy_is_whole_and_takes_its_place_in_one_step(tmp_path: Path) -> None:
-    path, copy = tmp_path / "hayate.db", tmp_path / "copy.db"
+def test_of_two_that_lead_it_on_at_once_the_copy_is_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, later = tmp_path / "hayate.db", next_release(tmp_path / "next")
     open_file(path)
-    back_up(path, copy)
-    back_up(path, copy)
-    with closing(sqlite3.connect(copy)) as connection:
-        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert sorted(each.name for each in tmp_path.iterdir() if "part" in each.name) == []
+    looked = threading.Event()
+
+    def look(*args: Any) -> str | None:
+        found = prepare_file(*args)
+        looked.set()
+        return found
+
+    monkeypatch.setattr("hayate.store.migrate.prepare_file", look)
+    with ThreadPoolExecutor(1) as other, writing(engine_of(path)) as connection, connection.begin():
+        # It has found an old file and waits for us, who are leading it on.
+        waits = other.submit(open_file, path, later, ("0001", "0002"))
+        assert looked.wait(60)
+        _bring_up(connection, later, "0002")
+        assert not waits.done()
+        connection.commit()
+        assert waits.result()[1] is None
+    assert "colour" in columns(path, "keys")
+    assert not (tmp_path / "hayate.before-0002.db").exists()
+
+
+def test_a_file_that_can_not_be_led_on_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hayate.store.migrate.OTHERS_S", 0.01)
+    path = tmp_path / "hayate.db"
+    open_file(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreRefused, match="locked") as error:
+            open_file(path, next_release(tmp_path / "next"), ("0001", "0002"))
+    assert str(path) in str(error.value)
 
 
 def test_alembic_is_not_imported_for_a_file_that_stands_where_it_should(tmp_path: Path) -> None:

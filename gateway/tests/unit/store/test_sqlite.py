@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from hayate.store.migrate import open_file
-from hayate.store.sqlite import StoreRefused, connect, prepare_file
+from hayate.store.sqlite import StoreRefused, beside, connect, is_ours, prepare_file
 
 
 @pytest.fixture
@@ -127,6 +127,56 @@ def test_another_programs_database_is_refused_and_left(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_an_empty_file_of_ours_is_known_as_ours_by_its_header_alone(path: Path) -> None:
+    prepare_file(path, ("0001",))
+    assert is_ours(path)
+    assert not is_ours(_made_by_another(path.with_name("other.db")))
+
+
+def _made_by_another(path: Path) -> Path:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        connection.commit()
+    return path
+
+
+def test_a_file_that_others_may_read_is_taken_from_them(path: Path) -> None:
+    path.parent.mkdir()
+    before = os.umask(0)
+    try:
+        open_file(path)
+        path.chmod(0o644)
+        with closing(connect(path)) as connection:  # its log is as readable as the file
+            connection.execute("INSERT INTO names (name) VALUES ('x')")
+            assert {stat.S_IMODE(each.stat().st_mode) for each in beside(path)} == {0o644}
+            open_file(path)
+            assert {stat.S_IMODE(each.stat().st_mode) for each in (path, *beside(path))} == {0o600}
+    finally:
+        os.umask(before)
+
+
+def test_to_look_at_a_file_gives_up_no_lock_of_this_process(path: Path) -> None:
+    open_file(path)
+    code = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0, isolation_level=None).execute('BEGIN IMMEDIATE')"
+    with closing(connect(path)) as holder:
+        holder.execute("PRAGMA journal_mode = DELETE")  # where locks are on the file itself
+        holder.execute("BEGIN IMMEDIATE")
+        assert is_ours(path)
+        with pytest.raises(StoreRefused):  # the journal's form can't be changed now
+            open_file(path)
+        assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode != 0
+
+
+def test_a_link_to_a_file_elsewhere_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "hayate.db"
+    link.symlink_to(tmp_path / "disk" / "store.db")
+    open_file(link)
+    assert open_file(link)[1] is None
+    assert link.is_symlink()
+    assert is_ours(tmp_path / "disk" / "store.db")
+
+
 def test_a_newer_file_is_refused_with_its_version(path: Path) -> None:
     engine, _ = open_file(path)
     engine.dispose()
@@ -142,7 +192,7 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_program_holds_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hayate.store.sqlite.BUSY_S", 0.05)
+    monkeypatch.setattr(connect, "__kwdefaults__", {"busy_s": 0.05, "readonly": False})
     open_file(path)
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")

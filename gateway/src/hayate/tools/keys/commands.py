@@ -22,7 +22,7 @@ from hayate.access.key_views import KeysAnswer, answer_of
 from hayate.access.terms import Terms
 from hayate.language import Language, Text
 from hayate.store.migrate import open_file
-from hayate.store.sqlite import writing
+from hayate.store.sqlite import unusable, writing
 from hayate.terminal import columns_of
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.key import run_key
@@ -144,6 +144,8 @@ def _change(store: StorePlace, how: Callable[[Connection], Result]) -> Result:
     try:
         with writing(engine) as connection, connection.begin():
             return how(connection)
+    except SQLAlchemyError as error:
+        raise unusable(store.path, error) from None
     finally:
         engine.dispose()
 

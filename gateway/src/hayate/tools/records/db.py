@@ -10,8 +10,10 @@ from time import strftime
 import typer
 
 from hayate.language import BilingualError, Text, reason_of
-from hayate.store.migrate import back_up, open_file
-from hayate.store.sqlite import APPLICATION_ID, connect
+from hayate.store.copies import back_up
+from hayate.store.migrate import open_file
+from hayate.store.schema import HEAD
+from hayate.store.sqlite import beside, connect, is_ours, look_at, unusable
 from hayate.tools.environment import Environment
 from hayate.tools.keys.place import place_of_store
 from hayate.tools.records.options import BackupOptions, DbOptions
@@ -33,6 +35,8 @@ def check(options: DbOptions, env: Environment) -> int:
             found += [f"{table}, row {row}: {parent}" for table, row, parent, _ in connection.execute(LOST)]
             (calls,) = connection.execute("SELECT count(*) FROM calls").fetchone()
             (keys,) = connection.execute("SELECT count(*) FROM keys").fetchone()
+    except sqlite3.OperationalError as error:
+        raise unusable(path, error) from None
     except sqlite3.DatabaseError as error:
         found = [str(error)]
     if not found:
@@ -46,10 +50,11 @@ def check(options: DbOptions, env: Environment) -> int:
         return 0
     for each in found:
         typer.echo(each, err=True)
+    parts = ", ".join(each.name for each in beside(path))  # the log of the damaged file is not for the backup
     typer.echo(
         Text(
-            f"{path} is damaged. Stop the gateway and put a backup in its place.",
-            f"{path} は壊れています。ゲートウェイを停止し、バックアップに置き換えてください。",
+            f"{path} is damaged. Stop the gateway, remove {parts} and put a backup in its place.",
+            f"{path} は壊れています。ゲートウェイを停止して {parts} を削除し、バックアップに置き換えてください。",
         ).of(env.language),
         err=True,
     )
@@ -62,7 +67,7 @@ def backup(options: BackupOptions, env: Environment) -> int:
     copy = options.to or path.with_name(f"{path.stem}-{strftime('%Y%m%d-%H%M%S')}{path.suffix}")
     if copy.is_dir():
         copy = copy / path.name
-    if copy.exists() and (copy.samefile(path) or not _is_ours(copy)):
+    if copy.exists() and not _is_backup(copy, path):
         raise NotDone(
             f"{copy} is no backup and is left as it is. Name another file.",
             f"{copy} はバックアップではないため、上書きしません。別のファイル名を指定してください。",
@@ -89,7 +94,7 @@ def vacuum(options: DbOptions, env: Environment) -> int:
         with closing(connect(path)) as connection:
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError as error:
+    except sqlite3.Error as error:
         raise NotDone(
             f"{path}: {error}. Try again when fewer calls are under way.",
             f"{path} を整理できませんでした（{error}）。呼び出しが少ないときにもう一度お試しください。",
@@ -121,18 +126,17 @@ def _file(config: Path | None, env: Environment) -> Path:
     place = place_of_store(config, env)
     if place.note is not None:
         typer.echo(place.note.of(env.language), err=True)
-    open_file(place.path)[0].dispose()
-    return place.path
+    path = place.path.resolve()
+    look_at(path, (HEAD,))
+    return path
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file is a store, which another copy may take the place of."""
+def _is_backup(copy: Path, path: Path) -> bool:
+    """Whether a file is a copy of a store that nobody uses, which another copy may take the place of."""
     try:
-        with closing(connect(path, readonly=True)) as connection:
-            (found,) = connection.execute("PRAGMA application_id").fetchone()
-    except sqlite3.Error:
+        return not copy.samefile(path) and is_ours(copy) and not any(each.exists() for each in beside(copy))
+    except (OSError, sqlite3.Error):
         return False
-    return bool(found == APPLICATION_ID)
 
 
 def _size(size: float) -> Text:

@@ -1,0 +1,102 @@
+"""The connection that writes, to whatever file is at the store's path.
+
+A file that was removed is put back whole, from the one that this process still has open; one that another has taken the
+place of is left for that. Several processes may find the same at once: a lock on the folder lets one of them act, and
+nothing is written to a file any more that is not at its path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from hayate.store.copies import copy_to
+from hayate.store.sqlite import alone_in, beside, connect
+from hayate.telemetry.log import log_event
+
+LOG_BYTES: Final = 16 * 1024 * 1024
+"""How much of the log of what was written last stays on the disk when it has been longer."""
+
+
+class _Id(NamedTuple):
+    device: int
+    inode: int
+
+
+class Attached:
+    """Belongs to the thread that writes. `opened` is told of every connection to another file than before."""
+
+    def __init__(self, path: Path, opened: Callable[[sqlite3.Connection], None]) -> None:
+        self._path = path
+        self._opened = opened
+        self._connection: sqlite3.Connection | None = None
+        self._file: _Id | None = None
+        self._log: _Id | None = None
+
+    def connection(self) -> sqlite3.Connection:
+        """The connection to the file at the path. Raises sqlite3.Error, OSError."""
+        if self._connection is not None:
+            if self.is_there():
+                return self._connection
+            self._leave(self._connection)
+        connection = connect(self._path)
+        try:
+            found = _id(self._path)
+            connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            self._opened(connection)
+            self._log = _id(beside(self._path)[0])
+            self._connection, self._file = connection, found
+            self.check_there()
+        except BaseException:
+            self._connection, self._file = None, None
+            connection.close()
+            raise
+        return connection
+
+    def is_there(self) -> bool:
+        """Whether the file is still the one at the path. Asked within a transaction, for what is written to be found again:
+        whoever puts a file back waits for the transactions that began before it was removed.
+        """
+        return self._file is not None and _id(self._path) == self._file
+
+    def check_there(self) -> None:
+        """Raises sqlite3.OperationalError unless it is."""
+        if not self.is_there():
+            raise sqlite3.OperationalError("the file was moved away")
+
+    def close(self) -> None:
+        """Gives the connection back."""
+        connection, self._connection, self._file = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _leave(self, connection: sqlite3.Connection) -> None:
+        """The file is not at its path any more."""
+        with alone_in(self._path.parent):
+            if _id(self._path) is None:
+                connection.execute("BEGIN IMMEDIATE")  # others' last transactions end before
+                connection.execute("ROLLBACK")
+                self._clear_log()
+                copy_to(connection, self._path)
+                log_event("store_restored", path=str(self._path))
+            elif not self.is_there():
+                self._clear_log()
+        self.close()
+
+    def _clear_log(self) -> None:
+        """The log of the old file must not be taken for that of the new one."""
+        if self._log is not None and _id(beside(self._path)[0]) == self._log:
+            for each in beside(self._path):
+                each.unlink(missing_ok=True)
+
+
+def _id(path: Path) -> _Id | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return _Id(found.st_dev, found.st_ino)
