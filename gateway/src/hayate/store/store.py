@@ -50,7 +50,9 @@ class Store:
     @classmethod
     def open(cls, folder: Path, keeping: Keeping) -> Store:
         """The store of a data folder, made or brought to this release's tables. Raises StoreRefused."""
-        path = (folder / keeping.file).resolve()  # what SQLite keeps beside it is beside the file, not beside a link to it
+        path = (
+            folder / keeping.file
+        ).resolve()  # what SQLite keeps beside it is beside the file, not beside a link to it
         return cls(path, make_ready(path), keeping)
 
     def configure(self, keeping: Keeping) -> None:
