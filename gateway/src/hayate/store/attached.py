@@ -68,7 +68,7 @@ class Attached:
             raise sqlite3.OperationalError("the file was moved away")
 
     def close(self) -> None:
-        """Gives the connection back."""
+        """Gives the file up, wherever it is by now."""
         connection, self._connection, self._file = self._connection, None, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):

@@ -135,6 +135,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{count}件の呼び出しを記録できませんでした（書き込み待ちが上限の{limit}件に達しています）",
         ),
     ),
+    "key_unreadable": _Sentence(
+        "red",
+        Text(
+            "What the key {key} may do can't be read, so it lets nobody in: {reason}",
+            "APIキー{key}の条件を読み取れないため、使用できません: {reason}",
+        ),
+    ),
     "calls_lost": _Sentence(
         "red",
         Text(

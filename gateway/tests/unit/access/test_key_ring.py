@@ -17,8 +17,8 @@ from hayate.access.terms import Terms, text_of
 from hayate.errors import KeysUnknown, NotAuthenticated
 from hayate.settings import RateLimits
 from hayate.store import keys as table
-from hayate.store.keys import KeyRow
 from hayate.store.copies import back_up
+from hayate.store.keys import KeyRow
 from hayate.store.migrate import open_file
 from hayate.store.sqlite import writing
 

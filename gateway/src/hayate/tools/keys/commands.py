@@ -14,6 +14,7 @@ from typing import TypeVar
 import typer
 from pydantic import BaseModel
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from hayate.access import key_admin
 from hayate.access.key_admin import KeyChange, KeyInfo
