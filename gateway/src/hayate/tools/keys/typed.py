@@ -22,6 +22,9 @@ LIMITS: Final[Mapping[str, str]] = {
 NONE: Final = "none"
 UNLIMITED: Final = RateLimits()
 MOST: Final = 10**12
+MAX_DIGITS: Final = 15
+SHOWN: Final = 40
+"""Characters of what was typed that are told back."""
 NO_CHANGE: Final = ("key", "json", "config")
 """Options that change nothing of a key."""
 
@@ -95,10 +98,10 @@ def number(option: str, text: str) -> int | None:
     plain = text.strip().lower().replace(",", "").replace("_", "")
     if plain == NONE:
         return None
-    if not plain.isascii() or not plain.isdigit() or not 1 <= int(plain[:15]) <= MOST:
+    if not plain.isascii() or not plain.isdigit() or len(plain) > MAX_DIGITS or not 1 <= int(plain) <= MOST:
         raise Mistyped(
-            f"{option}: {text!r} will not do. Write a whole number of at least 1, or none.",
-            f"{option}: {text!r} は指定できません。1以上の整数、またはnoneを指定してください。",
+            f"{option}: {text[:SHOWN]!r} will not do. Write a whole number of at least 1 (and at most {MOST:,}), or none.",
+            f"{option}: {text[:SHOWN]!r} は指定できません。1以上{MOST:,}以下の整数、またはnoneを指定してください。",
         )
     return int(plain)
 

@@ -22,7 +22,7 @@ from hayate.store.usage import Filter, Used, key_names, used
 from hayate.store.views import UsageAnswer, UsedAnswer, usage_answer
 from hayate.terminal import columns_of
 from hayate.tools.environment import Environment
-from hayate.tools.keys.place import place_of_store
+from hayate.tools.keys.place import place_of_store, reached
 from hayate.tools.records.options import UsageOptions
 from hayate.tools.records.report import NOTHING, AddedUp, left_out, usage_table
 from hayate.wire.durations import moment_of
@@ -42,7 +42,7 @@ def usage(options: UsageOptions, env: Environment) -> int:
     prices = Prices(place.config.prices, place.config.currency)
     engine, _ = open_file(place.path)
     try:
-        with engine.connect() as connection:
+        with reached(place.path), engine.connect() as connection:
             found, labels = _added_up(connection, options, span, localtime(now).tm_gmtoff, prices)
     finally:
         engine.dispose()

@@ -172,3 +172,19 @@ def test_on_a_folder_where_no_gateway_has_been_only_create_makes_a_store(
     made = typed("key", "create", "--name", "game", lang="ja")
     assert made.exit_code == 0
     assert "まだゲートウェイが起動されていません" in made.stderr
+
+
+def test_a_store_that_another_program_holds_is_told_in_a_line_and_nothing_is_changed(
+    typed: Typed, tmp_path: Path
+) -> None:
+    typed("key", "create", "--name", "game")
+    before = rows(tmp_path)
+    other = sqlite3.connect(tmp_path / "data" / "hayate.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    for words in (("create", "--name", "bot"), ("revoke", "game")):
+        told = typed("key", *words)
+        assert (told.exit_code, told.stdout) == (2, "")
+        assert "is held by another program" in told.stderr
+    other.execute("ROLLBACK")
+    other.close()
+    assert rows(tmp_path) == before

@@ -78,6 +78,7 @@ MISTAKES = {
     "below": ({"input_tpm": "-1"}, "--input-tpm"),
     "a fraction": ({"output_tpm": "1.5"}, "--output-tpm"),
     "too many": ({"concurrency": "9" * 400}, "--concurrency"),
+    "thousands of digits": ({"rpm": "0" * 14 + "1" + "9" * 5000}, "--rpm"),
     "digits of another script": ({"rpm": "６０"}, "--rpm"),
     "no names": ({"models": " , "}, "--models"),
     "no such area": ({"areas": "calls,admin"}, "--areas"),
