@@ -117,7 +117,7 @@ class Recording:
 
     content: Mapping[str, KeptContent] = field(default_factory=dict)
     """The keys, by their ids, whose prompts and answers are kept."""
-    max_content_bytes: Annotated[int, Ge(1024), Le(64 * 1024 * 1024)] = 256 * 1024
+    max_content_bytes: Annotated[int, Ge(1024), Le(64 * 1024 * 1024)] = 64 * 1024
     """Of one prompt, and of one answer; what is longer is cut off there."""
 
 

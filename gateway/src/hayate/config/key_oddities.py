@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hayate.config.environment import EMBEDDED
 from hayate.config.mistakes import Mistake, Where
 from hayate.config.models import Config
 from hayate.language import Text
@@ -79,7 +80,7 @@ def _among_each_other(where: Where, limits: RateLimits) -> Iterator[Mistake]:
 def _unknown(config: Config, where: Where) -> Iterator[Mistake]:
     """A name that no call can bring, as far as the file tells: engines may serve models of more names."""
     name = where[-1]
-    known = {"default", "fast", "smart", *config.deployments, *config.aliases}
+    known = {"default", "fast", "smart", EMBEDDED, *config.deployments, *config.aliases}
     if name not in known and name not in {each.model for each in config.deployments.values()}:
         yield Mistake(
             where,

@@ -18,7 +18,7 @@ _TEXT = (b"application/json", b"text/")
 class KeptClient(Client):
     """A client with a copy. It takes the place of one of whom nothing was read yet, and to whom nothing was sent."""
 
-    __slots__ = ("_content",)
+    __slots__ = ("_content", "_is_text")
 
     def __init__(self, before: Client, content: Content) -> None:
         super().__init__(
@@ -29,6 +29,7 @@ class KeptClient(Client):
             serves_half_closed=before._serves_half_closed,
         )
         self._content = content
+        self._is_text = True
         self.answer_headers = before.answer_headers
         self.writer = self._copying
         self.raw_writer = _none
@@ -56,16 +57,14 @@ class KeptClient(Client):
 
     async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
         """The head as to any client; of what is no text nothing is copied."""
-        if headers is not None and not _is_text(headers):
-            self.writer = self._stream.writer
+        self._is_text = headers is None or _is_text(headers)
         await super().start_stream(status, headers)
 
     def write(self, data: bytes) -> None:
         """A piece as to any client, and a copy; a sign of life is no part of the answer."""
-        if data == sse.PING:
-            super().write(data)
-        else:
-            self.writer()(data)
+        if self._is_text:
+            self._content.said(data.removesuffix(sse.PING))
+        super().write(data)
 
     def _ask(self, body: bytes) -> None:
         if self.method == "POST" and _is_text([(b"content-type", self.header(b"content-type") or _TEXT[0])]):
@@ -73,6 +72,8 @@ class KeptClient(Client):
 
     def _copying(self) -> Callable[[bytes], None]:
         write, said = self._stream.writer(), self._content.said
+        if not self._is_text:
+            return write
 
         def copied(piece: bytes) -> None:
             said(piece)

@@ -50,6 +50,7 @@ async def test_a_stream_by_whatever_way_without_its_pings(channel: Make) -> None
     server.body(b"{}")
     await client.body(100)
     with client:
+        client.opening = b"id: 0\n\n"
         client.expect_stream()
         await eventually(lambda: b": ping\n" in server.text)
         await client.start_stream()
@@ -57,7 +58,7 @@ async def test_a_stream_by_whatever_way_without_its_pings(channel: Make) -> None
         client.writer()(b"data: 2\n\n")  # a pump's way
         await client.end_stream()
     assert client.raw_writer() is None
-    assert content.answer == b"data: 1\n\ndata: 2\n\n"
+    assert content.answer == b"id: 0\n\ndata: 1\n\ndata: 2\n\n"
     assert server.text.endswith(b"data: 1\n\ndata: 2\n\n")
 
 
