@@ -30,7 +30,7 @@ from hayate.tools.gateway.key import run_key
 from hayate.tools.gateway.options import KeyOptions
 from hayate.tools.keys.known import models_of
 from hayate.tools.keys.options import CreateOptions, ListOptions, OneOptions, RotateOptions, UpdateOptions
-from hayate.tools.keys.place import StorePlace, place_of_store, reached
+from hayate.tools.keys.place import StorePlace, place_of_store
 from hayate.tools.keys.report import key_lines, key_table, moment_in_words
 from hayate.tools.keys.typed import check_some, expiry, grace, terms_of
 
@@ -143,7 +143,7 @@ def _store(config: Path | None, env: Environment, *, make: bool = False) -> Stor
 def _change(store: StorePlace, how: Callable[[Connection], Result]) -> Result:
     engine, _ = open_file(store.path)
     try:
-        with reached(store.path), writing(engine) as connection, connection.begin():
+        with writing(engine) as connection, connection.begin():
             return how(connection)
     except SQLAlchemyError as error:
         raise unusable(store.path, error) from None

@@ -5,18 +5,12 @@ Rule: what only looks makes no file, and whoever works on another folder than th
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
-
-from sqlalchemy.exc import DBAPIError
 
 from hayate.config.load import whole_config
 from hayate.config.models import Config
 from hayate.language import BilingualError, Text
-from hayate.store.sqlite import out_of_reach
 from hayate.tools.environment import Environment
 from hayate.tools.running import all_running, reachable
 
@@ -34,17 +28,6 @@ class StorePlace(NamedTuple):
     data: Path
     config: Config
     note: Text | None = None
-
-
-@contextmanager
-def reached(path: Path) -> Iterator[None]:
-    """Within, a store that can't be read or written is told in a line. Raises StoreRefused."""
-    try:
-        yield
-    except DBAPIError as error:
-        if not isinstance(error.orig, sqlite3.Error):
-            raise
-        raise out_of_reach(path, error.orig) from None
 
 
 def place_of_store(config: Path | None, env: Environment, *, make: bool = False) -> StorePlace:

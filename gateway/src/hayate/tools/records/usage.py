@@ -12,17 +12,19 @@ from time import localtime, time
 
 import typer
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from hayate.access import key_admin
 from hayate.access.principals import OWNER
 from hayate.language import BilingualError
 from hayate.store.costs import Prices
 from hayate.store.migrate import open_file
+from hayate.store.sqlite import unusable
 from hayate.store.usage import Filter, Used, key_names, used
 from hayate.store.views import UsageAnswer, UsedAnswer, usage_answer
 from hayate.terminal import columns_of
 from hayate.tools.environment import Environment
-from hayate.tools.keys.place import place_of_store, reached
+from hayate.tools.keys.place import place_of_store
 from hayate.tools.records.options import UsageOptions
 from hayate.tools.records.report import NOTHING, AddedUp, left_out, usage_table
 from hayate.wire.durations import moment_of
@@ -42,8 +44,10 @@ def usage(options: UsageOptions, env: Environment) -> int:
     prices = Prices(place.config.prices, place.config.currency)
     engine, _ = open_file(place.path)
     try:
-        with reached(place.path), engine.connect() as connection:
+        with engine.connect() as connection:
             found, labels = _added_up(connection, options, span, localtime(now).tm_gmtoff, prices)
+    except SQLAlchemyError as error:
+        raise unusable(place.path, error) from None
     finally:
         engine.dispose()
     answer = usage_answer(options.by, span, found, prices.currency, labels)
