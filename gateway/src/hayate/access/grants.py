@@ -16,7 +16,7 @@ from hayate.access.counters import NO_MODELS, Counted, Counters, KeyCounters, Pa
 from hayate.access.principals import Principal
 from hayate.errors import InvalidRequest, RateLimited
 from hayate.policy.estimates import Estimates
-from hayate.policy.windows import Window
+from hayate.policy.windows import BUCKETS, Window
 from hayate.settings import RateLimits
 from hayate.wire.http1 import Headers
 from hayate.wire.usage import Usage
@@ -46,23 +46,21 @@ class Asked(NamedTuple):
 class Grant:
     """One call's leave, from `Grants.grant` to `end`."""
 
-    __slots__ = ("_asked", "_booked", "_grants", "_held", "_key", "_model", "principal")
+    __slots__ = ("_asked", "_booked", "_grants", "_held", "_key", "_model", "counts", "principal")
 
     def __init__(self, grants: Grants, principal: Principal, key: KeyCounters | None) -> None:
         self.principal = principal
         self._grants = grants
         self._key = key
-        self._model: Counters | None = None
-        self._asked: Asked | None = None
-        self._booked: list[tuple[Window, int, int, int]] = []
-        """Window, second, units and their kind."""
-        self._held: list[Counters] = []
-        """Where it counts as under way."""
-
-    @property
-    def counts(self) -> bool:
+        self.counts = key is not None
         """Whether `enter` and `reserve` have anything to do: most keys have no limits."""
-        return self._key is not None
+        if key is not None:
+            self._model: Counters | None = None
+            self._asked: Asked | None = None
+            self._booked: list[tuple[Window, int, int, int]] = []
+            """Window, second, units and their kind."""
+            self._held: list[Counters] = []
+            """Where it counts as under way."""
 
     def enter(self, now: float) -> None:
         """Books the call itself. Raises RateLimited."""
@@ -127,10 +125,11 @@ class Grant:
         for names, counted in ((_REQUESTS, requests), (_TOKENS, tokens)):
             if counted:
                 nearest = counted[0][0] if len(counted) == 1 else _nearest(counted, now)
+                left, reset_s = nearest.state(now)
                 headers += (
                     (names[0], b"%d" % nearest.limit),
-                    (names[1], b"%d" % nearest.left(now)),
-                    (names[2], duration(nearest.reset_s(now))),
+                    (names[1], b"%d" % left),
+                    (names[2], duration(reset_s)),
                 )
         return headers
 
@@ -224,8 +223,17 @@ def duration(seconds: float) -> bytes:
     """As OpenAI writes one: `17ms`, `1s`, `6m0s`."""
     if seconds < 1:
         return b"%dms" % math.ceil(seconds * 1000)
-    minutes, rest = divmod(math.ceil(seconds), 60)
+    whole = math.ceil(seconds)
+    return _DURATIONS[whole] if whole < len(_DURATIONS) else _in_minutes(whole)
+
+
+def _in_minutes(seconds: int) -> bytes:
+    minutes, rest = divmod(seconds, 60)
     return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest
+
+
+_DURATIONS: Final = [*map(_in_minutes, range(BUCKETS + 1))]
+"""Those that are said with every answer."""
 
 
 def _within(tokens: int, context_tokens: int | None) -> int:

@@ -19,7 +19,7 @@ class Window:
     has caught up: less goes through meanwhile, never more.
     """
 
-    __slots__ = ("_buckets", "_second", "limit", "used")
+    __slots__ = ("_buckets", "_next", "_second", "limit", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -28,21 +28,28 @@ class Window:
         they had reserved, or when the limit was lowered: then nothing goes until that has passed.
         """
         self._buckets = [0] * BUCKETS
-        self._second = 0
+        self._second, self._next = 0, 1
+        """The present second, and the one after it."""
 
     def left(self, now: float) -> int:
         """Units that may go now."""
         self._present(now)
         return max(0, self.limit - self.used)
 
+    def state(self, now: float) -> tuple[int, float]:
+        """Units that may go now, and seconds until nothing is counted any more."""
+        reset_s = self.reset_s(now)
+        return max(0, self.limit - self.used), reset_s
+
     def fits(self, now: float, units: int) -> bool:
         """Whether `units` may go now."""
-        self._present(now)
+        if now >= self._next:
+            self._present(now)
         return self.used + units <= self.limit
 
     def book(self, now: float, units: int) -> int:
         """Counts `units`, which fit or must be counted anyhow; the second they are booked at, for `settle`."""
-        second = self._present(now)
+        second = self._second if now < self._next else self._present(now)
         self._buckets[second % BUCKETS] += units
         self.used += units
         return second
@@ -80,7 +87,7 @@ class Window:
 
     def reset_s(self, now: float) -> float:
         """Seconds until nothing is counted any more, if nothing else comes."""
-        last = self._present(now)
+        last = self._second if now < self._next else self._present(now)
         if not self.used:
             return 0.0
         while not self._buckets[last % BUCKETS]:
@@ -93,7 +100,7 @@ class Window:
         passed = second - self._second
         if passed <= 0:
             return self._second
-        self._second = second
+        self._second, self._next = second, second + 1
         if passed >= BUCKETS:
             self._buckets = [0] * BUCKETS
             self.used = 0
