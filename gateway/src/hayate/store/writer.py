@@ -1,9 +1,9 @@
 """The one thread of a process that writes to the store.
 
-Calls that have ended are put into a bounded queue and never waited for; the thread commits whatever has queued while
-its last commit ran. What can't be written (a full disk, a lock of another process, a file that is gone) stays queued
-and is tried again; beyond the bound the newest are dropped, counted, and said. Changes that somebody waits for go
-through the same thread, so that no two of a process ever meet.
+Calls that have ended are put into a bounded queue and never waited for; the thread commits whatever has queued within
+GATHER_S, or while its last commit ran. What can't be written (a full disk, a lock of another process, a file that is
+gone) stays queued and is tried again; beyond the bound the newest are dropped, counted, and said. Changes that somebody
+waits for go through the same thread, so that no two of a process ever meet.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ AGAIN_S: Final = 0.25
 AGAIN_AT_MOST_S: Final = 5.0
 """How long the thread waits before it tries again, doubling."""
 COMMIT_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 10.0)
+GATHER_S: Final = 0.05
+"""How long records wait for others before they are written: a commit costs what many rows cost."""
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
 OF_THE_ROW: Final = (
@@ -77,7 +79,7 @@ class Writer:
         self._changes: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
         self._pressed = threading.Event()
-        """Set by what is tried at once, however the last try went: a change that somebody waits for, the end."""
+        """Set by what is tried at once, however the last try went: a change that somebody waits for, a whole batch, the end."""
         self._closing_until: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -114,7 +116,10 @@ class Writer:
             records = records[: max(0, room)]
         self.contents.admit(records)
         self._rows.extend(records)
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
+        if len(self._rows) >= BATCH_ROWS and self.failing_since is None:
+            self._pressed.set()
 
     def change(self, how: Callable[[Connection], Result]) -> Future[Result]:
         """Runs `how` in a transaction of its own, in the thread. Its future has what it gives or raises."""
@@ -141,7 +146,8 @@ class Writer:
     def _run(self) -> None:
         again_s = AGAIN_S
         while True:
-            self._wake.wait(IDLE_S)
+            if self._wake.wait(IDLE_S):
+                self._pressed.wait(GATHER_S)
             self._wake.clear()
             self._pressed.clear()
             try:

@@ -51,26 +51,33 @@ def test_everything_of_a_call_is_read_again(tmp_path: Path, make: Make) -> None:
 def test_names_are_given_once_and_forgotten_with_a_transaction_that_is_not_kept(connection: sqlite3.Connection) -> None:
     names = Names()
     connection.execute("BEGIN")
-    names.learn(connection, ["fast", "smart", "fast"])
-    assert names["fast"] != names["smart"]
+    first = names.learn(connection, ["fast", "smart", "fast"])
+    assert first["fast"] != first["smart"]
     connection.execute("ROLLBACK")
     names.rolled_back()
-    with pytest.raises(KeyError):
-        names["fast"]
-    names.learn(connection, ["fast"])
+    assert not names.learn(connection, [])
+    known = names.learn(connection, ["fast"])["fast"]
     names.committed()
-    known = names["fast"]
     others = Names()
     others.load(connection)
-    assert others["fast"] == known
+    assert others.learn(connection, []) == {"fast": known}
 
 
 def test_another_process_has_given_the_word_a_number_before(connection: sqlite3.Connection, tmp_path: Path) -> None:
     names = Names()
     with closing(connect(tmp_path / "hayate.db")) as other:
         other.execute("INSERT INTO names (id, name) VALUES (77, 'fast')")
-    names.learn(connection, ["fast"])
-    assert names["fast"] == 77
+    assert names.learn(connection, ["fast"]) == {"fast": 77}
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 33, 100])
+def test_any_number_of_calls_is_written_each_once_and_in_order(
+    connection: sqlite3.Connection, make: Make, count: int
+) -> None:
+    records = [make(ended_at=1_800_000_000.0 + n) for n in range(count)]
+    insert(connection, Names(), Ids(start=0), records)
+    rows = connection.execute("SELECT request_id FROM calls ORDER BY id").fetchall()
+    assert [name.decode() for (name,) in rows] == [record.request_id for record in records]
 
 
 def test_no_caller_and_no_engine_can_make_words(connection: sqlite3.Connection, make: Make) -> None:
