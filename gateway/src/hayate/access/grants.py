@@ -217,6 +217,8 @@ _ONE: Final = (1, 0, 0, 0)
 _NOTHING: Final = (0, 0, 0, 0)
 _REQUESTS: Final = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
 _TOKENS: Final = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
+LIMIT_FIELDS: Final = (*_REQUESTS, *_TOKENS)
+"""The names of all of them."""
 
 
 def duration(seconds: float) -> bytes:

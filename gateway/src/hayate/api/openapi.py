@@ -20,9 +20,10 @@ from starlette.responses import Response
 
 from hayate import __version__
 from hayate.access.authenticator import COOKIE
+from hayate.access.grants import LIMIT_FIELDS
 from hayate.access.guards import anyone, callers, operators, users, watchers
 from hayate.api.gateway import Gateway
-from hayate.api.operations import JSON, Content, Described, Operation, described
+from hayate.api.operations import EVENTS, JSON, Content, Described, Operation, described
 from hayate.errors import (
     GatewayError,
     HeadersTooLarge,
@@ -31,11 +32,12 @@ from hayate.errors import (
     NotAllowed,
     NotAuthenticated,
     Overloaded,
+    RateLimited,
     ReadTimeout,
     UnknownPath,
     UrlTooLong,
 )
-from hayate.upstream_errors import EngineError
+from hayate.upstream_errors import EngineError, UpstreamTimeout
 from hayate.wire.error_bodies import OPENAI, Dialect
 from hayate.wire.request_schemas import COMMON, common_fields
 
@@ -76,6 +78,14 @@ _REQUEST_ID: Final[Json] = {
     "required": True,
     "description": "The call's name in the log and at the engine: the caller's own, if it sent a usable one.",
 }
+_LEFT: Final[dict[str, Json]] = {
+    name.decode(): {
+        "schema": {"type": "string" if b"-reset-" in name else "integer"},
+        "description": "Of the limit that is nearest, for a key that has one; how long until it is free again, as 6m0s.",
+    }
+    for name in LIMIT_FIELDS
+}
+"""What calls are told of their key's limits."""
 _SAYS: Final = {
     200: "As asked.",
     201: "It is made.",
@@ -85,6 +95,10 @@ _SAYS: Final = {
     416: "There is no such part.",
     503: "Not ready.",
 }
+
+
+_LATE: Final = UpstreamTimeout("The engine sent nothing for 60 s.")
+"""An error in a stream that has begun, which each dialect writes in its own way."""
 
 
 class Documented:
@@ -137,7 +151,7 @@ def document(rows: Iterable[Documented]) -> Json:
         "paths": paths,
         "components": {
             "schemas": shapes.definitions(),
-            "headers": {"X-Request-Id": _REQUEST_ID},
+            "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT},
             "securitySchemes": _SCHEMES,
         },
     }
@@ -203,13 +217,17 @@ def _responses(row: Documented, operation: Operation, refused: Errors, shapes: _
     found: dict[str, Json] = {}
     for status, content in operation.answers.items():
         found[str(status)] = _response(_SAYS.get(int(status), ""), content, shapes)
+        if EVENTS in content:
+            late = row.dialect.frame(_LATE, "en").decode()
+            found[str(status)]["content"][EVENTS]["examples"] = {"late": {"summary": "An error.", "value": late}}
     for dialect, errors in ((row.dialect, (*refused, *operation.errors)), (OPENAI, ANY)):
         for kind in errors:
             status = ENGINES_OWN if kind is EngineError else str(dialect.status_of(kind))
             _add_error(found, status, kind, shapes.error(dialect))
     for status, response in found.items():
-        more = _HEADERS.get(int(status), {}) if status.isdigit() else {}
-        response["headers"] = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}, **more}
+        headers = ["X-Request-Id", *(_LEFT if status in ("200", "429") and RateLimited in operation.errors else ())]
+        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+        response["headers"] |= _HEADERS.get(int(status), {}) if status.isdigit() else {}
     return dict(sorted(found.items()))
 
 

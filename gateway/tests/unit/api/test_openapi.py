@@ -85,6 +85,28 @@ def test_errors_are_told_in_the_dialect_of_their_path(path: str, method: str, st
     assert [each["$ref"].rpartition("/")[2] for each in schema.get("anyOf", [schema])] == bodies
 
 
+@pytest.mark.parametrize(
+    ("path", "begins"),
+    [
+        ("/v1/chat/completions", 'data: {"error":{"message":'),
+        ("/v1/messages", 'event: error\ndata: {"type":"error"'),
+        ("/v1/responses", 'event: error\ndata: {"type":"error"'),
+        ("/generate_stream", 'event: error\ndata: {"error"'),
+    ],
+)
+def test_an_error_that_comes_late_is_shown_in_the_dialect_of_the_path(path: str, begins: str) -> None:
+    events = DOCUMENT["paths"][path]["post"]["responses"]["200"]["content"]["text/event-stream"]
+    assert events["examples"]["late"]["value"].startswith(begins)
+
+
+def test_calls_are_told_what_is_left_of_their_keys_limits() -> None:
+    told = DOCUMENT["paths"]["/v1/chat/completions"]["post"]["responses"]
+    for status in ("200", "429"):
+        assert "x-ratelimit-remaining-tokens" in told[status]["headers"]
+    assert "x-ratelimit-remaining-tokens" not in told["404"]["headers"]
+    assert "x-ratelimit-limit-requests" not in DOCUMENT["paths"]["/v1/models"]["get"]["responses"]["200"]["headers"]
+
+
 def test_whose_key_a_path_takes_is_told() -> None:
     paths = DOCUMENT["paths"]
     assert "security" not in paths["/livez"]["get"]
