@@ -95,6 +95,8 @@ def prepare_file(path: Path, versions: Sequence[str]) -> str | None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         # Never opened but by SQLite: to close a file of one's own gives up the locks that this process has on it.
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

@@ -191,6 +191,12 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
     assert "HAYATE_DATA" in refusal(tmp_path / "data" / "hayate.db").text("en")
 
 
+def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreRefused, match="it is a folder"):
+        prepare_file(tmp_path, ("0001",))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_file_that_another_program_holds_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connect, "__kwdefaults__", {"busy_s": 0.05, "readonly": False})
     open_file(path)
