@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.engine_script import Chat, answer
 from tests.support.http import Reply, fetch
-from tests.support.scene import PLAIN, STREAM, Stage, scene
+from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage, scene
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -37,22 +37,24 @@ async def admin(stage: Stage, path: str, body: object = None) -> Reply:
     return await fetch(stage.url, path, body, key=stage.operators_key)
 
 
-async def last_call(stage: Stage, path: str) -> dict[str, Any]:
-    """As /admin/calls has it, once it is there."""
+async def recorded(stage: Stage, request_id: str) -> dict[str, Any]:
+    """The call of that name as /admin/calls has it, once it is there."""
+    found: list[dict[str, Any]] = []
 
-    async def found() -> bool:
-        data = (await admin(stage, "/admin/calls?limit=1")).json["data"]
-        return bool(data) and data[0]["path"] == path
+    async def is_there() -> bool:
+        data = (await admin(stage, "/admin/calls?limit=10")).json["data"]
+        found[:] = [each for each in data if each["request_id"] == request_id]
+        return bool(found)
 
-    await eventually(found)
-    return dict((await admin(stage, "/admin/calls?limit=1")).json["data"][0])
+    await eventually(is_there)
+    return found[0]
 
 
 @pytest.mark.parametrize("asked", [PLAIN, STREAM], ids=["whole", "streamed"])
 async def test_the_operator_reads_what_was_asked_and_said(stage: Stage, asked: dict[str, Any]) -> None:
     stage.engine.script = Chat([SAID, "!"])
     reply = await stage.post({**asked, "messages": MESSAGES})
-    call = await last_call(stage, "chat")
+    call = await recorded(stage, reply.headers["x-request-id"])
     assert call["content"]
     found = (await admin(stage, f"/admin/calls/{call['id']}/content")).json
     assert ASKED in found["prompt"]
@@ -64,14 +66,14 @@ async def test_the_operator_reads_what_was_asked_and_said(stage: Stage, asked: d
 
 async def test_of_other_paths_too(stage: Stage) -> None:
     stage.engine.script = Chat([SAID])
-    await stage.frames(path="/generate_stream?prompt=hello")
-    call = await last_call(stage, "generate")
+    await stage.frames(path="/generate_stream?prompt=hello", headers={"x-request-id": "by-query"})
+    call = await recorded(stage, "by-query")
     found = (await admin(stage, f"/admin/calls/{call['id']}/content")).json
     assert found["prompt"] == "prompt=hello"
     assert SAID in found["answer"]
     stage.engine.script = lambda _: answer({"object": "list", "data": [{"embedding": [0.5]}], "said": SAID})
-    await stage.post({"model": "scripted", "input": ASKED}, "/v1/embeddings")
-    call = await last_call(stage, "embeddings")
+    reply = await stage.post({"model": "scripted", "input": ASKED}, "/v1/embeddings")
+    call = await recorded(stage, reply.headers["x-request-id"])
     found = (await admin(stage, f"/admin/calls/{call['id']}/content")).json
     assert ASKED in found["prompt"]
     assert SAID in found["answer"]
@@ -79,8 +81,8 @@ async def test_of_other_paths_too(stage: Stage) -> None:
 
 async def test_what_is_too_long_is_cut(stage: Stage) -> None:
     stage.engine.script = Chat(["x" * 500] * 20)
-    await stage.post({**STREAM, "messages": [{"role": "user", "content": "y" * 9000}]})
-    call = await last_call(stage, "chat")
+    reply = await stage.post({**STREAM, "messages": [{"role": "user", "content": "y" * 9000}]})
+    call = await recorded(stage, reply.headers["x-request-id"])
     found = (await admin(stage, f"/admin/calls/{call['id']}/content")).json
     assert (len(found["prompt"]), len(found["answer"])) == (4096, 4096)
     assert found["prompt_cut"]
@@ -89,8 +91,8 @@ async def test_what_is_too_long_is_cut(stage: Stage) -> None:
 
 async def test_nobody_else_reads_it_and_no_log_has_it(stage: Stage) -> None:
     stage.engine.script = Chat([SAID])
-    await stage.post({**PLAIN, "messages": MESSAGES})
-    call = await last_call(stage, "chat")
+    reply = await stage.post({**PLAIN, "messages": MESSAGES})
+    call = await recorded(stage, reply.headers["x-request-id"])
     path = f"/admin/calls/{call['id']}/content"
     assert (await fetch(stage.url, path)).status == 401
     assert (await fetch(stage.url, path, key=stage.key)).status == 401
@@ -110,29 +112,19 @@ async def test_of_a_call_without_it_there_is_nothing(stage: Stage, call: str) ->
 
 async def test_of_a_key_that_is_not_named_nothing_is_kept(stage: Stage) -> None:
     made = (await admin(stage, "/admin/keys", {"name": "game"})).json
-    assert (
-        await fetch(stage.url, "/v1/chat/completions", {**PLAIN, "messages": MESSAGES}, key=made["key"])
-    ).status == 200
-
-    async def recorded() -> bool:
-        return bool((await admin(stage, f"/admin/calls?key={made['id']}")).json["data"])
-
-    await eventually(recorded)
-    (call,) = (await admin(stage, f"/admin/calls?key={made['id']}")).json["data"]
-    assert not call["content"]
+    reply = await fetch(stage.url, CHAT_PATH, {**PLAIN, "messages": MESSAGES}, key=made["key"])
+    assert reply.status == 200
+    call = await recorded(stage, reply.headers["x-request-id"])
+    assert (call["key"], call["content"]) == (made["id"], False)
     assert (await admin(stage, f"/admin/calls/{call['id']}/content")).status == 404
 
 
 async def test_unless_the_configuration_says_so_the_file_has_nothing() -> None:
     async with scene() as stage:
         stage.engine.script = Chat([SAID])
-        await stage.post({**PLAIN, "messages": MESSAGES})
-        await stage.post({**STREAM, "messages": MESSAGES})
-
-        async def recorded() -> bool:
-            return len((await admin(stage, "/admin/calls")).json["data"]) == 2
-
-        await eventually(recorded)
+        for asked in (PLAIN, STREAM):
+            reply = await stage.post({**asked, "messages": MESSAGES})
+            await recorded(stage, reply.headers["x-request-id"])
         files = list(stage.gateway.data.glob("hayate.db*"))
         assert files
         for each in files:

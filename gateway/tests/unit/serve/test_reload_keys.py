@@ -51,6 +51,7 @@ async def test_limits_prices_and_the_record_are_those_of_the_new_file() -> None:
             stage, limits={"models": {"scripted": {"concurrency": 1}}}, record={"content": {"main": {"days": 1}}}
         )
         assert (await stage.post(PLAIN)).status == 200
+        await eventually(lambda: len(events(stage, "content_is_kept")) == 1)
         (told,) = events(stage, "content_is_kept")
         assert told["keys"] == ["main"]
 
