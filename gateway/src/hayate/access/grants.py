@@ -41,6 +41,8 @@ class Asked(NamedTuple):
     max_output: int | None
     """Tokens, of all answers that it asks for; None where nothing is said."""
     context_tokens: int | None
+    added: int = 0
+    """Tokens that its prompt may have beyond one for each byte: of the model's template, and of pictures."""
 
 
 class Grant:
@@ -197,7 +199,7 @@ class Grants:
             likely = math.ceil(2 * self.estimates.answer_tokens(key, asked.model))
             outputs = likely if asked.max_output is None else min(likely, asked.max_output)
         else:
-            inputs = asked.size  # a token is a byte at least
+            inputs = asked.size + asked.added  # a token of text is a byte at least
             most = context if asked.max_output is None else asked.max_output
             if most is None:
                 raise InvalidRequest(

@@ -19,6 +19,10 @@ from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 
 _LIMIT_OF: Final = {CHAT: "max_tokens", TEXT: "max_tokens", MESSAGES: "max_tokens", RESPONSES: "max_output_tokens"}
 """What each path that writes text calls the limit on an answer."""
+TEMPLATE_TOKENS: Final = 512
+"""What a model's template adds to a conversation at most, its own system prompt and words about tools included."""
+MEDIA_TOKENS: Final = 16_384
+"""Of one picture at most, however few bytes it has."""
 MAX_SHOWN: Final = 100
 """Characters of a name that is none: whoever sent it may have sent a megabyte."""
 
@@ -87,14 +91,16 @@ def _reserve(gateway: Gateway, client: Client, grant: Grant, path: str, size: in
     route = gateway.relay.fleet.route(model)
     contexts = [each.context_tokens for each in route]  # the call may go to any of them
     known = [each for each in contexts if each is not None]
-    context = max(known) * max(1, answers) if len(known) == len(contexts) else None
+    # Where no text is written, any number of texts may be read, each as long as the context.
+    context = max(known) * answers if answers and len(known) == len(contexts) else None
     limit = largest_limit(fields)
     output = 0 if not answers else None if limit is None else limit.tokens * answers
-    system = grant.principal.terms.defaults.system
-    if system is not None and path in _WITH_SYSTEM:
-        size += len(system.encode())
+    added = 0
+    if path in _WITH_SYSTEM:
+        size += len((grant.principal.terms.defaults.system or "").encode())
+        added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
     try:
-        grant.reserve(Asked(model or "default", route[0].name, size, output, context))
+        grant.reserve(Asked(model or "default", route[0].name, size, output, context, added))
     finally:
         client.answer_headers += grant.headers()
 
@@ -112,6 +118,20 @@ def _answers(path: str, fields: dict[str, Any]) -> int:
     return each * max(1, prompts)
 
 
+def _media(fields: dict[str, Any]) -> int:
+    """Pictures and the like among the messages: one that is named by its address has hardly any bytes here."""
+    messages = [each for name in ("messages", "input") if isinstance(value := fields.get(name), list) for each in value]
+    return sum(_pictures(each.get("content")) for each in messages if isinstance(each, dict))
+
+
+def _pictures(content: Any) -> int:
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return sum(
+        _pictures(part.get("content")) if part.get("type") == "tool_result" else part.get("type") not in _TEXTS
+        for part in parts
+    )
+
+
 def _cap(most: int, path: str, fields: dict[str, Any]) -> None:
     asked, limit = largest_limit(fields), _LIMIT_OF.get(path)
     if asked is None:
@@ -125,6 +145,7 @@ def _cap(most: int, path: str, fields: dict[str, Any]) -> None:
         )
 
 
+_TEXTS: Final = ("text", "input_text", "output_text", "refusal", "tool_use", "thinking")
 _WITH_SYSTEM: Final = frozenset({CHAT, MESSAGES, COUNT_TOKENS, RESPONSES})
 """Where there are conversations to put something before."""
 

@@ -11,7 +11,7 @@ import pytest
 
 from hayate.access.principals import Principal
 from hayate.access.terms import FREE, Defaults, Terms
-from hayate.api.leave import admit, check_right, fill, model_of_form
+from hayate.api.leave import MEDIA_TOKENS, TEMPLATE_TOKENS, admit, check_right, fill, model_of_form
 from hayate.downstream.client import Client
 from hayate.errors import InvalidRequest, RateLimited, UnknownModel
 from hayate.relay.ticker import Ticker
@@ -170,7 +170,7 @@ class Room:
 
     ticker: Ticker
     store: Store
-    context_tokens: int | None = 1000
+    context_tokens: int | None = 5000
 
     def admit(self, terms: Terms, path: str = CHAT, size: int = 100, **fields: Any) -> dict[str, str]:
         """The headers of a call's answer; a gateway of its own, so that nothing was used before."""
@@ -200,21 +200,44 @@ async def room(tmp_path: Path) -> AsyncIterator[Room]:
 
 
 async def test_strictly_the_most_is_reserved_that_all_answers_to_all_prompts_can_have(room: Room) -> None:
-    """A byte is a token at most; what the key puts before a conversation counts too."""
-    assert room.reserved(CHAT, max_tokens=10) == (150, 10)
-    assert room.reserved(CHAT, max_tokens=10, n=3) == (150, 30)
-    assert room.reserved(CHAT, max_tokens=10, n=2, best_of=4) == (150, 40)
-    assert room.reserved(CHAT, max_tokens=10, max_completion_tokens=20) == (150, 20)
-    assert room.reserved(CHAT, size=5000, max_tokens=10) == (1000, 10), "no prompt is longer than the context"
-    assert room.reserved(CHAT, n=2) == (150, 2000), "nor any answer"
+    """A byte is a token at most; what the key puts before a conversation counts too, and what a template may add."""
+    chat = 150 + TEMPLATE_TOKENS
+    assert room.reserved(CHAT, max_tokens=10) == (chat, 10)
+    assert room.reserved(CHAT, max_tokens=10, n=3) == (chat, 30)
+    assert room.reserved(CHAT, max_tokens=10, n=2, best_of=4) == (chat, 40)
+    assert room.reserved(CHAT, max_tokens=10, max_completion_tokens=20) == (chat, 20)
+    assert room.reserved(CHAT, size=50_000, max_tokens=10) == (5000, 10), "no prompt is longer than the context"
+    assert room.reserved(CHAT, n=2) == (chat, 10_000), "nor any answer"
     assert room.reserved(TEXT, prompt="a", max_tokens=10) == (100, 10)
     assert room.reserved(TEXT, prompt=["a", "b", "c"], max_tokens=10, n=2) == (100, 60)
     assert room.reserved(TEXT, prompt=[1, 2, 3], max_tokens=10) == (100, 10)
     assert room.reserved(TEXT, prompt=[[1, 2], [3]], max_tokens=10) == (100, 20)
-    assert room.reserved(TEXT, size=9000, prompt=["a"] * 4, max_tokens=10) == (4000, 40)
+    assert room.reserved(TEXT, size=90_000, prompt=["a"] * 4, max_tokens=10) == (20_000, 40)
     assert room.reserved(TEXT, prompt=[], prompt_embeds=["e", "e"], max_tokens=10) == (100, 20)
-    assert room.reserved(MESSAGES, max_tokens=10) == (150, 10)
-    assert room.reserved(RESPONSES, max_output_tokens=10) == (150, 10)
+    assert room.reserved(MESSAGES, max_tokens=10) == (chat, 10)
+    assert room.reserved(RESPONSES, max_output_tokens=10) == (chat, 10)
+    assert room.reserved(EMBEDDINGS, size=90_000, input=["a"] * 90) == (90_000, 0), "any number of texts is read"
+
+
+PICTURE = {"type": "image_url", "image_url": {"url": "https://pictures.example/1.png"}}
+
+
+async def test_strictly_a_picture_is_as_large_as_it_can_be_however_few_bytes_name_it(room: Room) -> None:
+    hello = {"type": "text", "text": "What is this?"}
+    messages = [{"role": "user", "content": [hello, PICTURE]}, {"role": "user", "content": "And?"}, 7]
+    assert room.reserved(CHAT, messages=messages, max_tokens=10) == (5000, 10), "all of the context"
+    room.context_tokens = 10**6
+    assert room.reserved(CHAT, messages=messages, max_tokens=10)[0] == 150 + TEMPLATE_TOKENS + MEDIA_TOKENS
+    assert (
+        room.reserved(CHAT, messages=[{"role": "user", "content": [hello]}], max_tokens=10)[0] == 150 + TEMPLATE_TOKENS
+    )
+    told = {"type": "tool_result", "content": [{"type": "text", "text": "x"}, {"type": "image"}]}
+    shown = [{"role": "user", "content": [told, {"type": "tool_result", "content": "x"}, {"type": "tool_use"}]}]
+    assert room.reserved(MESSAGES, messages=shown, max_tokens=10)[0] == 150 + TEMPLATE_TOKENS + MEDIA_TOKENS
+    odd = [7, None, {"content": {"type": "image"}}, {"content": [None, [], "x", {"type": []}, {}]}]
+    assert room.reserved(MESSAGES, messages=odd, max_tokens=10)[0] == 150 + TEMPLATE_TOKENS + 2 * MEDIA_TOKENS
+    pictures = [{"role": "user", "content": [{"type": "input_image"}, {"type": "input_text"}, {"type": "input_image"}]}]
+    assert room.reserved(RESPONSES, input=pictures, max_output_tokens=1)[0] == 150 + TEMPLATE_TOKENS + 2 * MEDIA_TOKENS
 
 
 @pytest.mark.parametrize("path", [EMBEDDINGS, COUNT_TOKENS, "/v1/rerank", "/tokenize", "/v1/audio/transcriptions"])
