@@ -66,6 +66,8 @@ class Gateway:
     settings: CallSettings = field(default_factory=CallSettings)
     grants: Grants = field(default_factory=lambda: Grants(monotonic))
     in_flight: InFlight = field(default_factory=InFlight)
+    adding_up: set[str] = field(default_factory=set)
+    """Ids of the keys whose usage is being added up."""
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -16,7 +16,7 @@ from hayate.api.bodies import LIMIT, PAGE, json_answer, whole_of
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
 from hayate.api.operations import described
-from hayate.errors import InvalidRequest, StoreGone, UnknownCall
+from hayate.errors import InvalidRequest, RateLimited, StoreGone, UnknownCall
 from hayate.store.contents import with_content
 from hayate.store.costs import Prices
 from hayate.store.groups import By
@@ -102,10 +102,21 @@ class StoppedAnswer(BaseModel):
     stopped: str
 
 
-@described("What the key that asks has used.", UsageAnswer, errors=(StoreGone,), query=_GROUPED)
+@described("What the key that asks has used.", UsageAnswer, errors=(RateLimited, StoreGone), query=_GROUPED)
 async def own_usage(request: Request, gateway: Gateway) -> Response:
-    """GET /v1/usage?by=…&since=…: of the key that asks."""
-    return await _usage(request, gateway, replace(_filter(request), key=request.state.principal.id))
+    """GET /v1/usage?by=…&since=…: of the key that asks, once at a time: the record may have to be read a million rows deep."""
+    key, which = request.state.principal.id, _filter(request)
+    if key in gateway.adding_up:
+        raise RateLimited(
+            "This key's usage is being added up already. Try again when that has been answered.",
+            "このAPIキーの利用量は集計中です。その応答を待ってから、もう一度お試しください。",
+            retry_after_s=1,
+        )
+    gateway.adding_up.add(key)
+    try:
+        return await _usage(request, gateway, replace(which, key=key))
+    finally:
+        gateway.adding_up.discard(key)
 
 
 @described("What everybody has used.", UsageAnswer, errors=(StoreGone,), query=_GROUPED)

@@ -234,7 +234,7 @@ async def test_strictly_a_picture_is_as_large_as_it_can_be_however_few_bytes_nam
     told = {"type": "tool_result", "content": [{"type": "text", "text": "x"}, {"type": "image"}]}
     shown = [{"role": "user", "content": [told, {"type": "tool_result", "content": "x"}, {"type": "tool_use"}]}]
     assert room.reserved(MESSAGES, messages=shown, max_tokens=10)[0] == 150 + TEMPLATE_TOKENS + MEDIA_TOKENS
-    odd = [7, None, {"content": {"type": "image"}}, {"content": [None, [], "x", {"type": []}, {}]}]
+    odd: list[Any] = [7, None, {"content": {"type": "image"}}, {"content": [None, [], "x", {"type": []}, {}]}]
     assert room.reserved(MESSAGES, messages=odd, max_tokens=10)[0] == 150 + TEMPLATE_TOKENS + 2 * MEDIA_TOKENS
     pictures = [{"role": "user", "content": [{"type": "input_image"}, {"type": "input_text"}, {"type": "input_image"}]}]
     assert room.reserved(RESPONSES, input=pictures, max_output_tokens=1)[0] == 150 + TEMPLATE_TOKENS + 2 * MEDIA_TOKENS

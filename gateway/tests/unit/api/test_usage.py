@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from starlette.requests import Request
+from starlette.responses import Response
 
-from hayate.api.usage import MAX_CALLS
+from hayate.access.principals import Principal
+from hayate.api.usage import MAX_CALLS, own_usage
+from hayate.errors import InvalidRequest, RateLimited
+from hayate.relay.ticker import Ticker
+from hayate.settings import Keeping
+from hayate.store.store import Store
 from tests.support.engine_script import error
 from tests.support.http import Reply, fetch
 from tests.support.scene import CHAT_PATH, PLAIN, Stage
 from tests.support.waiting import eventually
+from tests.unit.api.bare import bare_gateway
 
 pytestmark = pytest.mark.anyio
 
@@ -195,3 +206,24 @@ async def test_a_call_that_is_not_under_way_can_not_be_stopped(stage: Stage) -> 
         reply = await fetch(stage.url, f"/admin/calls/{name}", method="DELETE", key=stage.operators_key)
         assert (reply.status, reply.json["error"]["code"]) == (404, "call_not_found")
         assert len(reply.text) < 1000
+
+
+async def test_a_key_s_usage_is_added_up_once_at_a_time_and_another_s_beside_it(tmp_path: Path) -> None:
+    ticker, store = Ticker(), Store.open(tmp_path, Keeping())
+    gateway = bare_gateway(ticker, store)
+
+    def ask(key: str, query: bytes = b"by=key") -> Awaitable[Response]:
+        request = Request({"type": "http", "headers": [], "query_string": query, "path": "/v1/usage"})
+        request.state.principal = Principal(key, "games")
+        return own_usage(request, gateway)
+
+    try:
+        several = await asyncio.gather(ask("a"), ask("a"), ask("b"), return_exceptions=True)
+        assert [type(each) for each in several] == [Response, RateLimited, Response]
+        assert (await ask("a")).status_code == 200
+        with pytest.raises(InvalidRequest):
+            await ask("a", b"by=moon")
+        assert gateway.adding_up == set()
+    finally:
+        ticker.close()
+        store.close()
