@@ -1,4 +1,4 @@
-"""docs-llm_api/keys.md does what it says: its blocks are typed in order beside a gateway, and both languages have the same of them."""
+"""docs-llm_api/keys.md does what it says: its blocks are typed in order beside a gateway, and both languages have the same."""
 
 from __future__ import annotations
 

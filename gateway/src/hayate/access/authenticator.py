@@ -88,7 +88,10 @@ class Authenticator:
         # A session is as good as the callers' key; to an operator's path it must not hide the key that is brought beside it.
         cookie = found.get(b"cookie")
         if cookie is not None and (other is None or role is Role.CALLER):
-            principal = self._session(cookie)
+            try:
+                principal = self._session(cookie)
+            except (NotAuthenticated, KeysUnknown) as error:
+                principal, why = None, why or error
             if principal is not None:
                 _from_our_page(headers, self._origins)
                 return principal
@@ -114,7 +117,9 @@ class Authenticator:
         return f"{said}.{self._sign(said)}"
 
     def _session(self, cookie: bytes) -> Principal | None:
-        """Who was signed in, as long as the session lasts and their key is what it was then."""
+        """Who was signed in, as long as the session lasts. Raises NotAuthenticated, which says so, where their key is not what
+        it was then; KeysUnknown.
+        """
         try:
             morsel = SimpleCookie(cookie.decode("latin-1")).get(COOKIE)
         except CookieError:
@@ -129,7 +134,13 @@ class Authenticator:
             return None
         own = next((principal for _, principal in self._principals if principal.id == key_id), None)
         principal = own or self._issued.by_id(key_id)
-        return principal if principal is not None and principal.version == int(version) else None
+        if principal is None or principal.version != int(version):
+            raise NotAuthenticated(
+                "The key of this session was revoked, has expired or was changed. Sign in again.",
+                "サインインに使ったAPIキーが、失効したか、期限切れになったか、変更されました。もう一度サインインしてください。",
+                param="session",
+            )
+        return principal
 
     def _sign(self, said: str) -> str:
         return hmac.new(self._secret, said.encode("latin-1", "replace"), "sha256").hexdigest()

@@ -24,7 +24,7 @@ def anyone(auth: Authenticator, headers: Headers, fields: Fields | None = None) 
 def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may call models. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
     principal = _caller(auth, headers, fields)
-    _may(principal, "calls")
+    require(principal, "calls")
     return principal
 
 
@@ -41,7 +41,8 @@ def _caller(auth: Authenticator, headers: Headers, fields: Fields | None) -> Pri
     return principal
 
 
-def _may(principal: Principal, area: Area) -> None:
+def require(principal: Principal, area: Area) -> None:
+    """Raises NotAllowed unless the key is for this."""
     if area not in principal.terms.areas:
         raise NotAllowed(
             f"This key is not for {area}. Ask whoever runs this gateway.",
@@ -52,7 +53,7 @@ def _may(principal: Principal, area: Area) -> None:
 def users(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may see what their key has used. Raises NotAuthenticated, NotAllowed."""
     principal = _caller(auth, headers, fields)
-    _may(principal, "usage")
+    require(principal, "usage")
     return principal
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from hayate.access.authenticator import COOKIE, SESSION_S
-from hayate.access.guards import callers
+from hayate.access.guards import callers, require
 from hayate.access.keys import INCORRECT
 from hayate.access.principals import Role
 from hayate.api.bodies import json_answer
@@ -49,6 +49,7 @@ async def sign_in(request: Request, gateway: Gateway) -> Response:
     principal = gateway.auth.identify(presented)
     if principal is None or principal.role is not Role.CALLER:
         raise _not_the_key(operators=principal is not None)
+    require(principal, "calls")  # the page would have nothing to show
     response = Response(status_code=204)
     response.set_cookie(
         COOKIE,

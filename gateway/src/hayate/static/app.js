@@ -26,12 +26,15 @@ function show(signedIn, notice = "") {
   refreshModels();
 }
 
+// The gateway's own words where they are about the session's key; a cookie that is gone has none of its own.
+const whyEnded = ({ status, param, message }) => (status === undefined || param === "session" ? message : texts.sessionEnded);
+
 async function refreshModels() {
   if (byId("signed-in").hidden || document.hidden) return;
   try {
     showModels(await listModels());
   } catch (error) {
-    if (error.status === 401) show(false, texts.sessionEnded);
+    if (error.status === 401) show(false, whyEnded(error));
     byId("ready-dot").classList.remove("ready");
   }
 }
@@ -81,11 +84,12 @@ function start(question) {
     running = null;
     showRunning(false, status);
   };
-  const failed = ({ status, code, message }) => {
+  const failed = ({ status, code, message, param }) => {
     const hint = texts.hints[code] ?? texts.unknownError;
     turn.fail(hint, message);
     end(hint);
-    if (status === 401) show(false, texts.sessionEnded);
+    // In the middle of an answer there is no status any more: the key of this session was revoked.
+    if (status === 401 || code === "invalid_api_key") show(false, whyEnded({ status, param, message }));
     else refreshModels();
   };
   const stop = ask(question, {
@@ -151,7 +155,8 @@ byId("language").onclick = () => {
 byId("sign-in").addEventListener("submit", async (event) => {
   event.preventDefault();
   const error = await signIn(byId("key").value.trim()).catch(() => ({ code: "unreachable" }));
-  const hint = error?.status === 401 ? texts.wrongKey : texts.hints[error?.code];
+  const wrong = error?.status === 401 && error.param === "key";
+  const hint = wrong ? texts.wrongKey : error?.status === 401 ? error.message : texts.hints[error?.code];
   show(!error, error ? (hint ?? `${texts.signInFailed}: ${error.message}`) : "");
   if (error) byId("key").select();
   else byId("key").value = "";
