@@ -19,6 +19,7 @@ from hayate.policy.estimates import Estimates
 from hayate.policy.windows import BUCKETS, Window
 from hayate.settings import RateLimits
 from hayate.wire.http1 import Headers
+from hayate.wire.paths import CHAT
 from hayate.wire.usage import Usage
 
 _KINDS: Final = (
@@ -43,6 +44,7 @@ class Asked(NamedTuple):
     context_tokens: int | None
     added: int = 0
     """Tokens that its prompt may have beyond one for each byte: of the model's template, and of pictures."""
+    path: str = CHAT
 
 
 class Grant:
@@ -212,7 +214,7 @@ class Grants:
 
     def expected_inputs(self, asked: Asked) -> int:
         """Tokens that its prompt probably has."""
-        return _within(self.estimates.prompt_tokens(asked.deployment, asked.size), asked.context_tokens)
+        return _within(self.estimates.prompt_tokens(asked.deployment, asked.path, asked.size), asked.context_tokens)
 
 
 _ONE: Final = (1, 0, 0, 0)

@@ -11,9 +11,7 @@ from hayate.errors import CLIENT_CLOSED
 from hayate.fleet.fleet import Fleet
 from hayate.policy.estimates import Estimates
 from hayate.telemetry.record import CallRecord
-
-_AT_WORK = (200, CLIENT_CLOSED)
-"""How a call ends whose engine was at work on a whole answer: whether it had begun, nobody can see."""
+from hayate.wire.replies import TO_EVENTS
 
 
 def count_prompt(record: CallRecord, estimates: Estimates, fleet: Fleet) -> None:
@@ -23,9 +21,15 @@ def count_prompt(record: CallRecord, estimates: Estimates, fleet: Fleet) -> None
         return
     if usage.told_prompt:
         if usage.exact:
-            estimates.learn_prompt(record.deployment, size, usage.prompt_tokens)
-    elif usage.begun or (not record.streamed and record.attempts and record.status in _AT_WORK):
-        tokens = estimates.prompt_tokens(record.deployment, size)
+            estimates.learn_prompt(record.deployment, record.sent_path, size, usage.prompt_tokens)
+    elif usage.begun or _was_at_work(record):
+        tokens = estimates.prompt_tokens(record.deployment, record.sent_path, size)
         deployment = fleet.deployments.get(record.deployment)
         context = None if deployment is None else deployment.context_tokens
         usage.prompt_tokens = tokens if context is None else min(tokens, context)
+
+
+def _was_at_work(record: CallRecord) -> bool:
+    """Whether an engine was making a whole answer: how far it had come, nobody can see."""
+    asked = record.attempts > 0 and not record.streamed and record.sent_path in TO_EVENTS
+    return asked and record.status in (200, CLIENT_CLOSED)

@@ -100,7 +100,7 @@ def _reserve(gateway: Gateway, client: Client, grant: Grant, path: str, size: in
         size += len((grant.principal.terms.defaults.system or "").encode())
         added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
     try:
-        grant.reserve(Asked(model or "default", route[0].name, size, output, context, added))
+        grant.reserve(Asked(model or "default", route[0].name, size, output, context, added, path))
     finally:
         client.answer_headers += grant.headers()
 

@@ -1,7 +1,8 @@
 """What a call will probably use, learned from what calls before it used: no tokenizer is asked. Pure.
 
-Prompts: tokens for so many bytes, by deployment, for a tokenizer makes more of the same text than another, and each has
-its own template around it. Answers: tokens, by key and model, for a game's are short and a batch's long.
+Prompts: tokens for so many bytes, by deployment and path, for a tokenizer makes more of the same text than another, and
+each dialect has its own words around it, which a template replaces. Answers: tokens, by key and model, for a game's are
+short and a batch's long.
 """
 
 from __future__ import annotations
@@ -53,24 +54,24 @@ class Estimates:
     """One per gateway."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[tuple[str, str], _Line] = {}
         self._answers: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def prompt_tokens(self, deployment: str, size: int) -> int:
+    def prompt_tokens(self, deployment: str, path: str, size: int) -> int:
         """Of a request of so many bytes."""
-        line = self._lines.get(deployment)
+        line = self._lines.get((deployment, path))
         return int(size / BYTES_PER_TOKEN if line is None else line.at(size)) + 1
 
     def answer_tokens(self, key: str, model: str) -> float:
         """Of the answers that a key gets of a model."""
         return self._answers.get((key, model), ANSWER_TOKENS)
 
-    def learn_prompt(self, deployment: str, size: int, tokens: int) -> None:
+    def learn_prompt(self, deployment: str, path: str, size: int, tokens: int) -> None:
         """The engine counted `tokens` in a request of so many bytes."""
         if 0 < size <= tokens * MOST_BYTES_PER_TOKEN:
-            line = self._lines.get(deployment)
+            line = self._lines.get((deployment, path))
             if line is None:
-                self._lines[deployment] = _Line(size, tokens)
+                self._lines[deployment, path] = _Line(size, tokens)
             else:
                 line.learn(size, tokens)
 

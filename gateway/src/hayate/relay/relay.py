@@ -170,9 +170,10 @@ class Relay:
 def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> Prepared:
     prepared = deployment.backend.prepare(call, served_model)
     record = call.record
-    if call.path in TO_EVENTS:
-        record.sent_bytes, record.streamed = len(prepared.request.body), prepared.request.streams
-    prepared.request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
+    request = prepared.request
+    record.sent_path, record.streamed = call.path, request.streams
+    record.sent_bytes = len(request.body) if call.form is None else 0
+    request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
     return prepared
 
 

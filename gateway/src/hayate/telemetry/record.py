@@ -26,8 +26,10 @@ class CallRecord:
     deployment: str = ""
     replica: str = ""
     attempts: int = 0
+    sent_path: str = ""
+    """Which of our paths the engine was asked for; another one than the caller's, where that is no engine's."""
     sent_bytes: int = 0
-    """Size of the request that an engine got; 0 where nothing follows from it: it asks for no answer."""
+    """Size of the request that it got; 0 where nothing follows from that: it is a recording."""
     streamed: bool = False
     """Whether the engine was asked for a stream, so that it shows when it begins to answer."""
     queued_s: float = 0.0

@@ -29,7 +29,9 @@ LAST_EVENTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Paths whose streams say when they are over, and how."""
 
-_MARKS: Final = (b'"usage"', b'"error"', b'"stop_reason"', b"[DONE]", b"event: error", b"event:error")
+_REASON: Final = b'"stop_reason"'
+"""Of the event whose delta is no piece of the answer but how it ended."""
+_MARKS: Final = (b'"usage"', b'"error"', _REASON, b"[DONE]", b"event: error", b"event:error")
 
 
 _DELTA: Final = b'"delta":'
@@ -90,7 +92,8 @@ class PassthroughStream(DecoderState):
             if self.failure:
                 self._failed = True
                 break
-            self._heard(frame)
+            if _REASON not in frame:
+                self._heard(frame)
             kept.append(frame)
             if self._failed:  # the engine has told so itself: nothing better follows
                 break

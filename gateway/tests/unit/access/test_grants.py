@@ -15,6 +15,7 @@ from hayate.access.principals import Principal
 from hayate.access.terms import Terms
 from hayate.errors import InvalidRequest, RateLimited
 from hayate.settings import RateLimits
+from hayate.wire.paths import CHAT
 from hayate.wire.usage import Usage
 from tests.unit.policy.test_windows import worst_minute
 
@@ -113,7 +114,7 @@ def test_tokens_are_reserved_and_settled_to_what_was_used(grants: Grants) -> Non
     grant.reserve(asked(size=300, max_output=50))
     assert headers(grant)["remaining-tokens"] == str(1000 - 101 - 50)
     end(grant, 80, 20)
-    grants.estimates.learn_prompt("qwen", 300, 80)
+    grants.estimates.learn_prompt("qwen", CHAT, 300, 80)
     after = enter(grants, game)
     after.reserve(asked(size=300, max_output=50))
     learned = (80 + 1) + 40  # 3.75 bytes a token, 20 tokens an answer

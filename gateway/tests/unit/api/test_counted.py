@@ -10,6 +10,7 @@ from hayate.api.counted import count_prompt
 from hayate.fleet.fleet import Fleet
 from hayate.policy.estimates import Estimates
 from hayate.telemetry.record import CallRecord
+from hayate.wire.paths import CHAT, EMBEDDINGS
 from hayate.wire.usage import Usage
 
 NO_FLEET = Fleet((), {})
@@ -18,12 +19,12 @@ NO_FLEET = Fleet((), {})
 @pytest.fixture
 def estimates() -> Estimates:
     estimates = Estimates()
-    estimates.learn_prompt("qwen", 400, 100)
+    estimates.learn_prompt("qwen", CHAT, 400, 100)
     return estimates
 
 
 def record(usage: Usage, **facts: Any) -> CallRecord:
-    made = CallRecord("r", "chat", 0.0, deployment="qwen", sent_bytes=800, attempts=1, status=499, streamed=True)
+    made = CallRecord("r", "chat", 0.0, deployment="qwen", sent_path=CHAT, sent_bytes=800, attempts=1, status=499, streamed=True)
     made.usage = usage
     for name, value in facts.items():
         setattr(made, name, value)
@@ -60,6 +61,8 @@ def test_a_stream_that_had_not_begun_has_used_nothing(estimates: Estimates, stat
         ({"status": 502}, 0),
         ({"attempts": 0}, 0),  # it was still in the queue
         ({"sent_bytes": 0}, 0),
+        ({"sent_path": "/tokenize", "status": 200}, 0),
+        ({"sent_path": EMBEDDINGS, "status": 499}, 0),
     ],
 )
 def test_a_whole_answer_can_have_begun_unseen(estimates: Estimates, facts: dict[str, Any], tokens: int) -> None:
@@ -73,11 +76,11 @@ def test_what_the_engine_has_told_stays_and_teaches(estimates: Estimates) -> Non
     cut = record(settled(2, counts))
     count_prompt(cut, estimates, NO_FLEET)
     assert cut.usage == Usage(7, 3, exact=False)
-    assert estimates.prompt_tokens("qwen", 800) == 201, "it was cut off: the count may be no last word"
+    assert estimates.prompt_tokens("qwen", CHAT, 800) == 201, "it was cut off: the count may be no last word"
     whole = record(settled(2, {"prompt_tokens": 400, "completion_tokens": 3}, whole=True), status=200)
     count_prompt(whole, estimates, NO_FLEET)
     assert whole.usage == Usage(400, 3, exact=True)
-    assert estimates.prompt_tokens("qwen", 800) > 201
+    assert estimates.prompt_tokens("qwen", CHAT, 800) > 201
 
 
 def test_a_deployment_that_is_gone_by_now_is_estimated_too(estimates: Estimates) -> None:

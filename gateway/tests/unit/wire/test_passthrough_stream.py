@@ -62,6 +62,12 @@ def test_counts_and_reasons_are_read() -> None:
     assert stream.finish_reason == "response.completed"
 
 
+def test_how_a_message_ended_is_no_piece_of_it() -> None:
+    stream = PassthroughStream("/v1/messages")
+    stream.feed(MESSAGES[2] + named("message_delta", delta={"stop_reason": "end_turn"}) + MESSAGES[-1])
+    assert (stream.usage.completion_tokens, stream.finish_reason) == (1, "end_turn")
+
+
 @BOTH
 def test_an_answer_that_is_cut_off_has_as_many_tokens_as_deltas(path: str, events: list[bytes]) -> None:
     stream = PassthroughStream(path)
