@@ -65,10 +65,10 @@ def completion(path: str, usages: Usages) -> list[bytes]:
 def message(_: str, usages: Usages) -> list[bytes]:
     first, middle, last = usages
     start = with_usage({"id": "m", "type": "message", "role": "assistant", "content": []}, first)
-    deltas = [
+    deltas: list[dict[str, Any]] = [
         {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": said}} for said in SAID
     ]
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "message_start", "message": start},
         {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         *deltas[:2],
@@ -78,21 +78,23 @@ def message(_: str, usages: Usages) -> list[bytes]:
         with_usage({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}, last),
         {"type": "message_stop"},
     ]
-    return [frame(each, event=str(each["type"])) for each in events]
+    return [frame(each, event=each["type"]) for each in events]
 
 
 def response(_: str, usages: Usages) -> list[bytes]:
     first, middle, last = usages
     whole = {"id": "r", "object": "response", "status": "completed", "output": [{"text": "".join(SAID)}]}
-    deltas = [{"type": "response.output_text.delta", "item_id": "i", "delta": said} for said in SAID]
-    events = [
+    deltas: list[dict[str, Any]] = [
+        {"type": "response.output_text.delta", "item_id": "i", "delta": said} for said in SAID
+    ]
+    events: list[dict[str, Any]] = [
         {"type": "response.created", "response": with_usage({"id": "r", "object": "response"}, first)},
         *deltas[:2],
         with_usage({"type": "response.in_progress"}, middle),
         deltas[2],
         {"type": "response.completed", "response": with_usage(whole, last)},
     ]
-    return [frame(each, event=str(each["type"])) for each in events]
+    return [frame(each, event=each["type"]) for each in events]
 
 
 STREAMS: dict[str, Callable[[str, Usages], list[bytes]]] = {

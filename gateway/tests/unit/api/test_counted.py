@@ -24,7 +24,9 @@ def estimates() -> Estimates:
 
 
 def record(usage: Usage, **facts: Any) -> CallRecord:
-    made = CallRecord("r", "chat", 0.0, deployment="qwen", sent_path=CHAT, sent_bytes=800, attempts=1, status=499, streamed=True)
+    made = CallRecord(
+        "r", "chat", 0.0, deployment="qwen", sent_path=CHAT, sent_bytes=800, attempts=1, status=499, streamed=True
+    )
     made.usage = usage
     for name, value in facts.items():
         setattr(made, name, value)

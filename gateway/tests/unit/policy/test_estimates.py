@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hayate.policy.estimates import MAX_ANSWERS, Estimates
-from hayate.wire.paths import CHAT, TEXT
+from hayate.wire.paths import CHAT
 
 
 def test_before_anything_is_known_it_is_between_english_and_japanese() -> None:
