@@ -70,14 +70,14 @@ SENTENCES: Mapping[str, _Sentence] = {
         "yellow",
         Text(
             "Prompts and answers are kept of the keys: {keys} (record.content)",
-            "次のAPIキーの入力と回答を保存します: {keys}（record.content）",
+            "次のAPIキーのプロンプトと回答を保存します: {keys}（record.content）",
         ),
     ),
     "contents_not_kept": _Sentence(
         "yellow",
         Text(
             "The prompts and answers of {count} calls were not kept: too much waits to be written",
-            "{count}件の呼び出しの内容は保存されませんでした（書き込み待ちが多すぎます）",
+            "{count}件の呼び出しのプロンプトと回答は保存されませんでした（書き込み待ちが多すぎます）",
         ),
     ),
     "setting_deprecated": _Sentence("yellow", Text("{setting} {why}", "{setting}: {why}")),
