@@ -85,14 +85,15 @@ class Counters:
 class KeyCounters:
     """What one key has used, with all models and with each that has limits of its own."""
 
-    __slots__ = ("default", "model_defaults", "models", "terms", "whole")
+    __slots__ = ("by_model", "default", "model_defaults", "models", "strict", "terms", "whole")
 
     def __init__(self, terms: Terms, default: RateLimits, model_defaults: Mapping[str, RateLimits]) -> None:
         self.terms = terms
         self.default = default
         self.model_defaults = model_defaults
-        self.whole = Counters(over(terms.limits, default))
         self.models: dict[str, Counters] = {}
+        self.whole = Counters(over(terms.limits, default))
+        self._look()
 
     def follow(self, terms: Terms, default: RateLimits, model_defaults: Mapping[str, RateLimits]) -> None:
         """Other limits, of the key or of the configuration, if they are others."""
@@ -102,10 +103,18 @@ class KeyCounters:
         self.whole.change(over(terms.limits, default))
         for model, counters in self.models.items():
             counters.change(self.limits_of(model))
+        self._look()
 
     def limits_of(self, model: str) -> RateLimits:
         """Those that a model has beside the others."""
         return over(self.terms.model_limits.get(model, UNLIMITED), self.model_defaults.get(model, UNLIMITED))
+
+    def _look(self) -> None:
+        each_of = [self.limits_of(model) for model in (*self.terms.model_limits, *self.model_defaults)]
+        self.by_model = bool(each_of or self.models)
+        """Whether models may have limits of their own."""
+        self.strict = self.whole.strict or any(limits.strict for limits in each_of)
+        """Whether some call may have to reserve the most that it can use."""
 
     def is_idle(self, now: float) -> bool:
         """Whether it may be forgotten."""
@@ -119,7 +128,9 @@ class Table:
         self._now = now
         self._keys: OrderedDict[str, KeyCounters] = OrderedDict()
         self._past: dict[str, list[Past]] = {}
-        self._free: tuple[Terms, RateLimits, Mapping[str, RateLimits]] = FREE, UNLIMITED, NO_MODELS
+        self._free: Terms = FREE
+        self._default = UNLIMITED
+        self._model_defaults = NO_MODELS
         """Terms without limits, and defaults without any: those that were seen last."""
 
     def __len__(self) -> int:
@@ -138,15 +149,14 @@ class Table:
     ) -> KeyCounters | None:
         """A key's counters, by the limits that it has now; None where it has none and had none."""
         terms = principal.terms
+        if terms is self._free and default is self._default and model_defaults is self._model_defaults:
+            return None
         found = self._keys.get(principal.id)
         if found is not None:
             found.follow(terms, default, model_defaults)
             return found
-        free = self._free
-        if terms is free[0] and default is free[1] and model_defaults is free[2]:
-            return None
         if not terms.model_limits and not model_defaults and over(terms.limits, default) == UNLIMITED:
-            self._free = terms, default, model_defaults
+            self._free, self._default, self._model_defaults = terms, default, model_defaults
             return None
         return self._add(principal.id, KeyCounters(terms, default, model_defaults))
 

@@ -66,13 +66,21 @@ class Grant:
             self._held: list[Counters] = []
             """Where it counts as under way."""
 
+    @property
+    def strict(self) -> bool:
+        """Whether the call may have to reserve the most that it can use."""
+        return self._key is not None and self._key.strict
+
     def enter(self, now: float) -> None:
         """Books the call itself. Raises RateLimited."""
         if self._key is not None:
             whole = self._key.whole
-            self._check_concurrency(whole)
-            self._book(whole.requests, _ONE, now)
-            self._hold(whole)
+            if whole.concurrency is not None:
+                self._check_concurrency(whole)
+            if whole.requests:
+                self._book(whole.requests, _ONE, now)
+            whole.in_flight += 1
+            self._held.append(whole)
 
     def reserve(self, asked: Asked) -> None:
         """Books what the call will use. Raises RateLimited, or InvalidRequest for what can never fit; the call's request is
@@ -81,8 +89,9 @@ class Grant:
         key, grants = self._key, self._grants
         if key is None:
             return
-        now = grants.now()
-        model = self._model = grants.table.of_model(self.principal.id, key, asked.model)
+        now, model = grants.now(), None
+        if key.by_model:
+            model = self._model = grants.table.of_model(self.principal.id, key, asked.model)
         strict = key.whole.strict or (model is not None and model.strict)
         try:
             inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
@@ -92,9 +101,10 @@ class Grant:
             else:
                 self._check_concurrency(model)
                 self._book((*key.whole.tokens, *model.tokens, *model.requests), units, now)
-                self._hold(model)
+                model.in_flight += 1
+                self._held.append(model)
         except (RateLimited, InvalidRequest):
-            self._settle(_NOTHING, now)
+            self._settle(_NOTHING)
             raise
         self._asked = asked
 
@@ -115,36 +125,33 @@ class Grant:
             # whoever leaves in time could have any number of them read.
             inputs = self._grants.expected_inputs(asked)
         if self._booked:
-            self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING, self._grants.now())
+            self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
 
     def headers(self) -> Headers:
         """OpenAI's `x-ratelimit-*`, of the limit that is nearest."""
         if self._key is None:
             return []
-        whole, model, now = self._key.whole, self._model, self._grants.now()
+        whole, model, fresh = self._key.whole, self._model, bool(self._booked)
         requests, tokens = whole.requests, whole.tokens
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
         headers: Headers = []
         for names, counted in ((_REQUESTS, requests), (_TOKENS, tokens)):
             if counted:
-                nearest = counted[0][0] if len(counted) == 1 else _nearest(counted, now)
-                left, reset_s = nearest.state(now)
-                headers += (
-                    (names[0], b"%d" % nearest.limit),
-                    (names[1], b"%d" % left),
-                    (names[2], duration(reset_s)),
-                )
+                window = counted[0][0] if len(counted) == 1 else _nearest(counted, self._grants.now())
+                left, reset = (window.limit - window.used, _FULL) if fresh else _state(window, self._grants.now())
+                headers += ((names[0], b"%d" % window.limit), (names[1], b"%d" % max(0, left)), (names[2], reset))
         return headers
 
     def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
-        """All of them or none. Raises RateLimited, InvalidRequest."""
-        for window, kind in counted:
-            if not window.fits(now, units[kind]):
-                _refuse(counted, units, now, self._grants.refused)
+        """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""
         for window, kind in counted:
             wanted = units[kind]
-            self._booked.append((window, window.book(now, wanted), wanted, kind))
+            second = window.take(now, wanted)
+            if second < 0:
+                self._settle(_NOTHING)
+                _refuse(counted, units, now, self._grants.refused)
+            self._booked.append((window, second, wanted, kind))
 
     def _check_concurrency(self, counters: Counters) -> None:
         limit = counters.concurrency
@@ -156,15 +163,12 @@ class Grant:
                 retry_after_s=1,
             )
 
-    def _hold(self, counters: Counters) -> None:
-        counters.in_flight += 1
-        self._held.append(counters)
-
-    def _settle(self, used: Sequence[int], now: float) -> None:
-        for window, second, units, kind in self._booked:
-            if used[kind] != units:
-                window.settle(second, used[kind] - units, now)
-        self._booked = []
+    def _settle(self, used: Sequence[int]) -> None:
+        booked, self._booked = self._booked, []
+        for window, second, units, kind in booked:
+            more = used[kind] - units
+            if more:
+                window.settle(second, more, self._grants.now())
 
 
 class Grants:
@@ -197,9 +201,10 @@ class Grants:
         """
         context = asked.context_tokens
         if not strict:
-            inputs = self.expected_inputs(asked)
-            likely = math.ceil(2 * self.estimates.answer_tokens(key, asked.model))
-            outputs = likely if asked.max_output is None else min(likely, asked.max_output)
+            inputs = self.estimates.prompt_tokens(asked.deployment, asked.path, asked.size)
+            outputs = math.ceil(2 * self.estimates.answer_tokens(key, asked.model))
+            if asked.max_output is not None and asked.max_output < outputs:
+                outputs = asked.max_output
         else:
             inputs = asked.size + asked.added  # a token of text is a byte at least
             most = context if asked.max_output is None else asked.max_output
@@ -210,7 +215,7 @@ class Grants:
                     param="max_tokens",
                 )
             outputs = most
-        return _within(inputs, context), outputs
+        return inputs if context is None or inputs < context else context, outputs
 
     def expected_inputs(self, asked: Asked) -> int:
         """Tokens that its prompt probably has."""
@@ -240,6 +245,14 @@ def _in_minutes(seconds: int) -> bytes:
 
 _DURATIONS: Final = [*map(_in_minutes, range(BUCKETS + 1))]
 """Those that are said with every answer."""
+
+
+_FULL: Final = _DURATIONS[BUCKETS]
+"""How long what has just been booked counts, in whole seconds."""
+
+
+def _state(window: Window, now: float) -> tuple[int, bytes]:
+    return window.left(now), duration(window.reset_s(now))
 
 
 def _within(tokens: int, context_tokens: int | None) -> int:

@@ -33,6 +33,10 @@ class Defaults:
     max_tokens: AtLeastOne | None = None
 
 
+SAYS_NOTHING: Final = Defaults()
+"""Of most keys."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """Of one key."""
@@ -49,7 +53,7 @@ class Terms:
     """Its share where calls queue, against keys of weight 1."""
     max_output_tokens: AtLeastOne | None = None
     """Of one answer."""
-    defaults: Defaults = field(default_factory=Defaults)
+    defaults: Defaults = field(default_factory=lambda: SAYS_NOTHING)
 
     def may_call(self, model: str) -> bool:
         """Whether a model may be called by this name."""

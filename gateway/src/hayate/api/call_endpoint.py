@@ -139,7 +139,7 @@ def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
 def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:
     """The call is the principal's; the client that serves it, which keeps what is said where that is asked for."""
     record.key, record.project = principal.id, principal.project
-    kept = recording.content.get(principal.id)
+    kept = recording.content.get(principal.id) if recording.content else None
     if kept is None:
         return client
     record.content = Content(recording.max_content_bytes, kept.days * DAY_S)

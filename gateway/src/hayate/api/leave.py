@@ -7,13 +7,15 @@ call will use, can only be told afterwards (`admit`), when every number is writt
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from hayate.access.grants import Asked, Grant
-from hayate.access.terms import FREE, Terms
+from hayate.access.terms import FREE, SAYS_NOTHING, Terms
 from hayate.api.gateway import Gateway
 from hayate.downstream.client import Client
 from hayate.errors import InvalidRequest, UnknownModel
+from hayate.fleet.deployment import Deployment
 from hayate.wire.numbers import LIMITS, largest_limit
 from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 
@@ -32,6 +34,9 @@ def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
     if terms is FREE:
         return
     defaults = terms.defaults
+    if defaults is SAYS_NOTHING:
+        check_right(terms, fields.get("model"))
+        return
     if defaults.model is not None and not fields.get("model"):
         fields["model"] = defaults.model
     check_right(terms, fields.get("model"))
@@ -51,9 +56,10 @@ def model_of_form(terms: Terms, model: str | None) -> str | None:
 
 def check_right(terms: Terms, model: Any) -> None:
     """Raises UnknownModel when the key may not call the model, which it is told as if there were none of that name."""
-    name = model if isinstance(model, str) and model else "default"
-    if not terms.may_call(name):
-        raise _no_model(terms, name)
+    if terms.models is not None:
+        name = model if isinstance(model, str) and model else "default"
+        if name not in terms.models:
+            raise _no_model(terms, name)
 
 
 async def check_model(gateway: Gateway, terms: Terms, model: str | None) -> None:
@@ -89,27 +95,39 @@ def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, 
 def _reserve(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, fields: dict[str, Any]) -> None:
     model, answers = fields.get("model"), _answers(path, fields)
     route = gateway.relay.fleet.route(model)
-    contexts = [each.context_tokens for each in route]  # the call may go to any of them
-    known = [each for each in contexts if each is not None]
     # Where no text is written, any number of texts may be read, each as long as the context.
-    context = max(known) * answers if answers and len(known) == len(contexts) else None
+    context = _largest(route) if answers else None
+    if context is not None:
+        context *= answers
     limit = largest_limit(fields)
     output = 0 if not answers else None if limit is None else limit.tokens * answers
     added = 0
     if path in _WITH_SYSTEM:
-        size += len((grant.principal.terms.defaults.system or "").encode())
-        added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
+        system = grant.principal.terms.defaults.system
+        if system is not None:
+            size += len(system.encode())
+        if grant.strict:
+            added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
     try:
         grant.reserve(Asked(model or "default", route[0].name, size, output, context, added, path))
     finally:
         client.answer_headers += grant.headers()
 
 
+def _largest(route: Sequence[Deployment]) -> int | None:
+    """Of their contexts, for the call may go to any of them; None where one is not known."""
+    if len(route) == 1:
+        return route[0].context_tokens
+    contexts = [each.context_tokens for each in route]
+    known = [each for each in contexts if each is not None]
+    return max(known) if len(known) == len(contexts) else None
+
+
 def _answers(path: str, fields: dict[str, Any]) -> int:
     """How many texts the call asks for, each with the limit on an answer: none where none is written."""
     if path not in _LIMIT_OF:
         return 0
-    each = max(fields.get(name) or 1 for name in ("n", "best_of"))
+    each = max(fields.get("n") or 1, fields.get("best_of") or 1) if "n" in fields or "best_of" in fields else 1
     if path != TEXT:
         return each
     lists = [value for name in ("prompt", "prompt_embeds") if isinstance(value := fields.get(name), list)]

@@ -23,6 +23,9 @@ FEW: Final = 1 / 16
 """As long as sizes have differed by less than their mean's quarter (this is its square), they tell little of what a byte
 more would make.
 """
+WARM: Final = 128
+SELDOM: Final = 8
+"""After so many prompts of a deployment, one of so many is learned from: the others would say the same."""
 MAX_ANSWERS: Final = 10_000
 """Pairs of key and model that are remembered, those used last."""
 
@@ -35,6 +38,8 @@ class _Line:
     tokens: float
     spread: float = 0.0
     together: float = 0.0
+    slope: float = 0.0
+    seen: int = 1
 
     def learn(self, size: int, tokens: int) -> None:
         more, more_tokens = size - self.size, tokens - self.tokens
@@ -43,11 +48,12 @@ class _Line:
         self.spread = (1 - WEIGHT) * (self.spread + WEIGHT * more * more)
         self.together = (1 - WEIGHT) * (self.together + WEIGHT * more * more_tokens)
 
-    def at(self, size: int) -> float:
         # Sizes that hardly differ tell no slope: so much of it is taken from the line through nothing for nothing.
         through_nothing, little = self.tokens / self.size, FEW * self.size * self.size
-        slope = (self.together + little * through_nothing) / (self.spread + little)
-        return max(0.0, self.tokens + slope * (size - self.size))
+        self.slope = (self.together + little * through_nothing) / (self.spread + little)
+
+    def at(self, size: int) -> float:
+        return max(0.0, self.tokens + self.slope * (size - self.size))
 
 
 class Estimates:
@@ -68,10 +74,14 @@ class Estimates:
 
     def learn_prompt(self, deployment: str, path: str, size: int, tokens: int) -> None:
         """The engine counted `tokens` in a request of so many bytes."""
+        line = self._lines.get((deployment, path))
+        if line is not None:
+            line.seen += 1
+            if line.seen > WARM and line.seen % SELDOM:
+                return
         if 0 < size <= tokens * MOST_BYTES_PER_TOKEN:
-            line = self._lines.get((deployment, path))
             if line is None:
-                self._lines[deployment, path] = _Line(size, tokens)
+                self._lines[deployment, path] = _Line(size, tokens, slope=tokens / size)
             else:
                 line.learn(size, tokens)
 

@@ -36,20 +36,23 @@ class Window:
         self._present(now)
         return max(0, self.limit - self.used)
 
-    def state(self, now: float) -> tuple[int, float]:
-        """Units that may go now, and seconds until nothing is counted any more."""
-        reset_s = self.reset_s(now)
-        return max(0, self.limit - self.used), reset_s
-
     def fits(self, now: float, units: int) -> bool:
         """Whether `units` may go now."""
-        if now >= self._next:
-            self._present(now)
+        self._present(now)
         return self.used + units <= self.limit
+
+    def take(self, now: float, units: int) -> int:
+        """Counts `units` if they fit: the second they are booked at, for `settle`; else -1."""
+        second = self._second if now < self._next else self._present(now)
+        if self.used + units > self.limit:
+            return -1
+        self._buckets[second % BUCKETS] += units
+        self.used += units
+        return second
 
     def book(self, now: float, units: int) -> int:
         """Counts `units`, which fit or must be counted anyhow; the second they are booked at, for `settle`."""
-        second = self._second if now < self._next else self._present(now)
+        second = self._present(now)
         self._buckets[second % BUCKETS] += units
         self.used += units
         return second
@@ -58,7 +61,7 @@ class Window:
         """Puts right what was booked at `second`: `units` more, or fewer where negative. What was used beyond it and is
         forgotten by now is booked at present, a debt; what was not used and is forgotten anyhow is gone.
         """
-        present = self._present(now)
+        present = self._second if now < self._next else self._present(now)
         if present - second >= BUCKETS:
             second, units = present, max(0, units)
         self._buckets[second % BUCKETS] += units
@@ -87,7 +90,7 @@ class Window:
 
     def reset_s(self, now: float) -> float:
         """Seconds until nothing is counted any more, if nothing else comes."""
-        last = self._second if now < self._next else self._present(now)
+        last = self._present(now)
         if not self.used:
             return 0.0
         while not self._buckets[last % BUCKETS]:
