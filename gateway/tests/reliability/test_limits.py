@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import pytest
 
+from hayate.api.leave import TEMPLATE_TOKENS
 from tests.support.engine_script import Chat, Request, Script
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import running_gateway
@@ -33,8 +34,8 @@ CALLERS: Final = 4
 MINUTE_S: Final = 60.0
 MAX_TOKENS: Final = 100
 """Of one answer. A key that does not count strictly may get more: this engine does not always keep to it."""
-RESERVE: Final = 400
-"""More than a call of these has reserved: its bytes, and the most that it asked for."""
+RESERVE: Final = 400 + TEMPLATE_TOKENS
+"""More than a call of these has reserved: its bytes, what a template may add, and the most that it asked for."""
 CLOCK_S: Final = 0.001
 """By so much the event loop's time may be behind."""
 
@@ -106,7 +107,7 @@ def limits_of(number: int) -> dict[str, Any]:
     """Every second key is held by its tokens, half of these strictly, and every second by its requests."""
     if number % 2:
         return {"requests_per_minute": (1, 5, 20, 60, 90)[number // 2 % 5]}
-    limits: dict[str, Any] = {"tokens_per_minute": (1000, 2000, 3000, 4000, 6000)[number // 2 % 5]}
+    limits: dict[str, Any] = {"tokens_per_minute": (1000, 3000, 4000, 5000, 7000)[number // 2 % 5]}
     return {**limits, "strict": True} if number % 4 else limits
 
 
