@@ -4,6 +4,9 @@ A key that is known costs a hash and a look-up, whatever the store does meanwhil
 public id, if its form and checksum are right, and compared in constant time. Twice a second (`refresh`) the store is
 asked whether anything has changed, and every key that has is read anew or forgotten; records are replaced, never
 changed. While the store can't be read, known keys go on for `stale_s`; unknown ones can't be judged and get 503.
+
+Nobody is counted for bringing keys that are none: a look-up (11 µs with 100,000 keys) is a tenth of what the refusal
+costs, and a limit by address would shut out whoever shares a proxy with a guesser.
 """
 
 from __future__ import annotations

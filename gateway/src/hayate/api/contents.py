@@ -43,9 +43,10 @@ async def show_content(request: Request, gateway: Gateway) -> Response:
         gateway.calls.flush()
         found = await gateway.store.read(lambda c: said_in(c, int(wanted), time()))
     if found is None:
+        shown = wanted[: MAX_ID_CHARS + 1]
         raise UnknownCall(
-            f"Of no call with the id {wanted!r} are prompt and answer kept (record.content).",
-            f"ID {wanted!r} の呼び出しの内容は保存されていません（record.content）。",
+            f"Of no call with the id {shown!r} are prompt and answer kept (record.content).",
+            f"ID {shown!r} の呼び出しの内容は保存されていません（record.content）。",
         )
     return json_answer(
         ContentAnswer(

@@ -19,8 +19,13 @@ from hayate.fleet.deployment import Deployment
 from hayate.wire.numbers import LIMITS, largest_limit
 from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 
-_LIMIT_OF: Final = {CHAT: "max_tokens", TEXT: "max_tokens", MESSAGES: "max_tokens", RESPONSES: "max_output_tokens"}
-"""What each path that writes text calls the limit on an answer."""
+_LIMITS_OF: Final = {
+    CHAT: ("max_tokens", "max_completion_tokens"),
+    TEXT: ("max_tokens",),
+    MESSAGES: ("max_tokens",),
+    RESPONSES: ("max_output_tokens",),
+}
+"""What each path that writes text calls the limit on an answer, for every engine; other names some engines pass over."""
 TEMPLATE_TOKENS: Final = 512
 """What a model's template adds to a conversation at most, its own system prompt and words about tools included."""
 MEDIA_TOKENS: Final = 16_384
@@ -40,9 +45,9 @@ def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
     if defaults.model is not None and not fields.get("model"):
         fields["model"] = defaults.model
     check_right(terms, fields.get("model"))
-    limit = _LIMIT_OF.get(path)
-    if limit is not None and defaults.max_tokens is not None and all(fields.get(name) is None for name in LIMITS):
-        fields[limit] = min(defaults.max_tokens, terms.max_output_tokens or defaults.max_tokens)
+    limits = _LIMITS_OF.get(path)
+    if limits is not None and defaults.max_tokens is not None and all(fields.get(name) is None for name in LIMITS):
+        fields[limits[0]] = min(defaults.max_tokens, terms.max_output_tokens or defaults.max_tokens)
     if defaults.system is not None:
         _put_first(defaults.system, path, fields)
 
@@ -86,8 +91,8 @@ def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, 
     came, in bytes. Raises RateLimited, InvalidRequest.
     """
     most = grant.principal.terms.max_output_tokens
-    if most is not None:
-        _cap(most, path, fields)
+    if most is not None or grant.counts:
+        _bind(most, path, fields)
     if grant.counts:
         _reserve(gateway, client, grant, path, size, fields)
 
@@ -125,7 +130,7 @@ def _largest(route: Sequence[Deployment]) -> int | None:
 
 def _answers(path: str, fields: dict[str, Any]) -> int:
     """How many texts the call asks for, each with the limit on an answer: none where none is written."""
-    if path not in _LIMIT_OF:
+    if path not in _LIMITS_OF:
         return 0
     each = max(fields.get("n") or 1, fields.get("best_of") or 1) if "n" in fields or "best_of" in fields else 1
     if path != TEXT:
@@ -150,17 +155,18 @@ def _pictures(content: Any) -> int:
     )
 
 
-def _cap(most: int, path: str, fields: dict[str, Any]) -> None:
-    asked, limit = largest_limit(fields), _LIMIT_OF.get(path)
-    if asked is None:
-        if limit is not None:
-            fields[limit] = most
-    elif asked.tokens > most:
+def _bind(most: int | None, path: str, fields: dict[str, Any]) -> None:
+    """The engine is told a limit under a name that it goes by: what is counted, or may not be exceeded, is what it keeps to."""
+    asked, limits = largest_limit(fields), _LIMITS_OF.get(path)
+    if asked is not None and most is not None and asked.tokens > most:
         raise InvalidRequest(
             f"'{asked.field}' is {asked.tokens}, but answers to this key have at most {most} tokens.",
             f"'{asked.field}' が {asked.tokens} ですが、このAPIキーの回答は最大{most}トークンです。",
             param=asked.field,
         )
+    meant = most if asked is None else asked.tokens
+    if limits is not None and meant and not any(name in fields for name in limits):
+        fields[limits[0]] = meant
 
 
 _TEXTS: Final = ("text", "input_text", "output_text", "refusal", "tool_use", "thinking")

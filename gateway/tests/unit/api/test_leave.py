@@ -289,6 +289,27 @@ async def test_no_answer_is_longer_than_the_key_allows_whatever_the_limit_is_cal
     assert room.fields == {}
 
 
+@pytest.mark.parametrize("terms", [Terms(max_output_tokens=50), Terms(limits=RateLimits(tokens_per_minute=10**6))])
+async def test_a_limit_under_a_name_that_engines_may_pass_over_is_told_under_one_that_they_go_by(
+    room: Room, terms: Terms
+) -> None:
+    for path, other, name in (
+        (CHAT, "n_predict", MAX),
+        (CHAT, "max_output_tokens", MAX),
+        (TEXT, "max_completion_tokens", MAX),
+        (MESSAGES, "max_completion_tokens", MAX),
+        (RESPONSES, MAX, "max_output_tokens"),
+    ):
+        room.admit(terms, path, **{other: 7})
+        assert room.fields == {other: 7, name: 7}
+    room.admit(terms, CHAT, max_completion_tokens=7)
+    assert room.fields == {"max_completion_tokens": 7}
+    room.admit(terms, EMBEDDINGS, max_tokens=7)
+    assert room.fields == {MAX: 7}
+    room.admit(FREE, RESPONSES, max_tokens=7)
+    assert room.fields == {MAX: 7}, "who counts nothing changes nothing"
+
+
 # On the wire.
 
 
