@@ -15,7 +15,7 @@ from hayate.wire.generate import FIELDS
 from hayate.wire.generate import NUMBERS as GENERATE_NUMBERS
 from hayate.wire.numbers import LIMITS, MAX_TOKENS, REAL, WHOLE
 from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT
-from hayate.wire.validation import MAX_STOPS
+from hayate.wire.validation import MAX_STOPS, SAY_NOTHING
 
 Schema = Mapping[str, Any]
 COMMON: Final = "CallFields"
@@ -33,17 +33,21 @@ _STOP: Final[Schema] = {
 }
 _TOOLS: Final[Schema] = {"type": ["array", "null"], "items": {"type": "object"}}
 _PART: Final[Schema] = {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}}
-_MESSAGE: Final[Schema] = {
-    "type": "object",
-    "required": ["role"],
+_SAYS_SOMETHING: Final[Schema] = {
+    "required": ["role", "content"],
     "properties": {
         "role": {"type": "string", "minLength": 1},
         "content": {
-            "anyOf": [{"type": ["string", "null"]}, {"type": "array", "items": _PART}],
-            "description": "Only an assistant, a tool or a function may say nothing. Media come as data: URLs or base64.",
+            "anyOf": [{"type": "string"}, {"type": "array", "items": _PART}],
+            "description": "Media come as data: URLs or base64.",
         },
     },
 }
+_SAYS_NOTHING: Final[Schema] = {
+    "required": ["role"],
+    "properties": {"role": {"enum": sorted(SAY_NOTHING)}, "content": {"type": "null"}},
+}
+_MESSAGE: Final[Schema] = {"type": "object", "anyOf": [_SAYS_SOMETHING, _SAYS_NOTHING]}
 
 
 def number(name: str) -> Schema:

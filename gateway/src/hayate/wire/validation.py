@@ -144,7 +144,7 @@ def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
     content = message.get("content")
     if isinstance(content, list):
         _check_parts(n, content, caps)
-    elif content is None and message["role"] in _SAY_NOTHING:
+    elif content is None and message["role"] in SAY_NOTHING:
         if message["role"] != "assistant":
             message["content"] = ""  # chat templates would write None
     else:
@@ -154,7 +154,7 @@ def _check_content(n: int, message: dict[str, Any], caps: Caps) -> None:
 _each_of: Final = chain.from_iterable
 _ROLE_AND_CONTENT: Final = itemgetter("role", "content")
 _TEXT_ONLY: Final = {str}
-_SAY_NOTHING: Final = frozenset({"assistant", "tool", "function"})
+SAY_NOTHING: Final = frozenset({"assistant", "tool", "function"})
 """Who may say nothing: an assistant that calls a tool, a tool that returned nothing."""
 
 

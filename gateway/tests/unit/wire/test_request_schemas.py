@@ -73,8 +73,8 @@ MESSAGES: st.SearchStrategy[Any] = st.one_of(
         st.fixed_dictionaries(
             {},
             optional={
-                "role": st.sampled_from(["user", "", 1]),
-                "content": st.sampled_from(["hi", 5, [], [{"type": "text"}], ["x"]]),
+                "role": st.sampled_from(["user", "assistant", "tool", "", 1]),
+                "content": st.sampled_from(["hi", None, 5, [], [{"type": "text"}], ["x"]]),
             },
         ),
         min_size=1,
@@ -95,6 +95,12 @@ CHATS: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
         "anything": st.integers(),
     },
 )
+
+
+@given(MESSAGES)
+def test_messages_are_allowed_where_they_are_let_through(messages: Any) -> None:
+    fields = {"messages": messages}
+    assert allows(body_of(CHAT), fields) == passes(checks.check_chat, fields)
 
 
 @given(CHATS)
