@@ -183,6 +183,13 @@ async def test_where_nothing_is_told_it_is_estimated_and_marked(stage: Stage, pa
     assert 0 < call["prompt_tokens"] < 500
 
 
+@pytest.mark.parametrize("path", [CHAT, TEXT])
+async def test_a_whole_answer_that_nobody_counted_is_estimated_by_its_text(stage: Stage, path: str) -> None:
+    [call] = await asked(stage, path, "scripted", False, (LEFT_OUT, LEFT_OUT, LEFT_OUT))
+    assert (call["completion_tokens"], call["tokens_exact"]) == (len("".join(SAID)) + 1, False)
+    assert 0 < call["prompt_tokens"] < 500
+
+
 @pytest.mark.parametrize("path", PATHS)
 async def test_an_answer_that_is_left_counts_its_prompt_and_what_came(stage: Stage, path: str) -> None:
     """Whatever has been told of it meanwhile: what a message says at its start is no count of its answer."""

@@ -50,7 +50,7 @@ class Asked(NamedTuple):
 class Grant:
     """One call's leave, from `Grants.grant` to `end`."""
 
-    __slots__ = ("_asked", "_booked", "_grants", "_held", "_key", "_model", "counts", "principal")
+    __slots__ = ("_asked", "_booked", "_grants", "_held", "_key", "_model", "_strict", "counts", "principal")
 
     def __init__(self, grants: Grants, principal: Principal, key: KeyCounters | None) -> None:
         self.principal = principal
@@ -61,6 +61,7 @@ class Grant:
         if key is not None:
             self._model: Counters | None = None
             self._asked: Asked | None = None
+            self._strict = False
             self._booked: list[tuple[Window, int, int, int]] = []
             """Window, second, units and their kind."""
             self._held: list[Counters] = []
@@ -92,7 +93,7 @@ class Grant:
         now, model = grants.now(), None
         if key.by_model:
             model = self._model = grants.table.of_model(self.principal.id, key, asked.model)
-        strict = key.whole.strict or (model is not None and model.strict)
+        strict = self._strict = key.whole.strict or (model is not None and model.strict)
         try:
             inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
             units = 1, inputs + outputs, inputs, outputs
@@ -108,9 +109,13 @@ class Grant:
             raise
         self._asked = asked
 
-    def end(self, usage: Usage, *, whole: bool, taken: bool, left: bool = False) -> None:
+    def end(self, usage: Usage, *, whole: bool, taken: bool, unseen: bool = False) -> None:
         """The call is over, however it ended: `usage` is what it used; `whole`: its answer came to its end; `taken`: it was
-        not refused before any engine was asked; `left`: its client left while one was at it. Called once.
+        not refused before any engine was asked; `unseen`: its client left an engine that had shown nothing of its work.
+        Called once.
+
+        Where nobody knows what was used, what was booked stays: else whoever leaves in time could have any number of prompts
+        read, and of answers made. So it does for a strict key wherever the engine has not counted.
         """
         if self._key is None:
             return
@@ -120,11 +125,8 @@ class Grant:
         asked = self._asked
         if asked is not None and whole and usage.exact:
             self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
-        if asked is not None and left and not inputs:
-            # An engine had a prompt to read, and counts none that it has not read whole. It is the key's all the same: else
-            # whoever leaves in time could have any number of them read.
-            inputs = self._grants.expected_inputs(asked)
-        if self._booked:
+        unknown = unseen or (self._strict and usage.begun and not usage.exact)
+        if self._booked and not unknown:
             self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
 
     def headers(self) -> Headers:
@@ -217,10 +219,6 @@ class Grants:
             outputs = most
         return inputs if context is None or inputs < context else context, outputs
 
-    def expected_inputs(self, asked: Asked) -> int:
-        """Tokens that its prompt probably has."""
-        return _within(self.estimates.prompt_tokens(asked.deployment, asked.path, asked.size), asked.context_tokens)
-
 
 _ONE: Final = (1, 0, 0, 0)
 _NOTHING: Final = (0, 0, 0, 0)
@@ -253,10 +251,6 @@ _FULL: Final = _DURATIONS[BUCKETS]
 
 def _state(window: Window, now: float) -> tuple[int, bytes]:
     return window.left(now), duration(window.reset_s(now))
-
-
-def _within(tokens: int, context_tokens: int | None) -> int:
-    return tokens if context_tokens is None else min(tokens, context_tokens)
 
 
 def _nearest(counted: Sequence[Counted], now: float) -> Window:

@@ -132,8 +132,8 @@ def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
     """What the call has used is known as well as it ever will be."""
     count_prompt(record, gateway.grants.estimates, gateway.relay.fleet)
     if grant is not None:
-        left = record.status == CLIENT_CLOSED and record.attempts > 0
-        grant.end(record.usage, whole=record.status == 200, taken=_was_taken(record), left=left)
+        unseen = record.status == CLIENT_CLOSED and record.attempts > 0 and not record.usage.begun
+        grant.end(record.usage, whole=record.status == 200, taken=_was_taken(record), unseen=unseen)
 
 
 def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:

@@ -57,6 +57,8 @@ class OpenAICompatible(Adapter):
             raise engine_error(500, answer)
         usage = Usage()
         usage.take(answer.get("usage"))
+        if not usage.told:
+            _estimate(usage, choices)
         if len(choices) == 1 and type(choices[0]) is dict:
             reason = choices[0].get("finish_reason")
         else:
@@ -148,6 +150,13 @@ def prompts_of(fields: dict[str, Any]) -> int:
     """How many prompts there are: a text completion may have a list of texts, or of lists of tokens."""
     prompt = fields.get("prompt")
     return len(prompt) if isinstance(prompt, list) and prompt and not isinstance(prompt[0], int) else 1
+
+
+def _estimate(usage: Usage, choices: list[Any]) -> None:
+    for choice in choices:
+        if isinstance(choice, dict):
+            message = choice.get("message")
+            usage.said(message.get("content") if isinstance(message, dict) else choice.get("text"))
 
 
 def _glanced_at(raw: bytes) -> WholeAnswer:

@@ -15,6 +15,9 @@ from typing import Any, Final
 MAX_TOKENS: Final = 1_000_000_000
 """More than one call can use: a count beyond it is none."""
 
+BYTES_OF_TOKEN: Final = 3
+"""Of an answer's text, about, where nobody has counted: between English and Japanese."""
+
 _SAY_CACHED: Final = frozenset({"prompt_tokens_details", "input_tokens_details"})
 _BESIDE: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """Parts of the prompt that Anthropic's dialect counts beside `input_tokens`, not among them."""
@@ -80,6 +83,11 @@ class Usage:
             self.completion_tokens += deltas
         else:
             self._deltas += deltas
+
+    def said(self, text: Any) -> None:
+        """Estimates what came whole, where the engine has not told."""
+        if isinstance(text, str) and text:
+            self.seen(len(text.encode("utf-8", "surrogatepass")) // BYTES_OF_TOKEN + 1)
 
     @property
     def begun(self) -> bool:

@@ -121,17 +121,33 @@ def test_tokens_are_reserved_and_settled_to_what_was_used(grants: Grants) -> Non
     assert headers(after)["remaining-tokens"] == str(1000 - 100 - learned)
 
 
-@pytest.mark.parametrize("left", [True, False])
-def test_a_prompt_that_an_engine_was_made_to_read_stays_booked_when_its_client_leaves(
-    grants: Grants, left: bool
-) -> None:
+@pytest.mark.parametrize("unseen", [True, False])
+def test_what_an_engine_did_unseen_for_a_client_that_left_stays_booked(grants: Grants, unseen: bool) -> None:
     game = who(RateLimits(tokens_per_minute=1000, input_tokens_per_minute=1000, output_tokens_per_minute=1000))
     grant = enter(grants, game)
     grant.reserve(asked(size=1500, max_output=50))
-    grant.end(Usage(), whole=False, taken=True, left=left)
+    grant.end(Usage(), whole=False, taken=True, unseen=unseen)
     after = enter(grants, game)
     after.reserve(asked(size=3, max_output=1))
-    assert headers(after)["remaining-tokens"] == str(1000 - (501 if left else 0) - 2 - 1)
+    assert headers(after)["remaining-tokens"] == str(1000 - (501 + 50 if unseen else 0) - 2 - 1)
+
+
+@pytest.mark.parametrize("strict", [True, None])
+@pytest.mark.parametrize(
+    ("usage", "counted"), [(Usage(10, 5, exact=True), True), (Usage(10, 5), False), (Usage(), True)]
+)
+def test_a_strict_key_has_used_all_that_it_might_have_where_no_engine_has_counted(
+    grants: Grants, strict: bool | None, usage: Usage, counted: bool
+) -> None:
+    """An answer that was cut off may be longer than what came of it."""
+    game = who(RateLimits(tokens_per_minute=1000, strict=strict))
+    grant = enter(grants, game)
+    grant.reserve(asked(size=300, max_output=50))
+    reserved = 1000 - int(headers(grant)["remaining-tokens"])
+    grant.end(usage, whole=False, taken=True)
+    after = enter(grants, game)
+    used = usage.prompt_tokens + usage.completion_tokens if counted or not strict else reserved
+    assert headers(after)["remaining-tokens"] == str(1000 - used)
 
 
 def test_a_call_refused_for_its_tokens_has_used_no_request_either(grants: Grants) -> None:
