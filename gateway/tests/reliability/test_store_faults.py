@@ -252,6 +252,7 @@ async def test_one_that_two_gateways_have_open_is_put_back_by_one_of_them(tmp_pa
             await asyncio.gather(call(two.first, count), call(two.second, count))
 
         await both(20)
+        await eventually(lambda: len(kept_in(two.file)) == len(ids))
         calls = asyncio.ensure_future(both(100))
         await asyncio.sleep(0)
         two.file.unlink()

@@ -1,8 +1,8 @@
 """The connection that writes, to whatever file is at the store's path.
 
-A file that was removed is put back whole, from the one that this process still has open; one that another has taken the
-place of is left for that. Several processes may find the same at once: a lock on the folder lets one of them act, and
-nothing is written to a file any more that is not at its path.
+A file that was removed is put back whole, from the one that this process still has open, or made anew where it has none;
+one that another has taken the place of is left for that. Several processes may find the same at once: a lock on the
+folder lets one of them act, and nothing is written to a file any more that is not at its path.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hayate.store.copies import copy_to
-from hayate.store.sqlite import alone_in, beside, connect
+from hayate.store.migrate import open_file
+from hayate.store.sqlite import StoreRefused, alone_in, beside, connect
 from hayate.telemetry.log import log_event
 
 LOG_BYTES: Final = 16 * 1024 * 1024
@@ -42,6 +43,8 @@ class Attached:
             if self.is_there():
                 return self._connection
             self._leave(self._connection)
+        if _id(self._path) is None and self._path.parent.is_dir():
+            self._make_anew()
         connection = connect(self._path)
         try:
             found = _id(self._path)
@@ -86,6 +89,14 @@ class Attached:
             elif not self.is_there():
                 self._clear_log()
         self.close()
+
+    def _make_anew(self) -> None:
+        """Nobody here has the file open that was removed: what waits is kept at least, in a new one."""
+        try:
+            open_file(self._path)
+        except StoreRefused as error:
+            raise sqlite3.OperationalError(str(error)) from None
+        log_event("store_made_anew", path=str(self._path))
 
     def _clear_log(self) -> None:
         """The log of the old file must not be taken for that of the new one."""

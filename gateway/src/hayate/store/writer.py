@@ -105,7 +105,8 @@ class Writer:
         return self._overflowed + self._unwritable
 
     def start(self) -> None:
-        """Begins to write."""
+        """Begins to write; the file is opened at once, so that it can be put back from then on."""
+        self._wake.set()
         self._thread.start()
 
     def put(self, records: Sequence[CallRecord]) -> None:

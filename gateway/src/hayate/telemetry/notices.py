@@ -142,6 +142,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "APIキー{key}の条件を読み取れないため、使用できません: {reason}",
         ),
     ),
+    "store_made_anew": _Sentence(
+        "red",
+        Text(
+            "{path} was gone, and an empty one was made: its keys and records are lost unless a backup is put in its place",
+            "{path}が失われていたため、空のファイルを作成しました。バックアップがない限り、APIキーと記録は復元できません",
+        ),
+    ),
     "calls_lost": _Sentence(
         "red",
         Text(

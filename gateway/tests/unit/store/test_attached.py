@@ -100,6 +100,22 @@ def test_while_the_folder_is_gone_nothing_is_written_and_all_is_there_when_it_is
     assert names(path) == {"a", "b"}
 
 
+def test_one_that_nobody_has_open_is_made_anew(path: Path, two: Two) -> None:
+    for each in path.parent.iterdir():
+        each.unlink()
+    add(two.first, "a")
+    add(two.second, "b")
+    assert names(path) == {"a", "b"}
+    assert open_file(path)[1] is None
+
+
+def test_but_not_a_folder(path: Path, two: Two) -> None:
+    path.parent.rename(path.parent.with_name("away"))
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        two.first.connection()
+    assert not path.parent.exists()
+
+
 def test_a_file_that_can_not_be_read_is_closed_again(path: Path) -> None:
     def opened(_: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError("no such table: names")
