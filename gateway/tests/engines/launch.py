@@ -67,7 +67,7 @@ class EngineProcess:
         return running, waiting
 
     async def generated(self) -> int:
-        """Tokens of the answers it has made so far. llama.cpp counts an answer at its end, and never one that was broken off."""
+        """Tokens of the answers it has made so far. llama.cpp counts an answer when it has ended, however it did."""
         return _gauge((await fetch(self.url, "/metrics")).text, COUNTERS[self.backend])
 
     async def idle(self) -> bool:
