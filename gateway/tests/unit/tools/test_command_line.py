@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from inspect import signature
 from pathlib import Path
@@ -19,8 +20,10 @@ from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.options import KeyOptions, ServeOptions
+from hayate.tools.keys.options import CreateOptions, ListOptions, OneOptions, RotateOptions, UpdateOptions
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
+from hayate.tools.records.options import BackupOptions, DbOptions, UsageOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +91,48 @@ def environment_seen(env: Environment) -> Environment:
     return seen[0]
 
 
+def callbacks(typed: typer.Typer, before: str = "") -> Iterator[tuple[str, Callable[..., object]]]:
+    """What runs for each command, by the words that name it; for a group by itself, too."""
+    for command in typed.registered_commands:
+        if command.callback is not None:
+            yield before + (command.name or command.callback.__name__), command.callback
+    for group in typed.registered_groups:
+        assert group.typer_instance is not None
+        alone = group.typer_instance.registered_callback
+        if alone is not None and alone.callback is not None:
+            yield before + str(group.name), alone.callback
+        yield from callbacks(group.typer_instance, f"{before}{group.name} ")
+
+
 @pytest.mark.parametrize(
     ("name", "options"),
     [
         ("up", UpOptions),
         ("serve", ServeOptions),
         ("key", KeyOptions),
+        ("key create", CreateOptions),
+        ("key list", ListOptions),
+        ("key show", OneOptions),
+        ("key update", UpdateOptions),
+        ("key revoke", OneOptions),
+        ("key rotate", RotateOptions),
+        ("usage", UsageOptions),
+        ("db check", DbOptions),
+        ("db backup", BackupOptions),
+        ("db vacuum", DbOptions),
+        ("db migrate", DbOptions),
         ("models", ModelsOptions),
         ("plan", PlanOptions),
         ("bench", BenchOptions),
     ],
 )
 def test_every_tool_offers_the_options_that_it_declares(name: str, options: type) -> None:
-    commands = [each.callback for each in app.registered_commands if each.callback is not None]
-    (command,) = [each for each in commands if each.__name__ == name]
+    command = dict(callbacks(app))[name]
     assert list(signature(command).parameters) == ["ctx", *(each.name for each in fields(options))]
 
 
 def test_help_waits_for_nothing_that_only_a_running_verb_needs() -> None:
-    heavy = ("uvicorn", "uvloop", "pydantic", "fastapi", "starlette", "yaml", "huggingface_hub", "rich.console")
+    heavy = ["uvicorn", "uvloop", "pydantic", "fastapi", "starlette", "yaml", "huggingface_hub", "rich.console"]
+    heavy += ["sqlalchemy", "alembic"]
     code = f"import sys; import hayate.cli; print([name for name in {heavy!r} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
