@@ -27,10 +27,11 @@ def answer_id(headers: Headers) -> bytes:
 class RequestIds:
     """The ids of calls. One per gateway."""
 
-    __slots__ = ("_count", "_given", "_prefix")
+    __slots__ = ("_count", "_given", "_ours", "_prefix")
 
     def __init__(self) -> None:
         self._prefix = os.urandom(6).hex()
+        self._ours = self._prefix.encode()
         self._count = 0
         self._given: set[bytes] = set()
 
@@ -40,8 +41,10 @@ class RequestIds:
         return f"{self._prefix}{self._count:08x}"
 
     def take(self, given: bytes) -> bytes:
-        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
-        if given in self._given:
+        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already, or could
+        come to have it, for whoever has seen one id of ours can tell the next.
+        """
+        if given in self._given or self._ours in given:
             return b"%b-%b" % (given, self.new().encode())
         self._given.add(given)
         return given
