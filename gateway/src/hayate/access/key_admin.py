@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from hayate.access.keys import PREFIX, MadeKey, id_in, make_key
 from hayate.access.principals import OPERATOR, OWNER
-from hayate.access.terms import Terms, terms_of, text_of
+from hayate.access.terms import NOTHING, Terms, terms_of, text_of
 from hayate.errors import InvalidRequest, UnknownKey
 from hayate.store import keys as table
 from hayate.store.keys import KeyRow
@@ -167,7 +167,11 @@ def rotate(connection: Connection, key: KeyInfo, *, grace_s: float, now: float) 
 
 
 def info_of(row: KeyRow) -> KeyInfo:
-    """What is shown of a row."""
+    """What is shown of a row. Terms that this release can't read allow nothing (`key_ring`); they can be replaced."""
+    try:
+        terms = terms_of(row.terms)
+    except ValueError:
+        terms = NOTHING
     return KeyInfo(
         row.id,
         row.name,
@@ -176,7 +180,7 @@ def info_of(row: KeyRow) -> KeyInfo:
         _s(row.expires_ms),
         _s(row.revoked_ms),
         _s(row.old_until_ms),
-        terms_of(row.terms),
+        terms,
     )
 
 

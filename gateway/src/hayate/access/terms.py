@@ -62,6 +62,8 @@ class Terms:
 
 FREE: Final = Terms()
 """Nothing forbidden, nothing limited."""
+NOTHING: Final = Terms(models=(), areas=())
+"""Nothing allowed."""
 
 _TERMS: Final = TypeAdapter(Terms)
 

@@ -61,7 +61,7 @@ def used(
     connection: Connection, by: By, which: Filter, offset_s: int = 0, prices: Mapping[str, Price] = NO_PRICES
 ) -> list[Used]:
     """Added up by a word, the greatest first, or by time, the earliest first; days are those of a clock `offset_s` ahead of
-    UTC. `prices`: by the name that was called, else by the deployment that answered.
+    UTC. Of more than MAX_ROWS the greatest, or the latest, are given. `prices`: by the name that was called, else by the deployment that answered.
     """
     if by in ("day", "hour"):
         span_ms = HOUR_MS if by == "hour" else 24 * HOUR_MS
@@ -73,7 +73,8 @@ def used(
     taken = calls.c.tokens_in + calls.c.tokens_out > 0  # what no engine took is no estimate
     inexact = func.sum(cast(~calls.c.exact & taken, Integer))
     query = select(group.label("name"), func.count(), failed, *_TOKENS, inexact).where(*_conditions(which))
-    rows = [tuple(row) for row in connection.execute(query.group_by(group).limit(MAX_ROWS))]
+    first = group.desc() if by in ("day", "hour") else func.sum(calls.c.tokens_in + calls.c.tokens_out).desc()
+    rows = [tuple(row) for row in connection.execute(query.group_by(group).order_by(first).limit(MAX_ROWS))]
     if prices:
         costs = _costs(connection, group, which, prices)
         rows = [(*row, *costs.get(row[0], (None, 0))) for row in rows]

@@ -259,3 +259,19 @@ def test_a_revoked_key_is_nobody_s_for_ever_and_stays_listed(connection: Connect
     with pytest.raises(UnknownKey):
         key_admin.find(connection, "game")
     assert key_admin.listed(connection) == [gone]
+
+
+@pytest.mark.parametrize("kept", ["", '{"areas": ["telepathy"]}', '{"weight": 1000}'])
+def test_a_key_whose_terms_can_not_be_read_is_shown_as_one_that_may_nothing_and_can_be_mended_or_ended(
+    connection: Connection, kept: str
+) -> None:
+    _, other = create(connection, "other")
+    made, _ = create(connection)
+    table.alter(connection, made.id, terms=kept)
+    shown = key_admin.find(connection, "game")
+    assert (shown.terms.models, shown.terms.areas) == ((), ())
+    assert {each.id for each in key_admin.listed(connection)} == {other.id, made.id}
+    mended = key_admin.update(connection, shown, KeyChange(terms=FREE), NOW)
+    assert key_admin.find(connection, "game") == mended == replace(shown, terms=FREE)
+    table.alter(connection, made.id, terms=kept)
+    assert key_admin.revoke(connection, key_admin.find(connection, "game"), NOW).state(NOW) == "revoked"

@@ -104,3 +104,11 @@ def test_calls_the_latest_first_in_pages(connection: Connection) -> None:
     assert [each.status for each in first] == [504, 200, 499]
     (last,) = recent(connection, Filter(), before=first[-1].id, limit=3)
     assert last.ended_at == DAY + 1
+
+
+def test_of_too_many_the_greatest_are_given_and_the_latest(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hayate.store.usage.MAX_ROWS", 1)
+    assert names(used(connection, "key", Filter())) == [("bot", 2, 1, 1001)]
+    assert names(used(connection, "hour", Filter())) == [(int(DAY * 1000) + 25 * 3_600_000, 1, 1, 1)]
