@@ -61,7 +61,8 @@ def used(
     connection: Connection, by: By, which: Filter, offset_s: int = 0, prices: Mapping[str, Price] = NO_PRICES
 ) -> list[Used]:
     """Added up by a word, the greatest first, or by time, the earliest first; days are those of a clock `offset_s` ahead of
-    UTC. Of more than MAX_ROWS the greatest, or the latest, are given. `prices`: by the name that was called, else by the deployment that answered.
+    UTC. Of more than MAX_ROWS the greatest, or the latest, are given. `prices`: by the name that was called, else by the
+    deployment that answered.
     """
     if by in ("day", "hour"):
         span_ms = HOUR_MS if by == "hour" else 24 * HOUR_MS
