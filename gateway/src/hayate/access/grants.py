@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from hayate.access.counters import NO_MODELS, Counted, Counters, KeyCounters, Past, Table
+from hayate.access.counters import NO_MODELS, OUTPUTS, TOKENS, Counted, Counters, KeyCounters, Past, Table
 from hayate.access.principals import Principal
 from hayate.errors import InvalidRequest, RateLimited
 from hayate.policy.estimates import Estimates
@@ -96,12 +96,15 @@ class Grant:
         strict = self._strict = key.whole.strict or (model is not None and model.strict)
         try:
             inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
+            counted = key.whole.tokens if model is None else (*key.whole.tokens, *model.tokens, *model.requests)
+            if not strict and outputs != asked.max_output:
+                outputs = _at_most(outputs, inputs, counted)
             units = 1, inputs + outputs, inputs, outputs
             if model is None:
-                self._book(key.whole.tokens, units, now)
+                self._book(counted, units, now)
             else:
                 self._check_concurrency(model)
-                self._book((*key.whole.tokens, *model.tokens, *model.requests), units, now)
+                self._book(counted, units, now)
                 model.in_flight += 1
                 self._held.append(model)
         except (RateLimited, InvalidRequest):
@@ -255,6 +258,16 @@ def _state(window: Window, now: float) -> tuple[int, bytes]:
 
 def _nearest(counted: Sequence[Counted], now: float) -> Window:
     return min((window for window, _ in counted), key=lambda each: each.left(now) / each.limit)
+
+
+def _at_most(outputs: int, inputs: int, counted: Sequence[Counted]) -> int:
+    """A guess at an answer, cut to what the limits can let through at all: a guess is no reason to refuse a call for ever."""
+    for window, kind in counted:
+        if kind == TOKENS:
+            outputs = min(outputs, window.limit - inputs)
+        elif kind == OUTPUTS:
+            outputs = min(outputs, window.limit)
+    return max(0, outputs)
 
 
 def _refuse(counted: Sequence[Counted], units: Sequence[int], now: float, refused: dict[str, int]) -> NoReturn:

@@ -209,6 +209,22 @@ def test_what_can_never_fit_is_a_mistake_that_names_the_limit(grants: Grants) ->
         grant.reserve(asked(size=900))
 
 
+@pytest.mark.parametrize("limits", [RateLimits(output_tokens_per_minute=200), RateLimits(tokens_per_minute=300)])
+@pytest.mark.parametrize("most", [None, 5000])
+def test_a_guess_that_could_never_fit_is_no_reason_to_refuse(
+    grants: Grants, limits: RateLimits, most: int | None
+) -> None:
+    grant = enter(grants, who(limits))
+    grant.reserve(asked(max_output=most))  # nobody knows yet how long this key's answers are
+    end(grant, 100, 20)
+    for _ in range(3):
+        grant = enter(grants, who(limits))
+        grant.reserve(asked(max_output=most))  # now it is known
+        end(grant, 10, 5)
+    with pytest.raises(InvalidRequest):
+        enter(grants, who(limits)).reserve(asked(max_output=400, model="smart"))  # so much it asks for itself
+
+
 def test_a_strict_key_reserves_the_most_and_must_say_how_much_that_is(grants: Grants) -> None:
     strict = who(RateLimits(tokens_per_minute=1000, strict=True))
     grant = enter(grants, strict)
@@ -380,7 +396,9 @@ class Key:
         """Whether it was let through. Some of them no engine is asked for."""
         grant = self.grants.grant(self.principal, NO_DEFAULT)
         wanted = asked(size=size, max_output=most if self.strict or self.dice.random() < 0.5 else None)
-        reserve = sum(self.grants.expected("a1b2c3d4e5f6", wanted, strict=self.strict))
+        inputs, outputs = self.grants.expected("a1b2c3d4e5f6", wanted, strict=self.strict)
+        # A guess at an answer is cut to what the limit can let through at all.
+        reserve = inputs + (outputs if outputs == wanted.max_output else min(outputs, max(0, self.limit - inputs)))
         try:
             grant.enter(self.clock.at)
             grant.reserve(wanted)
