@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Final
 
 from hayate.wire.http1 import Headers, header
 
 _USABLE = re.compile(rb"[\x21-\x7e](?:[\x20-\x7e]{0,126}[\x21-\x7e])?")
 """Printable ASCII, 128 characters at most: it goes into logs, into headers and into the ids of events."""
+ID_BYTES: Final = 10
+"""Random ones of an id of ours."""
+TOGETHER: Final = 100
+"""Ids that are made at once."""
 
 
 def is_usable(given: bytes) -> bool:
@@ -21,30 +26,33 @@ def is_usable(given: bytes) -> bool:
 def answer_id(headers: Headers) -> bytes:
     """For an answer that no call stands behind: the caller's own, or a new one."""
     given = header(headers, b"x-request-id")
-    return given if given is not None and is_usable(given) else os.urandom(10).hex().encode()
+    return given if given is not None and is_usable(given) else os.urandom(ID_BYTES).hex().encode()
 
 
 class RequestIds:
     """The ids of calls. One per gateway."""
 
-    __slots__ = ("_count", "_given", "_ours", "_prefix")
+    __slots__ = ("_given", "_made", "_used")
 
     def __init__(self) -> None:
-        self._prefix = os.urandom(6).hex()
-        self._ours = self._prefix.encode()
-        self._count = 0
+        self._made = ""
+        """Several together: to ask the system for each would cost more than all else here."""
+        self._used = 0
         self._given: set[bytes] = set()
 
     def new(self) -> str:
-        """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id."""
-        self._count += 1
-        return f"{self._prefix}{self._count:08x}"
+        """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id. None tells the
+        next, which somebody else could take first, nor how many calls others make.
+        """
+        if self._used == len(self._made):
+            self._made, self._used = os.urandom(TOGETHER * ID_BYTES).hex(), 0
+        begin = self._used
+        self._used = end = begin + 2 * ID_BYTES
+        return self._made[begin:end]
 
     def take(self, given: bytes) -> bytes:
-        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already, or could
-        come to have it, for whoever has seen one id of ours can tell the next.
-        """
-        if given in self._given or self._ours in given:
+        """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
+        if given in self._given:
             return b"%b-%b" % (given, self.new().encode())
         self._given.add(given)
         return given
