@@ -17,7 +17,7 @@ from hayate.config.load import load_config
 from hayate.language import Language
 from hayate.store.usage import Used
 from hayate.tools.records.report import AddedUp, usage_table
-from tests.guides.blocks import DOCS, bare, fenced
+from tests.guides.blocks import DOCS, REPOSITORY, bare, fenced
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, running_gateway
@@ -29,6 +29,7 @@ pytestmark = pytest.mark.anyio
 
 PAGES = ("keys.md", "keys.ja.md")
 DEPLOYMENT = 'deployments: {{qwen: {{backend: vllm, model: {model}, replicas: ["{url}"]}}}}\naliases: {{fast: qwen, smart: qwen}}\n'
+README = REPOSITORY / "README.md"
 HELLO = {"model": "fast", "messages": [{"role": "user", "content": "こんにちは"}]}
 BIN = Path(sys.executable).parent
 
@@ -110,6 +111,16 @@ async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path:
     assert http.count('"state":"revoked"') == 1
     assert ": sound." in files
     assert (tmp_path / "copies/hayate.db").is_file()
+
+
+async def test_the_five_lines_of_the_first_page(gateway: RunningGateway, tmp_path: Path) -> None:
+    terminal = Terminal(gateway, tmp_path, "ja")
+    (code,) = (each.code for each in fenced(README.read_text(encoding="utf-8")) if "hayate key create" in each.code)
+    assert len(bare(code)) == 5
+    for _ in range(2):  # whoever pastes them again finds everything as it was
+        shown = await terminal.types(code)
+        assert re.search(r"^sk-hy-[0-9a-f]{12}-", shown)
+        assert "失効させました" in shown
 
 
 async def test_a_copy_in_the_files_place_is_what_was_kept(gateway: RunningGateway, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ GROUPS: Final[Mapping[By, Text]] = {
     "hour": Text("hour", "時間"),
 }
 TOTAL: Final = Text("total", "合計")
+NO_KEY: Final = Text("(no key)", "（キーなし）")
 NOTHING: Final = Text("No call was recorded in that time.", "この期間の記録はありません。")
 ESTIMATES: Final = Text(
     "~ some of these tokens are estimates: the engine gave no count.",
@@ -54,7 +55,7 @@ class AddedUp:
 def usage_table(usage: AddedUp, language: Language, columns: int) -> list[str]:
     """A line for each group, with what it cost where anything has a price and a bar of its tokens, and the sum of all."""
     found, prices = usage.found, usage.prices
-    names = [GROUPS[usage.by].of(language), *_names(usage), TOTAL.of(language)]
+    names = [GROUPS[usage.by].of(language), *_names(usage, language), TOTAL.of(language)]
     rows = [HEADS.of(language).split("|"), *map(_numbers, found), _numbers(*found)]
     if prices.by_name:
         costs = [each.cost for each in found]
@@ -120,7 +121,7 @@ def _bars(found: Sequence[Used], cells: int) -> list[str]:
     return ["█" * (max(1, round(cells * each / most)) if each else 0) for each in tokens]
 
 
-def _names(usage: AddedUp) -> list[str]:
+def _names(usage: AddedUp, language: Language) -> list[str]:
     """What the groups are called; a key's id beside its name where another has the same."""
     found, labels = usage.found, usage.labels
     form = "%Y-%m-%d" if usage.by == "day" else "%Y-%m-%d %H:%M"
@@ -131,7 +132,7 @@ def _names(usage: AddedUp) -> list[str]:
         if not isinstance(each.name, str)
         else f"{name} ({each.name})"
         if many[name] > 1
-        else name or "-"
+        else name or (NO_KEY.of(language) if usage.by == "key" else "-")
         for each, name in zip(found, names, strict=True)
     ]
 

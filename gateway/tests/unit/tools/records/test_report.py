@@ -85,6 +85,7 @@ def test_two_keys_of_one_name_are_told_apart() -> None:
 
 def test_what_has_no_name_has_a_dash() -> None:
     assert usage_table(AddedUp("deployment", SPAN, [Used("", 1, 1, 0, 0, 0, 0)]), "en", 80)[2].startswith("- ")
+    assert usage_table(AddedUp("key", SPAN, [Used("", 1, 1, 0, 0, 0, 0)]), "en", 80)[2].startswith("(no key) ")
 
 
 def test_an_estimate_is_marked_and_explained() -> None:
