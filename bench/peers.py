@@ -68,6 +68,10 @@ class Contender:
         """How it is started; None when nothing stands between client and engine."""
         raise NotImplementedError
 
+    def key(self, site: Site) -> str:
+        """What calls carry, once it answers."""
+        return site.key
+
 
 class Direct(Contender):
     """No gateway: what the client and the stub cost by themselves."""

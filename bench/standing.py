@@ -7,7 +7,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.dialogue import Asked
@@ -69,6 +69,7 @@ async def start(contender: Contender, home: Path, stub: Stub, key: str) -> tuple
     try:
         listen_s = await _until_listening(started, site.port, contender.start_s)
         ready_s = await _until_answering(started, bench.target, contender.start_s)
+        bench = replace(bench, target=Target(site.port, contender.key(site)))
         await asyncio.sleep(0.5)
     except BaseException:
         started.stop()

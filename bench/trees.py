@@ -6,7 +6,9 @@ pyproject.toml: the layout may differ between the two.
 
 from __future__ import annotations
 
+import http.client
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -16,11 +18,18 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.dialogue import MODEL
 from bench.environments import Unavailable
 from bench.machine import commit as described
 from bench.peers import Command, Hayate, Site
 
 PACKAGE = "hayate"
+NEW_KEY = {
+    "name": "bench",
+    "models": [MODEL],
+    "limits": {"requests_per_minute": 10**9, "tokens_per_minute": 10**9, "concurrency": 10**6},
+}
+"""Limits too high to be reached, so that every call is counted against each of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +113,9 @@ def _git(root: Path, *arguments: str) -> bytes:
 
 
 class Side(Hayate):
-    """One tree as a contender: the gateway started as in the other benchmark, from that tree's files."""
+    """One tree as a contender: the gateway started as in the other benchmark, from that tree's files; a key of a project's
+    calls, whose requests and tokens are counted, if that tree has such keys.
+    """
 
     def __init__(self, name: str, tree: Tree) -> None:
         self.name = name  # type: ignore[misc]  # two of a kind, so each has its own
@@ -113,3 +124,20 @@ class Side(Hayate):
     def command(self, site: Site) -> Command:
         usual = super().command(site)
         return Command([sys.executable, "-c", self.tree.python, "serve"], {**usual.env, **self.tree.env})
+
+    def key(self, site: Site) -> str:
+        operators = site.home / "data" / "admin_key"
+        if not operators.exists():
+            return site.key
+        headers = {
+            "authorization": f"Bearer {operators.read_text(encoding='ascii').strip()}",
+            "content-type": "application/json",
+        }
+        connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=10)
+        try:
+            connection.request("POST", "/admin/keys", json.dumps(NEW_KEY), headers)
+            answer = connection.getresponse()
+            said = answer.read()
+        finally:
+            connection.close()
+        return str(json.loads(said)["key"]) if answer.status == 201 else site.key

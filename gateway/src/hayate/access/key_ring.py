@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, NoReturn, Protocol
 
@@ -29,8 +30,12 @@ from hayate.store.keys import KeyRow
 from hayate.store.sqlite import connect
 from hayate.telemetry.log import log_event
 
-MAX_KNOWN: Final = 10_000
-"""Keys, and as many that are none: some 10 MB."""
+MAX_KNOWN: Final = 100_000
+"""Keys: some 80 MB, if so many call. One that is not known costs a call 20 µs more."""
+MAX_STRANGE: Final = 10_000
+"""What has the form of a key and is none."""
+MAX_READ: Final = 5000
+"""Changed keys in one look, so that it holds up nobody for long; the others are read with the next."""
 REFRESH_S: Final = 0.5
 
 
@@ -105,7 +110,7 @@ class _Known:
 
     principal: Principal
     until: float | None
-    digests: set[bytes]
+    digests: list[bytes]
 
 
 class KeyRing:
@@ -127,7 +132,7 @@ class KeyRing:
         self._now = now
         self._wall_clock = wall_clock
         self._changed = changed
-        self._known: dict[str, _Known] = {}
+        self._known: OrderedDict[str, _Known] = OrderedDict()
         self._by_digest: dict[bytes, _Known] = {}
         self._ending: set[str] = set()
         """Ids of known keys whose time is limited."""
@@ -174,7 +179,8 @@ class KeyRing:
             changed = self._source.changed()
             self._unread |= self._known.keys() if changed is None else changed
             due = {each for each in self._ending if (self._known[each].until or 0.0) <= now}
-            rows = {key_id: self._source.find(key_id) for key_id in due | (self._unread & self._known.keys())}
+            wanted = islice(due | (self._unread & self._known.keys()), MAX_READ)
+            rows = {key_id: self._source.find(key_id) for key_id in wanted}
             forgotten = self._source.ended(self._unread - self._known.keys())
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
@@ -183,7 +189,7 @@ class KeyRing:
             log_event("keys_readable", after_s=round(self._now() - self._failing_since, 1))
             self._failing_since = None
         self._strange.clear()
-        self._unread.clear()
+        self._unread = (self._unread & self._known.keys()) - rows.keys()
         for key_id, row in rows.items():
             self._replace(key_id, row)
         for key_id in forgotten:  # known once, and too many came after it: a call of it may still run
@@ -206,13 +212,13 @@ class KeyRing:
         principal = _principal(row) if row is not None and self._is_good(row, digest) else None
         if row is None or principal is None:
             self._strange[digest] = None
-            if len(self._strange) > MAX_KNOWN:
+            if len(self._strange) > MAX_STRANGE:
                 self._strange.popitem(last=False)
             return None
         if self._is_over(principal):  # who is told so holds it; what is over is never learned
             _refuse_expired(principal)
         known = self._known.get(key_id) or self._learn(row, principal)
-        known.digests.add(digest)
+        known.digests.append(digest)
         self._by_digest[digest] = known
         return self._still(known) or _refuse_expired(known.principal)
 
@@ -233,7 +239,7 @@ class KeyRing:
     def _learn(self, row: KeyRow, principal: Principal) -> _Known:
         if len(self._known) >= MAX_KNOWN:
             self._forget(next(iter(self._known)))
-        known = self._known[row.id] = _Known(principal, self._until(row), set())
+        known = self._known[row.id] = _Known(principal, self._until(row), [])
         if known.until is not None:
             self._ending.add(row.id)
         return known
@@ -257,7 +263,7 @@ class KeyRing:
             self._changed(key_id, None)
             return
         known = self._learn(row, principal)
-        known.digests = {each for each in before.digests if self._is_good(row, each)}
+        known.digests = [each for each in before.digests if self._is_good(row, each)]
         self._by_digest |= dict.fromkeys(known.digests, known)
         if principal != before.principal:
             self._changed(key_id, principal)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from annotated_types import Ge, Le, MinLen
@@ -68,8 +69,9 @@ NOTHING: Final = Terms(models=(), areas=())
 _TERMS: Final = TypeAdapter(Terms)
 
 
+@lru_cache(maxsize=1000)
 def terms_of(text: str) -> Terms:
-    """What was kept. Raises ValueError (pydantic's) for anything else."""
+    """What was kept; keys that say the same share it. Raises ValueError (pydantic's) for anything else."""
     return _TERMS.validate_json(text)
 
 
@@ -78,6 +80,7 @@ def text_of(terms: Terms) -> str:
     return _TERMS.dump_json(terms, exclude_defaults=True).decode()
 
 
+@lru_cache(maxsize=1000)
 def over(limits: RateLimits, default: RateLimits) -> RateLimits:
     """A key's limits; those that it leaves open are the configuration's."""
     if limits == _NO_LIMITS:

@@ -309,6 +309,7 @@ def test_after_the_store_was_opened_anew_every_known_key_is_read_again(
 
 def test_the_longest_known_make_room_and_are_looked_up_again(r: Ring, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hayate.access.key_ring.MAX_KNOWN", 3)
+    monkeypatch.setattr("hayate.access.key_ring.MAX_STRANGE", 3)
     keys = [r.add()[0] for _ in range(5)]
     assert all(r.find(each) for each in keys)
     assert r.ring.known == 3
@@ -316,6 +317,22 @@ def test_the_longest_known_make_room_and_are_looked_up_again(r: Ring, monkeypatc
     for _ in range(10):
         assert r.find(make_key()) is None
     assert len(r.ring._strange) == 3
+
+
+def test_of_very_many_that_changed_a_look_reads_some_and_the_next_the_others(
+    r: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hayate.access.key_ring.MAX_READ", 3)
+    made = [r.add() for _ in range(7)]
+    assert all(r.find(each) for each, _ in made)
+    for _, row in made:
+        r.source.put(replace(row, revoked_ms=5, version=2))
+    left = []
+    for _ in range(4):
+        r.ring.refresh()
+        left.append(r.ring.known)
+    assert left == [4, 1, 0, 0]
+    assert sorted(key_id for key_id, _ in r.told) == sorted(each.id for each, _ in made)
 
 
 # Of a real file.
