@@ -21,6 +21,8 @@ from hayate.terminal import COLUMNS, Colour, Paint, columns_of, cut, left, plain
 MAX_NAME_CHARS = 200
 KEY_CELLS, MODEL_CELLS = 8, 19
 """What a key's and a model's name have of 80 columns; a wider terminal gives them more, up to twice and three times."""
+ID_CELLS = 12
+"""A key's whole id, by which it is looked up: what there is more goes to it first."""
 FIRST = Text("TTFT", "TTFT")
 WHOLE = Text("took", "全体")
 SECONDS = Text("s", "秒")
@@ -53,8 +55,10 @@ class ReadableLines:
     def call(self, record: CallRecord, columns: int = COLUMNS) -> str:
         """When it ended, whose it was, the model, the status; then how fast it was, or why it was not."""
         spare = max(0, columns - COLUMNS)
+        id_cells = min(ID_CELLS, KEY_CELLS + spare)
+        spare -= id_cells - KEY_CELLS
         model_cells = min(3 * MODEL_CELLS, MODEL_CELLS + spare)
-        key_cells = min(2 * KEY_CELLS, KEY_CELLS + max(0, spare - 2 * MODEL_CELLS))
+        key_cells = min(2 * KEY_CELLS, id_cells + max(0, spare - 2 * MODEL_CELLS))
         key = left(plain(record.key, MAX_NAME_CHARS), key_cells)
         model = left(plain(record.model, MAX_NAME_CHARS) or "-", model_cells)
         outcome = self._outcome(record, max(COLUMNS, columns) - key_cells - model_cells - 15)

@@ -77,6 +77,11 @@ def test_a_wider_terminal_shows_more_of_the_names() -> None:
     assert "a-team-of-ours   Qwen/Qwen2.5-72B-Instruct-AWQ  " in ENGLISH.call(call, 160)
 
 
+def test_the_whole_id_of_a_key_needs_four_columns_more() -> None:
+    assert " 6b01ba9… " in ENGLISH.call(record(key="6b01ba977411"), 80)
+    assert " 6b01ba977411 " in ENGLISH.call(record(key="6b01ba977411"), 84)
+
+
 @given(model=ANY_TEXT, error=ANY_TEXT, key=ANY_TEXT, columns=st.integers(0, 500))
 def test_no_name_is_more_than_text_in_its_column(model: str, error: str, key: str, columns: int) -> None:
     for lines in (ENGLISH, JAPANESE):
