@@ -197,6 +197,7 @@ def test_what_could_not_be_written_by_the_end_is_counted_and_said(
     with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         store.calls_ended([make() for _ in range(7)])
+        until(lambda: store.writer.failing_since is not None)
         store.writer.close(0.05)
         store.writer.close(0.05)
     assert store.writer.dropped == 7
