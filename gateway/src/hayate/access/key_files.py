@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hayate.language import BilingualError, Text, reason_of
+from hayate.store.alone import alone_in
 
 MIN_KEY_CHARS = 16
 
@@ -75,7 +76,9 @@ def ensure_key(data: Path, env: Mapping[str, str] = os.environ, place: KeyPlace 
         return found, False
     try:
         data.mkdir(parents=True, exist_ok=True)
-        return write_key(data, place), True
+        with alone_in(data):  # of two that start at once, one makes it
+            found = find_key(data, env, place)
+            return (found, False) if found is not None else (write_key(data, place), True)
     except OSError as error:
         raise out_of_reach(path, error) from None
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from hayate.store.alone import alone_in
 from hayate.store.copies import copy_to
 from hayate.store.migrate import open_file
-from hayate.store.sqlite import StoreRefused, alone_in, beside, connect
+from hayate.store.sqlite import StoreRefused, beside, connect
 from hayate.telemetry.log import log_event
 
 LOG_BYTES: Final = 16 * 1024 * 1024

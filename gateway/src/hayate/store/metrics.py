@@ -31,7 +31,7 @@ class StoreMetrics(Collector):
             ),
             CounterMetricFamily(
                 "hayate_store_rows_dropped",
-                "Records of calls that found the queue full and were not written.",
+                "Records of calls that were not written: the queue was full, or no file would take them.",
                 value=writer.dropped,
             ),
             GaugeMetricFamily(

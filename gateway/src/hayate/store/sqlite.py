@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
 from hayate.language import BilingualError, Text, reason_of
+from hayate.store.alone import alone_in
 
 APPLICATION_ID: Final = 0x48415954
 """`HAYT`, in the file's header (SQLite's own place for telling whose a file is)."""
@@ -74,19 +74,6 @@ def writing(engine: Engine) -> Connection:
 def beside(path: Path) -> tuple[Path, Path]:
     """What SQLite keeps next to the file while it is in use: the log of what was written last, and the index to it."""
     return path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")
-
-
-@contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """No other process is in here at the same time, for what the locks of the file itself don't cover: when it becomes a
-    database, and when there is none at its path. Raises OSError.
-    """
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
 
 
 def prepare_file(path: Path, versions: Sequence[str]) -> str | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
 from hayate.access.key_files import ADMIN, MAIN, KeyFileError, KeyPlace, ensure_key, ensure_keys, find_key, write_key
+from hayate.store.alone import alone_in
 
 KEY = "sk-hayate-0123456789abcdef"
 
@@ -20,6 +22,15 @@ def test_a_key_is_made_once_and_kept_for_its_owner_alone(tmp_path: Path) -> None
     assert len(key) > 40
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert ensure_key(tmp_path / "data", {}) == (key, False)
+
+
+def test_of_two_that_start_at_once_one_makes_the_key(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with alone_in(tmp_path):
+            second = other.submit(ensure_key, tmp_path, {})
+            wait([second], 0.05)
+            key = write_key(tmp_path)
+        assert second.result() == (key, False)
 
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
