@@ -46,9 +46,9 @@ class Attached:
             self._leave(self._connection)
         if _id(self._path) is None and self._path.parent.is_dir():
             self._make_anew()
+        found = _id(self._path)
         connection = connect(self._path)
         try:
-            found = _id(self._path)
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
             self._opened(connection)
             self._log = _id(beside(self._path)[0])
