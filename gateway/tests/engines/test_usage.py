@@ -198,7 +198,9 @@ async def test_answers_that_are_broken_off_are_kept_to_the_chunk(run: Run, path:
     found, told = await run.calls(), await counted(run.engine) - run.before
     assert {each["tokens_exact"] for each in found if each["status"] == 499} == {False}
     tells_early = run.engine.backend == "llamacpp" or path == MESSAGES
-    assert kept(found).prompt == (told.prompt if tells_early else pytest.approx(told.prompt, rel=0.3, abs=15 * len(found)))
+    assert kept(found).prompt == (
+        told.prompt if tells_early else pytest.approx(told.prompt, rel=0.3, abs=15 * len(found))
+    )
 
 
 async def one_is_left(run: Run, path: str, events: int) -> None:

@@ -15,19 +15,17 @@ import hmac
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
+from hayate.access.key_source import KeySource
 from hayate.access.keys import INCORRECT, id_in
 from hayate.access.principals import Principal
 from hayate.access.terms import terms_of
 from hayate.errors import KeysUnknown, NotAuthenticated
-from hayate.store import keys as table
 from hayate.store.keys import KeyRow
-from hayate.store.sqlite import connect
 from hayate.telemetry.log import log_event
 
 MAX_KNOWN: Final = 100_000
@@ -37,69 +35,6 @@ MAX_STRANGE: Final = 10_000
 MAX_READ: Final = 5000
 """Changed keys in one look, so that it holds up nobody for long; the others are read with the next."""
 REFRESH_S: Final = 0.5
-
-
-class KeySource(Protocol):
-    """Where keys are kept. Every method may raise sqlite3.Error or OSError, and none of them waits for a lock."""
-
-    def find(self, key_id: str) -> KeyRow | None:
-        """By its id."""
-
-    def changed(self) -> set[str] | None:
-        """The ids of the keys that have changed since this was last asked; None: nobody knows, any may have."""
-
-    def ended(self, key_ids: Collection[str]) -> list[str]:
-        """Of these keys, those that are revoked or gone."""
-
-    def count(self) -> int:
-        """How many there are."""
-
-
-class SqliteKeys:
-    """The keys of a SQLite file, read on a connection that nobody else uses."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._connection: sqlite3.Connection | None = None
-        self._opened = (0, 0)
-        self._followed: sqlite3.Connection | None = None
-        """The connection on which `_seq` was read."""
-        self._seq = 0
-
-    def find(self, key_id: str) -> KeyRow | None:
-        """By its id."""
-        return table.find(self._connected(), key_id)
-
-    def changed(self) -> set[str] | None:
-        """The ids of the keys that have changed; None after the file was opened (anew)."""
-        connection = self._connected()
-        if connection is not self._followed:
-            self._seq, self._followed = table.last_event(connection), connection
-            return None
-        self._seq, changed = table.changed_since(connection, self._seq)
-        return changed
-
-    def ended(self, key_ids: Collection[str]) -> list[str]:
-        """Of these keys, those that are revoked or gone."""
-        return table.revoked(self._connected(), key_ids)
-
-    def count(self) -> int:
-        """How many there are that were not revoked."""
-        return table.count(self._connected())
-
-    def close(self) -> None:
-        """Gives the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = self._followed = None
-
-    def _connected(self) -> sqlite3.Connection:
-        """The connection, a new one when another file is at the path. Raises OSError when there is none."""
-        found = self._path.stat()
-        if self._connection is None or (found.st_dev, found.st_ino) != self._opened:
-            self.close()
-            self._connection, self._opened = connect(self._path, busy_s=0, readonly=True), (found.st_dev, found.st_ino)
-        return self._connection
 
 
 @dataclass(slots=True, eq=False)
@@ -179,8 +114,9 @@ class KeyRing:
             changed = self._source.changed()
             self._unread |= self._known.keys() if changed is None else changed
             due = {each for each in self._ending if (self._known[each].until or 0.0) <= now}
-            wanted = islice(due | (self._unread & self._known.keys()), MAX_READ)
-            rows = {key_id: self._source.find(key_id) for key_id in wanted}
+            # What has just changed goes before what may have, when there is much of that.
+            wanted = [*due, *((changed or set()) & self._known.keys()), *(self._unread & self._known.keys())]
+            rows = {key_id: self._source.find(key_id) for key_id in islice(dict.fromkeys(wanted), MAX_READ)}
             forgotten = self._source.ended(self._unread - self._known.keys())
         except (sqlite3.Error, OSError) as error:
             self._failed(error)

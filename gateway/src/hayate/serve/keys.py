@@ -9,7 +9,8 @@ from typing import Final
 
 from hayate.access.counters import Past
 from hayate.access.grants import Grants
-from hayate.access.key_ring import REFRESH_S, KeyRing, SqliteKeys
+from hayate.access.key_ring import REFRESH_S, KeyRing
+from hayate.access.key_source import SqliteKeys
 from hayate.access.principals import Principal
 from hayate.errors import GatewayError, NotAuthenticated
 from hayate.policy.windows import BUCKETS

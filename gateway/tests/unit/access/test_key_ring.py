@@ -5,22 +5,16 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
 
-from hayate.access.key_ring import KeyRing, SqliteKeys
+from hayate.access.key_ring import KeyRing
 from hayate.access.keys import MadeKey, digest_of, make_key
 from hayate.access.principals import Principal
 from hayate.access.terms import Terms, text_of
 from hayate.errors import KeysUnknown, NotAuthenticated
 from hayate.settings import RateLimits
-from hayate.store import keys as table
-from hayate.store.copies import back_up
 from hayate.store.keys import KeyRow
-from hayate.store.migrate import open_file
-from hayate.store.sqlite import writing
 
 
 @dataclass
@@ -335,35 +329,18 @@ def test_of_very_many_that_changed_a_look_reads_some_and_the_next_the_others(
     assert sorted(key_id for key_id, _ in r.told) == sorted(each.id for each, _ in made)
 
 
-# Of a real file.
-
-
-def test_after_the_file_was_opened_what_changed_is_told_and_nothing_of_before(tmp_path: Path) -> None:
-    path = tmp_path / "hayate.db"
-    engine, _ = open_file(path)
-    made = make_key()
-    row = KeyRow(made.id, made.digest, "game", "games", 1, 0, None, None, None, None, "{}")
-    source = SqliteKeys(path)
-
-    def change(how: Callable[[Connection], object]) -> None:
-        with writing(engine) as connection, connection.begin():
-            how(connection)
-
-    change(lambda c: table.add(c, row))
-    assert source.find(made.id) == row
-    assert source.changed() is None
-    assert source.changed() == set()
-    change(lambda c: table.alter(c, made.id, name="other"))
-    assert source.changed() == {made.id}
-    assert (source.ended([made.id]), source.count()) == ([], 1)
-    change(lambda c: table.alter(c, made.id, revoked_ms=5))
-    assert (source.ended([made.id, "0" * 12]), source.count()) == ([made.id, "0" * 12], 0)
-    copy = tmp_path / "copy"
-    back_up(path, copy)
-    copy.replace(path)
-    assert source.changed() is None, "another file is at the path: nobody knows what has changed"
-    source.close()
-    path.unlink()
-    with pytest.raises(OSError, match="No such file"):
-        source.changed()
-    engine.dispose()
+def test_a_key_that_is_revoked_while_all_others_are_read_anew_is_not_kept_waiting(
+    r: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hayate.access.key_ring.MAX_READ", 2)
+    made = [r.add() for _ in range(20)]
+    assert all(r.find(each) for each, _ in made)
+    with monkeypatch.context() as opened_anew:
+        opened_anew.setattr(r.source, "changed", lambda: None)
+        r.ring.refresh()
+    for key, row in made[::7]:
+        r.source.put(replace(row, revoked_ms=5, version=2))
+        r.ring.refresh()
+        assert r.find(key) is None
+    r.ring.refresh()
+    assert [key_id for key_id, _ in r.told] == [key.id for key, _ in made[::7]]
