@@ -114,10 +114,12 @@ class KeyRing:
             changed = self._source.changed()
             self._unread |= self._known.keys() if changed is None else changed
             due = {each for each in self._ending if (self._known[each].until or 0.0) <= now}
+            # To take all keys from a set would look at each of them.
+            unread = {each for each in self._unread if each in self._known}
             # What has just changed goes before what may have, when there is much of that.
-            wanted = [*due, *((changed or set()) & self._known.keys()), *(self._unread & self._known.keys())]
+            wanted = [*due, *unread.intersection(changed or ()), *unread]
             rows = {key_id: self._source.find(key_id) for key_id in islice(dict.fromkeys(wanted), MAX_READ)}
-            forgotten = self._source.ended(self._unread - self._known.keys())
+            forgotten = self._source.ended(self._unread - unread)
         except (sqlite3.Error, OSError) as error:
             self._failed(error)
             return
@@ -125,7 +127,7 @@ class KeyRing:
             log_event("keys_readable", after_s=round(self._now() - self._failing_since, 1))
             self._failing_since = None
         self._strange.clear()
-        self._unread = (self._unread & self._known.keys()) - rows.keys()
+        self._unread = unread.difference(rows)
         for key_id, row in rows.items():
             self._replace(key_id, row)
         for key_id in forgotten:  # known once, and too many came after it: a call of it may still run
