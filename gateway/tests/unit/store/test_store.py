@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from hayate.errors import InvalidRequest, StoreGone
 from hayate.settings import Keeping
@@ -48,3 +50,56 @@ async def test_what_can_not_be_read_is_gone(store: Store) -> None:
 async def test_a_reload_changes_how_much_is_kept(store: Store) -> None:
     store.configure(Keeping(calls_days=7, max_waiting_calls=11))
     assert (store.retention.days, store.writer.max_rows) == (7, 11)
+
+
+async def test_what_is_being_made_when_the_time_is_over_is_told_as_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHANGE_S", 0.01)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def change(connection: Connection) -> str:
+        begun.set()
+        assert goes_on.wait(60)
+        connection.execute(names.insert().values(name="slow"))
+        return "made"
+
+    waits = asyncio.ensure_future(store.change(change))
+    await asyncio.to_thread(begun.wait, 60)
+    with pytest.raises(StoreGone):  # it has not begun, and never does
+        await store.change(lambda connection: connection.execute(names.insert().values(name="late")))
+    goes_on.set()
+    assert await waits == "made"
+    assert await store.read(lambda connection: connection.execute(select(names.c.name)).scalars().all()) == ["slow"]
+
+
+async def test_what_nobody_waits_for_any_more_is_not_made(store: Store) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        first = asyncio.ensure_future(store.change(lambda _: None))
+        gone = asyncio.ensure_future(store.change(lambda c: c.execute(names.insert().values(name="gone"))))
+        await asyncio.sleep(0)
+        gone.cancel()
+        holder.execute("ROLLBACK")
+    await first
+    await store.change(lambda _: None)
+    assert await store.read(lambda connection: connection.execute(select(names.c.name)).all()) == []
+
+
+async def test_that_the_store_is_gone_is_logged_once_until_it_is_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(module, "log_event", lambda event, **_: said.append(event))
+    for _ in range(2):
+        for _ in range(3):
+            with pytest.raises(StoreGone):
+                await store.read(lambda connection: connection.execute(text("SELECT * FROM nothing")))
+        await store.read(lambda _: None)
+    assert said == ["store_unreachable"] * 2
+
+
+async def test_after_the_end_a_change_finds_the_store_gone(store: Store) -> None:
+    await asyncio.to_thread(store.close)
+    with pytest.raises(StoreGone):
+        await store.change(lambda _: None)

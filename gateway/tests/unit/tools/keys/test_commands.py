@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hayate.access.keys import digest_of, id_in
+from hayate.store.sqlite import engine_of
 from tests.unit.tools.typist import Typed, typist
 
 OF_A_GAME = (
@@ -188,3 +190,19 @@ def test_a_store_that_another_program_holds_is_told_in_a_line_and_nothing_is_cha
     other.execute("ROLLBACK")
     other.close()
     assert rows(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"), [("en", "is held by another program"), ("ja", "別のプログラムが使用しています")]
+)
+def test_a_store_that_another_program_holds_is_one_line(
+    typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lang: str, says: str
+) -> None:
+    typed("key", "create", "--name", "game")
+    monkeypatch.setattr(engine_of, "__kwdefaults__", {"busy_s": 0.01})
+    with closing(sqlite3.connect(tmp_path / "data" / "hayate.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        told = typed("key", "create", "--name", "bot", lang=lang)
+    assert (told.exit_code, told.stdout) == (2, "")
+    assert says in told.stderr
+    assert "Traceback" not in told.stderr
