@@ -13,6 +13,7 @@ from typing import Final
 
 from sqlalchemy.dialects import sqlite
 
+from hayate.errors import CLIENT_CLOSED
 from hayate.store import contents
 from hayate.store.ids import Ids
 from hayate.store.schema import calls
@@ -65,7 +66,9 @@ class Names:
 
 def words_of(record: CallRecord) -> tuple[str, str, str, str, str, str, str, str]:
     """Key, project, path, model, deployment, replica, error and finish of a call."""
-    model = UNKNOWN_MODEL if record.error == "model_not_found" and not record.deployment else record.model
+    # Who leaves before the model was looked for has named what may not be there either.
+    is_unknown = not record.deployment and (record.error == "model_not_found" or record.status == CLIENT_CLOSED)
+    model = UNKNOWN_MODEL if is_unknown else record.model
     finish = record.finish_reason
     return (
         record.key,

@@ -25,7 +25,7 @@ from hayate.store.ids import Ids
 from hayate.store.rows import Names, insert
 from hayate.store.sqlite import writing
 from hayate.telemetry.histogram import Histogram
-from hayate.telemetry.log import log_event
+from hayate.telemetry.log import MAX_WAITING_CHARS, log_event
 from hayate.telemetry.record import CallRecord
 
 Result = TypeVar("Result")
@@ -115,6 +115,9 @@ class Writer:
         if len(records) > room:
             self._overflowed += len(records) - max(0, room)
             records = records[: max(0, room)]
+        for record in records:
+            if len(record.model) > MAX_WAITING_CHARS:  # a caller's word, which might be as long as a request
+                record.model = record.model[:MAX_WAITING_CHARS]
         self.contents.admit(records)
         self._rows.extend(records)
         if not self._wake.is_set():

@@ -86,7 +86,8 @@ def test_no_caller_and_no_engine_can_make_words(connection: sqlite3.Connection, 
         make(model=f"no such model {n}", deployment="", error="model_not_found", status=404) for n in range(50)
     ]
     odd = [make(finish_reason=f"because {n}") for n in range(50)]
-    insert(connection, names, Ids(), [*strangers, *odd])
+    left = [make(model=f"nor this one {n}", deployment="", status=499) for n in range(50)]
+    insert(connection, names, Ids(), [*strangers, *odd, *left])
     words = {name for (name,) in connection.execute("SELECT name FROM names")}
     assert words <= {
         UNKNOWN_MODEL,

@@ -36,6 +36,7 @@ def events(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again soon, and waits for no lock."""
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
     monkeypatch.setattr(module, "AGAIN_AT_MOST_S", 0.02)
     monkeypatch.setattr(connect, "__kwdefaults__", {"busy_s": 0.01, "readonly": False})
 
@@ -268,6 +269,16 @@ def test_under_steady_load_the_log_of_the_file_stays_short_and_old_records_go(st
         largest = max(largest, beside(store.path)[0].stat().st_size)
     assert largest < 6 * 1024 * 1024
     assert count(store.path) == 700
+
+
+def test_what_waits_is_no_longer_than_a_name(store: Store, make: Make) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        record = make(model="m" * 1_000_000)
+        store.calls_ended([record])
+        assert len(record.model) < 1000
+        holder.execute("ROLLBACK")
+    until(lambda: store.writer.backlog == 0)
 
 
 def test_what_goes_wrong_otherwise_does_not_end_the_thread(
