@@ -10,9 +10,11 @@ from starlette.responses import Response
 from starlette.types import Message
 
 from hayate.api.gateway import Gateway
+from hayate.api.wanted import wanted
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.errors import InvalidRequest
+from hayate.language import Text
 from hayate.wire.request_body import parse_object
 
 MAX_BODY_BYTES: Final = 65_536
@@ -48,8 +50,11 @@ async def body_of(request: Request, gateway: Gateway, model: type[Body]) -> Body
             raise InvalidRequest(
                 f"There is no field '{field}' here.", f"'{field}' という項目はありません。", param=field
             ) from None
+        if first["type"] == "missing":
+            raise InvalidRequest(f"'{field}' is missing.", f"'{field}' を指定してください。", param=field) from None
+        form = wanted(first["type"], first.get("ctx", {})) or Text(first["msg"], first["msg"])
         raise InvalidRequest(
-            f"'{field}': {first['msg']}.", f"'{field}' の値が正しくありません（{first['msg']}）。", param=field
+            f"'{field}' must be {form.en}.", f"'{field}' は{form.ja}にしてください。", param=field
         ) from None
 
 

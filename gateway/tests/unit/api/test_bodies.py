@@ -65,13 +65,13 @@ async def test_a_body_may_come_in_pieces_and_an_empty_one_says_nothing(gateway: 
 @pytest.mark.parametrize(
     ("body", "param", "says"),
     [
-        (b'{"count": 0}', "count", "greater than or equal to 1"),
-        (b'{"count": "many"}', "count", "integer"),
+        (b'{"count": 0}', "count", "a number of at least 1"),
+        (b'{"count": "many"}', "count", "a whole number"),
         (b'{"colour": 1}', "colour", "no field"),
         (b'{"limits": {"rpm": 60}}', "limits.rpm", "no field"),
-        (b'{"limits": {"requests_per_minute": 0}}', "limits.requests_per_minute", "greater than or equal to 1"),
+        (b'{"limits": {"requests_per_minute": 0}}', "limits.requests_per_minute", "a number of at least 1"),
         (b'{"of": {"fast": {"tpm": 1}}}', "of.fast.tpm", "no field"),
-        (b'{"limits": 7}', "limits", "dictionary"),
+        (b'{"limits": 7}', "limits", "an object"),
     ],
 )
 async def test_a_mistake_names_its_field_and_the_form(gateway: Gateway, body: bytes, param: str, says: str) -> None:
