@@ -4,6 +4,8 @@ way there, in every dialect; and the calls of both are in one file.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sqlite3
 import time
 from collections.abc import AsyncIterator
@@ -225,3 +227,47 @@ async def test_the_calls_of_both_are_in_the_file_once_each(two: Two) -> None:
         return sorted(each for each in found if each in ids)
 
     await eventually(lambda: kept() == sorted(ids))
+
+
+async def test_two_that_start_at_once_on_an_empty_folder_have_the_same_keys_and_one_file(tmp_path: Path) -> None:
+    env = {"HAYATE_DATA": str(tmp_path / "data")}
+    async with running_engine() as engine, AsyncExitStack() as one, AsyncExitStack() as other:
+        config = settings(engine.url, health=FORGIVING)
+        both = await asyncio.gather(
+            *(held.enter_async_context(running_gateway(env, config=config)) for held in (one, other))
+        )
+        two = Two(engine, *both, tmp_path / "data")
+        _, key = await two.new_key("made at the first")
+        operators_key = (two.data / "admin_key").read_text(encoding="ascii").strip()
+        for each in both:
+            assert (await fetch(each.url, "/admin/keys", key=operators_key)).status == 200
+            assert (await fetch(each.url, "/v1/models", key=key)).status == 200
+
+
+async def test_when_one_is_killed_the_other_goes_on(tmp_path: Path) -> None:
+    ids: list[str] = []
+    async with two_gateways(tmp_path / "data") as two:
+
+        async def calling(gateway: RunningGateway) -> None:
+            for number in range(100_000):
+                request_id = f"{gateway.port}-{number}"
+                headers = {"x-request-id": request_id}
+                assert (await fetch(gateway.url, CHAT_PATH, PLAIN, key=gateway.key, headers=headers)).status == 200
+                if gateway is two.first:
+                    ids.append(request_id)
+
+        dies, stays = (asyncio.ensure_future(calling(each)) for each in (two.second, two.first))
+        await eventually(lambda: len(ids) > 50)
+        await two.second.stop(signal.SIGKILL)
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await dies
+        killed_at = len(ids)
+        await eventually(lambda: len(ids) > killed_at + 50)
+        stays.cancel()
+        await asyncio.gather(stays, return_exceptions=True)
+        assert "store_failing" not in two.first.stderr()
+    with closing(sqlite3.connect(two.file)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        found = [each.decode() for (each,) in connection.execute("SELECT request_id FROM calls")]
+    assert len(found) == len(set(found))
+    assert set(ids) <= set(found)
