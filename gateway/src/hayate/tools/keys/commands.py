@@ -32,7 +32,7 @@ from hayate.tools.keys.known import models_of
 from hayate.tools.keys.options import CreateOptions, ListOptions, OneOptions, RotateOptions, UpdateOptions
 from hayate.tools.keys.place import StorePlace, place_of_store
 from hayate.tools.keys.report import key_lines, key_table, moment_in_words
-from hayate.tools.keys.typed import check_some, expiry, grace, terms_of
+from hayate.tools.keys.typed import Mistyped, check_some, expiry, grace, terms_of
 
 MOST = 100_000
 """Keys of one list."""
@@ -120,8 +120,13 @@ def revoke(options: OneOptions, env: Environment) -> int:
 
 def rotate(options: RotateOptions, env: Environment) -> int:
     """A new secret for a key, which is shown; the old one stays good for a while. The owner's is no key of the store."""
-    now, grace_s = time(), grace(options.grace)
+    now, grace_s = time(), key_admin.GRACE_S if options.grace is None else grace(options.grace)
     if options.key == key_admin.OWNERS:
+        if options.grace is not None:
+            raise Mistyped(
+                "--grace: the owner's old key is good until the gateway is restarted, and no longer.",
+                "--grace: 所有者の古いキーが使えるのは、ゲートウェイを再起動するまでです。猶予は指定できません。",
+            )
         return run_key(KeyOptions(config=options.config, rotate=True), env)
     store = _store(options.config, env)
     made, info = _change(store, lambda c: key_admin.rotate(c, key_admin.find(c, options.key), grace_s=grace_s, now=now))

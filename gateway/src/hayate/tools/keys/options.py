@@ -191,9 +191,12 @@ class RotateOptions:
         ),
     ]
     grace: Annotated[
-        str,
+        str | None,
         Option("--grace"),
-        Text("How long the old key stays good: 24h, 30m, 0s.", "古いキーを使える猶予: 24h、30m、0sなど。"),
-    ] = "24h"
+        Text(
+            "How long the old key stays good: 24h (unless typed), 30m, 0s.",
+            "古いキーを使える猶予: 24h（省略時）、30m、0sなど。",
+        ),
+    ] = None
     json: JsonOption = False
     config: ConfigOption = None

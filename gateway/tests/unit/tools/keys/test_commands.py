@@ -135,6 +135,7 @@ def test_a_revoked_key_stays_revoked(typed: Typed) -> None:
         (("update", "game"), "Nothing is to change", "指定されていません"),
         (("rotate", "game", "--grace", "5y"), "--grace: '5y'", "--grace: '5y'"),
         (("rotate", "owner", "--grace", "5y"), "--grace: '5y'", "--grace: '5y'"),
+        (("rotate", "owner", "--grace", "1h"), "--grace: the owner's old key", "--grace: 所有者の"),
     ],
 )
 def test_a_mistake_is_told_in_either_language_and_changes_nothing(
