@@ -234,13 +234,13 @@ async def test_two_that_start_at_once_on_an_empty_folder_have_the_same_keys_and_
     env = {"HAYATE_DATA": str(tmp_path / "data")}
     async with running_engine() as engine, AsyncExitStack() as one, AsyncExitStack() as other:
         config = settings(engine.url, health=FORGIVING)
-        both = await asyncio.gather(
+        first, second = await asyncio.gather(
             *(held.enter_async_context(running_gateway(env, config=config)) for held in (one, other))
         )
-        two = Two(engine, *both, tmp_path / "data")
+        two = Two(engine, first, second, tmp_path / "data")
         _, key = await two.new_key("made at the first")
         operators_key = (two.data / "admin_key").read_text(encoding="ascii").strip()
-        for each in both:
+        for each in (first, second):
             assert (await fetch(each.url, "/admin/keys", key=operators_key)).status == 200
             assert (await fetch(each.url, "/v1/models", key=key)).status == 200
 
