@@ -7,7 +7,7 @@ go when they have been empty for a while: what is kept is bounded by the keys th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -27,6 +27,9 @@ LOOKS: Final = 2
 
 Counted = tuple[Window, int]
 """A window, and the kind of units that it counts."""
+Pair = tuple[bytes, bytes]
+Said = tuple[Window, Pair, bytes, Pair]
+"""A window: the header with its limit, the name of that with what is left, the header with when it is whole again."""
 
 
 class Past(NamedTuple):
@@ -42,7 +45,7 @@ class Past(NamedTuple):
 class Counters:
     """What one key, or one key with one model, has used of its limits."""
 
-    __slots__ = ("_windows", "concurrency", "in_flight", "requests", "strict", "tokens")
+    __slots__ = ("_windows", "concurrency", "in_flight", "requests", "said", "strict", "tokens")
 
     def __init__(self, limits: RateLimits) -> None:
         self.in_flight = 0
@@ -68,6 +71,8 @@ class Counters:
         self.requests: tuple[Counted, ...] = tuple(each for each in counted if each[1] == REQUESTS)
         self.tokens: tuple[Counted, ...] = tuple(each for each in counted if each[1] != REQUESTS)
         self.strict = bool(limits.strict and self.tokens)
+        self.said: Sequence[Said] | None = None
+        """What of its headers is always the same (`grants`), once it has been said."""
 
     def restore(self, past: Iterable[Past], now: float) -> None:
         """Counts what was used before this process began."""

@@ -138,6 +138,8 @@ class Grant:
             return []
         whole, model, fresh = self._key.whole, self._model, bool(self._booked)
         requests, tokens = whole.requests, whole.tokens
+        if fresh and model is None and len(tokens) < 2:
+            return _headers(whole)
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
         headers: Headers = []
@@ -250,6 +252,21 @@ _DURATIONS: Final = [*map(_in_minutes, range(BUCKETS + 1))]
 
 _FULL: Final = _DURATIONS[BUCKETS]
 """How long what has just been booked counts, in whole seconds."""
+
+
+def _headers(counters: Counters) -> Headers:
+    """Of a key that has just booked what a call wants, and has no two limits of a kind: nothing need be looked for."""
+    if counters.said is None:
+        counters.said = [
+            (window, (names[0], b"%d" % window.limit), names[1], (names[2], _FULL))
+            for names, counted in ((_REQUESTS, counters.requests), (_TOKENS, counters.tokens))
+            for window, _ in counted
+        ]
+    headers: Headers = []
+    for window, limit, remaining, reset in counters.said:
+        left = window.limit - window.used
+        headers += limit, (remaining, b"%d" % left if left > 0 else b"0"), reset
+    return headers
 
 
 def _state(window: Window, now: float) -> tuple[int, bytes]:

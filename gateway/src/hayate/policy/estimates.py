@@ -27,7 +27,7 @@ WARM: Final = 128
 SELDOM: Final = 8
 """After so many prompts of a deployment, one of so many is learned from: the others would say the same."""
 MAX_ANSWERS: Final = 10_000
-"""Pairs of key and model that are remembered, those used last."""
+"""Pairs of key and model that are remembered, those that came last."""
 
 
 @dataclass(slots=True)
@@ -88,7 +88,10 @@ class Estimates:
     def learn_answer(self, key: str, model: str, tokens: int) -> None:
         """A whole answer had so many tokens."""
         pair = key, model
-        known = self._answers.pop(pair, None)
-        self._answers[pair] = float(tokens) if known is None else known + WEIGHT * (tokens - known)
+        known = self._answers.get(pair)
+        if known is not None:
+            self._answers[pair] = known + WEIGHT * (tokens - known)
+            return
+        self._answers[pair] = float(tokens)
         if len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)
