@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from hayate.access.counters import NO_MODELS, OUTPUTS, TOKENS, Counted, Counters, KeyCounters, Past, Table
+from hayate.access.limit_headers import fresh_headers, nearest_headers
 from hayate.access.principals import Principal
 from hayate.errors import InvalidRequest, RateLimited
 from hayate.policy.estimates import Estimates
-from hayate.policy.windows import BUCKETS, Window
+from hayate.policy.windows import Window
 from hayate.settings import RateLimits
 from hayate.wire.http1 import Headers
 from hayate.wire.paths import CHAT
@@ -139,16 +140,10 @@ class Grant:
         whole, model, fresh = self._key.whole, self._model, bool(self._booked)
         requests, tokens = whole.requests, whole.tokens
         if fresh and model is None and len(tokens) < 2:
-            return _headers(whole)
+            return fresh_headers(whole)
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
-        headers: Headers = []
-        for names, counted in ((_REQUESTS, requests), (_TOKENS, tokens)):
-            if counted:
-                window = counted[0][0] if len(counted) == 1 else _nearest(counted, self._grants.now())
-                left, reset = (window.limit - window.used, _FULL) if fresh else _state(window, self._grants.now())
-                headers += ((names[0], b"%d" % window.limit), (names[1], b"%d" % max(0, left)), (names[2], reset))
-        return headers
+        return nearest_headers(requests, tokens, self._grants.now, fresh=fresh)
 
     def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
         """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""
@@ -227,54 +222,6 @@ class Grants:
 
 _ONE: Final = (1, 0, 0, 0)
 _NOTHING: Final = (0, 0, 0, 0)
-_REQUESTS: Final = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
-_TOKENS: Final = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
-LIMIT_FIELDS: Final = (*_REQUESTS, *_TOKENS)
-"""The names of all of them."""
-
-
-def duration(seconds: float) -> bytes:
-    """As OpenAI writes one: `17ms`, `1s`, `6m0s`."""
-    if seconds < 1:
-        return b"%dms" % math.ceil(seconds * 1000)
-    whole = math.ceil(seconds)
-    return _DURATIONS[whole] if whole < len(_DURATIONS) else _in_minutes(whole)
-
-
-def _in_minutes(seconds: int) -> bytes:
-    minutes, rest = divmod(seconds, 60)
-    return b"%dm%ds" % (minutes, rest) if minutes else b"%ds" % rest
-
-
-_DURATIONS: Final = [*map(_in_minutes, range(BUCKETS + 1))]
-"""Those that are said with every answer."""
-
-
-_FULL: Final = _DURATIONS[BUCKETS]
-"""How long what has just been booked counts, in whole seconds."""
-
-
-def _headers(counters: Counters) -> Headers:
-    """Of a key that has just booked what a call wants, and has no two limits of a kind: nothing need be looked for."""
-    if counters.said is None:
-        counters.said = [
-            (window, (names[0], b"%d" % window.limit), names[1], (names[2], _FULL))
-            for names, counted in ((_REQUESTS, counters.requests), (_TOKENS, counters.tokens))
-            for window, _ in counted
-        ]
-    headers: Headers = []
-    for window, limit, remaining, reset in counters.said:
-        left = window.limit - window.used
-        headers += limit, (remaining, b"%d" % left if left > 0 else b"0"), reset
-    return headers
-
-
-def _state(window: Window, now: float) -> tuple[int, bytes]:
-    return window.left(now), duration(window.reset_s(now))
-
-
-def _nearest(counted: Sequence[Counted], now: float) -> Window:
-    return min((window for window, _ in counted), key=lambda each: each.left(now) / each.limit)
 
 
 def _at_most(outputs: int, inputs: int, counted: Sequence[Counted]) -> int:

@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from hayate import __version__
 from hayate.access.authenticator import COOKIE
-from hayate.access.grants import LIMIT_FIELDS
 from hayate.access.guards import anyone, callers, operators, users, watchers
+from hayate.access.limit_headers import LIMIT_FIELDS
 from hayate.api.gateway import Gateway
 from hayate.api.operations import EVENTS, JSON, Content, Described, Operation, described
 from hayate.errors import (

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.access.counters import Past
-from hayate.access.grants import Asked, Grant, Grants, duration
+from hayate.access.grants import Asked, Grant, Grants
 from hayate.access.principals import Principal
 from hayate.access.terms import Terms
 from hayate.errors import InvalidRequest, RateLimited
@@ -329,13 +329,6 @@ def test_what_was_before_a_restart_is_forgotten_after_a_minute(grants: Grants, c
     grants.remember(game.id, Past("fast", int(clock.at), 1, 0, 0))
     grants.forget_past()
     enter(grants, game)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, b"0ms"), (0.0169, b"17ms"), (1, b"1s"), (59.2, b"1m0s"), (359.5, b"6m0s")]
-)
-def test_durations_are_written_as_openai_does(seconds: float, said: bytes) -> None:
-    assert duration(seconds) == said
 
 
 @dataclass

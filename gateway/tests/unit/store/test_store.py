@@ -80,6 +80,7 @@ async def test_what_nobody_waits_for_any_more_is_not_made(store: Store) -> None:
         gone = asyncio.ensure_future(store.change(lambda c: c.execute(names.insert().values(name="gone"))))
         await asyncio.sleep(0)
         gone.cancel()
+        await asyncio.wait([gone])
         holder.execute("ROLLBACK")
     await first
     await store.change(lambda _: None)
