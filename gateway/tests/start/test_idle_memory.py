@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.support.gateway import free_port
+from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S
 
 HAYATE = str(Path(sys.executable).with_name("hayate"))
