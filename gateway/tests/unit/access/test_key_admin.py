@@ -81,7 +81,9 @@ def test_any_script_will_do(connection: Connection, name: str) -> None:
     assert key_admin.find(connection, create(connection, name)[0].id).name == name
 
 
-@pytest.mark.parametrize("name", ["owner", "main", "admin", "sk-hayate-0123456789", make_key().key])
+@pytest.mark.parametrize(
+    "name", ["owner", "main", "admin", "sk-hayate-0123456789", pytest.param(make_key().key, id="a key")]
+)
 def test_the_gateway_s_own_names_are_taken_and_a_key_is_no_name(connection: Connection, name: str) -> None:
     assert name not in refused(connection, "name", name=name) or not name.startswith("sk-")
 
@@ -122,7 +124,15 @@ def test_what_is_no_key_is_told_as_such(connection: Connection, wanted: str) -> 
         key_admin.find(connection, wanted)
 
 
-@pytest.mark.parametrize("wanted", [make_key().key, "sk-hayate-0123456789abcdef", make_key().key[:-1], "sk-\ud800"])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(make_key().key, id="a key"),
+        "sk-hayate-0123456789abcdef",
+        pytest.param(make_key().key[:-1], id="a cut key"),
+        "sk-\ud800",
+    ],
+)
 def test_a_key_that_is_asked_for_by_itself_is_repeated_nowhere(connection: Connection, wanted: str) -> None:
     with pytest.raises(UnknownKey) as told:
         key_admin.find(connection, wanted)
