@@ -95,6 +95,7 @@ class Terminal:
         return shown
 
 
+@pytest.mark.slow
 async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path: Path) -> None:
     terminal = Terminal(gateway, tmp_path, "en")
     blocks = [each.code for each in fenced(read("keys.md")) if each.language == "sh"]

@@ -126,4 +126,4 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
 def test_without_a_home_it_starts(tmp_path: Path) -> None:
     done = run(tmp_path, "key", through=("env", "-u", "HOME"))
     assert b"Traceback" not in done.stderr
-    assert done.returncode == 2, "there is no key yet, and that is all"
+    assert done.returncode == 1, "there is no key yet, and that is all"

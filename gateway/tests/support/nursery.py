@@ -197,6 +197,9 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     os.chdir(request["folder"])
     os.environ.clear()
     os.environ.update(request["env"])
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # ignored where a shell has started the tests in the background
     sys.modules["__main__"].__package__ = None  # or Click would call the command `python -m tests.support.nursery`
     sys.argv = [HAYATE, *request["words"]]
     if request["full"]:

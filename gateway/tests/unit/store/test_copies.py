@@ -37,7 +37,7 @@ def test_a_copy_is_whole_and_its_owners_alone(path: Path, tmp_path: Path) -> Non
         back_up(path, copy)
     assert names_in(copy) == 0
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    assert [each for each in tmp_path.iterdir() if "part" in each.name] == []
+    assert [each for each in tmp_path.iterdir() if each.name.endswith(".part")] == []
     assert open_file(copy)[1] is None
 
 
@@ -83,7 +83,7 @@ def test_a_copy_that_fails_leaves_the_one_before_it_and_nothing_beside(path: Pat
         copy_to(source, tmp_path)
     assert copy.read_bytes() == before
     assert sorted(each.name for each in tmp_path.iterdir() if "hayate" not in each.name) == ["copy.db"]
-    assert [each for each in tmp_path.parent.iterdir() if "part" in each.name] == []
+    assert [each for each in tmp_path.parent.iterdir() if each.name.endswith(".part")] == []
 
 
 def test_what_a_copy_left_when_it_was_killed_is_in_nobodys_way(path: Path, tmp_path: Path) -> None:

@@ -122,9 +122,10 @@ def _areas(text: str) -> tuple[Area, ...]:
     known: tuple[Area, ...] = get_args(Area)
     wanted = [each.strip() for each in text.split(",") if each.strip()]
     if not wanted or not {*wanted} <= {*known}:
+        names = ", ".join(known)
         raise Mistyped(
-            f"--areas: {text!r} will not do. Write some of {', '.join(known)}, with commas.",
-            f"--areas: {text!r} は指定できません。{'、'.join(known)} から選び、コンマ区切りで指定してください。",
+            f"--areas: {text!r} will not do. Write some of {names}, with commas.",
+            f"--areas: {text!r} は指定できません。{names} から選び、コンマ区切りで指定してください。",
         )
     return tuple(each for each in known if each in wanted)
 
