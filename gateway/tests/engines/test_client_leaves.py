@@ -124,7 +124,7 @@ async def test_while_another_client_is_served(
         await some_text(other)
         async with calling(gateway, endless("repeat", path, engine.backend, stream=stream), path) as client:
             await shows(engine, 2, 0)
-            await some_more(other, 100)  # by then the second is past its prompt
+            await some_more(other, 30)  # by then the second is past its prompt
             client.leave()
             await shows(engine, 1, 0)
         await some_more(other)
