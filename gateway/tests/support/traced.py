@@ -28,7 +28,7 @@ from tests.support.waiting import LAST_RESORT_S
 SOURCE = Path(hayate.__file__).parent
 BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py"})
 """What watches the engines and keeps the server running, whether there are calls or not."""
-TIMERS = frozenset({"Ticker._tick", "Deadlines._look"})
+TIMERS = frozenset({"Ticker._tick", "Deadlines._look", "Keys.follow"})
 ELSEWHERE = frozenset({"call_lines"})
 """What the log's thread does in a gateway whose standard streams are its own."""
 

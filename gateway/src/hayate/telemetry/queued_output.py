@@ -179,7 +179,7 @@ class QueuedOutput(io.RawIOBase):
                     self._put_note()
             for each in waiting:
                 each.set()
-            if self.gather_s and self._queue.empty():
+            if self.gather_s and not ends and self._queue.empty():
                 self._hurry.wait(self.gather_s)
                 self._hurry.clear()
 

@@ -91,6 +91,13 @@ def test_much_more_than_fits_is_written_as_fast_as_it_is_read() -> None:
         assert output.dropped == 0
 
 
+def test_the_end_does_not_wait_for_more() -> None:
+    """Its thread is gone although a nap would be longer than anybody waits."""
+    with queued_pipe(gather_s=2 * LAST_RESORT_S) as (output, _, writer):
+        fill(writer)
+        output.write(b"never read\n")
+
+
 def test_many_small_pieces_are_bounded_too() -> None:
     with queued_pipe(max_bytes=10_000) as (output, _, writer):
         fill(writer)
