@@ -177,6 +177,7 @@ def running_vllm(folder: Path, port: int | None = None) -> Iterator[EngineProces
         "TRANSFORMERS_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
+        "TORCHDYNAMO_DISABLE": "1",  # or the first call for log probabilities compiles a function, for as long as it takes to be ejected
     }
     # fmt: off
     command = [
