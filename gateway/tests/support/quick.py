@@ -40,7 +40,11 @@ FIRST = (
 )
 TOGETHER = ("tests/contract/", "tests/browser/")
 """Folders that one worker runs alone: what their files share, seven engines with their gateways or a browser, is dear to start."""
+WITH_VLLM = ("tests/contract/", "tests/engines/")
+"""Folders whose slow tests share an engine that takes half a minute to start."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
+QUICK = "not slow"
+"""The marks of a quick run."""
 
 
 for _name, _count in (("quick", QUICK_EXAMPLES), ("full", FULL_EXAMPLES)):
@@ -124,6 +128,8 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file to a worker, as `--dist loadfile`, but for what belongs together."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if self.config.option.markexpr != QUICK and nodeid.startswith(WITH_VLLM):
+            return "vllm"
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
@@ -149,7 +155,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "property: tries many examples; `make test-slow` runs it once more, with all of them"
     )
-    if config.option.markexpr == "not slow":
+    if config.option.markexpr == QUICK:
         strict, every = config.getoption("--no-unexpected-skips"), config.getoption("--processor-times")
         config.pluginmanager.register(CpuTimes(strict=strict, every=every))
 
