@@ -11,8 +11,13 @@
     │   ├── UnknownModel        404   names what there is
     │   ├── UnknownKey          404
     │   ├── UnknownCall         404
+    │   ├── UnknownConversation 404   or another project's, which is told the same
+    │   ├── UnknownItem         404
+    │   ├── UnknownResponse     404
     │   ├── UnknownPath         404
     │   ├── WrongMethod         405
+    │   ├── ConversationLocked  409   another call goes on with it, and this one does not want to wait
+    │   ├── ConversationFull    400   no more may be kept of it, or of its project
     │   ├── StreamGone          410   a stream that was lost can't be gone on with
     │   ├── ReadTimeout         408   the request arrived too slowly
     │   ├── BodyTooLarge        413
@@ -25,6 +30,7 @@
     ├── Overloaded              503   queue full, waited too long, or no healthy replica
     ├── KeysUnknown             503   whose key it is can't be told at the moment
     ├── StoreGone               503   the database can't be reached
+    ├── HistoryUnavailable      503   nor, therefore, the conversation that a call needs
     ├── ShuttingDown            503   the gateway is draining
     └── UpstreamError           5xx   an engine failed us (`upstream_errors`)
 
@@ -120,6 +126,40 @@ class UnknownCall(RequestError):
 
     status = 404
     code = "call_not_found"
+
+
+class UnknownConversation(RequestError):
+    """No conversation of this project has this id: it may be another's, or deleted."""
+
+    status = 404
+    code = "conversation_not_found"
+
+
+class UnknownItem(RequestError):
+    """The conversation has no item of this id."""
+
+    status = 404
+    code = "item_not_found"
+
+
+class UnknownResponse(RequestError):
+    """No response of this project with this id is kept."""
+
+    status = 404
+    code = "response_not_found"
+
+
+class ConversationLocked(RequestError):
+    """Another call goes on with this conversation, and this one does not want to wait for its turn."""
+
+    status = 409
+    code = "conversation_locked"
+
+
+class ConversationFull(RequestError):
+    """No more may be kept of this conversation, or of its project."""
+
+    code = "conversation_full"
 
 
 class UnknownPath(RequestError):
@@ -221,6 +261,13 @@ class StoreGone(GatewayError):
 
     status = 503
     code = "store_unreachable"
+
+
+class HistoryUnavailable(GatewayError):
+    """A conversation can't be read, or a turn of it can't be kept: the database can't be reached. Calls without one go on."""
+
+    status = 503
+    code = "history_unavailable"
 
 
 class ShuttingDown(GatewayError):

@@ -130,6 +130,28 @@ class Following:
 
 
 @dataclass(frozen=True, kw_only=True)
+class History:
+    """Conversations that the gateway keeps for its callers (`history`)."""
+
+    enabled: bool = True
+    """Whether any are kept. Turned off, calls that name one are refused; what was kept stays where it is."""
+    idle_days: Annotated[float, Gt(0), Le(36_500)] | None = None
+    """How long a conversation is kept that nobody goes on with; None: until it is deleted."""
+    max_age_days: Annotated[float, Gt(0), Le(36_500)] | None = None
+    """How long any conversation is kept, whatever happens in it; None: until it is deleted."""
+    responses_days: Annotated[float, Gt(0), Le(36_500)] = 30.0
+    """How long responses are kept that belong to no conversation of a caller's."""
+    responses_store_default: bool = True
+    """Whether a response is kept that does not say (`store`)."""
+    max_conversation_bytes: Annotated[int, Ge(1024)] = 16 * 1024 * 1024
+    """Of the items of one conversation, pictures included."""
+    max_project_bytes: Annotated[int, Ge(1024)] = 4 * 1024 * 1024 * 1024
+    """Of all conversations of one project."""
+    max_item_bytes: Annotated[int, Ge(1024)] = 1024 * 1024
+    """Of the text of one item."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Safety:
     """Request fields that can hurt an engine: how far they may go (`safety`)."""
 

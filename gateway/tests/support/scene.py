@@ -30,7 +30,7 @@ HELLO = [{"role": "user", "content": "こんにちは"}]
 PLAIN: dict[str, Any] = {"messages": HELLO}
 STREAM: dict[str, Any] = {"messages": HELLO, "stream": True}
 TRIES = 20
-SECTIONS = ("limits", "safety", "health", "aliases", "store", "keys", "prices", "currency", "record")
+SECTIONS = ("limits", "safety", "health", "aliases", "store", "keys", "prices", "currency", "record", "history")
 """What is no option of a deployment."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 

@@ -57,6 +57,13 @@ def users(auth: Authenticator, headers: Headers, fields: Fields | None = None) -
     return principal
 
 
+def keepers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever may have conversations kept. Raises NotAuthenticated, NotAllowed."""
+    principal = _caller(auth, headers, fields)
+    require(principal, "history")
+    return principal
+
+
 def watchers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may see what everybody uses: the owner, and the operator. Raises NotAuthenticated, NotAllowed."""
     principal = auth.check(headers, fields)

@@ -13,7 +13,7 @@ from hayate.downstream.request_id import RequestIds
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
-from hayate.settings import Listening, RateLimits, Recording
+from hayate.settings import History, Listening, RateLimits, Recording
 from hayate.store.costs import Prices
 from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
@@ -36,6 +36,8 @@ class CallSettings:
     """Of every such key with one model, by the name that is called."""
     recording: Recording = field(default_factory=Recording)
     """Whose prompts and answers are kept."""
+    history: History = field(default_factory=History)
+    """Which conversations are kept, and how much of them."""
     prices: Prices = field(default_factory=Prices)
     serves_half_closed: bool = Listening.half_close == "serve"
     openapi: bool = False

@@ -32,6 +32,7 @@ from hayate.settings import (
     Capacity,
     DefaultLimits,
     Following,
+    History,
     Keeping,
     KeptContent,
     Listening,
@@ -214,6 +215,11 @@ class RecordConfig(Recording):
     content: Mapping[Annotated[str, AfterValidator(_key_id)], KeptContentConfig] = Field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class HistoryConfig(History):
+    """`history`."""
+
+
 def _currency(text: str) -> str:
     if not 1 <= len(text) <= MAX_CURRENCY_CHARS or not text.isprintable() or any(map(str.isspace, text)):
         raise Told(
@@ -254,6 +260,7 @@ class Config(BaseModel):
     store: StoreConfig = StoreConfig()
     keys: KeysConfig = KeysConfig()
     record: RecordConfig = RecordConfig()
+    history: HistoryConfig = HistoryConfig()
     currency: Annotated[str, AfterValidator(_currency)] | None = None
     prices: Mapping[str, PriceConfig] = {}
 

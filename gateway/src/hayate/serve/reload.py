@@ -66,6 +66,7 @@ def call_settings(config: Config, host: str | None = None) -> CallSettings:
         limits=_plain(config.limits),
         model_limits={name: _plain(each) for name, each in config.limits.models.items()},
         recording=config.record,
+        history=config.history,
         prices=Prices(config.prices, config.currency),
         serves_half_closed=server.half_close == "serve",
         openapi=is_loopback(host or server.host) if server.openapi is None else server.openapi,

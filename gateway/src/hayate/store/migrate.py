@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from hayate.store.copies import back_up
-from hayate.store.schema import HEAD, metadata
+from hayate.store.schema import HEAD, VERSIONS, metadata
 from hayate.store.sqlite import check_version, engine_of, prepare_file, unusable, writing
 
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
@@ -24,7 +24,7 @@ OTHERS_S: Final = 60.0
 
 
 def open_file(
-    path: Path, migrations: Path = MIGRATIONS, versions: Sequence[str] = (HEAD,)
+    path: Path, migrations: Path = MIGRATIONS, versions: Sequence[str] = VERSIONS
 ) -> tuple[Engine, Path | None]:
     """An engine on the file, which has the tables of this release now, and the copy that was made before it was changed,
     if it was. Raises StoreRefused.

@@ -22,7 +22,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-HEAD: Final = "0001"
+VERSIONS: Final = ("0001", "0002")
+"""All migrations, in order."""
+HEAD: Final = VERSIONS[-1]
 """The migration that makes these tables as they are."""
 
 metadata: Final = MetaData()
@@ -116,3 +118,84 @@ contents: Final = Table(
     Index("contents_until", "until_ms"),
 )
 """What was said in calls of keys of which that is kept, as long as it is; goes with its call at the latest."""
+
+conversations: Final = Table(
+    "conversations",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("project", String(64), nullable=False),
+    Column("listed", Boolean, nullable=False),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("used_ms", BigInteger, nullable=False),
+    Column("metadata", Text, nullable=False),
+    Column("notes", Text),
+    Column("turns", Integer, nullable=False),
+    Column("places", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("first_turn", Integer, nullable=False),
+    Column("window", Integer),
+    Column("tokens", Integer),
+    Column("version", Integer, nullable=False),
+    Index("conversations_project", "project", "listed", "used_ms"),
+)
+"""`listed`: false for one that only holds a chain of responses. `metadata`: JSON. `notes`: always go along. `turns`: the last
+one's number, from 1. `places`: how many were given. `bytes`: of its items. `first_turn`: the first that goes along since turns
+were left out for a context of `window` tokens. `tokens`: what prompt and answer of the last turn came to, as its engine counted.
+`version` goes up with every change.
+"""
+
+items: Final = Table(
+    "items",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("id", String(80), nullable=False, unique=True),
+    Column("conversation", ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
+    Column("turn", Integer, nullable=False),
+    Column("place", Integer, nullable=False),
+    Column("answer", Boolean, nullable=False),
+    Column("bytes", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("items_place", "conversation", "turn", "place", unique=True),
+)
+"""What was said, in order of `turn` and `place`. Turn 0: what stands before all turns, a system prompt. `answer`: whether an engine
+said it. `body`: JSON of the item but its id, pictures by their digest.
+"""
+
+images: Final = Table(
+    "images",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("media_type", String(100), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Pictures and other files that items hold, each once for a project."""
+
+item_images: Final = Table(
+    "item_images",
+    metadata,
+    Column("item", ForeignKey("items.number", ondelete="CASCADE"), primary_key=True),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Index("item_images_digest", "digest"),
+)
+"""Which items hold which: a picture goes with the last of them."""
+
+responses: Final = Table(
+    "responses",
+    metadata,
+    Column("id", String(80), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("conversation", ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
+    Column("previous", String(80)),
+    Column("created_ms", BigInteger, nullable=False),
+    Column("first_place", Integer, nullable=False),
+    Column("answer_place", Integer, nullable=False),
+    Column("end_place", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("responses_conversation", "conversation", "end_place"),
+    Index("responses_created", "created_ms"),
+)
+"""A response is a stretch of a conversation: what was said to it from `first_place` on, its output from `answer_place` on, up to
+`end_place`. `body`: JSON of the rest.
+"""

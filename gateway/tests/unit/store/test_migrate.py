@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from hayate.store.migrate import MIGRATIONS, _bring_up, open_file
-from hayate.store.schema import HEAD, metadata
+from hayate.store.schema import HEAD, VERSIONS, metadata
 from hayate.store.sqlite import StoreRefused, engine_of, prepare_file, writing
 
 NEXT = '''"""One column more."""
@@ -25,8 +25,8 @@ NEXT = '''"""One column more."""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "9999"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -35,10 +35,13 @@ def upgrade() -> None:
 '''
 
 
+LATER = (*VERSIONS, "9999")
+
+
 def next_release(folder: Path, more: str = "pass") -> Path:
     """Migrations of a release after this one."""
     copytree(MIGRATIONS, folder)
-    (folder / "versions" / "0002_colour.py").write_text(NEXT.format(more=more), encoding="utf-8")
+    (folder / "versions" / "9999_colour.py").write_text(NEXT.format(head=HEAD, more=more), encoding="utf-8")
     return folder
 
 
@@ -72,14 +75,14 @@ def test_an_older_file_is_copied_and_led_on(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("INSERT INTO names (name) VALUES ('fast')")
         connection.commit()
-    _, copy = open_file(path, next_release(tmp_path / "next"), ("0001", "0002"))
-    assert copy == tmp_path / "hayate.before-0002.db"
+    _, copy = open_file(path, next_release(tmp_path / "next"), LATER)
+    assert copy == tmp_path / "hayate.before-9999.db"
     assert "colour" in columns(path, "keys")
     assert "colour" not in columns(copy, "keys")
     for each in (path, copy):
         with closing(sqlite3.connect(each)) as connection:
             assert connection.execute("SELECT name FROM names").fetchall() == [("fast",)]
-    assert open_file(path, tmp_path / "next", ("0001", "0002"))[1] is None
+    assert open_file(path, tmp_path / "next", LATER)[1] is None
 
 
 def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> None:
@@ -87,9 +90,23 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(tmp_path: Path) -> Non
     open_file(path)
     broken = next_release(tmp_path / "next", "raise RuntimeError('half-way')")
     with pytest.raises(RuntimeError, match="half-way"):
-        open_file(path, broken, ("0001", "0002"))
+        open_file(path, broken, LATER)
     assert "colour" not in columns(path, "keys")
     assert open_file(path)[1] is None
+
+
+def test_a_file_of_the_first_release_is_led_on_with_all_that_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "hayate.db"
+    prepare_file(path, VERSIONS)
+    with writing(engine_of(path)) as connection, connection.begin():
+        connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        _bring_up(connection, MIGRATIONS, "0001")
+        connection.exec_driver_sql("INSERT INTO names (name) VALUES ('fast')")
+    engine, copy = open_file(path)
+    assert copy == tmp_path / f"hayate.before-{HEAD}.db"
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.exec_driver_sql("SELECT name FROM names").scalars().all() == ["fast"]
 
 
 def test_several_that_start_at_once_make_it_once(tmp_path: Path) -> None:
@@ -111,14 +128,14 @@ def test_of_two_that_lead_it_on_at_once_the_copy_is_of_before(tmp_path: Path, mo
     monkeypatch.setattr("hayate.store.migrate.prepare_file", look)
     with ThreadPoolExecutor(1) as other, writing(engine_of(path)) as connection, connection.begin():
         # It has found an old file and waits for us, who are leading it on.
-        waits = other.submit(open_file, path, later, ("0001", "0002"))
+        waits = other.submit(open_file, path, later, LATER)
         assert looked.wait(60)
-        _bring_up(connection, later, "0002")
+        _bring_up(connection, later, "9999")
         assert not waits.done()
         connection.commit()
         assert waits.result()[1] is None
     assert "colour" in columns(path, "keys")
-    assert not (tmp_path / "hayate.before-0002.db").exists()
+    assert not (tmp_path / "hayate.before-9999.db").exists()
 
 
 def test_a_file_that_can_not_be_led_on_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +145,7 @@ def test_a_file_that_can_not_be_led_on_is_named(tmp_path: Path, monkeypatch: pyt
     with closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         with pytest.raises(StoreRefused, match="locked") as error:
-            open_file(path, next_release(tmp_path / "next"), ("0001", "0002"))
+            open_file(path, next_release(tmp_path / "next"), LATER)
     assert str(path) in str(error.value)
 
 
