@@ -35,7 +35,7 @@ PASSTHROUGH: Final = frozenset(
 """Those that pass through to the engines that have them; each engine's adapter says which it has."""
 _BELOW_V1: Final = frozenset(
     {path.split("/")[2].encode() for path in (*COMPLETIONS, *PASSTHROUGH) if path.startswith("/v1/")}
-    | {b"models", b"usage"}
+    | {b"models", b"usage", b"conversations"}
 )
 """What follows /v1 in the paths that have it."""
 

@@ -42,6 +42,10 @@ def test_every_spelling_is_the_same_path(path: str, spelling: str) -> None:
         "/v1/v1/": "/v1",
         "/static//app.js": "/static/app.js",
         "/v1/models/%E6%97%A5": "/v1/models/日",
+        "/conversations/": "/v1/conversations",
+        "/conversations/conv_1/items/msg_1": "/v1/conversations/conv_1/items/msg_1",
+        "/v1/v1/conversations//conv_1": "/v1/conversations/conv_1",
+        "/responses/resp_1/input_items": "/v1/responses/resp_1/input_items",
     }.items(),
 )
 def test_what_is_meant(written: str, meant: str) -> None:
