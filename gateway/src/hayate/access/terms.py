@@ -32,6 +32,8 @@ class Defaults:
     system: str | None = None
     """Put before every conversation, also before one that has a system prompt of its own."""
     max_tokens: AtLeastOne | None = None
+    store: bool | None = None
+    """Whether a response is kept (`history.responses_store_default`)."""
 
 
 SAYS_NOTHING: Final = Defaults()

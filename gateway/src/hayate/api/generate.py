@@ -12,7 +12,7 @@ from hayate.access.grants import Grant
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
 from hayate.api.operations import described
-from hayate.api.turns import LONG_BODY_BYTES, others_first
+from hayate.api.pauses import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
 from hayate.policy.ended_streams import MAX_COUNT, split_id

@@ -9,7 +9,7 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
-from hayate.api.turns import LONG_BODY_BYTES, others_first
+from hayate.api.pauses import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.call import Call
 from hayate.relay.heads import DOCUMENT

@@ -15,7 +15,7 @@ from hayate.access.terms import Terms
 from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill, model_of_form
-from hayate.api.turns import LONG_BODY_BYTES, others_first
+from hayate.api.pauses import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call

@@ -133,6 +133,14 @@ class TermsOptions:
             "上限を省略した呼び出しの回答の最大トークン数。なしならnone。",
         ),
     ] = None
+    store: Annotated[
+        bool | None,
+        Option("--store/--no-store"),
+        Text(
+            "Whether responses are kept that do not say; else the gateway's default holds.",
+            "storeを省略したレスポンスを保存するかどうか。省略するとゲートウェイの既定値。",
+        ),
+    ] = None
     json: JsonOption = False
     config: ConfigOption = None
 

@@ -159,4 +159,6 @@ def _defaults(options: TermsOptions, before: Defaults) -> Defaults:
         said["system"] = options.system or None
     if options.default_max_tokens is not None:
         said["max_tokens"] = number("--default-max-tokens", options.default_max_tokens)
+    if options.store is not None:
+        said["store"] = options.store
     return replace(before, **said)

@@ -33,6 +33,7 @@ def test_everything_that_can_be_typed() -> None:
         default_model="fast",
         system="あなたは猫です",
         default_max_tokens="50",
+        store=False,
     )
     assert terms_of(options) == Terms(
         models=("fast", "smart"),
@@ -51,7 +52,7 @@ def test_everything_that_can_be_typed() -> None:
         },
         weight=5,
         max_output_tokens=1024,
-        defaults=Defaults(model="fast", system="あなたは猫です", max_tokens=50),
+        defaults=Defaults(model="fast", system="あなたは猫です", max_tokens=50, store=False),
     )
 
 

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from hayate.api.turns import others_first
+from hayate.api.pauses import others_first
 
 pytestmark = pytest.mark.anyio
 

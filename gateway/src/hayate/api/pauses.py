@@ -1,7 +1,7 @@
-"""Work on a long body in several turns of the event loop, so that what waits goes on in between.
+"""Work on a long body with pauses, in which the event loop goes on with what waits.
 
-A request of ten megabytes takes a tenth of a second to parse and nearly as long to look through and write anew: each is
-one turn.
+A request of ten megabytes takes a tenth of a second to parse and nearly as long to look through and write anew: a pause
+stands between them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Final
 
 LONG_BODY_BYTES: Final = 256 * 1024
 """A body is long from here on."""
-_TURN_S: Final = 0.001
+_PAUSE_S: Final = 0.001
 """A moment, not zero: what has arrived on sockets is looked at only by a loop that has nothing else ready."""
 
 
 async def others_first() -> None:
     """Between two steps of work on a long body: everybody else's turn."""
-    await asyncio.sleep(_TURN_S)
+    await asyncio.sleep(_PAUSE_S)
