@@ -74,11 +74,7 @@ def step(connection: sqlite3.Connection, now: float, oldest: int) -> int:
     """Deletes a few whose time is over, or whose call is older than `oldest`; how many, at most STEP_ROWS. What was theirs
     in the file becomes zeros.
     """
-    connection.execute("PRAGMA secure_delete = ON")
-    try:
-        return connection.execute(DELETE, (int(now * 1000), oldest, STEP_ROWS)).rowcount
-    finally:
-        connection.execute("PRAGMA secure_delete = OFF")
+    return connection.execute(DELETE, (int(now * 1000), oldest, STEP_ROWS)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

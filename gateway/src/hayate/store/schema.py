@@ -177,9 +177,18 @@ item_images: Final = Table(
     metadata,
     Column("item", ForeignKey("items.number", ondelete="CASCADE"), primary_key=True),
     Column("digest", LargeBinary(32), primary_key=True),
-    Index("item_images_digest", "digest"),
+    Column("project", String(64), nullable=False),
+    Index("item_images_digest", "project", "digest"),
 )
-"""Which items hold which: a picture goes with the last of them."""
+"""Which items hold which: a picture goes with the last of its project's."""
+
+projects: Final = Table(
+    "projects",
+    metadata,
+    Column("project", String(64), primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+)
+"""What the conversations of each come to, so that nobody has to add them up."""
 
 responses: Final = Table(
     "responses",

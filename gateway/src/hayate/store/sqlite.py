@@ -35,9 +35,15 @@ class StoreRefused(BilingualError):
     """The store can't be opened as it is. Raised before anything serves; the text says what to do."""
 
 
-def connect(path: Path, *, busy_s: float = BUSY_S, readonly: bool = False) -> sqlite3.Connection:
+def connect(
+    path: Path,
+    *,
+    busy_s: float = BUSY_S,
+    readonly: bool = False,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> sqlite3.Connection:
     """A connection of the driver's own, for the statements that are too frequent for anything above it. Transactions are begun
-    by hand. It may be used by one thread at a time, any.
+    by hand. It may be used by one thread at a time, any. What it deletes, it overwrites.
     """
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}",
@@ -45,10 +51,12 @@ def connect(path: Path, *, busy_s: float = BUSY_S, readonly: bool = False) -> sq
         timeout=busy_s,
         isolation_level=None,
         check_same_thread=False,
+        factory=factory,
     )
     try:
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA secure_delete = ON")
     except sqlite3.Error:
         connection.close()
         raise

@@ -9,15 +9,19 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from hayate.errors import StoreGone
-from hayate.settings import Keeping
+from hayate.errors import HistoryUnavailable, StoreGone
+from hayate.settings import History, Keeping
+from hayate.store.awaited import TooManyWait
 from hayate.store.migrate import open_file
+from hayate.store.quick import TakesLong
+from hayate.store.reading import Reading
 from hayate.store.retention import Retention
 from hayate.store.writer import Writer
 from hayate.telemetry.log import log_event
@@ -26,6 +30,8 @@ from hayate.telemetry.record import CallRecord
 FILE: Final = Keeping.file
 CHANGE_S: Final = 10.0
 """How long somebody waits for a change of theirs to be kept."""
+RECALL_S: Final = 10.0
+"""How long somebody waits for what is read of a conversation."""
 CLOSE_S: Final = 5.0
 """How long the end waits for what is still queued."""
 
@@ -46,6 +52,7 @@ class Store:
         self.retention = Retention(keeping.calls_days)
         self.writer = Writer(path, engine, keeping.max_waiting_calls, self.retention.step)
         self.writer.start()
+        self._reading = Reading(path)
 
     @classmethod
     def open(cls, folder: Path, keeping: Keeping) -> Store:
@@ -55,7 +62,7 @@ class Store:
         ).resolve()  # what SQLite keeps beside it is beside the file, not beside a link to it
         return cls(path, make_ready(path), keeping)
 
-    def configure(self, keeping: Keeping) -> None:
+    def configure(self, keeping: Keeping, history: History | None = None) -> None:
         """What a reload may change."""
         self.retention.days = keeping.calls_days
         self.writer.max_rows = keeping.max_waiting_calls
@@ -66,20 +73,39 @@ class Store:
 
     async def change(self, how: Callable[[Connection], Result]) -> Result:
         """What `how` gives, in a transaction that is kept by then. Raises StoreGone, and what `how` raises."""
-        future = self.writer.change(how)
-        made = asyncio.wrap_future(future)
         try:
-            try:
-                await asyncio.wait((made,), timeout=CHANGE_S)
-            finally:
-                given_up = future.cancel()  # unless it is being made, or has been
-            if given_up:
-                raise TimeoutError("the thread that writes is busy")
-            result = (
-                await made
-            )  # what is being made can't be taken back: its end is not far, and it is that which is told
+            result = await _made(self.writer.change(how))
         except FAULTS as error:
             raise self._gone(error) from None
+        self._is_gone = False
+        return result
+
+    async def keep(self, how: Callable[[sqlite3.Connection], Result], size_bytes: int = 0) -> Result:
+        """What `how` gives, in a transaction that is on the disk by then; `size_bytes`: about how much it keeps. Who is cancelled
+        while it waits has it kept all the same. Raises HistoryUnavailable, and what `how` raises.
+        """
+        try:
+            result = await _made(self.writer.keep(how, size_bytes), self._tell_unkept)
+        except (*FAULTS, TooManyWait) as error:
+            raise self._unavailable(error) from None
+        self._is_gone = False
+        return result
+
+    def keep_later(self, how: Callable[[sqlite3.Connection], object], size_bytes: int = 0) -> None:
+        """The same for who can't wait; that it failed, whatever the reason, is in the log."""
+        try:
+            self.writer.keep(how, size_bytes).add_done_callback(self._tell_unkept)
+        except TooManyWait as error:
+            log_event("turn_not_kept", path=str(self.path), reason=_reason(error))
+
+    async def recall(self, how: Callable[[sqlite3.Connection], Result], *, long: bool = False) -> Result:
+        """What `how` reads, all of it of one moment: on the event loop, unless it is `long` or finds that it is (`quick`), and then
+        in a thread. Raises HistoryUnavailable, and what `how` raises.
+        """
+        try:
+            result = await self._recalled(how, long=long)
+        except FAULTS as error:
+            raise self._unavailable(error) from None
         self._is_gone = False
         return result
 
@@ -90,6 +116,7 @@ class Store:
     def close(self) -> None:
         """Writes what is queued. Blocks for at most CLOSE_S."""
         self.writer.close(CLOSE_S)
+        self._reading.close()
         self.engine.dispose()
 
     def _read(self, how: Callable[[Connection], Result]) -> Result:
@@ -101,16 +128,76 @@ class Store:
         self._is_gone = False
         return result
 
-    def _gone(self, error: Exception) -> StoreGone:
+    async def _recalled(self, how: Callable[[sqlite3.Connection], Result], *, long: bool) -> Result:
+        if not long:
+            try:
+                return self._reading.on_loop(how)
+            except (TakesLong, sqlite3.OperationalError):  # a lock, among others, is waited for in a thread
+                pass
+        async with asyncio.timeout(RECALL_S):
+            return await asyncio.to_thread(self._reading.in_thread, how)
+
+    def _tell_unkept(self, future: Future[object]) -> None:
+        error = future.exception()
+        if error is not None:
+            log_event("turn_not_kept", path=str(self.path), reason=_reason(error))
+
+    def _unavailable(self, error: Exception) -> HistoryUnavailable:
+        self._tell_gone(error)
+        return HistoryUnavailable(
+            "The gateway's database can't be reached at the moment: the conversation can't be read, and nothing was kept. "
+            "Calls that name no conversation go on. Try again shortly.",
+            "ゲートウェイのデータベースを現在利用できないため、会話を読み込めず、保存も行われていません。"
+            "会話を指定しないリクエストは利用できます。しばらくしてからもう一度お試しください。",
+            retry_after_s=2,
+        )
+
+    def _tell_gone(self, error: Exception) -> None:
         if not self._is_gone:
             self._is_gone = True
-            log_event("store_unreachable", path=str(self.path), reason=str(getattr(error, "orig", None) or error))
+            log_event("store_unreachable", path=str(self.path), reason=_reason(error))
+
+    def _gone(self, error: Exception) -> StoreGone:
+        self._tell_gone(error)
         return StoreGone(
             "The gateway's database can't be reached at the moment; nothing was changed. Its log says why. Try again shortly.",
             "ゲートウェイのデータベースを現在利用できません。変更は行われていません。原因はログにあります。"
             "しばらくしてからもう一度お試しください。",
             retry_after_s=2,
         )
+
+
+async def _made(future: Future[Result], left: Callable[[Future[Any]], None] | None = None) -> Result:
+    """What the thread that writes gives, or raises. Raises TimeoutError when it has not begun after CHANGE_S. When who waits is
+    cancelled, so is what has not begun; unless there is `left`, which is told what becomes of it.
+    """
+    made = asyncio.wrap_future(future)
+    try:
+        await asyncio.wait((made,), timeout=CHANGE_S)
+    except asyncio.CancelledError:
+        made.add_done_callback(_looked_at)
+        if left is None:
+            future.cancel()
+        else:
+            future.add_done_callback(left)
+        raise
+    if future.cancel():  # unless it is being made, or has been
+        raise TimeoutError("the thread that writes is busy")
+    return await made  # what is being made can't be taken back: its end is not far, and it is that which is told
+
+
+def _looked_at(made: asyncio.Future[Any]) -> None:
+    """Nobody is there any more for what it raised."""
+    if not made.cancelled():
+        made.exception()
+
+
+def _reason(error: BaseException) -> str:
+    """The driver's words, without what a statement was given."""
+    found = getattr(error, "orig", None) or error
+    if isinstance(found, sqlite3.Error | OSError | TimeoutError):
+        return str(found)
+    return type(found).__name__
 
 
 def make_ready(path: Path) -> Engine:

@@ -15,15 +15,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from hayate.store.attached import Attached
+from hayate.store.awaited import Awaited
 from hayate.store.contents import Waiting
 from hayate.store.ids import Ids
 from hayate.store.rows import Names, insert
-from hayate.store.sqlite import writing
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.log import MAX_WAITING_CHARS, log_event
 from hayate.telemetry.record import CallRecord
@@ -67,7 +67,6 @@ class Writer:
     ) -> None:
         self._path = path
         self._tidy = tidy
-        self._engine = engine
         self.max_rows = max_rows
         self.commits = Histogram(COMMIT_SECONDS)
         """How long commits took."""
@@ -76,7 +75,6 @@ class Writer:
         self._rows: deque[CallRecord] = deque()
         self._taken: list[CallRecord] = []
         """Out of the queue, and not committed yet."""
-        self._changes: deque[tuple[Callable[[Connection], Any], Future[Any]]] = deque()
         self._wake = threading.Event()
         self._pressed = threading.Event()
         """Set by what is tried at once, however the last try went: a change that somebody waits for, a whole batch, the end."""
@@ -85,6 +83,7 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._names = Names()
         self._file = Attached(path, self._names.load)
+        self._awaited = Awaited(engine, self._file)
         self._ids = Ids()
         self._overflowed = 0  # counted by who puts, the next by the thread: neither waits for the other
         self._unwritable = 0
@@ -127,12 +126,16 @@ class Writer:
 
     def change(self, how: Callable[[Connection], Result]) -> Future[Result]:
         """Runs `how` in a transaction of its own, in the thread. Its future has what it gives or raises."""
-        future: Future[Result] = Future()
-        self._changes.append((how, future))
-        self._pressed.set()
-        self._wake.set()
-        if self._ended.is_set():
-            self._fail_changes()
+        future = self._awaited.change(how)
+        self._press()
+        return future
+
+    def keep(self, how: Callable[[sqlite3.Connection], Result], size_bytes: int = 0) -> Future[Result]:
+        """Runs `how` under a savepoint, in a transaction with what else has queued meanwhile, in the thread. Its future has what
+        it gives, once that is on the disk, or raises. `size_bytes`: what waits with it. Raises TooManyWait.
+        """
+        future = self._awaited.keep(how, size_bytes)
+        self._press()
         return future
 
     def close(self, within_s: float) -> None:
@@ -146,6 +149,12 @@ class Writer:
         if left := self.backlog:
             self._unwritable += left
             log_event("calls_lost", path=str(self._path), count=left, reason=self._reason or "no time was left")
+
+    def _press(self) -> None:
+        self._pressed.set()
+        self._wake.set()
+        if self._ended.is_set():
+            self._awaited.fail_all()
 
     def _run(self) -> None:
         again_s = AGAIN_S
@@ -167,10 +176,10 @@ class Writer:
                 again_s = min(AGAIN_AT_MOST_S, again_s * 2)
                 continue
             again_s = AGAIN_S
-            if self._closing_until is not None and (self._is_over() or not (self.backlog or self._changes)):
+            if self._closing_until is not None and (self._is_over() or not (self.backlog or self._awaited)):
                 break
         self._ended.set()
-        self._fail_changes()
+        self._awaited.fail_all()
         self._file.close()
 
     def _is_over(self) -> bool:
@@ -178,14 +187,12 @@ class Writer:
 
     def _write_all(self) -> None:
         """Changes, then what has queued, then a step of housekeeping; a change that comes meanwhile goes before the next batch."""
-        idle = not self._changes
-        while self._changes:
-            self._make(*self._changes.popleft())
+        idle = not self._awaited.make_all()
         connection = self._file.connection()
-        while (self._taken or self._rows) and not self._changes and not self._is_over():
+        while (self._taken or self._rows) and not self._awaited and not self._is_over():
             idle = False
             connection = self._write()
-        if self._changes:
+        if self._awaited:
             self._wake.set()
             return
         if self._closing_until is None:
@@ -245,21 +252,6 @@ class Writer:
             self.contents.written(records)
         return done
 
-    def _make(self, how: Callable[[Connection], Any], future: Future[Any]) -> None:
-        if not future.set_running_or_notify_cancel():  # nobody waits for it any more: it is not made
-            return
-        try:
-            self._file.connection()  # what was removed is put back before it is changed
-            with writing(self._engine) as connection, connection.begin():
-                result = how(connection)
-                self._file.check_there()
-        except BaseException as error:  # it is the one who waits that must know
-            future.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            future.set_result(result)
-
     def _failed(self, error: Exception) -> None:
         self._reason = str(error) if isinstance(error, sqlite3.Error | OSError) else f"{type(error).__name__}: {error}"
         if self.failing_since is None:
@@ -286,13 +278,3 @@ class Writer:
             log_event("contents_not_kept", count=without, limit_bytes=self.contents.max_bytes)
             self._contents_told += without
             self._overflow_said = True
-
-    def _fail_changes(self) -> None:
-        """After the end. Both the thread and who wants a change may get here."""
-        while True:
-            try:
-                _, future = self._changes.popleft()
-            except IndexError:
-                return
-            if future.set_running_or_notify_cancel():
-                future.set_exception(sqlite3.OperationalError("the store is closed"))

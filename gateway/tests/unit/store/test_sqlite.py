@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hayate.store.migrate import open_file
+from hayate.store.schema import HEAD, VERSIONS
 from hayate.store.sqlite import StoreRefused, beside, connect, is_ours, prepare_file
 
 
@@ -39,7 +40,7 @@ def test_a_new_file_is_its_owners_alone_with_a_log_beside_it(path: Path) -> None
 
 def test_a_file_that_is_ours_says_where_it_stands(path: Path) -> None:
     open_file(path)
-    assert prepare_file(path, ("0001",)) == "0001"
+    assert prepare_file(path, VERSIONS) == HEAD
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,7 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_program_holds_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "__kwdefaults__", {"busy_s": 0.05, "readonly": False})
+    monkeypatch.setattr(connect, "__kwdefaults__", connect.__kwdefaults__ | {"busy_s": 0.05})
     open_file(path)
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")

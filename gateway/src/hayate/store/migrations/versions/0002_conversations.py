@@ -52,8 +52,14 @@ def upgrade() -> None:
         "item_images",
         sa.Column("item", number, sa.ForeignKey("items.number", ondelete="CASCADE"), primary_key=True),
         sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+        sa.Column("project", sa.String(64), nullable=False),
     )
-    op.create_index("item_images_digest", "item_images", ["digest"])
+    op.create_index("item_images_digest", "item_images", ["project", "digest"])
+    op.create_table(
+        "projects",
+        sa.Column("project", sa.String(64), primary_key=True),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+    )
     op.create_table(
         "responses",
         sa.Column("id", sa.String(80), primary_key=True),

@@ -1,0 +1,104 @@
+"""Items as rows: what is made of them before they are kept, how they are added and how they go."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Final, NamedTuple
+
+import orjson
+from sqlalchemy.dialects import sqlite
+
+from hayate.store.conversations import Conversation, Stored
+from hayate.store.schema import items
+from hayate.wire.images_in_items import Image, taken_out
+from hayate.wire.items import Item, new_id
+
+
+class Where(NamedTuple):
+    """Where an item stands, and whether an engine said it."""
+
+    turn: int
+    place: int
+    answer: bool
+
+
+class Row(NamedTuple):
+    """An item as it stands in the table."""
+
+    number: int
+    place: int
+    answer: int
+    bytes: int
+    body: str
+
+
+class Prepared(NamedTuple):
+    """An item that is about to be kept."""
+
+    item: Item
+    text: str
+    """JSON of it, without its id and its pictures."""
+    images: list[Image]
+    bytes: int
+    """With its pictures, each as often as an item has it."""
+
+
+def prepared(item: Item) -> Prepared:
+    """Looks at nothing in the store. Raises InvalidRequest for a picture that is none."""
+    body, images = taken_out(item)
+    if "id" in body:
+        body = {name: value for name, value in body.items() if name != "id"}
+    raw = _dumped(body)
+    return Prepared(item, raw.decode(), images, len(raw) + sum(len(image[2]) for image in images))
+
+
+def add(connection: sqlite3.Connection, of: Conversation, where: Where, each: Prepared) -> Stored:
+    """Keeps one. It goes by the id that it has; where it has none, or another goes by that, by a new one."""
+    (number,) = connection.execute(NEXT).fetchone()
+    an_id = each.item.get("id") or new_id(each.item)
+    while not connection.execute(INSERT, (number, an_id, of.number, *where, each.bytes, each.text)).rowcount:
+        an_id = new_id(each.item)
+    body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
+    return Stored(number, an_id, *where, body)
+
+
+def of_turn(connection: sqlite3.Connection, of: Conversation, turn: int) -> list[Row]:
+    """The items of one turn, in their order."""
+    return [Row(*row) for row in connection.execute(OF_TURN, (of.number, turn))]
+
+
+def last_answer(connection: sqlite3.Connection, of: Conversation) -> list[Row]:
+    """What an engine said last in the last turn, behind all that was said to it."""
+    found = of_turn(connection, of, of.turns)
+    said = sum(1 for _ in takewhile(lambda row: row.answer, reversed(found)))
+    return found[len(found) - said :]
+
+
+def remove(connection: sqlite3.Connection, of: Conversation, rows: Sequence[Row]) -> int:
+    """Deletes them; how many bytes that were."""
+    connection.executemany(DELETE, [(row.number, of.number) for row in rows])
+    return sum(row.bytes for row in rows)
+
+
+def same(rows: Sequence[Row], items: Sequence[Prepared]) -> bool:
+    """Whether those that are kept say what these do."""
+    return [row.body for row in rows] == [each.text for each in items]
+
+
+def _dumped(body: Item) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # half a character (a surrogate), which no file can hold
+        whole = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+        return orjson.dumps(orjson.loads(whole))
+
+
+NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM items"
+OF_TURN: Final = (
+    "SELECT number, place, answer, bytes, body FROM items WHERE conversation = ? AND turn = ? ORDER BY place"
+)
+DELETE: Final = "DELETE FROM items WHERE number = ? AND conversation = ?"
+INSERT: Final = f"{items.insert().compile(dialect=sqlite.dialect())} ON CONFLICT (id) DO NOTHING"

@@ -1,0 +1,170 @@
+"""Conversations and what was said in them, as they stand in the store. Every statement names the project: what belongs to another
+is not there. Texts go through the driver itself (`rows` says why), and are prepared once.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import bindparam, select
+from sqlalchemy.dialects import sqlite
+
+from hayate.settings import History
+from hayate.store.quick import expect
+from hayate.store.schema import conversations, items
+from hayate.store.sizes import grown
+from hayate.wire.items import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One row of the table (`schema` says what each column is); times in milliseconds since 1970."""
+
+    number: int
+    id: str
+    project: str
+    listed: bool
+    created_ms: int
+    used_ms: int
+    metadata: Mapping[str, str]
+    notes: str | None
+    turns: int
+    places: int
+    bytes: int
+    first_turn: int
+    window: int | None
+    tokens: int | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An item as it is kept: where it stands, whether an engine said it, and the item itself with its id."""
+
+    number: int
+    id: str
+    turn: int
+    place: int
+    answer: bool
+    body: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A conversation with what goes along: its head and its turns from `conversation.first_turn` on, pictures put back."""
+
+    conversation: Conversation
+    items: tuple[Stored, ...]
+
+
+def load(connection: sqlite3.Connection, project: str, conversation_id: str) -> Loaded | None:
+    """None when the project has no such conversation."""
+    found = get(connection, project, conversation_id)
+    if found is None:
+        return None
+    expect(connection, found.bytes)
+    if found.first_turn <= 1:
+        rows = connection.execute(ALL, (found.number,)).fetchall()
+    else:
+        rows = connection.execute(OF_TURN, (found.number, 0)).fetchall()
+        rows += connection.execute(FROM_TURN, (found.number, found.first_turn))
+    return Loaded(found, tuple(stored_of(rows)))
+
+
+def get(connection: sqlite3.Connection, project: str, conversation_id: str) -> Conversation | None:
+    """The conversation alone; None when the project has none of this id."""
+    row = connection.execute(FIND, (conversation_id, project)).fetchone()
+    return None if row is None else conversation_of(row)
+
+
+def create(
+    connection: sqlite3.Connection,
+    project: str,
+    now: float,
+    *,
+    an_id: str | None = None,
+    listed: bool = True,
+    metadata: Mapping[str, str] | None = None,
+) -> Conversation:
+    """A new one, empty, made at `now` in seconds since 1970. `an_id` is its id; without, it gets one."""
+    (number,) = connection.execute(NEXT).fetchone()
+    an_id, now_ms, pairs = an_id or new_id(), int(now * 1000), dict(metadata or {})
+    made = Conversation(number, an_id, project, listed, now_ms, now_ms, pairs, None, 0, 0, 0, 1, None, None, 1)
+    connection.execute(
+        INSERT, (number, an_id, project, listed, now_ms, now_ms, dumped(pairs), None, 0, 0, 0, 1, None, None, 1)
+    )
+    return made
+
+
+def new_id() -> str:
+    """A name for a conversation, which nobody can guess."""
+    return f"conv_{secrets.token_hex(16)}"
+
+
+def grow(connection: sqlite3.Connection, before: Conversation, after: Conversation, limits: History) -> None:
+    """What has become of a conversation within the transaction that is open. Raises ConversationFull."""
+    grown(connection, before.project, after.bytes - before.bytes, after.bytes, limits)
+    connection.execute(
+        GROW,
+        (
+            after.used_ms,
+            after.turns,
+            after.places,
+            after.bytes,
+            after.first_turn,
+            after.window,
+            after.tokens,
+            after.version,
+            after.number,
+            after.project,
+        ),
+    )
+
+
+def conversation_of(row: Sequence[Any]) -> Conversation:
+    """A row of the table, in the order of its columns."""
+    number, an_id, project, listed, created_ms, used_ms, metadata, *rest = row
+    pairs = {} if metadata == NO_PAIRS else orjson.loads(metadata)
+    return Conversation(number, an_id, project, bool(listed), created_ms, used_ms, pairs, *rest)
+
+
+def dumped(pairs: Mapping[str, str]) -> str:
+    """Metadata as it is kept."""
+    return orjson.dumps(pairs).decode() if pairs else NO_PAIRS
+
+
+def stored_of(rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
+    """Rows of items, in the order of `ITEM_COLUMNS`."""
+    bodies = orjson.loads(f"[{','.join([row[5] for row in rows])}]")
+    found = []
+    for (number, an_id, turn, place, answer, _), body in zip(rows, bodies, strict=True):
+        body["id"] = an_id
+        found.append(Stored(number, an_id, turn, place, answer == 1, body))
+    return found
+
+
+NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM conversations"
+NO_PAIRS: Final = "{}"
+ITEM_COLUMNS: Final = tuple(items.c[name] for name in ("number", "id", "turn", "place", "answer", "body"))
+_DIALECT: Final = sqlite.dialect()
+FIND: Final = str(
+    select(conversations)
+    .where(conversations.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
+    .compile(dialect=_DIALECT)
+)
+INSERT: Final = str(conversations.insert().compile(dialect=_DIALECT))
+GROW: Final = (
+    'UPDATE conversations SET used_ms = ?, turns = ?, places = ?, bytes = ?, first_turn = ?, "window" = ?, tokens = ?, '
+    "version = ? WHERE number = ? AND project = ?"
+)
+_ITEMS: Final = (
+    select(*ITEM_COLUMNS).where(items.c.conversation == bindparam("of")).order_by(items.c.turn, items.c.place)
+)
+ALL: Final = str(_ITEMS.compile(dialect=_DIALECT))
+OF_TURN: Final = str(_ITEMS.where(items.c.turn == bindparam("turn")).compile(dialect=_DIALECT))
+FROM_TURN: Final = str(_ITEMS.where(items.c.turn >= bindparam("turn")).compile(dialect=_DIALECT))

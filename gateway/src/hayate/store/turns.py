@@ -1,0 +1,113 @@
+"""One turn of a conversation, kept: what a caller says and the answer to it, in one step or not at all.
+
+`keep` runs within a transaction of the thread that writes (`Store.keep`), under a savepoint of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from hayate.settings import History
+from hayate.store.conversation_items import Prepared, Where, add, last_answer, of_turn, prepared, remove, same
+from hayate.store.conversations import Conversation, Stored, create, get, grow
+from hayate.store.kept_responses import NewResponse, insert
+from hayate.wire.history_ids import unknown_conversation
+from hayate.wire.items import Item
+
+LIMITS: Final = History()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What a call adds to a conversation."""
+
+    project: str
+    conversation: str | None
+    """None: one is made."""
+    new_id: str | None = None
+    """What the one that is made is called, for who has told its id before; otherwise it gets one."""
+    listed: bool = True
+    """Of one that is made: whether its callers see it; one that only holds a chain of responses is not listed."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """Of one that is made."""
+    head: Sequence[Item] | None = None
+    """What stands before all turns from now on; None: what stands there stays."""
+    items: Sequence[Item] = ()
+    answer: Sequence[Item] = ()
+    replaces_answer: bool = False
+    """The answer takes the place of the last turn's."""
+    goes_on: bool = False
+    """The items go on with the last turn: they are what its tools returned."""
+    tokens: int | None = None
+    """What prompt and answer came to, as the engine counted; None when it did not say."""
+    first_turn: int | None = None
+    """The first turn that goes along from now on; None: as before."""
+    window: int | None = None
+    """The context, in tokens, for which turns were left out; None: as before."""
+    response: NewResponse | None = None
+    limits: History = LIMITS
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a turn has come to: its conversation as it is now, and what was added, in its order (a new head before the rest)."""
+
+    conversation: Conversation
+    items: tuple[Stored, ...]
+
+
+def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
+    """Adds the turn, at `now` in seconds since 1970. Raises UnknownConversation when it has been deleted meanwhile,
+    ConversationFull when there is no room for it.
+    """
+    now_ms = int(now * 1000)
+    if turn.conversation is None:
+        before = create(connection, turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
+    else:
+        found = get(connection, turn.project, turn.conversation)
+        if found is None:
+            raise unknown_conversation(turn.conversation)
+        before = found
+    adding, gone_bytes = _to_add(connection, turn, before)
+    added = tuple(
+        add(connection, before, Where(number, place, is_answer), each)
+        for place, (number, is_answer, each) in enumerate(adding, before.places + 1)
+    )
+    after = replace(
+        before,
+        used_ms=now_ms,
+        turns=max([before.turns, *(number for number, *_ in adding)]),
+        places=before.places + len(adding),
+        bytes=before.bytes - gone_bytes + sum(each.bytes for *_, each in adding),
+        first_turn=before.first_turn if turn.first_turn is None else turn.first_turn,
+        window=before.window if turn.window is None else turn.window,
+        tokens=turn.tokens,
+        version=before.version + 1,
+    )
+    grow(connection, before, after, turn.limits)
+    if turn.response is not None:
+        first, answer = before.places + 1, after.places - len(turn.answer) + 1
+        insert(connection, after, turn.response, now_ms, (first, answer))
+    return Kept(after, added)
+
+
+def _to_add(
+    connection: sqlite3.Connection, turn: Turn, before: Conversation
+) -> tuple[list[tuple[int, bool, Prepared]], int]:
+    """What is added, each with its turn's number and whether an engine said it; and how many bytes went for it."""
+    adding, gone_bytes = [], 0
+    if turn.head is not None:
+        head, old = [*map(prepared, turn.head)], of_turn(connection, before, 0) if before.places else []
+        if not same(old, head):
+            gone_bytes += remove(connection, before, old)
+            adding += [(0, False, each) for each in head]
+    if turn.replaces_answer:
+        gone_bytes += remove(connection, before, last_answer(connection, before))
+    stays = before.turns > 0 and (turn.goes_on or turn.replaces_answer)
+    number = before.turns if stays else before.turns + 1
+    adding += [(number, False, prepared(each)) for each in turn.items]
+    adding += [(number, True, prepared(each)) for each in turn.answer]
+    return adding, gone_bytes
