@@ -18,6 +18,7 @@ from hayate.errors import InvalidRequest, UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.wire.numbers import LIMITS, largest_limit
 from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
+from hayate.wire.without_media import media_in
 
 _LIMITS_OF: Final = {
     CHAT: ("max_tokens", "max_completion_tokens"),
@@ -144,15 +145,7 @@ def _answers(path: str, fields: dict[str, Any]) -> int:
 def _media(fields: dict[str, Any]) -> int:
     """Pictures and the like among the messages: one that is named by its address has hardly any bytes here."""
     messages = [each for name in ("messages", "input") if isinstance(value := fields.get(name), list) for each in value]
-    return sum(_pictures(each.get("content")) for each in messages if isinstance(each, dict))
-
-
-def _pictures(content: Any) -> int:
-    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return sum(
-        _pictures(part.get("content")) if part.get("type") == "tool_result" else part.get("type") not in _TEXTS
-        for part in parts
-    )
+    return sum(media_in(each.get("content")) for each in messages if isinstance(each, dict))
 
 
 def _bind(most: int | None, path: str, fields: dict[str, Any]) -> None:
@@ -169,7 +162,6 @@ def _bind(most: int | None, path: str, fields: dict[str, Any]) -> None:
         fields[limits[0]] = meant
 
 
-_TEXTS: Final = ("text", "input_text", "output_text", "refusal", "tool_use", "thinking")
 _WITH_SYSTEM: Final = frozenset({CHAT, MESSAGES, COUNT_TOKENS, RESPONSES})
 """Where there are conversations to put something before."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import orjson
 
-from hayate.backends.base import Asked, Prepared
+from hayate.backends.base import Asked, Counting, Prepared
 from hayate.errors import GatewayError, NotSupported
 from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
 from hayate.wire.upstream_request import UpstreamRequest
@@ -26,6 +27,10 @@ class Adapter:
 
     def restore(self) -> None:
         """Nothing was left out that could be added again."""
+
+    def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
+        """None: most engines count only what they are to answer."""
+        return None
 
     def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
         """A request that changes in its model's name alone. Raises NotSupported where the engine has no such path."""

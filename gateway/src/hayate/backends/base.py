@@ -68,6 +68,15 @@ class Prepared:
 
 
 @dataclass(slots=True)
+class Counting:
+    """Asks an engine how many tokens a prompt has."""
+
+    request: UpstreamRequest
+    read: Callable[[bytes | None], Counting | int | None]
+    """The answer's body, or None where that was no answer: the count, what to ask next, or None where it can't be told."""
+
+
+@dataclass(slots=True)
 class WholeAnswer:
     """A non-streaming answer, in the client's dialect."""
 
@@ -102,6 +111,11 @@ class Backend(Protocol):
         """The call as this engine takes it; `served_model` is its name for the model, None where it has told none.
 
         Raises InvalidRequest or NotSupported for what the engine can't do, UpstreamRefused while that is not known yet.
+        """
+
+    def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
+        """How to find out how many tokens the call's prompt has, before it is made: what to ask the engine, or what counts them
+        here (it takes its time, and touches nothing of the adapter's). None where nobody can tell.
         """
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:

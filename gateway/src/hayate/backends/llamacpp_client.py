@@ -15,11 +15,13 @@ from typing import Any
 import orjson
 
 from hayate.backends.adapter import for_a_stream
-from hayate.backends.base import Asked, Assembly, Prepared, Served
+from hayate.backends.base import Asked, Assembly, Counting, Prepared, Served
+from hayate.backends.counting import TOKENIZE, number, of_messages
 from hayate.backends.llamacpp_stream import LlamaCppStream
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.wire.assemble import Assembler
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.engine_json import read as read_json
 from hayate.wire.engine_json import write
 from hayate.wire.messages import MessageAssembler, StartingMessages
 from hayate.wire.numbers import LIMITS
@@ -51,6 +53,22 @@ class LlamaCppClient(OpenAICompatible):
         rest = None if chat else self._rest(asked.fields, served_model, assembler)
         prepared.assembly = Assembly(assembler, rest=rest)
         return prepared
+
+    def counting(self, asked: Asked, served_model: str | None) -> Counting | None:
+        """The same request at a path of its own; servers of before 2026 only make the prompt and count a text."""
+        if asked.path == MESSAGES:
+            return of_messages(asked, served_model)
+        if asked.path not in (CHAT, RESPONSES):
+            return None
+        body = write({**asked.fields, "stream": False})
+        told = number("input_tokens")
+
+        def read(answer: bytes | None) -> Counting | int | None:
+            if answer is not None or asked.path == RESPONSES:
+                return told(answer)
+            return Counting(UpstreamRequest("/apply-template", body), _tokenized)
+
+        return Counting(UpstreamRequest(f"{asked.path}/input_tokens", body), read)
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""
@@ -137,6 +155,20 @@ def _repeated(fields: dict[str, Any]) -> str:
         texts = [part.get("text") for part in content if isinstance(part, dict)]
         return "\n\n".join(text for text in texts if isinstance(text, str))
     return content if isinstance(content, str) else ""
+
+
+def _tokenized(answer: bytes | None) -> Counting | None:
+    """What asks for the tokens of the prompt that the server has made of messages."""
+    prompt = None if answer is None else read_json(answer)["prompt"]
+    if not isinstance(prompt, str):
+        return None
+    asked = {"content": prompt, "add_special": True, "parse_special": True}
+    return Counting(UpstreamRequest(TOKENIZE, write(asked)), _listed)
+
+
+def _listed(answer: bytes | None) -> int | None:
+    """How many tokens are listed: there may be more of them than should be parsed while everybody waits."""
+    return None if answer is None else answer.count(b",") + 1
 
 
 def _count(value: object) -> int | None:

@@ -8,13 +8,14 @@ inputs the model has is read from its configuration (`triton_request`); finish r
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import orjson
 
 from hayate.backends import triton_request as triton
-from hayate.backends.base import Served
+from hayate.backends.base import Asked, Served
 from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
 from hayate.backends.translated import Clock, TranslatingAdapter
@@ -25,6 +26,7 @@ from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
 from hayate.wire.fields import limit_to_send, one_prompt, stop_strings
+from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -89,6 +91,11 @@ class TritonClient(TranslatingAdapter):
             return Served(())
         self._layout = layout
         return Served((self._model or layout.model,), self._context_tokens)
+
+    def counting(self, asked: Asked, served_model: str | None) -> Callable[[], int] | None:
+        """The prompt is rendered here, so it can be counted here."""
+        fields = asked.fields
+        return (lambda: self._prompts.count(self._chat_prompt(fields))) if asked.path == CHAT else None
 
     def _translated(
         self, fields: dict[str, Any], served_model: str | None, *, chat: bool

@@ -7,7 +7,8 @@ now always go along, and a turn is never cut, so neither is what a tool was aske
 
 Sizes are estimated (`policy.estimates`) upon what the engine counted of the last call, with a `MARGIN`. Only near the limit,
 or where an estimate might be far off, the engine is asked for the exact count: `fitting` is a generator that yields the turn
-from which on it wants the prompt counted, and is sent its tokens, or None where nobody can tell.
+from which on it wants the prompt counted, without its pictures, and is sent its tokens, or None where nobody can tell. With
+T turns it asks log₂ T + `GUESSES` times at most, mostly two or three times, and only when turns are left out more than once.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from itertools import accumulate
 from typing import Final, NamedTuple
 
 from hayate.errors import ContextTooLong
+from hayate.policy.estimates import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN
 
 NEAR: Final = 0.2
 """Of the context: with less than that left, the exact count is wanted."""
@@ -27,15 +29,15 @@ LEFT: Final = 0.6
 MARGIN: Final = 1.15
 """On what is only estimated."""
 FAR: Final = 2.0
-"""A prompt that is estimated at so many times its room does not fit, and is not counted first."""
+"""A prompt that is estimated at so many times what it may be is too long, and is not counted: it could be of any length."""
 GUESSES: Final = 3
 """So many counts are asked for where the estimate says that the limit is; after that, in the middle of what is left."""
 TEMPLATE_TOKENS: Final = 512
-"""What a model's template may add to a prompt whose bytes are all that is known of it."""
+"""What a model's template may add to a prompt of which nothing is known but its bytes."""
 PICTURE_TOKENS: Final = 2048
-"""Of a picture or the like, about, however many bytes it has: engines tell it only afterwards."""
+"""Of a picture or the like, about, however many bytes it has: engines tell that only afterwards."""
 ANSWER_SHARE: Final = 8
-"""The part of the context that an answer has for which nothing is asked: one of so many."""
+"""An answer for which no limit is asked has the context's part of one in so many."""
 MOST_ANSWER_TOKENS: Final = 4096
 """Of that part."""
 
@@ -43,10 +45,13 @@ Fitting = Generator[int, int | None, "Fit"]
 
 
 class Size(NamedTuple):
-    """Of a part of a request: bytes without pictures, and how many of those."""
+    """Of a part of a request: its bytes without pictures and the like, and how many of those it has."""
 
     bytes: int = 0
     media: int = 0
+
+
+NOTHING: Final = Size()
 
 
 class Turn(NamedTuple):
@@ -59,52 +64,60 @@ class Turn(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is stored of a conversation: from which turn on it went along, for which context that was decided, and what prompt
-    and answer of its last turn came to, as the engine counted (None where that says nothing of this call: other words stand
-    before all turns, say).
-    """
+    """What is known of a conversation from its last call."""
 
     first_turn: int = 1
+    """From which turn on it went along."""
     window: int | None = None
+    """The context, in tokens, for which turns were left out; None where none were."""
     tokens: int | None = None
+    """What prompt and answer came to, as the engine counted; None where that says nothing of this call, because other words
+    stand before all turns now, say.
+    """
+    rest: int | None = None
+    """Bytes of what went along beside the turns (`Request.rest`), where that is still known: tools come and go."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """From which turn on a conversation goes along, and how many turns are left out. `first_turn` and `window` are to be
-    stored with the turn. `near`: an exact count was wanted. `tokens`: of the prompt, where the engine has counted it.
-    """
+    """From which turn on a conversation goes along."""
 
     first_turn: int
     omitted: int
+    """How many turns are left out."""
     near: bool = False
+    """Whether an exact count was wanted."""
     window: int | None = None
+    """To be stored with `first_turn`: the context for which it was chosen."""
     tokens: int | None = None
+    """Of the prompt, where the engine has counted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A call that names a conversation."""
+    """A call that goes on with a conversation."""
 
-    turns: Sequence[Turn]
-    """Stored turns that may be left out, oldest first: from `known.first_turn` on, or all (`wants_all`)."""
+    turns: Callable[[], Sequence[Turn]]
+    """The stored turns that may be left out, oldest first: from `known.first_turn` on, or all where `wants_all` says so. Looked at
+    only when it is not plain that all fit.
+    """
     new_turn: int
     """The number of the turn that always goes along: the new one, or the last one where this call goes on with that."""
     new: Size
     """What is said now."""
-    rest: Size
-    """What else always goes along: what stands before all turns, notes, tools; a stored turn that is gone on with."""
+    rest: Size = NOTHING
+    """What else always goes along: what stands before all turns, notes, tools, a stored turn that is gone on with."""
     known: Known = Known()
     left_out: int = 0
-    """How many stored turns stand before those."""
+    """How many stored turns there are before those of `turns`."""
     output: int | None = None
-    """How many tokens the answer may have, where the caller says."""
+    """The limit on the answer, in tokens, where the caller sets one."""
     truncates: bool = True
     """False: nothing may be left out."""
 
 
 def wants_all(known: Known, window: int | None, *, truncates: bool = True) -> bool:
-    """Whether turns that were left out may come back, so that all must be looked at: the context is larger now, or all must go."""
+    """Whether turns that were left out may come back: nothing may be left out now, or the context is larger than it was."""
     return known.first_turn > 1 and (not truncates or (window is not None and window > (known.window or 0)))
 
 
@@ -115,8 +128,168 @@ def room_of(window: int, output: int | None) -> int:
 
 
 def fitting(request: Request, window: int | None, tokens_of: Callable[[int], float]) -> Fitting:
-    """Decides. `tokens_of`: of a request of so many bytes. Raises ContextTooLong where something may not be left out, or where
-    there is nothing to leave out and the engine has counted.
+    """Decides. `window`: the context, in tokens; None where it is not known, and all go along. `tokens_of`: of a request of so
+    many bytes. Raises ContextTooLong where it can't fit: nothing may be left out, or nothing is there that could be.
     """
-    raise NotImplementedError
-    yield 0
+    known = request.known
+    if window is None:
+        return _as_before(request)
+    back = wants_all(known, window, truncates=request.truncates)
+    room = room_of(window, request.output)
+    expected = None if back else _upon_last(request, tokens_of)
+    if expected is not None and expected.plainly_fits(room, window):
+        return _as_before(request)
+    sizes = _Sizes(request, tokens_of)
+    first = expected or sizes.expected(0)
+    if first.plainly_fits(room, window):
+        return sizes.fit(0, window) if back else _as_before(request)
+    return (yield from _look(request, sizes, first.likely, window))
+
+
+def fewer(request: Request, sent: Fit, window: int | None, tokens_of: Callable[[int], float]) -> Fit | None:
+    """After the engine has refused as too long what `sent` chose: `LEFT` of that. None where nothing more can be left out."""
+    sizes = _Sizes(request, tokens_of)
+    index = bisect_left(sizes.numbers, sent.first_turn)
+    if not request.truncates or index >= sizes.last:
+        return None
+    return sizes.fit(sizes.first_within(LEFT * sizes.likely(index), MARGIN, index, sizes.last), window, near=True)
+
+
+class _Expected(NamedTuple):
+    """Tokens of a prompt that nobody has counted."""
+
+    likely: float
+    """With a margin."""
+    most: float
+    """If every byte were one."""
+
+    def plainly_fits(self, room: int, window: int) -> bool:
+        return self.likely + NEAR * window <= room and self.most <= room
+
+
+class _Sizes:
+    """How large the prompt is with the turns from each of `numbers` on, the last of which always goes along."""
+
+    def __init__(self, request: Request, tokens_of: Callable[[int], float]) -> None:
+        turns, always = request.turns(), (request.new, request.rest)
+        self.numbers = [*(turn.number for turn in turns), request.new_turn]
+        self.last = len(turns)
+        self._bytes = _from_each([turn.bytes for turn in turns], sum(each.bytes for each in always))
+        self._media = _from_each([turn.media for turn in turns], sum(each.media for each in always))
+        self._tokens_of = tokens_of
+        self._left_out = request.left_out
+
+    def likely(self, index: int, scale: float = MARGIN) -> float:
+        """Tokens; `scale`: how many there are for each that is estimated."""
+        return scale * self.text(index) + self.pictures(index)
+
+    def text(self, index: int) -> float:
+        size = self._bytes[index]
+        return max(self._tokens_of(size), size / MOST_BYTES_PER_TOKEN, 1.0)
+
+    def pictures(self, index: int) -> int:
+        return PICTURE_TOKENS * self._media[index]
+
+    def expected(self, index: int) -> _Expected:
+        return _Expected(self.likely(index), self._bytes[index] + TEMPLATE_TOKENS + self.pictures(index))
+
+    def first_within(self, limit: float, scale: float, low: int, high: int) -> int:
+        """The first after `low` whose prompt likely has `limit` tokens at most; `high` where none before that has."""
+        between = range(low + 1, high)
+        return low + 1 + bisect_left(between, True, key=lambda index: self.likely(index, scale) <= limit)
+
+    def fit(self, index: int, window: int | None, *, near: bool = False, tokens: int | None = None) -> Fit:
+        omitted = self._left_out + index
+        return Fit(self.numbers[index], omitted, near, window, tokens) if omitted else Fit(1, 0, near, None, tokens)
+
+
+def _look(request: Request, sizes: _Sizes, likely: float, window: int) -> Fitting:
+    """Near the limit, or beyond it. Turns that were left out come back only if they leave as much room as leaving out makes."""
+    room = room_of(window, request.output)
+    tokens = None
+    movable = request.truncates and sizes.last > 0
+    if likely <= FAR * room or not movable:
+        told = yield sizes.numbers[0]
+        tokens = None if told is None else told + sizes.pictures(0)
+    if not movable:
+        if tokens is not None and tokens >= window:
+            raise _too_long(tokens, window, alone=not sizes.last)
+        return sizes.fit(0, window, near=True, tokens=tokens)
+    kept = bisect_left(sizes.numbers, request.known.first_turn)
+    if (likely if tokens is None else tokens) <= room:
+        return sizes.fit(0, window if kept else request.known.window, near=True, tokens=tokens)
+    scale = max(MARGIN, likely / sizes.likely(0) * MARGIN) if tokens is None else _scale(tokens, sizes, 0)
+    index, tokens = yield from _least(sizes, LEFT * room, scale)
+    if kept and index >= kept:
+        told = yield sizes.numbers[kept]
+        count = sizes.likely(kept, scale) if told is None else told + sizes.pictures(kept)
+        if count <= room:
+            return sizes.fit(kept, window, near=True, tokens=None if told is None else int(count))
+    return sizes.fit(index, window, near=True, tokens=tokens)
+
+
+def _least(sizes: _Sizes, limit: float, scale: float) -> Generator[int, int | None, tuple[int, int | None]]:
+    """The first turn from which on the prompt has `limit` tokens at most, and its tokens where they were counted; the last
+    where none has: that one always goes along.
+    """
+    low, high, counted = max(0, sizes.first_within(FAR * limit, scale, -1, sizes.last) - 1), sizes.last, None
+    asked = 0
+    while high - low > 1:
+        guess = sizes.first_within(limit, scale, low, high)
+        probe = min(guess, high - 1) if asked < GUESSES else (low + high) // 2
+        told = yield sizes.numbers[probe]
+        if told is None:
+            return sizes.first_within(limit, max(scale, MARGIN), low, high), None
+        count = told + sizes.pictures(probe)
+        if count <= limit:
+            high, counted = probe, count
+        else:
+            low = probe
+        scale = _scale(count, sizes, probe)
+        asked += 1
+    return high, counted
+
+
+def _scale(tokens: int, sizes: _Sizes, index: int) -> float:
+    """How many tokens there are for each that is estimated, now that they are counted."""
+    return max(1, tokens - sizes.pictures(index)) / sizes.text(index)
+
+
+def _upon_last(request: Request, tokens_of: Callable[[int], float]) -> _Expected | None:
+    """What the engine counted of the last call, and what is new; None where that says nothing of this one."""
+    known, new = request.known, request.new
+    if known.tokens is None:
+        return None
+    more = new.bytes + (0 if known.rest is None else max(0, request.rest.bytes - known.rest))
+    before = int(known.tokens * BYTES_PER_TOKEN)  # a request like the last one: there a byte makes what it makes here
+    text = max(tokens_of(before + more) - tokens_of(before), more / MOST_BYTES_PER_TOKEN)
+    pictures = PICTURE_TOKENS * new.media
+    return _Expected(known.tokens + MARGIN * text + pictures, known.tokens + more + pictures)
+
+
+def _as_before(request: Request) -> Fit:
+    known = request.known
+    return Fit(known.first_turn, request.left_out, window=known.window)
+
+
+def _from_each(sizes: Sequence[int], always: int) -> list[int]:
+    """Their sums from each on to the end, `always` included, and that alone."""
+    return list(accumulate(reversed(sizes), initial=always))[::-1]
+
+
+def _too_long(tokens: int, window: int, *, alone: bool) -> ContextTooLong:
+    if alone:
+        return ContextTooLong(
+            f"What always goes along (system prompt, notes, tools and what is said now) is {tokens} tokens; this model's context "
+            f"is {window} tokens, answer included. Say less at once, or shorten the notes.",
+            f"常に送信される部分（システムプロンプト、メモ、ツール、今回の入力）だけで{tokens}トークンあり、コンテキスト長"
+            f"（回答を含めて{window}トークン）を超えています。入力かメモを短くしてください。",
+            param="messages",
+        )
+    return ContextTooLong(
+        f"With all its turns this conversation is {tokens} tokens; this model's context is {window} tokens, answer included. "
+        "Without 'truncation': 'disabled' its oldest turns are left out.",
+        f"すべてのターンを含めるとこの会話は{tokens}トークンになり、コンテキスト長（回答を含めて{window}トークン）を超えます。"
+        "'truncation' の 'disabled' 指定を外すと、古いターンから順に省いて送信します。",
+        param="truncation",
+    )
