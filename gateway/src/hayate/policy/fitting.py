@@ -28,8 +28,6 @@ LEFT: Final = 0.6
 """Of its room: what a prompt has at most from which turns were left out."""
 MARGIN: Final = 1.15
 """On what is only estimated."""
-FAR: Final = 2.0
-"""A prompt that is estimated at so many times what it may be is too long, and is not counted: it could be of any length."""
 GUESSES: Final = 3
 """So many counts are asked for where the estimate says that the limit is; after that, in the middle of what is left."""
 TEMPLATE_TOKENS: Final = 512
@@ -131,10 +129,9 @@ def fitting(request: Request, window: int | None, tokens_of: Callable[[int], flo
     """Decides. `window`: the context, in tokens; None where it is not known, and all go along. `tokens_of`: of a request of so
     many bytes. Raises ContextTooLong where it can't fit: nothing may be left out, or nothing is there that could be.
     """
-    known = request.known
+    back = wants_all(request.known, window, truncates=request.truncates)
     if window is None:
-        return _as_before(request)
-    back = wants_all(known, window, truncates=request.truncates)
+        return _Sizes(request, tokens_of).fit(0, None) if back else _as_before(request)
     room = room_of(window, request.output)
     expected = None if back else _upon_last(request, tokens_of)
     if expected is not None and expected.plainly_fits(room, window):
@@ -184,8 +181,10 @@ class _Sizes:
         return scale * self.text(index) + self.pictures(index)
 
     def text(self, index: int) -> float:
-        size = self._bytes[index]
-        return max(self._tokens_of(size), size / MOST_BYTES_PER_TOKEN, 1.0)
+        return max(self._tokens_of(self._bytes[index]), self.least(index), 1.0)
+
+    def least(self, index: int) -> float:
+        return self._bytes[index] / MOST_BYTES_PER_TOKEN
 
     def pictures(self, index: int) -> int:
         return PICTURE_TOKENS * self._media[index]
@@ -198,6 +197,10 @@ class _Sizes:
         between = range(low + 1, high)
         return low + 1 + bisect_left(between, True, key=lambda index: self.likely(index, scale) <= limit)
 
+    def last_beyond(self, limit: float) -> int:
+        """The last whose prompt surely has more than `limit` tokens, and need not be counted: it could be of any length."""
+        return max(0, bisect_left(range(self.last), True, key=lambda index: self.least(index) <= limit) - 1)
+
     def fit(self, index: int, window: int | None, *, near: bool = False, tokens: int | None = None) -> Fit:
         omitted = self._left_out + index
         return Fit(self.numbers[index], omitted, near, window, tokens) if omitted else Fit(1, 0, near, None, tokens)
@@ -208,7 +211,7 @@ def _look(request: Request, sizes: _Sizes, likely: float, window: int) -> Fittin
     room = room_of(window, request.output)
     tokens = None
     movable = request.truncates and sizes.last > 0
-    if likely <= FAR * room or not movable:
+    if sizes.least(0) <= room or not movable:
         told = yield sizes.numbers[0]
         tokens = None if told is None else told + sizes.pictures(0)
     if not movable:
@@ -217,7 +220,7 @@ def _look(request: Request, sizes: _Sizes, likely: float, window: int) -> Fittin
         return sizes.fit(0, window, near=True, tokens=tokens)
     kept = bisect_left(sizes.numbers, request.known.first_turn)
     if (likely if tokens is None else tokens) <= room:
-        return sizes.fit(0, window if kept else request.known.window, near=True, tokens=tokens)
+        return sizes.fit(0, request.known.window, near=True, tokens=tokens)
     scale = max(MARGIN, likely / sizes.likely(0) * MARGIN) if tokens is None else _scale(tokens, sizes, 0)
     index, tokens = yield from _least(sizes, LEFT * room, scale)
     if kept and index >= kept:
@@ -232,7 +235,7 @@ def _least(sizes: _Sizes, limit: float, scale: float) -> Generator[int, int | No
     """The first turn from which on the prompt has `limit` tokens at most, and its tokens where they were counted; the last
     where none has: that one always goes along.
     """
-    low, high, counted = max(0, sizes.first_within(FAR * limit, scale, -1, sizes.last) - 1), sizes.last, None
+    low, high, counted = sizes.last_beyond(limit), sizes.last, None
     asked = 0
     while high - low > 1:
         guess = sizes.first_within(limit, scale, low, high)
