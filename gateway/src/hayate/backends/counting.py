@@ -34,14 +34,14 @@ def of_chat(asked: Asked, served_model: str | None) -> Counting:
 
 
 def of_messages(asked: Asked, served_model: str | None) -> Counting:
-    """POST /v1/messages/count_tokens, Anthropic's own."""
+    """POST /v1/messages/count_tokens, which is Anthropic's own."""
     request = UpstreamRequest(COUNT_TOKENS, _body(asked, served_model, _MESSAGES_FIELDS))
     return Counting(request, number("input_tokens"))
 
 
 def number(name: str) -> Callable[[bytes | None], int | None]:
     """Reads a whole number of that name, found by searching: the answer may name every token."""
-    pattern = re.compile(rb'"%s"\s*:\s*(\d{1,10})\b' % name.encode())
+    pattern = re.compile(rb'"%s"\s*:\s*(\d{1,10})\s*[,}]' % name.encode())
 
     def read(body: bytes | None) -> int | None:
         found = None if body is None else pattern.search(body)

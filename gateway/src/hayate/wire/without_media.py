@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-TEXTS: Final = frozenset(
-    {"text", "input_text", "output_text", "refusal", "tool_use", "thinking", "reasoning_text", "summary_text"}
+TEXTS: Final = (
+    "text",
+    "input_text",
+    "output_text",
+    "refusal",
+    "tool_use",
+    "thinking",
+    "reasoning_text",
+    "summary_text",
 )
-"""The types of parts that are words, in any dialect."""
+"""The types of parts that are words, in any dialect. A caller may have written anything for a type, a list say."""
 _PARTS: Final = ("content", "output")
 """Where a message, an item or a tool's result has its parts."""
 
@@ -39,4 +46,4 @@ def _words(parts: list[Any]) -> list[Any] | str:
     return words or ""
 
 
-_WITH_WORDS: Final = TEXTS | {"tool_result"}
+_WITH_WORDS: Final = (*TEXTS, "tool_result")
