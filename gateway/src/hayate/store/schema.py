@@ -22,6 +22,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from hayate.store import search_tables
+
 VERSIONS: Final = ("0001", "0002")
 """All migrations, in order."""
 HEAD: Final = VERSIONS[-1]
@@ -208,3 +210,35 @@ responses: Final = Table(
 """A response is a stretch of a conversation: what was said to it from `first_place` on, its output from `answer_place` on, up to
 `end_place`. `body`: JSON of the rest.
 """
+
+unsearched: Final = Table(
+    "unsearched",
+    metadata,
+    Column("item", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("project", String(64), nullable=False),
+)
+"""Items that were said just now: they are looked through one by one until `search_upkeep` has put their words into the index."""
+
+searched: Final = Table(
+    "searched",
+    metadata,
+    Column("item", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("project", String(64), nullable=False),
+)
+"""Items whose words are in the index, and for which project."""
+
+forgotten: Final = Table(
+    "forgotten",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("item", BigInteger, nullable=False),
+    Column("project", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("step", SmallInteger, nullable=False),
+    Index("forgotten_step", "step", "id"),
+)
+"""Items that were deleted, as long as their words may still stand in the file. `step`: 0, they are in the index; 1, it gives them
+no more, and `body` is empty; 2, they are being overwritten.
+"""
+
+search_tables.attach(metadata)

@@ -74,3 +74,46 @@ def upgrade() -> None:
     )
     op.create_index("responses_conversation", "responses", ["conversation", "end_place"])
     op.create_index("responses_created", "responses", ["created_ms"])
+    op.create_table(
+        "unsearched",
+        sa.Column("item", number, primary_key=True, autoincrement=False),
+        sa.Column("project", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "searched",
+        sa.Column("item", number, primary_key=True, autoincrement=False),
+        sa.Column("project", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "forgotten",
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("item", sa.BigInteger, nullable=False),
+        sa.Column("project", sa.String(64), nullable=False),
+        sa.Column("body", sa.Text, nullable=False),
+        sa.Column("step", sa.SmallInteger, nullable=False),
+    )
+    op.create_index("forgotten_step", "forgotten", ["step", "id"])
+    if op.get_bind().dialect.name == "sqlite":
+        for statement in SEARCH:
+            op.execute(statement)
+
+
+MAKE = """
+CREATE VIRTUAL TABLE items_fts USING fts5(grams, content='', columnsize=0, tokenize="ascii tokenchars '+#'")
+"""
+UNMERGED = "INSERT INTO items_fts (items_fts, rank) VALUES ('automerge', 0)"
+SAID = """
+CREATE TRIGGER items_said AFTER INSERT ON items WHEN NEW.turn > 0 BEGIN
+    INSERT INTO unsearched (item, project)
+    SELECT NEW.number, project FROM conversations WHERE number = NEW.conversation AND listed;
+END
+"""
+GONE = """
+CREATE TRIGGER items_gone AFTER DELETE ON items BEGIN
+    INSERT INTO forgotten (item, project, body, step)
+    SELECT item, project, OLD.body, 0 FROM searched WHERE item = OLD.number;
+    DELETE FROM searched WHERE item = OLD.number;
+    DELETE FROM unsearched WHERE item = OLD.number;
+END
+"""
+SEARCH = (MAKE, UNMERGED, SAID, GONE)
