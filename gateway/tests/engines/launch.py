@@ -156,11 +156,14 @@ def widened_gguf(folder: Path) -> Path:
 
 
 @contextmanager
-def running_llamacpp(folder: Path, port: int | None = None) -> Iterator[EngineProcess]:
-    """llama.cpp's own server; up in about half a second."""
+def running_llamacpp(
+    folder: Path, port: int | None = None, context_tokens: int = CONTEXT_TOKENS
+) -> Iterator[EngineProcess]:
+    """llama.cpp's own server; up in about half a second. `context_tokens`: what one call has."""
     port = port or free_port()
-    command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), str(port)]
+    command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), str(port), str(context_tokens)]
     with _running("llamacpp", command, port, folder) as engine:
+        engine.context_tokens = context_tokens
         yield engine
 
 

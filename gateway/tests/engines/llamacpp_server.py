@@ -1,4 +1,4 @@
-"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT."""
+"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT CONTEXT."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import xllamacpp
 SLOTS = 2
 
 
-def main(model: str, port: int) -> None:
-    """Serves until SIGTERM."""
+def main(model: str, port: int, context_tokens: int) -> None:
+    """Serves until SIGTERM, with so much context for each slot."""
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {"tiny-qwen2"}
     params.hostnames = ["127.0.0.1"]
     params.port = port
-    params.n_ctx = 32768 * SLOTS
+    params.n_ctx = context_tokens * SLOTS
     params.n_parallel = SLOTS
     params.n_batch = params.n_ubatch = 256
     params.n_gpu_layers = 0
@@ -37,4 +37,4 @@ def main(model: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

@@ -1,5 +1,14 @@
 """Which turns of a conversation go along with a call: what is estimated and, where that is near the limit, what an engine
 counts.
+
+    sent = await fit(request, deployment, estimates, path=CHAT, model=model, fields_from=fields_from)
+    while sent is not None:
+        try:
+            return await relay.open(… fields_from(sent.first_turn) …)
+        except ContextTooLong:                  # estimates were too low, and the engine could not count
+            sent = fit_again(request, sent, deployment, estimates, path=CHAT)
+
+Where a call may go to several deployments each is asked for its own fit: their contexts and tokenizers differ.
 """
 
 from __future__ import annotations
@@ -34,8 +43,8 @@ async def fit(
     Where the limit is near a replica is asked, a few times at most. It is waited for no longer than `fleet.counting.COUNT_S`
     each time, and not again once it has not answered: then estimates decide.
     """
-    window = deployment.context_tokens
-    deciding = fitting(request, window, partial(estimates.prompt_tokens, deployment.name, path))
+    tokens_of = partial(estimates.prompt_tokens, deployment.name, path)
+    deciding = fitting(request, deployment.context_tokens, tokens_of, deployment=deployment.name)
     told: int | None = None
     asks = True
     try:

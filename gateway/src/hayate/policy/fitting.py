@@ -24,6 +24,8 @@ from hayate.policy.estimates import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN
 
 NEAR: Final = 0.2
 """Of the context: with less than that left, the exact count is wanted."""
+SLACK: Final = 1 / 64
+"""Of the context: how much more an answer may come to that is read again than it came to when it was made."""
 LEFT: Final = 0.6
 """Of its room: what a prompt has at most from which turns were left out."""
 MARGIN: Final = 1.15
@@ -72,6 +74,8 @@ class Known:
     """What prompt and answer came to, as the engine counted; None where that says nothing of this call, because other words
     stand before all turns now, say.
     """
+    deployment: str | None = None
+    """Whose count that is, where it is still known: another's tokens are others."""
     rest: int | None = None
     """Bytes of what went along beside the turns (`Request.rest`), where that is still known: tools come and go."""
 
@@ -125,22 +129,29 @@ def room_of(window: int, output: int | None) -> int:
     return window - reserved
 
 
-def fitting(request: Request, window: int | None, tokens_of: Callable[[int], float]) -> Fitting:
-    """Decides. `window`: the context, in tokens; None where it is not known, and all go along. `tokens_of`: of a request of so
-    many bytes. Raises ContextTooLong where it can't fit: nothing may be left out, or nothing is there that could be.
+def fitting(
+    request: Request, window: int | None, tokens_of: Callable[[int], float], *, deployment: str | None = None
+) -> Fitting:
+    """Decides. `window`: the context of `deployment`, in tokens; None where it is not known, and all go along. `tokens_of`: of a
+    request of so many bytes. Raises ContextTooLong where it can't fit: nothing may be left out, or nothing is there that could be.
     """
-    back = wants_all(request.known, window, truncates=request.truncates)
+    known, back = request.known, wants_all(request.known, window, truncates=request.truncates)
     if window is None:
         return _Sizes(request, tokens_of).fit(0, None) if back else _as_before(request)
     room = room_of(window, request.output)
+    near, most = room - NEAR * window, room - SLACK * window
     expected = None if back else _upon_last(request, tokens_of)
-    if expected is not None and expected.plainly_fits(room, window):
-        return _as_before(request)
+    if expected is not None:
+        # What is new has no more tokens than bytes: with the same tokenizer, that is no estimate.
+        same = known.deployment is not None and known.deployment == deployment
+        if expected.most <= most and (same or expected.likely <= near):
+            return _as_before(request)
     sizes = _Sizes(request, tokens_of)
-    first = expected or sizes.expected(0)
-    if first.plainly_fits(room, window):
-        return sizes.fit(0, window) if back else _as_before(request)
-    return (yield from _look(request, sizes, first.likely, window))
+    if expected is None:
+        expected = sizes.expected(0)
+        if expected.most <= most and expected.likely <= near:
+            return sizes.fit(0, window) if back else _as_before(request)
+    return (yield from _look(request, sizes, expected.likely, window))
 
 
 def fewer(request: Request, sent: Fit, window: int | None, tokens_of: Callable[[int], float]) -> Fit | None:
@@ -159,9 +170,6 @@ class _Expected(NamedTuple):
     """With a margin."""
     most: float
     """If every byte were one."""
-
-    def plainly_fits(self, room: int, window: int) -> bool:
-        return self.likely + NEAR * window <= room and self.most <= room
 
 
 class _Sizes:

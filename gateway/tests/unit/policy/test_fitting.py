@@ -71,8 +71,9 @@ def decide(
     window: int | None = WINDOW,
     count: Callable[[int], int | None] = lambda _: None,
     tokens_of: Callable[[int], float] = by_three,
+    deployment: str | None = None,
 ) -> Fit:
-    deciding = fitting(request, window, tokens_of)
+    deciding = fitting(request, window, tokens_of, deployment=deployment)
     try:
         first = next(deciding)
         while True:
@@ -141,6 +142,17 @@ def test_what_the_engine_counted_last_is_not_estimated_again() -> None:
     request = replace(wrong.request(known), turns=pytest.fail)
     assert decide(request, count=wrong.count) == Fit(1, 0)
     assert wrong.asked == []
+
+
+def test_what_the_same_engine_counted_is_near_enough_until_it_could_be_too_much() -> None:
+    talk = Talk([(300, 100)] * 31, new=(60, 20))
+    known = Known(tokens=3130, deployment="qwen")
+    assert decide(talk.request(known), count=talk.count, deployment="qwen") == Fit(1, 0)
+    assert talk.asked == []
+    for deployment in ("llama", None):
+        assert decide(talk.request(known), count=talk.count, deployment=deployment) == Fit(1, 0, near=True, tokens=3150)
+    talk.new = (600, 20)
+    assert decide(talk.request(known), count=talk.count, deployment="qwen").near
 
 
 def test_tools_that_are_new_are_counted_upon_it() -> None:
@@ -288,21 +300,21 @@ def test_however_wrong_the_estimates_are_exact_counts_decide(talk: Talk, window:
     assert fit.first_turn == least_left_out(talk, window)
 
 
-@given(st.lists(sizes, min_size=1, max_size=80), windows, st.booleans())
+@given(st.lists(sizes, min_size=1, max_size=80), windows, st.sampled_from([None, "", "qwen"]))
 def test_a_conversation_never_goes_back_and_never_is_too_long(
-    turns: Sequence[tuple[int, int]], window: int, counts: bool
+    turns: Sequence[tuple[int, int]], window: int, counts: str | None
 ) -> None:
     talk, known, before = Talk([]), Known(), 1
     for size, tokens in turns:
         talk.new = (size // 2 + 1, max(1, tokens // 2))
-        fit = decide(talk.request(known), window, talk.count)
+        fit = decide(talk.request(known, window), window, talk.count, deployment="qwen")
         assert fit.first_turn == least_left_out(talk, window, first=before)
         assert fit.first_turn >= before
         before = fit.first_turn
         answer = (size // 2 + 1, max(1, tokens // 2))
-        used = talk.tokens(before) + answer[1] if counts else None
+        used = None if counts is None else talk.tokens(before) + answer[1]
         talk.turns.append((talk.new[0] + answer[0], talk.new[1] + answer[1]))
-        known = Known(first_turn=fit.first_turn, window=fit.window, tokens=used)
+        known = Known(first_turn=fit.first_turn, window=fit.window, tokens=used, deployment=counts)
 
 
 @pytest.mark.parametrize("counts", [True, False])
