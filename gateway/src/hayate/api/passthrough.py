@@ -22,6 +22,7 @@ from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.error_bodies import JSON
 from hayate.wire.forms import Form
 from hayate.wire.glance import usage_in
 from hayate.wire.media import check_sources
@@ -74,6 +75,9 @@ async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) 
     exchange = answer.exchange
     status, headers = exchange.status, [pair for pair in exchange.headers if pair[0] in _PASSED_ON]
     content_type = (exchange.header(b"content-type") or b"").lower()
+    if answer.retell is not None:
+        await client.respond(200, JSON, (await answer.whole()).body)
+        return
     decoder: StreamDecoder
     if content_type.startswith(b"text/event-stream"):
         decoder = answer.decoder or PassthroughStream(path)  # events of audio, which nobody expected

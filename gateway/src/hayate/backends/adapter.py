@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import orjson
 
-from hayate.backends.base import Asked, Counting, Prepared
+from hayate.backends.base import Asked, Clock, Counting, Prepared
+from hayate.backends.responses import through_chat
 from hayate.errors import GatewayError, NotSupported
 from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
+from hayate.wire.paths import RESPONSES
 from hayate.wire.upstream_request import UpstreamRequest
 
 
-class Adapter:
+class Adapter(ABC):
     """A base for adapters. Nothing is added to a request, and nothing taken from its answer, where one does not say otherwise."""
 
     name: str
     lines_are_documents = False
     passes: ClassVar[frozenset[str]] = frozenset()
     """The gateway's paths beside the completions that the engine has too."""
+    heeds_parallel_tool_calls = True
+    always_streams = False
+    """A completion is asked for as a stream even where the client wants it whole."""
+    _clock: Clock = staticmethod(time.time)
+    _lacking: frozenset[str] = frozenset()
+    """Of `passes`, what this engine has not, as it has said itself."""
+
+    @abstractmethod
+    def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
+        """The call as this engine takes it. Raises GatewayError."""
 
     def concede(self, error: GatewayError) -> bool:
         """False: nothing is added that an engine could refuse."""
         return False
 
-    def restore(self) -> None:
+    def restore(self) -> None:  # noqa: B027  # most have nothing to restore
         """Nothing was left out that could be added again."""
 
     def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
         """None: most engines count only what they are to answer."""
         return None
 
+    def lacks(self, path: str) -> bool:
+        """A response can be made of a chat, too."""
+        if path != RESPONSES:
+            return False
+        self._lacking |= {path}
+        return True
+
+    def _has_chat_alone_for(self, path: str) -> bool:
+        return path == RESPONSES and (path not in self.passes or path in self._lacking)
+
     def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
-        """A request that changes in its model's name alone. Raises NotSupported where the engine has no such path."""
+        """A request that changes in its model's name alone, or a response through the engine's chat, where it has no other.
+        Raises NotSupported where the engine has no such path.
+        """
         path, form = asked.path, asked.form
+        if self._has_chat_alone_for(path):
+            return through_chat(self, asked, served_model, self._clock)
         if path not in self.passes:
             raise NotSupported(
                 f"{self.name} has no {path}; ask a model on an engine that has it.",

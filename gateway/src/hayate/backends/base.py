@@ -17,8 +17,12 @@ from typing import Any, Protocol
 from hayate.errors import GatewayError
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.forms import Form
+from hayate.wire.replies import ToEvents
 from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
+
+Clock = Callable[[], float]
+"""Gives seconds since 1970."""
 
 
 @dataclass(slots=True)
@@ -57,6 +61,15 @@ class Assembly:
 
 
 @dataclass(slots=True)
+class WholeAnswer:
+    """A non-streaming answer, in the client's dialect."""
+
+    body: bytes
+    usage: Usage
+    finish_reason: str | None = None
+
+
+@dataclass(slots=True)
 class Prepared:
     """One call as one engine takes it, and what reads its answer: made together, because the two depend on the same fields."""
 
@@ -65,6 +78,12 @@ class Prepared:
     """Reads the stream that answers `request`; None where no stream is asked for."""
     assembly: Assembly | None = None
     """Joins what `decoder` returns, where the client wants a whole answer."""
+    to_events: ToEvents | None = None
+    """Of a call that is asked in another dialect than the client's: puts a whole answer that comes in place of a stream into
+    the events that `decoder` reads.
+    """
+    retell: Callable[[WholeAnswer], WholeAnswer] | None = None
+    """Puts a whole answer of such a call into the client's dialect. Raises GatewayError."""
 
 
 @dataclass(slots=True)
@@ -74,15 +93,6 @@ class Counting:
     request: UpstreamRequest
     read: Callable[[bytes | None], Counting | int | None]
     """The answer's body, or None where that was no answer: the count, what to ask next, or None where it can't be told."""
-
-
-@dataclass(slots=True)
-class WholeAnswer:
-    """A non-streaming answer, in the client's dialect."""
-
-    body: bytes
-    usage: Usage
-    finish_reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,9 @@ class Backend(Protocol):
 
     def restore(self) -> None:
         """It was not that: adds it again."""
+
+    def lacks(self, path: str) -> bool:
+        """The engine has said that it has no such path. True when the call may pass, prepared anew: another way is known."""
 
     def probe(self) -> UpstreamRequest:
         """Answers 200 when the engine can take calls."""

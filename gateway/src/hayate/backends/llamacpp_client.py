@@ -39,6 +39,7 @@ class LlamaCppClient(OpenAICompatible):
 
     name = "llamacpp"
     canary = True
+    always_streams = True
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """A completion that the client wants whole is asked for as a stream, and joined."""
@@ -100,7 +101,7 @@ class LlamaCppClient(OpenAICompatible):
     def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
         """What generates is always asked for as a stream, as chat is; Messages have no progress."""
         path, fields = asked.path, asked.fields
-        if asked.form is not None or path not in (RESPONSES, MESSAGES):
+        if asked.form is not None or path not in (RESPONSES, MESSAGES) or self._has_chat_alone_for(path):
             return super()._passed(asked, served_model)
         sent = {**fields, "stream": True} if path == MESSAGES else {"return_progress": True, **fields, "stream": True}
         prepared = super()._passed(Asked(path, asked.model, sent, streams=True), served_model)

@@ -13,11 +13,11 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.base import Served
+from hayate.backends.base import Clock, Served
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import at_least_one
-from hayate.backends.translated import Clock, TranslatingAdapter
+from hayate.backends.translated import TranslatingAdapter
 from hayate.errors import GatewayError
 from hayate.upstream_errors import UpstreamRefused
 from hayate.wire.decoder import StreamDecoder

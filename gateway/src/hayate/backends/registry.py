@@ -9,7 +9,7 @@ from typing import Any
 from hayate.backends.base import Backend
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.ollama_client import OllamaClient, OllamaOptions
-from hayate.backends.openai_compat import OpenAICompatible
+from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
 from hayate.backends.options import NoOptions, OptionError, option_mistakes, read_options
 from hayate.backends.sglang_client import SGLangClient, SGLangOptions
 from hayate.backends.tokenizer import TokenizerError, check_source, is_folder, load_tokenizer
@@ -59,16 +59,16 @@ def _triton(wanted: Wanted, options: TritonOptions) -> Backend:
     return TritonClient(prompts, options, model=wanted.model, context_tokens=wanted.context_tokens)
 
 
-def _without_options(adapter: Callable[[], Backend]) -> Maker:
-    return NoOptions, lambda *_: adapter()
+def _openai(adapter: Callable[[OpenAIOptions], Backend]) -> Maker:
+    return OpenAIOptions, lambda _, options: adapter(options)
 
 
 _MAKERS: dict[str, Maker] = {
-    "vllm": _without_options(VLLMClient),
-    "llamacpp": _without_options(LlamaCppClient),
-    "openai": _without_options(OpenAICompatible),
+    "vllm": _openai(VLLMClient),
+    "llamacpp": _openai(LlamaCppClient),
+    "openai": _openai(OpenAICompatible),
     "sglang": (SGLangOptions, lambda _, options: SGLangClient(options)),
-    "trtllm": _without_options(TrtLLMClient),
+    "trtllm": (NoOptions, lambda *_: TrtLLMClient()),
     "triton": (TritonOptions, _triton),
     "ollama": (OllamaOptions, _ollama),
 }

@@ -13,13 +13,13 @@ from typing import Any
 
 from hayate.backends.base import Asked, Counting
 from hayate.backends.counting import of_chat, of_messages
-from hayate.backends.openai_compat import OpenAICompatible
+from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
 from hayate.wire.paths import CHAT, MESSAGES, PASSTHROUGH, SPEECH, TRANSLATIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
 
 @dataclass(frozen=True, slots=True)
-class SGLangOptions:
+class SGLangOptions(OpenAIOptions):
     """What an SGLang deployment can be told."""
 
     lower_priority_first: bool = False
@@ -35,7 +35,9 @@ class SGLangClient(OpenAICompatible):
     passes = PASSTHROUGH - {SPEECH, TRANSLATIONS}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:
-        self._turn_priority = not (options or SGLangOptions()).lower_priority_first
+        options = options or SGLangOptions()
+        super().__init__(options)
+        self._turn_priority = not options.lower_priority_first
 
     def probe(self) -> UpstreamRequest:
         """200 when a token could be generated; 503 while it starts or is stuck."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any
 
 from hayate.backends.adapter import Adapter, for_a_stream
-from hayate.backends.base import Asked, Assembly, Prepared, WholeAnswer
+from hayate.backends.base import Asked, Assembly, Clock, Prepared, WholeAnswer
 from hayate.backends.openai_compat import wants_usage
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.assemble import Assembler
@@ -18,11 +17,12 @@ from hayate.wire.decoder import StreamDecoder
 from hayate.wire.paths import CHAT, COMPLETIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
-Clock = Callable[[], float]
 
+class TranslatingAdapter(Adapter):
+    """A base for such adapters; `clock` is for the answers' `created`."""
 
-class TranslatingAdapter(Adapter, ABC):
-    """A base for such adapters; `clock` gives seconds since 1970, for the answers' `created`."""
+    heeds_parallel_tool_calls = False
+    always_streams = True
 
     def __init__(self, clock: Clock = time.time) -> None:
         self._clock = clock

@@ -15,10 +15,10 @@ from typing import Any, Literal
 import orjson
 
 from hayate.backends import triton_request as triton
-from hayate.backends.base import Asked, Served
+from hayate.backends.base import Asked, Clock, Served
 from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
-from hayate.backends.translated import Clock, TranslatingAdapter
+from hayate.backends.translated import TranslatingAdapter
 from hayate.backends.triton_stream import TritonStream
 from hayate.errors import GatewayError
 from hayate.upstream_errors import UpstreamRefused

@@ -19,7 +19,7 @@ from hayate.errors import GatewayError
 from hayate.upstream_errors import EngineError
 from hayate.wire.engine_errors import verdict
 from hayate.wire.faults import given_up
-from hayate.wire.paths import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES, RESPONSES
+from hayate.wire.paths import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES
 from hayate.wire.upstream_request import UpstreamRequest
 
 _FAULT = re.compile(r"'loc': \('body', (?P<path>[^)]*)\), 'msg': (?P<text>'[^']*'|\"[^\"]*\")")
@@ -31,7 +31,9 @@ class TrtLLMClient(OpenAICompatible):
     name = "trtllm"
     canary = True
     _stream = TrtLLMStream
-    passes = frozenset({EMBEDDINGS, RESPONSES, MESSAGES, COUNT_TOKENS})
+    heeds_parallel_tool_calls = False  # it takes the field
+    # Not its /v1/responses: that schema is closed, too, and not every release has it.
+    passes = frozenset({EMBEDDINGS, MESSAGES, COUNT_TOKENS})
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """As OpenAI's, unless the engine gave up in the middle."""

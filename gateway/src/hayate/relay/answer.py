@@ -19,6 +19,7 @@ from hayate.upstream.bodies import took_too_long
 from hayate.upstream.exchange import Exchange
 from hayate.upstream_errors import UpstreamError
 from hayate.wire.decoder import StreamDecoder
+from hayate.wire.faults import UNREADABLE, unreadable
 
 Read = TypeVar("Read")
 
@@ -52,6 +53,8 @@ class Answer:
     decoder: StreamDecoder | None
     assembly: Assembly | None
     sent_at: float
+    retell: Callable[[WholeAnswer], WholeAnswer] | None = None
+    """Puts a whole answer into the client's dialect, where the engine was asked in another one."""
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +92,8 @@ class Answer:
                 limits = self.deployment.spec.timeouts
                 raw = await self._in_time(limits, self.exchange.read(silence_s=limits.silence_s))
             whole = self.backend.whole_answer(raw)
+            if self.retell is not None:
+                whole = _retold(self.retell, whole)
         except UpstreamError as error:
             self._failed(error)
             raise
@@ -119,6 +124,13 @@ class Answer:
 
     def _failed(self, error: UpstreamError) -> None:
         self.opener.record_failure(self.deployment, self.replica, error)
+
+
+def _retold(retell: Callable[[WholeAnswer], WholeAnswer], whole: WholeAnswer) -> WholeAnswer:
+    try:
+        return retell(whole)
+    except UNREADABLE:  # an engine may answer anything
+        raise unreadable() from None
 
 
 async def _within(reading: Awaitable[Read], limit_s: float, too_late: UpstreamError) -> Read:

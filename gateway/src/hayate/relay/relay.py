@@ -13,8 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from hayate.backends.base import Prepared
-from hayate.errors import InvalidRequest, Overloaded, UnknownModel
+from hayate.backends.base import Backend, Prepared
+from hayate.errors import InvalidRequest, NotSupported, Overloaded, UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
@@ -114,13 +114,13 @@ class Relay:
                 record.attempts += 1
                 try:
                     return await self._attempt(deployment, replica, call, prepared)
-                except UpstreamError as error:
-                    if isinstance(error, EngineError) and call.takes_additions:
-                        if conceded:  # it was not what we add
-                            deployment.backend.restore()
-                        elif conceded := deployment.backend.concede(error):
-                            prepared = _prepared(call, deployment, served_model)
-                            continue
+                except (UpstreamError, NotSupported) as error:
+                    if _knows_better(deployment.backend, call, prepared, error, conceded=conceded):
+                        conceded = conceded or isinstance(error, EngineError)
+                        prepared = _prepared(call, deployment, served_model)
+                        continue
+                    if isinstance(error, NotSupported):
+                        raise
                     self.record_failure(deployment, replica, error)
                     if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
                         served_model = deployment.served_model
@@ -156,15 +156,34 @@ class Relay:
                 exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit, fresh=True)
             if exchange.status != 200 or (request.streams and not sends_events(exchange)):
                 try:
-                    await settle(exchange, request, deployment, TO_EVENTS.get(call.path) if call.streams else None)
+                    to_events = prepared.to_events or (TO_EVENTS.get(call.path) if call.streams else None)
+                    await settle(exchange, request, deployment, to_events)
                 except BaseException:
                     exchange.close()
                     raise
         except BaseException:
             replica.leave()
             raise
-        decoder, assembly = prepared.decoder, prepared.assembly
-        return Answer(self, deployment, deployment.backend, replica, exchange, call.record, decoder, assembly, sent_at)
+        backend, decoder, assembly = deployment.backend, prepared.decoder, prepared.assembly
+        answer = Answer(self, deployment, backend, replica, exchange, call.record, decoder, assembly, sent_at)
+        answer.retell = prepared.retell
+        return answer
+
+
+def _knows_better(
+    backend: Backend, call: Call, prepared: Prepared, error: UpstreamError | NotSupported, *, conceded: bool
+) -> bool:
+    """Whether the adapter can ask in another way than the engine has just refused. `conceded`: something was left out before,
+    and that was not what it minded.
+    """
+    if isinstance(error, NotSupported):
+        return backend.lacks(prepared.request.path)
+    if not isinstance(error, EngineError) or not (call.takes_additions or prepared.to_events is not None):
+        return False
+    if conceded:
+        backend.restore()
+        return False
+    return backend.concede(error)
 
 
 def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> Prepared:

@@ -53,6 +53,7 @@ NEUTRAL: Final[dict[str, tuple[Any, ...]]] = {
     "tools": ([],),
     "top_logprobs": (0,),
     "top_p": (1, 1.0),
+    "verbosity": ("medium",),
 }
 """Values that ask for nothing: every engine does so by itself."""
 

@@ -46,6 +46,9 @@ def test_a_path_passes_where_the_engine_has_it_and_is_refused_by_name_where_not(
     if path in adapter.passes:
         assert made.prepare(asked, "theirs").request.path == path
         return
+    if path == RESPONSES:  # which can be made of a chat (`test_responses`)
+        assert made.prepare(asked, "theirs").request.path != path
+        return
     with pytest.raises(NotSupported) as refused:
         made.prepare(asked, "theirs")
     for text in (refused.value.english, refused.value.japanese):
@@ -89,7 +92,7 @@ def test_a_form_keeps_its_bytes_and_its_boundary() -> None:
 
 
 def test_who_adds_nothing_concedes_nothing() -> None:
-    assert Adapter().concede(EngineError("no such field", status=400)) is False
+    assert OllamaClient().concede(EngineError("no such field", status=400)) is False
 
 
 def test_a_whole_answer_that_is_streamed_here_is_asked_for_with_all_that_is_counted() -> None:

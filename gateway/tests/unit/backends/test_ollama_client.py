@@ -58,9 +58,9 @@ def test_without_a_model_a_call_is_turned_away_and_may_go_elsewhere() -> None:
 def test_only_embeddings_are_passed_on() -> None:
     client = OllamaClient()
     assert prepared(client, {"input": "x"}, path="/v1/embeddings").request.path == "/v1/embeddings"
-    for path in ("/v1/responses", "/v1/messages"):
-        with pytest.raises(NotSupported):
-            prepared(client, {"input": "x"}, path=path)
+    with pytest.raises(NotSupported):
+        prepared(client, {"input": "x"}, path="/v1/messages")
+    assert prepared(client, {"input": "x"}, path="/v1/responses").request.path == "/api/chat"
 
 
 @pytest.mark.parametrize(

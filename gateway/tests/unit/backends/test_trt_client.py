@@ -70,7 +70,8 @@ def test_its_flat_errors_are_read(status: int, message: str, kind: type[Exceptio
 
 def test_what_is_passed_on() -> None:
     client = TrtLLMClient()
-    assert prepared(client, {"input": "x"}, path="/v1/responses").request.path == "/v1/responses"
+    assert prepared(client, {"input": "x"}, path="/v1/messages").request.path == "/v1/messages"
+    assert prepared(client, {"input": "x"}, path="/v1/responses").request.path == "/v1/chat/completions"
     for path in ("/tokenize", "/v1/audio/speech"):
         with pytest.raises(NotSupported):
             prepared(client, {"input": "x"}, path=path)
