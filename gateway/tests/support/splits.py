@@ -104,7 +104,9 @@ class Relay:
         self._watch = Watch(Ticker(), Timeouts(), 60, 0.0, Progress())
         self.framed = 0
 
-    async def stream(self, stream: Stream, reads: Iterable[bytes], *, whole: bool = False) -> Outcome:
+    async def stream(
+        self, stream: Stream, reads: Iterable[bytes], *, whole: bool = False, client: _Client | None = None
+    ) -> Outcome:
         """The outcome for a client that asked for a stream, or, if `whole`, for none."""
         connection: Any = Connection(self._keeper)
         connection.connection_made(_Socket())
@@ -113,7 +115,7 @@ class Relay:
         while not head.done():
             connection.data_received(next(left))
         head.result()
-        client, assembler = _Client(), Assembler()
+        client, assembler = client or _Client(), Assembler()
         decoder = stream.decoder()
         parts = AssemblingSink(assembler)
         pump = Pump(exchange, decoder, parts if whole else client, self._watch)

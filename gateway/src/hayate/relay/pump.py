@@ -83,6 +83,7 @@ class Pump:
         "_watch",
         "_write",
         "first_delta_at",
+        "listening",
     )
 
     def __init__(self, exchange: Exchange, decoder: StreamDecoder, sink: Sink, watch: Watch) -> None:
@@ -101,6 +102,8 @@ class Pump:
         """Whether the fast path is open."""
         self._done: asyncio.Future[None] = watch.ticker.loop.create_future()
         self.first_delta_at = 0.0
+        self.listening: Callable[[Reader], Reader] | None = None
+        """What a sink puts between this and who tells plain events from others, when it is attached, to hear of their shapes."""
 
     async def run(self) -> None:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
@@ -109,7 +112,7 @@ class Pump:
         self._watch.ticker.add(self)
         reader = self._decoder.plain_reader
         if raw_write is not None and reader is not None:
-            self._reader = reader
+            self._reader = reader if self.listening is None else self.listening(reader)
             self._fast = True
             self._exchange.open_fast_path(self, raw_write)
         self._exchange.headers = []  # whoever wanted them has read them; a stream may stay open for long
@@ -136,6 +139,11 @@ class Pump:
         """Whether all that the answer says has been written: what is left is the end of its framing."""
         ended = self._done.done() and not self._done.cancelled() and self._done.exception() is None
         return ended or self._finished_at > 0
+
+    @property
+    def finished(self) -> bool:
+        """What the decoder says: among what is being written, or before it, is the event that ends the answer."""
+        return self._decoder.finished
 
     def close_fast_path(self) -> None:
         """Everything is read from here on: what follows is no plain text any more, or the client's connection is gone,

@@ -15,7 +15,7 @@ from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.passthrough_stream import PassthroughStream
 from hayate.wire.paths import MESSAGES
 
-_TEXTS = {
+TEXTS = {
     "text_delta": "text",
     "thinking_delta": "thinking",
     "signature_delta": "signature",
@@ -88,7 +88,7 @@ class _Block:
 
     def add(self, delta: dict[str, Any]) -> None:
         """Takes one delta; of a kind nobody has heard of, nothing."""
-        name = _TEXTS.get(delta.get("type", ""))
+        name = TEXTS.get(delta.get("type", ""))
         if name is not None:
             piece = delta.get(name)
             if isinstance(piece, str):

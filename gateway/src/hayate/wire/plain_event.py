@@ -10,6 +10,7 @@ one.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import repeat
 from typing import Final, Protocol
 
@@ -71,6 +72,14 @@ class Shape:
             return 0
         return joints + 1
 
+    def said_in(self, whole: bytes) -> bytes | None:
+        """The texts of these events, joined, if each is of this shape and has no quotes and line ends in its text."""
+        if self.holds(whole):
+            return whole[len(self.before) : len(whole) - len(self.after)]
+        if whole.startswith(self.before) and whole.endswith(self.after) and self.events_in(whole):
+            return whole[len(self.before) : -len(self.after)].replace(self.joint, b"")
+        return None
+
     def run_in(self, whole: bytes) -> tuple[int, int]:
         """Where the last event of this shape ends, and how many there are up to it, if all of `whole` up to there is
         such events; else nothing, (0, 0).
@@ -128,3 +137,25 @@ class Reader(Protocol):
 
     def plain_shape(self, event: bytes) -> Shape | None:
         """The shape of `event` if it is one whole event and may pass unread, as may any event of that shape."""
+
+
+class Overheard:
+    """A reader whose findings somebody else hears of."""
+
+    __slots__ = ("_hears", "_reader")
+
+    def __init__(self, reader: Reader, hears: Callable[[Shape], None]) -> None:
+        self._reader = reader
+        self._hears = hears
+
+    @property
+    def between_events(self) -> bool:
+        """What the reader says."""
+        return self._reader.between_events
+
+    def plain_shape(self, event: bytes) -> Shape | None:
+        """What the reader says."""
+        shape = self._reader.plain_shape(event)
+        if shape is not None:
+            self._hears(shape)
+        return shape
