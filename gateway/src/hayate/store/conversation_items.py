@@ -9,10 +9,9 @@ from itertools import takewhile
 from typing import Final, NamedTuple
 
 import orjson
-from sqlalchemy.dialects import sqlite
 
-from hayate.store.conversations import Conversation, Stored
-from hayate.store.schema import items
+from hayate.store.conversations import MARK, Conversation, Stored
+from hayate.store.images import hold, let_go
 from hayate.wire.images_in_items import Image, taken_out
 from hayate.wire.items import Item, new_id
 
@@ -57,10 +56,12 @@ def prepared(item: Item) -> Prepared:
 
 def add(connection: sqlite3.Connection, of: Conversation, where: Where, each: Prepared) -> Stored:
     """Keeps one. It goes by the id that it has; where it has none, or another goes by that, by a new one."""
-    (number,) = connection.execute(NEXT).fetchone()
     an_id = each.item.get("id") or new_id(each.item)
-    while not connection.execute(INSERT, (number, an_id, of.number, *where, each.bytes, each.text)).rowcount:
+    while not (done := connection.execute(INSERT, (an_id, of.number, *where, each.bytes, each.text))).rowcount:
         an_id = new_id(each.item)
+    number = done.lastrowid or 0
+    if each.images:
+        hold(connection, of.project, number, each.images)
     body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
     return Stored(number, an_id, *where, body)
 
@@ -79,7 +80,10 @@ def last_answer(connection: sqlite3.Connection, of: Conversation) -> list[Row]:
 
 def remove(connection: sqlite3.Connection, of: Conversation, rows: Sequence[Row]) -> int:
     """Deletes them; how many bytes that were."""
-    connection.executemany(DELETE, [(row.number, of.number) for row in rows])
+    for row in rows:
+        if MARK in row.body:
+            let_go(connection, of.project, row.number)
+        connection.execute(DELETE, (row.number, of.number))
     return sum(row.bytes for row in rows)
 
 
@@ -96,9 +100,11 @@ def _dumped(body: Item) -> bytes:
         return orjson.dumps(orjson.loads(whole))
 
 
-NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM items"
 OF_TURN: Final = (
     "SELECT number, place, answer, bytes, body FROM items WHERE conversation = ? AND turn = ? ORDER BY place"
 )
 DELETE: Final = "DELETE FROM items WHERE number = ? AND conversation = ?"
-INSERT: Final = f"{items.insert().compile(dialect=sqlite.dialect())} ON CONFLICT (id) DO NOTHING"
+INSERT: Final = (
+    "INSERT INTO items (id, conversation, turn, place, answer, bytes, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO NOTHING"
+)

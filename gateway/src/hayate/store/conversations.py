@@ -11,13 +11,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import ClauseElement, bindparam, select, tuple_
 from sqlalchemy.dialects import sqlite
 
 from hayate.settings import History
+from hayate.store.images import finder
 from hayate.store.quick import expect
 from hayate.store.schema import conversations, items
 from hayate.store.sizes import grown
+from hayate.wire.history_ids import unknown_conversation
+from hayate.wire.images_in_items import put_back
 from hayate.wire.items import Item
 
 
@@ -73,7 +76,7 @@ def load(connection: sqlite3.Connection, project: str, conversation_id: str) -> 
     else:
         rows = connection.execute(OF_TURN, (found.number, 0)).fetchall()
         rows += connection.execute(FROM_TURN, (found.number, found.first_turn))
-    return Loaded(found, tuple(stored_of(rows)))
+    return Loaded(found, tuple(stored_of(connection, project, rows)))
 
 
 def get(connection: sqlite3.Connection, project: str, conversation_id: str) -> Conversation | None:
@@ -82,7 +85,31 @@ def get(connection: sqlite3.Connection, project: str, conversation_id: str) -> C
     return None if row is None else conversation_of(row)
 
 
-def create(
+def found_in(
+    connection: sqlite3.Connection, project: str, conversation_id: str, *, param: str | None = None
+) -> Conversation:
+    """The same for who needs it. Raises UnknownConversation; `param`: the field that named it, where it was a field."""
+    found = get(connection, project, conversation_id)
+    if found is None:
+        raise unknown_conversation(conversation_id, param=param)
+    return found
+
+
+def list_(
+    connection: sqlite3.Connection, project: str, *, after: str | None = None, limit: int = 20, order: str = "desc"
+) -> list[Conversation]:
+    """A project's conversations that are listed, from behind `after` on, those used last first (`asc`: last). Raises
+    UnknownConversation when the project has no such one to begin behind.
+    """
+    forward = order == "asc"
+    statement, where = (LIST_UP if forward else LIST_DOWN), (0, 0) if forward else (MOST, MOST)
+    if after is not None:
+        last = found_in(connection, project, after, param="after")
+        where = (last.used_ms, last.number)
+    return [conversation_of(row) for row in connection.execute(statement, (project, *where, limit))]
+
+
+def begin(
     connection: sqlite3.Connection,
     project: str,
     now: float,
@@ -91,7 +118,7 @@ def create(
     listed: bool = True,
     metadata: Mapping[str, str] | None = None,
 ) -> Conversation:
-    """A new one, empty, made at `now` in seconds since 1970. `an_id` is its id; without, it gets one."""
+    """A new one, empty, at `now` in seconds since 1970. `an_id` is its id; without, it gets one."""
     (number,) = connection.execute(NEXT).fetchone()
     an_id, now_ms, pairs = an_id or new_id(), int(now * 1000), dict(metadata or {})
     made = Conversation(number, an_id, project, listed, now_ms, now_ms, pairs, None, 0, 0, 0, 1, None, None, 1)
@@ -138,33 +165,48 @@ def dumped(pairs: Mapping[str, str]) -> str:
     return orjson.dumps(pairs).decode() if pairs else NO_PAIRS
 
 
-def stored_of(rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
-    """Rows of items, in the order of `ITEM_COLUMNS`."""
+def stored_of(connection: sqlite3.Connection, project: str, rows: Sequence[tuple[Any, ...]]) -> list[Stored]:
+    """Rows of a project's items, in the order of `ITEM_COLUMNS`, with their pictures."""
+    find, found = finder(connection, project), []
     bodies = orjson.loads(f"[{','.join([row[5] for row in rows])}]")
-    found = []
-    for (number, an_id, turn, place, answer, _), body in zip(rows, bodies, strict=True):
+    for (number, an_id, turn, place, answer, text), kept in zip(rows, bodies, strict=True):
+        body = put_back(kept, find) if MARK in text else kept
         body["id"] = an_id
         found.append(Stored(number, an_id, turn, place, answer == 1, body))
     return found
 
 
-NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM conversations"
 NO_PAIRS: Final = "{}"
+MARK: Final = '"image_digest"'
+"""What stands in an item that holds a picture."""
+MOST: Final = 2**63 - 1
+NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM conversations"
 ITEM_COLUMNS: Final = tuple(items.c[name] for name in ("number", "id", "turn", "place", "answer", "body"))
-_DIALECT: Final = sqlite.dialect()
-FIND: Final = str(
-    select(conversations)
-    .where(conversations.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
-    .compile(dialect=_DIALECT)
+_ITEMS: Final = (
+    select(*ITEM_COLUMNS).where(items.c.conversation == bindparam("of")).order_by(items.c.turn, items.c.place)
 )
-INSERT: Final = str(conversations.insert().compile(dialect=_DIALECT))
+_LISTED: Final = select(conversations).where(conversations.c.project == bindparam("project"), conversations.c.listed)
+_USED: Final = (conversations.c.used_ms, conversations.c.number)
+_BEHIND: Final = tuple_(bindparam("used_ms"), bindparam("number"))
+
+
+def text_of(statement: ClauseElement) -> str:
+    """What the driver is given."""
+    return str(statement.compile(dialect=sqlite.dialect()))
+
+
+FIND: Final = text_of(
+    select(conversations).where(conversations.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
+)
+LIST_UP: Final = text_of(_LISTED.where(tuple_(*_USED) > _BEHIND).order_by(*_USED)) + " LIMIT ?"
+LIST_DOWN: Final = (
+    text_of(_LISTED.where(tuple_(*_USED) < _BEHIND).order_by(*(each.desc() for each in _USED))) + " LIMIT ?"
+)
+INSERT: Final = text_of(conversations.insert())
 GROW: Final = (
     'UPDATE conversations SET used_ms = ?, turns = ?, places = ?, bytes = ?, first_turn = ?, "window" = ?, tokens = ?, '
     "version = ? WHERE number = ? AND project = ?"
 )
-_ITEMS: Final = (
-    select(*ITEM_COLUMNS).where(items.c.conversation == bindparam("of")).order_by(items.c.turn, items.c.place)
-)
-ALL: Final = str(_ITEMS.compile(dialect=_DIALECT))
-OF_TURN: Final = str(_ITEMS.where(items.c.turn == bindparam("turn")).compile(dialect=_DIALECT))
-FROM_TURN: Final = str(_ITEMS.where(items.c.turn >= bindparam("turn")).compile(dialect=_DIALECT))
+ALL: Final = text_of(_ITEMS)
+OF_TURN: Final = text_of(_ITEMS.where(items.c.turn == bindparam("turn")))
+FROM_TURN: Final = text_of(_ITEMS.where(items.c.turn >= bindparam("turn")))

@@ -150,7 +150,7 @@ were left out for a context of `window` tokens. `tokens`: what prompt and answer
 items: Final = Table(
     "items",
     metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("id", String(80), nullable=False, unique=True),
     Column("conversation", ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
     Column("turn", Integer, nullable=False),
@@ -159,9 +159,11 @@ items: Final = Table(
     Column("bytes", Integer, nullable=False),
     Column("body", Text, nullable=False),
     Index("items_place", "conversation", "turn", "place", unique=True),
+    sqlite_autoincrement=True,
 )
-"""What was said, in order of `turn` and `place`. Turn 0: what stands before all turns, a system prompt. `answer`: whether an engine
-said it. `body`: JSON of the item but its id, pictures by their digest.
+"""What was said, in order of `turn` and `place`. `number`: never given twice, for search may still know what is deleted. Turn 0:
+what stands before all turns, a system prompt. `answer`: whether an engine said it. `body`: JSON of the item but its id, pictures
+by their digest.
 """
 
 images: Final = Table(

@@ -19,6 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from hayate.errors import HistoryUnavailable, StoreGone
 from hayate.settings import History, Keeping
 from hayate.store.awaited import TooManyWait
+from hayate.store.conversations import Conversation
+from hayate.store.making import Making
 from hayate.store.migrate import open_file
 from hayate.store.quick import TakesLong
 from hayate.store.reading import Reading
@@ -90,6 +92,18 @@ class Store:
             raise self._unavailable(error) from None
         self._is_gone = False
         return result
+
+    async def keep_in_steps(self, making: Making) -> Conversation:
+        """A conversation that is made in several steps; others' turns are kept in between. When one fails, none of it is left.
+        Raises HistoryUnavailable, and what a step raises.
+        """
+        try:
+            while (made := await self.keep(making)) is None:
+                pass
+        except BaseException:
+            self.keep_later(making.undo)
+            raise
+        return made
 
     def keep_later(self, how: Callable[[sqlite3.Connection], object], size_bytes: int = 0) -> None:
         """The same for who can't wait; that it failed, whatever the reason, is in the log."""

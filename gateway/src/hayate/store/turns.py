@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hayate.settings import History
+from hayate.store import traces
 from hayate.store.conversation_items import Prepared, Where, add, last_answer, of_turn, prepared, remove, same
-from hayate.store.conversations import Conversation, Stored, create, get, grow
-from hayate.store.kept_responses import NewResponse, insert
-from hayate.wire.history_ids import unknown_conversation
+from hayate.store.conversations import Conversation, Stored, begin, found_in, grow
+from hayate.store.kept_responses import NewResponse, insert, without
 from hayate.wire.items import Item
 
 LIMITS: Final = History()
@@ -65,12 +65,9 @@ def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
     """
     now_ms = int(now * 1000)
     if turn.conversation is None:
-        before = create(connection, turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
+        before = begin(connection, turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
     else:
-        found = get(connection, turn.project, turn.conversation)
-        if found is None:
-            raise unknown_conversation(turn.conversation)
-        before = found
+        before = found_in(connection, turn.project, turn.conversation)
     adding, gone_bytes = _to_add(connection, turn, before)
     added = tuple(
         add(connection, before, Where(number, place, is_answer), each)
@@ -104,8 +101,10 @@ def _to_add(
         if not same(old, head):
             gone_bytes += remove(connection, before, old)
             adding += [(0, False, each) for each in head]
-    if turn.replaces_answer:
-        gone_bytes += remove(connection, before, last_answer(connection, before))
+    if turn.replaces_answer and (old := last_answer(connection, before)):
+        gone_bytes += remove(connection, before, old)
+        without(connection, before, old[0].place)
+        traces.leave(connection, wanted=False)
     stays = before.turns > 0 and (turn.goes_on or turn.replaces_answer)
     number = before.turns if stays else before.turns + 1
     adding += [(number, False, prepared(each)) for each in turn.items]

@@ -31,7 +31,7 @@ def upgrade() -> None:
     op.create_index("conversations_project", "conversations", ["project", "listed", "used_ms"])
     op.create_table(
         "items",
-        sa.Column("number", number, primary_key=True, autoincrement=False),
+        sa.Column("number", number, primary_key=True, autoincrement=True),
         sa.Column("id", sa.String(80), nullable=False, unique=True),
         sa.Column("conversation", number, sa.ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
         sa.Column("turn", sa.Integer, nullable=False),
@@ -39,6 +39,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.Boolean, nullable=False),
         sa.Column("bytes", sa.Integer, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
+        sqlite_autoincrement=True,
     )
     op.create_index("items_place", "items", ["conversation", "turn", "place"], unique=True)
     op.create_table(
