@@ -95,8 +95,8 @@ async def test_messages_are_counted_as_they_will_be(engine: EngineProcess) -> No
     for more in ({}, {"system": "Answer in JSON."}, {"tools": [tool]}):
         fields = {"messages": messages, **more}
         usage = await used(engine, MESSAGES, {**fields, "max_tokens": 1})
-        whole = usage["input_tokens"] + (usage.get("cache_read_input_tokens") or 0)
-        assert await counted(engine, MESSAGES, fields) == whole
+        parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+        assert await counted(engine, MESSAGES, fields) == sum(usage.get(part) or 0 for part in parts)
 
 
 async def test_responses_are_counted_where_the_engine_can(engine: EngineProcess) -> None:
