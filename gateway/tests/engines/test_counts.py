@@ -99,12 +99,31 @@ async def test_messages_are_counted_as_they_will_be(engine: EngineProcess) -> No
         assert await counted(engine, MESSAGES, fields) == sum(usage.get(part) or 0 for part in parts)
 
 
-async def test_responses_are_counted_where_the_engine_can(engine: EngineProcess) -> None:
-    said = [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "東京の天気は？"}]}]
-    fields = {"input": said, "instructions": "Be kind."}
-    count = await counted(engine, RESPONSES, fields)
-    usage = await used(engine, RESPONSES, {**fields, "max_output_tokens": 1})
-    assert count == (usage["input_tokens"] if engine.backend == "llamacpp" else None)
+RESPONSE_TOOL = {"type": "function", **WEATHER_TOOL["function"]}  # type: ignore[dict-item]
+CALLED = {"type": "function_call", "call_id": "call_1", "name": "get_weather", "arguments": '{"city": "東京"}'}
+REPLY = {
+    "type": "message",
+    "role": "assistant",
+    "status": "completed",
+    "content": [{"type": "output_text", "text": "晴れです。🗼", "annotations": []}],
+}
+INPUTS: dict[str, list[dict[str, Any]]] = {
+    "a question": [QUESTION],
+    "a conversation": [QUESTION, REPLY, QUESTION] * 10,
+    "a tool's answer": [
+        QUESTION,
+        CALLED,
+        {"type": "function_call_output", "call_id": "call_1", "output": '{"weather": "晴れ"}'},
+    ],
+}
+
+
+@pytest.mark.parametrize("said", INPUTS)
+async def test_responses_are_counted_as_they_will_be(engine: EngineProcess, said: str) -> None:
+    for more in ({}, {"instructions": "Be kind."}, {"tools": [RESPONSE_TOOL]}):
+        fields = {"input": INPUTS[said], **more}
+        usage = await used(engine, RESPONSES, {**fields, "max_output_tokens": 1})
+        assert await counted(engine, RESPONSES, fields) == usage["input_tokens"], more
 
 
 async def test_an_older_llamacpp_counts_the_same_by_its_template(shared_llamacpp: EngineProcess) -> None:

@@ -13,7 +13,8 @@ from hayate.backends.base import Asked, Clock, Counting, Prepared
 from hayate.backends.responses import through_chat
 from hayate.errors import GatewayError, NotSupported
 from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
-from hayate.wire.paths import RESPONSES
+from hayate.wire.paths import CHAT, MESSAGES, RESPONSES
+from hayate.wire.responses_to_chat import chat_fields
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -43,7 +44,20 @@ class Adapter(ABC):
         """Nothing was left out that could be added again."""
 
     def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
+        """A response has the prompt of the chat that it amounts to. Raises InvalidRequest."""
+        if asked.path == RESPONSES:
+            chat = chat_fields(self.name, asked.fields, limits_calls=self.heeds_parallel_tool_calls)
+            return self._counting_chat(Asked(CHAT, asked.model, chat), served_model)
+        if asked.path == MESSAGES:
+            return self._counting_messages(asked, served_model)
+        return self._counting_chat(asked, served_model) if asked.path == CHAT else None
+
+    def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
         """None: most engines count only what they are to answer."""
+        return None
+
+    def _counting_messages(self, asked: Asked, served_model: str | None) -> Counting | None:
+        """None here, too."""
         return None
 
     def lacks(self, path: str) -> bool:

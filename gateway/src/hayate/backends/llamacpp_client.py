@@ -55,21 +55,23 @@ class LlamaCppClient(OpenAICompatible):
         prepared.assembly = Assembly(assembler, rest=rest)
         return prepared
 
-    def counting(self, asked: Asked, served_model: str | None) -> Counting | None:
-        """The same request at a path of its own; servers of before 2026 only make the prompt and count a text."""
-        if asked.path == MESSAGES:
-            return of_messages(asked, served_model)
-        if asked.path not in (CHAT, RESPONSES):
-            return None
-        body = write({**asked.fields, "stream": False})
-        told = number("input_tokens")
+    def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
+        """The same request at a path of its own, where the server has the path itself."""
+        if asked.path != RESPONSES or self._has_chat_alone_for(RESPONSES):
+            return super().counting(asked, served_model)
+        return Counting(UpstreamRequest(f"{RESPONSES}/input_tokens", write(asked.fields)), number("input_tokens"))
+
+    def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting:
+        """Servers of before 2026 only make the prompt, and count a text."""
+        body, told = write({**asked.fields, "stream": False}), number("input_tokens")
 
         def read(answer: bytes | None) -> Counting | int | None:
-            if answer is not None or asked.path == RESPONSES:
-                return told(answer)
-            return Counting(UpstreamRequest("/apply-template", body), _tokenized)
+            return Counting(UpstreamRequest("/apply-template", body), _tokenized) if answer is None else told(answer)
 
-        return Counting(UpstreamRequest(f"{asked.path}/input_tokens", body), read)
+        return Counting(UpstreamRequest(f"{CHAT}/input_tokens", body), read)
+
+    def _counting_messages(self, asked: Asked, served_model: str | None) -> Counting:
+        return of_messages(asked, served_model)
 
     def probe(self) -> UpstreamRequest:
         """503 while the model loads."""

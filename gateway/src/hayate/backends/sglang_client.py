@@ -14,7 +14,7 @@ from typing import Any
 from hayate.backends.base import Asked, Counting
 from hayate.backends.counting import of_chat, of_messages
 from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
-from hayate.wire.paths import CHAT, MESSAGES, PASSTHROUGH, SPEECH, TRANSLATIONS
+from hayate.wire.paths import PASSTHROUGH, SPEECH, TRANSLATIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -43,11 +43,12 @@ class SGLangClient(OpenAICompatible):
         """200 when a token could be generated; 503 while it starts or is stuck."""
         return UpstreamRequest("/health", method=b"GET")
 
-    def counting(self, asked: Asked, served_model: str | None) -> Counting | None:
+    def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting:
         """As vLLM; versions of before 2026 know no messages there, and say so."""
-        if asked.path == MESSAGES:
-            return of_messages(asked, served_model)
-        return of_chat(asked, served_model) if asked.path == CHAT else None
+        return of_chat(asked, served_model)
+
+    def _counting_messages(self, asked: Asked, served_model: str | None) -> Counting:
+        return of_messages(asked, served_model)
 
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         sent = super()._sent(asked, served_model)

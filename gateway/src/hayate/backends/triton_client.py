@@ -26,7 +26,6 @@ from hayate.wire import sse
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
 from hayate.wire.fields import limit_to_send, one_prompt, stop_strings
-from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -92,10 +91,9 @@ class TritonClient(TranslatingAdapter):
         self._layout = layout
         return Served((self._model or layout.model,), self._context_tokens)
 
-    def counting(self, asked: Asked, served_model: str | None) -> Callable[[], int] | None:
+    def _counting_chat(self, asked: Asked, served_model: str | None) -> Callable[[], int]:
         """The prompt is rendered here, so it can be counted here."""
-        fields = asked.fields
-        return (lambda: self._prompts.count(self._chat_prompt(fields))) if asked.path == CHAT else None
+        return lambda: self._prompts.count(self._chat_prompt(asked.fields))
 
     def _translated(
         self, fields: dict[str, Any], served_model: str | None, *, chat: bool

@@ -10,7 +10,6 @@ from __future__ import annotations
 from hayate.backends.base import Asked, Counting
 from hayate.backends.counting import of_chat, of_messages
 from hayate.backends.openai_compat import OpenAICompatible
-from hayate.wire.paths import CHAT, MESSAGES
 from hayate.wire.upstream_request import UpstreamRequest
 
 
@@ -29,8 +28,9 @@ class VLLMClient(OpenAICompatible):
         """Sleep mode; 404 where it is not enabled."""
         return UpstreamRequest("/is_sleeping", method=b"GET")
 
-    def counting(self, asked: Asked, served_model: str | None) -> Counting | None:
+    def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting:
         """/tokenize renders a chat's template too."""
-        if asked.path == MESSAGES:
-            return of_messages(asked, served_model)
-        return of_chat(asked, served_model) if asked.path == CHAT else None
+        return of_chat(asked, served_model)
+
+    def _counting_messages(self, asked: Asked, served_model: str | None) -> Counting:
+        return of_messages(asked, served_model)

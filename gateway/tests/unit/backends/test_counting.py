@@ -16,10 +16,12 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.sglang_client import SGLangClient
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
+from hayate.errors import InvalidRequest
 from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
 from tests.unit.backends.test_triton_client import client as triton
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "こんにちは"}]}
+SAID: dict[str, Any] = {"instructions": "Be kind.", "input": HELLO["messages"]}
 CALL: dict[str, Any] = {
     **HELLO,
     "tools": [{"type": "function", "function": {"name": "f"}}],
@@ -57,13 +59,27 @@ def test_messages_are_counted_as_anthropic_has_it(adapter: Callable[[], Backend]
     assert asked.read(b'{"input_tokens": 42}') == 42
 
 
-@pytest.mark.parametrize("path", [CHAT, RESPONSES])
-def test_llamacpp_counts_the_same_request(path: str) -> None:
-    asked = asks(LlamaCppClient(), path)
-    assert asked.request.path == path + "/input_tokens"
+def test_llamacpp_counts_the_same_request() -> None:
+    asked = asks(LlamaCppClient())
+    assert asked.request.path == CHAT + "/input_tokens"
     assert json.loads(asked.request.body) == {**CALL, "stream": False}
     assert asked.read(b'{"input_tokens":65,"object":"response.input_tokens"}') == 65
     assert asked.read(b"{}") is None
+    response = asks(LlamaCppClient(), RESPONSES, SAID)
+    assert response.request.path == RESPONSES + "/input_tokens"
+    assert json.loads(response.request.body) == SAID
+    assert response.read(b'{"input_tokens":65}') == 65
+
+
+@pytest.mark.parametrize("adapter", [VLLMClient, SGLangClient, LlamaCppClient])
+def test_a_response_is_counted_as_the_chat_that_it_amounts_to(adapter: Callable[[], Backend]) -> None:
+    made = adapter()
+    if isinstance(made, LlamaCppClient):
+        made.lacks(RESPONSES)
+    body = json.loads(asks(made, RESPONSES, SAID).request.body)
+    assert body["messages"] == [{"role": "system", "content": "Be kind."}, *HELLO["messages"]]
+    with pytest.raises(InvalidRequest):
+        made.counting(Asked(RESPONSES, "ours", {"input": 7}), "theirs")
 
 
 def test_an_older_llamacpp_makes_the_prompt_and_counts_it() -> None:
@@ -80,7 +96,7 @@ def test_an_older_llamacpp_makes_the_prompt_and_counts_it() -> None:
     assert template.read(None) is None
     assert template.read(b'{"prompt": null}') is None
     assert text.read(None) is None
-    assert asks(LlamaCppClient(), RESPONSES).read(None) is None
+    assert asks(LlamaCppClient(), RESPONSES, SAID).read(None) is None
 
 
 def test_triton_counts_the_prompt_that_is_rendered_here() -> None:
@@ -89,12 +105,15 @@ def test_triton_counts_the_prompt_that_is_rendered_here() -> None:
     assert callable(found)
     assert found() == len("<s>user: こんにちは\n")
     assert made.counting(Asked(TEXT, "ours", {"prompt": "a"}), "theirs") is None
+    response = made.counting(Asked(RESPONSES, "ours", {"input": "こんにちは"}), "theirs")
+    assert callable(response)
+    assert response() == found()
 
 
 @pytest.mark.parametrize("adapter", [OpenAICompatible, TrtLLMClient, OllamaClient])
 @pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
 def test_who_has_no_such_endpoint_is_not_asked(adapter: Callable[[], Backend], path: str) -> None:
-    assert adapter().counting(Asked(path, "ours", CALL), "theirs") is None
+    assert adapter().counting(Asked(path, "ours", SAID if path == RESPONSES else CALL), "theirs") is None
 
 
 @pytest.mark.parametrize("adapter", [VLLMClient, SGLangClient, LlamaCppClient])
@@ -104,7 +123,7 @@ def test_a_text_is_no_conversation(adapter: Callable[[], Backend]) -> None:
 
 def test_an_engine_that_has_told_no_model_is_not_told_one() -> None:
     found = VLLMClient().counting(Asked(CHAT, "ours", HELLO), None)
-    assert found is not None
+    assert isinstance(found, Counting)
     assert json.loads(found.request.body) == HELLO
 
 
