@@ -92,7 +92,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         own = {ensure_key(config.data, env)[0]: OWNER, ensure_key(config.data, env, ADMIN)[0]: OPERATOR}
-        store = await asyncio.to_thread(Store.open, config.data, config.store)
+        store = await asyncio.to_thread(Store.open, config.data, config.store, config.history)
         fleet = Fleet(deployments, config.aliases, config.health)
         ticker = Ticker()
         metrics = Metrics(fleet)

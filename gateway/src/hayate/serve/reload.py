@@ -83,7 +83,7 @@ def configure(gateway: Gateway, config: Config, host: str) -> None:
     gateway.settings = call_settings(config, host)
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
-    gateway.store.configure(config.store)
+    gateway.store.configure(config.store, config.history)
     set_queue_bytes(config.server.log_queue_bytes)
     set_log_form(config.server.log)
 

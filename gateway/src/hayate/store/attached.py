@@ -23,6 +23,10 @@ LOG_BYTES: Final = 16 * 1024 * 1024
 """How much of the log of what was written last stays on the disk when it has been longer."""
 
 
+MOVED_PAGES: Final = 4000
+"""From so many pages in that log on, a commit moves them into the file itself; before, that is done in pauses (`writer`)."""
+
+
 class _Id(NamedTuple):
     device: int
     inode: int
@@ -50,6 +54,7 @@ class Attached:
         connection = connect(self._path)
         try:
             connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {MOVED_PAGES}")
             self._opened(connection)
             self._log = _id(beside(self._path)[0])
             self._connection, self._file = connection, found

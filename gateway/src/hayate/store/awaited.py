@@ -28,6 +28,10 @@ TOGETHER: Final = 50
 """Turns in one commit: the last of more would wait longer for the others than for a commit."""
 
 
+AT_ONCE: Final = 50
+"""Commits that others wait for before what nobody waits for has its turn."""
+
+
 class TooManyWait(Exception):
     """So many turns wait to be kept that another would not be in time."""
 
@@ -68,16 +72,17 @@ class Awaited:
         self._turns.append(_Turn(how, future, size_bytes))
         return future
 
-    def make_all(self) -> bool:
-        """Makes what has queued, and what queues meanwhile; whether there was anything."""
-        any_made = False
-        while self:
-            any_made = True
+    def make_some(self) -> int:
+        """Makes what has queued and what queues meanwhile, unless that never ends; how many commits it took."""
+        made = 0
+        while self and made < AT_ONCE:
             if self._turns:
+                made += 1
                 self._make_turns([self._turns.popleft() for _ in range(min(TOGETHER, len(self._turns)))])
             if self._changes:
+                made += 1
                 self._make_change(*self._changes.popleft())
-        return any_made
+        return made
 
     def fail_all(self) -> None:
         """After the end. Both the thread and who wants something may get here."""

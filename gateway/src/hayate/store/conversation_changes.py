@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import bindparam
 
 from hayate.settings import History
+from hayate.store import traces
 from hayate.store.conversations import Conversation, begin, conversation_of, dumped, found_in, grow, text_of
 from hayate.store.hidden import hide
 from hayate.store.kept_items import append
@@ -84,6 +85,8 @@ def _said(
         before, metadata=dict(metadata), notes=notes, bytes=before.bytes + grown, version=before.version + 1
     )
     grow(connection, before, after, limits)
+    if before.notes or before.metadata:
+        traces.leave(connection)
     connection.execute(SAY, (dumped(metadata), notes, before.number, before.project))
     return after
 

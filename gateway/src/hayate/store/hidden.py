@@ -19,9 +19,7 @@ UNFINISHED: Final = "\x02"
 
 def hide(connection: sqlite3.Connection, found: Conversation) -> None:
     """Deletes a conversation, as far as anybody can see: what it held goes in steps (`erasing`)."""
-    if connection.execute(MOVE, (DELETED + found.project, found.number, found.project)).rowcount:
-        shrunk(connection, found.project, found.bytes)
-        traces.leave(connection, wanted=True)
+    _delete(connection, found.number, found.project, found.project)
 
 
 def hide_unfinished(connection: sqlite3.Connection, made: Conversation) -> None:
@@ -37,12 +35,15 @@ def show(connection: sqlite3.Connection, made: Conversation) -> None:
 
 def discard(connection: sqlite3.Connection, made: Conversation) -> None:
     """It will never be whole; nothing when it is, or has gone."""
-    unfinished = UNFINISHED + made.project
-    found = connection.execute(BYTES, (made.number, unfinished)).fetchone()
+    _delete(connection, made.number, UNFINISHED + made.project, made.project)
+
+
+def _delete(connection: sqlite3.Connection, number: int, name: str, project: str) -> None:
+    found = connection.execute(BYTES, (number, name)).fetchone()
     if found is not None:
-        connection.execute(MOVE, (DELETED + made.project, made.number, unfinished))
-        shrunk(connection, made.project, found[0])
-        traces.leave(connection, wanted=True)
+        connection.execute(MOVE, (DELETED + project, number, name))
+        shrunk(connection, project, found[0])
+        traces.leave(connection)
 
 
 MOVE: Final = "UPDATE conversations SET project = ? WHERE number = ? AND project = ?"

@@ -106,7 +106,7 @@ def delete_item(
     if row is None:
         raise unknown_item(item_id)
     gone_bytes = remove(connection, before, [Row(*row)])
-    traces.leave(connection, wanted=True)
+    traces.leave(connection)
     after = replace(before, bytes=before.bytes - gone_bytes, tokens=None, version=before.version + 1)
     grow(connection, before, after, limits)
     return after

@@ -113,7 +113,7 @@ def delete_response(connection: sqlite3.Connection, project: str, response_id: s
     elif end < of.conversation.places:
         rows = [Row(*row) for row in connection.execute(BEHIND, (of.conversation.number, end))]
         gone_bytes = remove(connection, of.conversation, rows)
-        traces.leave(connection, wanted=True)
+        traces.leave(connection)
         _cut(connection, of.conversation, end, gone_bytes, limits)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from hayate.store import contents
 from hayate.store.ids import first_id
+from hayate.store.traces import truncated
 
 STEP_ROWS: Final = 500
 """In one transaction: about a millisecond."""
@@ -41,8 +42,7 @@ class Retention:
         if gone == contents.STEP_ROWS:
             return True
         if self._traces:
-            (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            self._traces = bool(is_busy)
+            self._traces = not truncated(connection)
         deleted = connection.execute(DELETE, (oldest, STEP_ROWS)).rowcount
         more = deleted == STEP_ROWS
         if not more:

@@ -20,11 +20,12 @@ from hayate.errors import HistoryUnavailable, StoreGone
 from hayate.settings import History, Keeping
 from hayate.store.awaited import TooManyWait
 from hayate.store.conversations import Conversation
+from hayate.store.housekeeping import Housekeeping
 from hayate.store.making import Making
 from hayate.store.migrate import open_file
 from hayate.store.quick import TakesLong
 from hayate.store.reading import Reading
-from hayate.store.retention import Retention
+from hayate.store.turns import LIMITS
 from hayate.store.writer import Writer
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
@@ -46,27 +47,27 @@ Result = TypeVar("Result")
 class Store:
     """One per process. It is an observer of ended calls (`telemetry.calls`)."""
 
-    def __init__(self, path: Path, engine: Engine, keeping: Keeping) -> None:
+    def __init__(self, path: Path, engine: Engine, keeping: Keeping, history: History) -> None:
         self._is_gone = False
         """Whether that has been said."""
         self.path = path
         self.engine = engine
-        self.retention = Retention(keeping.calls_days)
-        self.writer = Writer(path, engine, keeping.max_waiting_calls, self.retention.step)
+        self.housekeeping = Housekeeping(keeping, history)
+        self.writer = Writer(path, engine, keeping.max_waiting_calls, self.housekeeping.step)
         self.writer.start()
         self._reading = Reading(path)
 
     @classmethod
-    def open(cls, folder: Path, keeping: Keeping) -> Store:
+    def open(cls, folder: Path, keeping: Keeping, history: History = LIMITS) -> Store:
         """The store of a data folder, made or brought to this release's tables. Raises StoreRefused."""
         path = (
             folder / keeping.file
         ).resolve()  # what SQLite keeps beside it is beside the file, not beside a link to it
-        return cls(path, make_ready(path), keeping)
+        return cls(path, make_ready(path), keeping, history)
 
-    def configure(self, keeping: Keeping, history: History | None = None) -> None:
+    def configure(self, keeping: Keeping, history: History = LIMITS) -> None:
         """What a reload may change."""
-        self.retention.days = keeping.calls_days
+        self.housekeeping.configure(keeping, history)
         self.writer.max_rows = keeping.max_waiting_calls
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:

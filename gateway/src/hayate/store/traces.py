@@ -1,6 +1,5 @@
-"""Whether words of what was deleted may still stand somewhere in the file or its log: a number in the file's own header
-(`user_version`), changed with what was deleted and so never lost. It is 0 when there are none; otherwise it goes up with every
-deletion, and is odd once somebody wanted one.
+"""Whether something of what was deleted may still stand in the file or its log: a number in the file's own header (`user_version`),
+which goes up with every deletion, in the same transaction, and is 0 again when nothing is left. So it outlives whoever deleted.
 """
 
 from __future__ import annotations
@@ -8,16 +7,12 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-MOST: Final = 2**30
+MOST: Final = 2**31 - 1
 
 
-def leave(connection: sqlite3.Connection, *, wanted: bool) -> None:
-    """Something is deleted, within the transaction that is open; `wanted`: by a caller or because its time was over, and not only
-    because something else has taken its place.
-    """
-    before = left(connection)
-    after = (before // 2 % MOST + 1) * 2 + int(wanted or before % 2)
-    connection.execute(f"PRAGMA user_version = {after}")
+def leave(connection: sqlite3.Connection) -> None:
+    """Something is deleted, within the transaction that is open."""
+    connection.execute(f"PRAGMA user_version = {left(connection) % MOST + 1}")
 
 
 def left(connection: sqlite3.Connection) -> int:
@@ -26,18 +21,24 @@ def left(connection: sqlite3.Connection) -> int:
     return int(found)
 
 
-def are_wanted_gone(number: int) -> bool:
-    """Whether somebody wants to have them gone soon."""
-    return number % 2 == 1
-
-
-def cleared(connection: sqlite3.Connection, since: int) -> bool:
-    """There are none of what had been deleted when the number was `since`. Whether that is all."""
+def clear(connection: sqlite3.Connection, since: int) -> None:
+    """Nothing is left of what had been deleted when the number was `since`."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        is_all = left(connection) == since
-        if is_all:
+        if left(connection) == since:
             connection.execute("PRAGMA user_version = 0")
     finally:
         connection.execute("COMMIT")
-    return is_all
+
+
+def truncated(connection: sqlite3.Connection) -> bool:
+    """Moves what the log still has into the file and leaves nothing of it; whether nobody who reads stood in the way, for whom this
+    does not wait.
+    """
+    (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(busy_ms)}")
+    return not is_busy

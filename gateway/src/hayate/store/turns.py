@@ -104,7 +104,7 @@ def _to_add(
     if turn.replaces_answer and (old := last_answer(connection, before)):
         gone_bytes += remove(connection, before, old)
         without(connection, before, old[0].place)
-        traces.leave(connection, wanted=False)
+        traces.leave(connection)
     stays = before.turns > 0 and (turn.goes_on or turn.replaces_answer)
     number = before.turns if stays else before.turns + 1
     adding += [(number, False, prepared(each)) for each in turn.items]

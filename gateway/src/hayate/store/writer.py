@@ -24,6 +24,7 @@ from hayate.store.awaited import Awaited
 from hayate.store.contents import Waiting
 from hayate.store.ids import Ids
 from hayate.store.rows import Names, insert
+from hayate.store.trouble import Trouble
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.log import MAX_WAITING_CHARS, log_event
 from hayate.telemetry.record import CallRecord
@@ -40,6 +41,8 @@ GATHER_S: Final = 0.05
 """How long records wait for others before they are written: a commit costs what many rows cost."""
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
+MOVE_AFTER: Final = 64
+"""Commits whose pages, about a thousand, are moved in a pause of a busy time; a commit that had to would be waited for."""
 OF_THE_ROW: Final = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -54,8 +57,8 @@ OF_THE_ROW: Final = (
 
 
 class Writer:
-    """Writes records and changes. `start` before anything is put; `close` writes what it still can. `tidy` is a small step of
-    housekeeping, taken between commits; it says whether there is more to do.
+    """Writes records, changes and turns. `start` before anything is put; `close` writes what it still can. `tidy` is a small step
+    of housekeeping, taken in pauses; it says in how many seconds the next is wanted, None when there is no more to do.
     """
 
     def __init__(
@@ -63,21 +66,25 @@ class Writer:
         path: Path,
         engine: Engine,
         max_rows: int,
-        tidy: Callable[[sqlite3.Connection], bool] = lambda _: False,
+        tidy: Callable[[sqlite3.Connection], float | None] = lambda _: None,
     ) -> None:
         self._path = path
         self._tidy = tidy
         self.max_rows = max_rows
         self.commits = Histogram(COMMIT_SECONDS)
         """How long commits took."""
-        self.failing_since: float | None = None
-        """On the monotonic clock; None while all is well."""
         self._rows: deque[CallRecord] = deque()
         self._taken: list[CallRecord] = []
         """Out of the queue, and not committed yet."""
         self._wake = threading.Event()
         self._pressed = threading.Event()
         """Set by what is tried at once, however the last try went: a change that somebody waits for, a whole batch, the end."""
+        self._rest_s = IDLE_S
+        """How long the thread rests when nothing comes."""
+        self._next_batch = self._next_step = 0.0
+        """When records, and housekeeping, are next to have their turn, on the monotonic clock."""
+        self._unmoved = 0
+        """Commits since what they wrote was last moved from the log of the file into the file."""
         self._closing_until: float | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
@@ -85,13 +92,9 @@ class Writer:
         self._file = Attached(path, self._names.load)
         self._awaited = Awaited(engine, self._file)
         self._ids = Ids()
-        self._overflowed = 0  # counted by who puts, the next by the thread: neither waits for the other
         self._unwritable = 0
-        self._overflow_told = 0
-        self._overflow_said = False
-        self._reason = ""
         self.contents = Waiting()
-        self._contents_told = 0
+        self._trouble = Trouble(path, self.contents)
 
     @property
     def backlog(self) -> int:
@@ -99,9 +102,14 @@ class Writer:
         return len(self._rows) + len(self._taken)
 
     @property
+    def failing_since(self) -> float | None:
+        """Since when nothing could be written, on the monotonic clock; None while all is well."""
+        return self._trouble.since
+
+    @property
     def dropped(self) -> int:
         """Records that are nowhere: they found the queue full, or no file will take them."""
-        return self._overflowed + self._unwritable
+        return self._trouble.overflowed + self._unwritable
 
     def start(self) -> None:
         """Begins to write; the file is opened at once, so that it can be put back from then on."""
@@ -112,7 +120,7 @@ class Writer:
         """Queues records that change no more. Never waits."""
         room = self.max_rows - self.backlog
         if len(records) > room:
-            self._overflowed += len(records) - max(0, room)
+            self._trouble.overflowed += len(records) - max(0, room)
             records = records[: max(0, room)]
         for record in records:
             if len(record.model) > MAX_WAITING_CHARS:  # a caller's word, which might be as long as a request
@@ -148,7 +156,7 @@ class Writer:
         self._thread.join(within_s)
         if left := self.backlog:
             self._unwritable += left
-            log_event("calls_lost", path=str(self._path), count=left, reason=self._reason or "no time was left")
+            log_event("calls_lost", path=str(self._path), count=left, reason=self._trouble.reason or "no time was left")
 
     def _press(self) -> None:
         self._pressed.set()
@@ -159,7 +167,7 @@ class Writer:
     def _run(self) -> None:
         again_s = AGAIN_S
         while True:
-            if self._wake.wait(IDLE_S):
+            if self._wake.wait(self._rest_s):
                 self._pressed.wait(GATHER_S)
             self._wake.clear()
             self._pressed.clear()
@@ -168,7 +176,7 @@ class Writer:
             except BaseException as error:  # the thread must not end with records waiting, whatever it is
                 if not isinstance(error, Exception):
                     raise
-                self._failed(error)
+                self._trouble.failed(error, waiting=self.backlog, limit=self.max_rows)
                 if self._is_over():
                     break
                 self._pressed.wait(again_s if self._closing_until is None else AGAIN_S)
@@ -186,21 +194,45 @@ class Writer:
         return self._closing_until is not None and monotonic() > self._closing_until
 
     def _write_all(self) -> None:
-        """Changes, then what has queued, then a step of housekeeping; a change that comes meanwhile goes before the next batch."""
-        idle = not self._awaited.make_all()
+        """What somebody waits for, then what has queued, then a step of housekeeping; what comes to be waited for meanwhile goes
+        before the next batch.
+        """
+        self._rest_s = IDLE_S
+        made = self._awaited.make_some()
+        self._unmoved += made
         connection = self._file.connection()
-        while (self._taken or self._rows) and not self._awaited and not self._is_over():
-            idle = False
-            connection = self._write()
+        if (
+            self._taken or self._rows
+        ) and not self._are_due():  # turns are made at once, but no records with each of them
+            self._rest_s = GATHER_S
+        else:
+            while (self._taken or self._rows) and not self._awaited and not self._is_over():
+                made += 1
+                connection = self._write()
+            self._next_batch = monotonic() + GATHER_S
         if self._awaited:
             self._wake.set()
             return
         if self._closing_until is None:
-            if self._tidy(connection):
-                self._wake.set()
-            elif idle:
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-        self._recovered()
+            self._pause(connection, idle=not made)
+        self._trouble.over(limit=self.max_rows)
+
+    def _are_due(self) -> bool:
+        """Whether records have waited for one another long enough."""
+        is_short = len(self._rows) + len(self._taken) < BATCH_ROWS
+        return not (is_short and self._closing_until is None and monotonic() < self._next_batch)
+
+    def _pause(self, connection: sqlite3.Connection, *, idle: bool) -> None:
+        """A step of housekeeping, if it is time for one; and from time to time what was written is moved into the file."""
+        if monotonic() >= self._next_step:
+            wanted_s = self._tidy(connection)
+            self._next_step = monotonic() + (GATHER_S if wanted_s is None else wanted_s)
+            self._unmoved += wanted_s is not None
+            if wanted_s is not None:
+                self._rest_s = min(self._rest_s, wanted_s)
+        if self._unmoved >= MOVE_AFTER or (idle and self._rest_s == IDLE_S):
+            self._unmoved = 0
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _write(self) -> sqlite3.Connection:
         """The next batch; the connection that it was written on."""
@@ -246,35 +278,9 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        self._unmoved += 1
         self._names.committed()
         self.commits.observe(monotonic() - began)
         if done:
             self.contents.written(records)
         return done
-
-    def _failed(self, error: Exception) -> None:
-        self._reason = str(error) if isinstance(error, sqlite3.Error | OSError) else f"{type(error).__name__}: {error}"
-        if self.failing_since is None:
-            self.failing_since = monotonic()
-            log_event("store_failing", path=str(self._path), reason=self._reason, waiting=self.backlog)
-        if not self._overflow_said:  # that records are dropped is said at once, how many there were when it is over
-            self._tell_overflow()
-
-    def _recovered(self) -> None:
-        if self.failing_since is not None:
-            log_event("store_back", path=str(self._path), after_s=round(monotonic() - self.failing_since, 1))
-            self.failing_since, self._reason = None, ""
-        self._tell_overflow()
-        self._overflow_said = False
-
-    def _tell_overflow(self) -> None:
-        count = self._overflowed - self._overflow_told
-        if count:
-            log_event("calls_not_recorded", count=count, limit=self.max_rows)
-            self._overflow_told += count
-            self._overflow_said = True
-        without = self.contents.dropped - self._contents_told
-        if without:
-            log_event("contents_not_kept", count=without, limit_bytes=self.contents.max_bytes)
-            self._contents_told += without
-            self._overflow_said = True

@@ -49,7 +49,7 @@ async def test_what_can_not_be_read_is_gone(store: Store) -> None:
 
 async def test_a_reload_changes_how_much_is_kept(store: Store) -> None:
     store.configure(Keeping(calls_days=7, max_waiting_calls=11))
-    assert (store.retention.days, store.writer.max_rows) == (7, 11)
+    assert (store.housekeeping.retention.days, store.writer.max_rows) == (7, 11)
 
 
 async def test_what_is_being_made_when_the_time_is_over_is_told_as_made(

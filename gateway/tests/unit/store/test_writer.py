@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hayate.store import attached, rows
+from hayate.store import attached, rows, trouble
 from hayate.store import writer as module
 from hayate.store.migrate import open_file
 from hayate.store.sqlite import beside, connect
@@ -27,7 +27,7 @@ LAST_RESORT_S = 60
 def events(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What the log was told."""
     found: list[tuple[str, dict[str, Any]]] = []
-    for each in (module, attached):
+    for each in (module, attached, trouble):
         monkeypatch.setattr(each, "log_event", lambda event, **facts: found.append((event, facts)))
     return found
 
@@ -261,7 +261,7 @@ def test_under_steady_load_the_log_of_the_file_stays_short_and_old_records_go(st
     past = time.time() - 1000 * 86_400
     store.calls_ended([make(ended_at=past) for _ in range(1500)])
     until(lambda: store.writer.backlog == 0)
-    store.retention._next_at = 0.0
+    store.housekeeping.retention._next_at = 0.0
     largest = 0
     for _ in range(700):  # never idle: each is put before the thread has waited for anything
         store.calls_ended([make()])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hayate.store import trouble
 from hayate.store import writer as module
 from hayate.store.migrate import open_file
 from hayate.store.writer import Writer
@@ -14,13 +15,13 @@ from hayate.telemetry.content import Content
 from tests.unit.store.conftest import Make
 
 
-def test_a_busy_writer_tidies_too(tmp_path: Path, make: Make) -> None:
+def test_a_busy_writer_tidies_too(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
     path, steps = tmp_path / "hayate.db", 0
 
-    def step(_: Any) -> bool:
+    def step(_: Any) -> None:
         nonlocal steps
         steps += 1
-        return False
 
     writer = Writer(path, open_file(path)[0], 100, step)
     for wanted in (1, 2):
@@ -34,7 +35,7 @@ def test_a_busy_writer_tidies_too(tmp_path: Path, make: Make) -> None:
 
 def test_content_without_room_is_told_once(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(module, "log_event", lambda event, **facts: told.append((event, facts)))
+    monkeypatch.setattr(trouble, "log_event", lambda event, **facts: told.append((event, facts)))
     path = tmp_path / "hayate.db"
     writer = Writer(path, open_file(path)[0], 100)
     writer.contents.max_bytes = 10

@@ -1,0 +1,88 @@
+"""What becomes of deleted conversations: a few rows at a time they go from their tables, the index of search forgets their words
+(`search_upkeep`), and then the log of the file is emptied. What a row leaves in the file is overwritten (`secure_delete`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from time import monotonic
+from typing import Final
+
+from hayate.store import traces
+from hayate.store.hidden import DELETED, UNFINISHED
+from hayate.store.images import let_go
+
+STEP_S: Final = 0.003
+"""How long a step may take: whoever wants a turn kept meanwhile waits for it."""
+TOGETHER: Final = 20
+"""Rows between two looks at the clock."""
+SETTLE_S: Final = 2.0
+"""How long the log is left to grow by what else is deleted."""
+AGAIN_S: Final = 1.0
+"""How long a log waits that could not be emptied, because somebody read."""
+
+
+class Erasing:
+    """One per store; its steps are taken by the thread that writes, outside of any transaction."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self.since: float | None = None
+        """When it was first seen that there is something to erase; None while there is nothing."""
+        self._again_at = 0.0
+
+    def step(self, connection: sqlite3.Connection) -> bool:
+        """A few rows, or the log; true when there is more to do. Raises sqlite3.Error."""
+        number = traces.left(connection)
+        if not number:
+            self.since = None
+            return False
+        now = self._clock()
+        if self.since is None:
+            self.since = now
+        if self._erase_some(connection, now + STEP_S):
+            return True
+        if now < max(self._again_at, self.since + SETTLE_S) or connection.execute(FORGETTING).fetchone() is not None:
+            return False
+        if traces.truncated(connection):
+            traces.clear(connection, number)
+            self.since = None
+        else:
+            self._again_at = now + AGAIN_S
+        return False
+
+    def _erase_some(self, connection: sqlite3.Connection, until: float) -> bool:
+        """Whether there may be more."""
+        if connection.execute(FIRST, (DELETED, UNFINISHED)).fetchone() is None:
+            return False
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            while (found := connection.execute(FIRST, (DELETED, UNFINISHED)).fetchone()) is not None:
+                _erase(connection, *found)
+                if self._clock() >= until:
+                    break
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return True
+
+
+def _erase(connection: sqlite3.Connection, number: int, name: str) -> None:
+    """A few rows of one conversation; when there are none, its own."""
+    items = connection.execute(ITEMS, (number, TOGETHER)).fetchall()
+    for (item,) in items:
+        let_go(connection, name.removeprefix(DELETED), item)
+        connection.execute(DELETE_ITEM, (item,))
+    if not items and not connection.execute(DELETE_RESPONSES, (number, TOGETHER)).rowcount:
+        connection.execute(DELETE, (number, name))
+
+
+FIRST: Final = "SELECT number, project FROM conversations WHERE project >= ? AND project < ? LIMIT 1"
+ITEMS: Final = "SELECT number FROM items WHERE conversation = ? LIMIT ?"
+DELETE_ITEM: Final = "DELETE FROM items WHERE number = ?"
+DELETE_RESPONSES: Final = "DELETE FROM responses WHERE id IN (SELECT id FROM responses WHERE conversation = ? LIMIT ?)"
+DELETE: Final = "DELETE FROM conversations WHERE number = ? AND project = ?"
+FORGETTING: Final = "SELECT 1 FROM forgotten LIMIT 1"
