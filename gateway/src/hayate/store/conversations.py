@@ -20,7 +20,7 @@ from hayate.store.quick import expect
 from hayate.store.schema import conversations, items
 from hayate.store.sizes import grown
 from hayate.wire.history_ids import unknown_conversation
-from hayate.wire.images_in_items import put_back
+from hayate.wire.images_in_items import DIGEST, put_back
 from hayate.wire.items import Item
 
 
@@ -177,7 +177,7 @@ def stored_of(connection: sqlite3.Connection, project: str, rows: Sequence[tuple
 
 
 NO_PAIRS: Final = "{}"
-MARK: Final = '"image_digest"'
+MARK: Final = f'"{DIGEST}"'
 """What stands in an item that holds a picture."""
 MOST: Final = 2**63 - 1
 NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM conversations"

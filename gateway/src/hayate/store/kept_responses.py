@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, tuple_
 
 from hayate.settings import History
 from hayate.store import traces
@@ -64,10 +64,14 @@ class KeptResponse:
 def response(connection: sqlite3.Connection, project: str, response_id: str) -> KeptResponse | None:
     """None when the project has none of this id."""
     row = connection.execute(FIND, (response_id, project)).fetchone()
-    if row is None:
-        return None
-    an_id, previous, created_ms, first, answer, end, body = row[:OWN]
-    return KeptResponse(an_id, conversation_of(row[OWN:]), previous, created_ms, first, answer, end, orjson.loads(body))
+    return None if row is None else _response_of(row, conversation_of(row[OWN:]))
+
+
+def responses_from(
+    connection: sqlite3.Connection, of: Conversation, behind: tuple[int, str], limit: int
+) -> list[KeptResponse]:
+    """Those of a conversation in their order, from behind one that ends at that place and has that id."""
+    return [_response_of(row, of) for row in connection.execute(ALL, (of.number, *behind, limit))]
 
 
 def output_items(connection: sqlite3.Connection, of: KeptResponse) -> list[Stored]:
@@ -130,6 +134,11 @@ def without(connection: sqlite3.Connection, of: Conversation, place: int) -> Non
     connection.execute(REPLACED, (of.number, place))
 
 
+def _response_of(row: Sequence[Any], of: Conversation) -> KeptResponse:
+    an_id, previous, created_ms, first, answer, end, body = row[:OWN]
+    return KeptResponse(an_id, of, previous, created_ms, first, answer, end, orjson.loads(body))
+
+
 def _found(connection: sqlite3.Connection, project: str, response_id: str) -> KeptResponse:
     found = response(connection, project, response_id)
     if found is None:
@@ -153,6 +162,15 @@ FIND: Final = text_of(
     select(*_OWN, *conversations.c)
     .join(conversations, responses.c.conversation == conversations.c.number)
     .where(responses.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
+)
+_ENDS: Final = (responses.c.end_place, responses.c.id)
+ALL: Final = (
+    text_of(
+        select(*_OWN)
+        .where(responses.c.conversation == bindparam("of"), tuple_(*_ENDS) > tuple_(bindparam("end"), bindparam("id")))
+        .order_by(*_ENDS)
+    )
+    + " LIMIT ?"
 )
 _OF: Final = items.c.conversation == bindparam("of")
 _ORDER: Final = (items.c.turn, items.c.place)
