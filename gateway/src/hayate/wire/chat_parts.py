@@ -26,7 +26,7 @@ def content_of(parts: list[Part]) -> str | list[Part]:
     """Parts as a message's content; what chats have no words for is left out."""
     if len(parts) == 1:
         part = parts[0]
-        if part["type"] in _SAID and EXTRA not in part:
+        if part["type"] in _SAID and not (EXTRA in part and extra_of(part, CHAT)):
             text: str = part["text"]
             return text
     return [said for part in parts if (said := _said(part)) is not None] or ""

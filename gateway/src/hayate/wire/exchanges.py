@@ -34,7 +34,7 @@ class _Exchange:
         self._waiting: dict[str, deque[int]] = {}
 
     def call(self, item: Item) -> None:
-        """One more call."""
+        """One more call, made together with those before it."""
         self._waiting.setdefault(item["call_id"], deque()).append(len(self._calls))
         self._calls.append(item)
         self._answered.append(False)

@@ -82,11 +82,12 @@ def items_of_anthropic_answer(answer: dict[str, Any], *, cut: bool) -> list[Item
 
     Nothing for a cut answer that had not begun.
     """
-    items = _items_of("assistant", [block for block in answer.get("content") or () if _is_sound(block)], "content")
-    if not cut:
-        return [mended(item) for item in items or [message_of("assistant", [])]]
-    if items and (items[-1]["type"] not in CALLS or items[-1][CALLS[items[-1]["type"]]] == "{}"):
-        items[-1]["status"] = "incomplete"  # a cut input is none
+    blocks = [block for block in answer.get("content") or () if _is_sound(block)]
+    if cut and not blocks:
+        return []
+    items = _items_of("assistant", blocks, "content")
+    if cut and items[-1].get("arguments", "{}") == "{}":  # a cut input is none
+        items[-1]["status"] = "incomplete"
     return [mended(item) for item in items]
 
 

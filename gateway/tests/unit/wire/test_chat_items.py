@@ -157,7 +157,7 @@ def test_nothing_that_a_request_may_hold_is_too_odd(messages: list[Message]) -> 
 
 def test_one_message_of_many_calls_is_one_again() -> None:
     calls = [call("weather", "a"), call("time", "b", ""), call("weather", "c")]
-    messages = [
+    messages: list[Message] = [
         {"role": "user", "content": "天気は？"},
         {"role": "assistant", "content": "見てみます。", "tool_calls": calls},
         returned("c", [{"type": "text", "text": "1"}, {"type": "text", "text": "2"}]),
@@ -211,8 +211,13 @@ def test_what_has_no_place_stands_under_one_key() -> None:
 
 
 def test_calls_of_another_shape_come_back_as_they_were() -> None:
-    odd = [{"id": 5, "function": {"name": "f", "arguments": {"a": 1}}, "extra_content": {"signature": "s"}}]
-    messages = [{"role": "assistant", "content": "x", "tool_calls": odd}, {"role": "tool", "content": "y"}]
+    odd: list[Message] = [
+        {"id": 5, "function": {"name": "f", "arguments": {"a": 1}}, "extra_content": {"signature": "s"}}
+    ]
+    messages: list[Message] = [
+        {"role": "assistant", "content": "x", "tool_calls": odd},
+        {"role": "tool", "content": "y"},
+    ]
 
     items = items_of_messages(messages)
 

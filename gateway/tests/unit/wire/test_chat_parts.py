@@ -69,7 +69,7 @@ def test_a_text_is_a_text_whatever_it_is_called(kind: str) -> None:
 
 
 def test_what_chats_have_no_words_for_is_left_out() -> None:
-    parts = [
+    parts: list[dict[str, Any]] = [
         {"type": "other", "hayate": {"messages": {"type": "search_result"}}},
         {"type": "reasoning_text", "text": "Hmm."},
         {"type": "computer_screenshot", "image_url": URL},
