@@ -7,6 +7,7 @@ gateway sees to.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from hayate.api.operations import ANYTHING, EVENTS, JSON, NOTHING, Content, Operation
@@ -14,12 +15,18 @@ from hayate.errors import (
     BodyTooLarge,
     CallStopped,
     ContextTooLong,
+    ConversationFull,
+    ConversationLocked,
+    GatewayError,
+    HistoryUnavailable,
     InvalidRequest,
     NotSupported,
     Overloaded,
     RateLimited,
     ShuttingDown,
+    UnknownConversation,
     UnknownModel,
+    UnknownResponse,
     UnreadableCoding,
     UnsupportedField,
 )
@@ -48,6 +55,9 @@ ENDINGS: Final = (
     ShuttingDown,
 )
 """How a call may end that has no answer, beside what its guard and its connection say."""
+OF_KEPT: Final = (UnknownConversation, ConversationLocked, ConversationFull, HistoryUnavailable)
+"""How one may end beside, that goes on with a conversation."""
+_NAMES: Final = {"X-Conversation-Id": "The same as `conversation`, for programs that can't say it in the body."}
 _OBJECT: Final = {"type": "object", "description": "What the engine answers."}
 _JSON: Final = {"description": "What the engine answers."}
 _OTHER: Final = {"description": "Whatever else an engine answers passes through, too."}
@@ -72,7 +82,15 @@ def call_operation(path: str, method: str) -> Operation:
     """What is told of a call at this path."""
     if path == GENERATE:
         return _generate(method)
-    return Operation(says=_SAYS[path], answers={200: _answers(path)}, errors=ENDINGS, body=_body(path))
+    errors, headers = _of_kept(path)
+    return Operation(says=_SAYS[path], answers={200: _answers(path)}, errors=errors, body=_body(path), headers=headers)
+
+
+def _of_kept(path: str) -> tuple[tuple[type[GatewayError], ...], Mapping[str, str]]:
+    """How a call at this path may end, and the headers that change it."""
+    if path not in schemas.KEPT_PATHS:
+        return ENDINGS, {}
+    return (*ENDINGS, *OF_KEPT, *((UnknownResponse,) if path == RESPONSES else ())), _NAMES
 
 
 def _answers(path: str) -> Content:
@@ -98,10 +116,11 @@ def _generate(method: str) -> Operation:
     return Operation(
         says="A chat's next message as a browser's EventSource reads it.",
         answers={200: {EVENTS: _EVENTS}, 204: NOTHING},
-        errors=ENDINGS,
+        errors=(*ENDINGS, *OF_KEPT),
         headers={
+            **_NAMES,
             "Last-Event-ID": "Which a browser sends that has lost the stream: the prompt is not run again, and 204 says that "
-            "it is over."
+            "it is over.",
         },
         **more,
     )

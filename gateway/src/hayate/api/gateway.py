@@ -70,6 +70,8 @@ class Gateway:
     in_flight: InFlight = field(default_factory=InFlight)
     adding_up: set[str] = field(default_factory=set)
     """Ids of the keys whose usage is being added up."""
+    exporting: set[str] = field(default_factory=set)
+    """Projects whose conversations are being exported, all of them."""
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -20,11 +20,12 @@ from starlette.responses import Response
 
 from hayate import __version__
 from hayate.access.authenticator import COOKIE
-from hayate.access.guards import anyone, callers, operators, users, watchers
+from hayate.access.guards import anyone, callers, keepers, operators, users, watchers
 from hayate.access.limit_headers import LIMIT_FIELDS
 from hayate.api.gateway import Gateway
 from hayate.api.operations import EVENTS, JSON, Content, Described, Operation, described
 from hayate.errors import (
+    ConversationLocked,
     GatewayError,
     HeadersTooLarge,
     InvalidRequest,
@@ -51,6 +52,7 @@ REF: Final = "#/components/schemas/{model}"
 _GUARDS: Final[dict[Any, tuple[Errors, str]]] = {
     anyone: ((), ""),
     callers: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
+    keepers: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
     users: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
     watchers: ((NotAuthenticated, NotAllowed, KeysUnknown), "watchers"),
     operators: ((NotAuthenticated, KeysUnknown), "operators"),
@@ -86,6 +88,17 @@ _LEFT: Final[dict[str, Json]] = {
     for name in LIMIT_FIELDS
 }
 """What calls are told of their key's limits."""
+_KEPT: Final[dict[str, Json]] = {
+    "x-hayate-conversation": {
+        "schema": {"type": "string"},
+        "description": "Which conversation it is, for a call that names one.",
+    },
+    "x-hayate-turns-omitted": {
+        "schema": {"type": "integer", "minimum": 1},
+        "description": "How many of its turns no longer fit, and did not go along.",
+    },
+}
+"""What calls are told that go on with a conversation."""
 _SAYS: Final = {
     200: "As asked.",
     201: "It is made.",
@@ -151,7 +164,7 @@ def document(rows: Iterable[Documented]) -> Json:
         "paths": paths,
         "components": {
             "schemas": shapes.definitions(),
-            "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT},
+            "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT, **_KEPT},
             "securitySchemes": _SCHEMES,
         },
     }
@@ -226,6 +239,7 @@ def _responses(row: Documented, operation: Operation, refused: Errors, shapes: _
             _add_error(found, status, kind, shapes.error(dialect))
     for status, response in found.items():
         headers = ["X-Request-Id", *(_LEFT if status in ("200", "429") and RateLimited in operation.errors else ())]
+        headers += _KEPT if status == "200" and ConversationLocked in operation.errors else ()
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         response["headers"] |= _HEADERS.get(int(status), {}) if status.isdigit() else {}
     return dict(sorted(found.items()))

@@ -14,8 +14,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hayate.access.guards import Guard, anyone, callers, operators, users, watchers
-from hayate.api import admin, contents, health, keys, page, session, status, usage
+from hayate.access.guards import Guard, anyone, callers, keepers, operators, users, watchers
+from hayate.api import admin, contents, health, keys, page, responses, session, status, usage
+from hayate.api import conversation_copies as copies
+from hayate.api import conversation_exports as exports
+from hayate.api import conversation_items as items
+from hayate.api import conversations as talks
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.call_operations import call_operation
 from hayate.api.gateway import Gateway
@@ -91,6 +95,27 @@ ROUTES: Final = (
         )
         for path in sorted(PASSTHROUGH)
     ),
+    # What is kept of them.
+    plain("/v1/conversations", "POST", keepers, talks.create_conversation),
+    plain("/v1/conversations", "GET", keepers, talks.list_conversations),
+    plain("/v1/conversations", "DELETE", keepers, talks.delete_conversations),
+    plain("/v1/conversations/export", "GET", keepers, exports.export_conversations),
+    plain("/v1/conversations/import", "POST", keepers, copies.import_conversation),
+    plain("/v1/conversations/{conversation}", "GET", keepers, talks.show_conversation),
+    plain("/v1/conversations/{conversation}", "POST", keepers, talks.update_conversation),
+    plain("/v1/conversations/{conversation}", "DELETE", keepers, talks.delete_conversation),
+    plain("/v1/conversations/{conversation}/items", "GET", keepers, items.list_items),
+    plain("/v1/conversations/{conversation}/items", "POST", keepers, items.add_items),
+    plain("/v1/conversations/{conversation}/items/{item}", "GET", keepers, items.show_item),
+    plain("/v1/conversations/{conversation}/items/{item}", "DELETE", keepers, items.delete_item),
+    plain("/v1/conversations/{conversation}/export", "GET", keepers, exports.export_conversation),
+    plain("/v1/conversations/{conversation}/branch", "POST", keepers, copies.branch_conversation),
+    plain("/v1/responses/compact", "POST", keepers, responses.compact_response),
+    plain("/v1/responses/input_tokens", "POST", keepers, responses.count_input_tokens),
+    plain("/v1/responses/{response}", "GET", keepers, responses.show_response),
+    plain("/v1/responses/{response}", "DELETE", keepers, responses.delete_response),
+    plain("/v1/responses/{response}/cancel", "POST", keepers, responses.cancel_response),
+    plain("/v1/responses/{response}/input_items", "GET", keepers, responses.list_input_items),
     # What there is, and how it does.
     plain("/v1/models", "GET", callers, health.list_models),
     plain("/v1/models/{model:path}", "GET", callers, health.show_model),

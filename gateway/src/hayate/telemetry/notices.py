@@ -80,6 +80,9 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{count}件の呼び出しのプロンプトと回答は保存されませんでした（書き込み待ちが多すぎます）",
         ),
     ),
+    "answer_cut": _Sentence(
+        "yellow", Text("The answer of {path} was cut off: {reason}", "{path}の応答が途中で終わりました: {reason}")
+    ),
     "setting_deprecated": _Sentence("yellow", Text("{setting} {why}", "{setting}: {why}")),
     "key_ended": _Sentence(
         "",
@@ -110,6 +113,9 @@ SENTENCES: Mapping[str, _Sentence] = {
     ),
     "store_unreachable": _Sentence(
         "red", Text("The database can't be reached: {reason}", "データベースを利用できません: {reason}")
+    ),
+    "turn_not_kept": _Sentence(
+        "red", Text("A turn was not kept: {reason}", "会話のやり取りを保存できませんでした: {reason}")
     ),
     "store_failing": _Sentence(
         "red",

@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from hayate.errors import UnknownConversation, UnknownItem, UnknownResponse
+from hayate.errors import NotSupported, UnknownConversation, UnknownItem, UnknownResponse
 
 MAX_CONVERSATION_CHARS: Final = 64
 MAX_ITEM_CHARS: Final = 80
@@ -52,7 +52,7 @@ def unknown_item(wanted: str, *, param: str | None = None) -> UnknownItem:
     shown = wanted[:MAX_ITEM_CHARS]
     return UnknownItem(
         f"The conversation has no item with the id {shown!r}, or no longer. GET /v1/conversations/…/items lists those that it has.",
-        f"ID {shown!r} の項目は、この会話にはありません（削除された可能性があります）。"
+        f"ID {shown!r} のアイテムは、この会話にはありません（削除された可能性があります）。"
         "一覧は `GET /v1/conversations/…/items` で確認できます。",
         param=param,
     )
@@ -64,7 +64,17 @@ def unknown_response(wanted: str, *, param: str | None = None) -> UnknownRespons
     return UnknownResponse(
         f"No response with the id {shown!r} is kept for your project, or no longer. Those that are asked for with "
         '"store": false never are.',
-        f"ID {shown!r} の応答は、このプロジェクトには保存されていません（削除されたか、保存期間が過ぎた可能性があります）。"
-        '`"store": false` を指定した応答は保存されません。',
+        f"ID {shown!r} のレスポンスは、このプロジェクトには保存されていません（削除されたか、保存期間が過ぎた可能性があります）。"
+        '`"store": false` を指定したレスポンスは保存されません。',
         param=param,
+    )
+
+
+def nothing_is_kept() -> NotSupported:
+    """501, where the operator has turned it off."""
+    return NotSupported(
+        "This gateway keeps no conversations and no responses (history.enabled). Send the whole conversation with each call, "
+        "or ask whoever runs the gateway.",
+        "このゲートウェイは会話とレスポンスを保存しません（history.enabled）。毎回、会話全体を送ってください。"
+        "必要な場合はゲートウェイの管理者に依頼してください。",
     )

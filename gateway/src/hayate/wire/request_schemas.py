@@ -47,6 +47,32 @@ _SAYS_NOTHING: Final[Schema] = {
     "required": ["role"],
     "properties": {"role": {"enum": sorted(SAY_NOTHING)}, "content": {"type": "null"}},
 }
+CONVERSATION: Final[Schema] = {
+    "anyOf": [
+        {"type": ["string", "null"]},
+        {
+            "type": "object",
+            "required": ["id"],
+            "properties": {
+                "id": {"type": "string"},
+                "wait": {
+                    "type": "boolean",
+                    "description": "False: 409 rather than to wait for another call that goes on with it.",
+                },
+                "regenerate": {"type": "boolean", "description": "The last answer is made anew, and replaced."},
+                "truncation": {
+                    "enum": ["auto", "disabled"],
+                    "description": "Disabled: 400 rather than to leave turns out that no longer fit.",
+                },
+            },
+            "additionalProperties": False,
+        },
+    ],
+    "description": "The id of a conversation that is kept, whose turns go along: send the new turn alone. Or `new`, for one that "
+    "the answer names.",
+}
+KEPT_PATHS: Final = (CHAT, MESSAGES, RESPONSES)
+"""Calls that may go on with a conversation; so may /generate_stream."""
 _MESSAGE: Final[Schema] = {"type": "object", "anyOf": [_SAYS_SOMETHING, _SAYS_NOTHING]}
 
 
@@ -102,10 +128,14 @@ def body_of(path: str) -> Schema:
         properties["messages"] = {"type": "array", "items": {"type": "object"}}
     elif path == RESPONSES:
         properties["input"] = {"type": ["string", "array"]}
-        properties["background"] = {
-            "enum": [False, None],
-            "description": "Answers are not kept: none is made for later.",
+        properties["background"] = {"enum": [False, None], "description": "No answer is made for later."}
+        properties["store"] = {"type": ["boolean", "null"], "description": "Whether the response is kept."}
+        properties["previous_response_id"] = {
+            "type": ["string", "null"],
+            "description": "Of a response that is kept, which this one goes on from; not with `conversation`.",
         }
+    if path in KEPT_PATHS:
+        properties["conversation"] = CONVERSATION
     return schema
 
 
@@ -129,6 +159,8 @@ def generate_fields() -> dict[str, Schema]:
             fields[name] = number(name)
         elif name == "stop":
             fields[name] = _STOP
+        elif name == "conversation":
+            fields[name] = CONVERSATION
         else:
             fields[name] = {"type": ["string", "null"]}
     fields["prompt"] = {"type": "string", "minLength": 1}
@@ -147,6 +179,8 @@ def generate_body() -> Schema:
 
 def in_query(schema: Schema) -> Schema:
     """The same where everything is text: nothing is null, and one text may stand for a list."""
+    if schema is CONVERSATION:
+        return {"type": "string", "description": schema["description"]}
     if "anyOf" in schema:
         return {"type": "array", "maxItems": MAX_STOPS, "items": {"type": "string"}}
     kind = schema["type"]

@@ -6,8 +6,9 @@ import pytest
 
 from hayate.api.call_operations import ENDINGS, call_operation
 from hayate.api.routes import ROUTES
-from hayate.errors import Overloaded, RateLimited, UnknownModel
+from hayate.errors import ConversationLocked, Overloaded, RateLimited, UnknownModel, UnknownResponse
 from hayate.wire.generate import FIELDS
+from hayate.wire.request_schemas import KEPT_PATHS
 
 CALLS = [(row.path, method) for row in ROUTES if row.call is not None for method in row.methods]
 
@@ -16,7 +17,10 @@ CALLS = [(row.path, method) for row in ROUTES if row.call is not None for method
 def test_every_path_that_calls_take_is_told_of(path: str, method: str) -> None:
     said = call_operation(path, method)
     assert said.says.endswith(".")
-    assert said.errors == ENDINGS
+    keeps = path in (*KEPT_PATHS, "/generate_stream")
+    assert said.errors[: len(ENDINGS)] == ENDINGS
+    assert (ConversationLocked in said.errors) is ("X-Conversation-Id" in said.headers) is keeps
+    assert (UnknownResponse in said.errors) is (path == "/v1/responses")
     assert {RateLimited, UnknownModel, Overloaded} <= set(said.errors)
     assert 200 in said.answers
     assert bool(said.body) is (method == "POST")

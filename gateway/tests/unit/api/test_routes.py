@@ -8,7 +8,7 @@ import pytest
 from starlette.routing import Route
 
 from hayate.access.authenticator import Authenticator
-from hayate.access.guards import anyone, callers, operators, users, watchers
+from hayate.access.guards import anyone, callers, keepers, operators, users, watchers
 from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.api.routes import ROUTES, Row, methods_of, path_of
 from hayate.config.load import load_config
@@ -44,7 +44,7 @@ def test_whatever_is_served_stands_in_the_table() -> None:
 
 @pytest.mark.parametrize("row", ROUTES, ids=lambda row: f"{' '.join(row.methods)} {row.path}")
 def test_no_path_is_without_a_guard(row: Row) -> None:
-    assert row.guard in (anyone, callers, users, watchers, operators)
+    assert row.guard in (anyone, callers, keepers, users, watchers, operators)
     let_in = [passes(row, who) for who in (NOBODY, CALLER, OWNERS, OPERATORS)]
     if row.path.startswith("/admin/"):
         assert let_in == [False, False, False, True]
