@@ -7,7 +7,7 @@ go when they have been empty for a while: what is kept is bounded by the keys th
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -28,8 +28,8 @@ LOOKS: Final = 2
 Counted = tuple[Window, int]
 """A window, and the kind of units that it counts."""
 Pair = tuple[bytes, bytes]
-Said = tuple[Window, Pair, bytes, Pair]
-"""A window: the header with its limit, the name of that with what is left, the header with when it is whole again."""
+Said = tuple[list[Pair], list[tuple[bytes, Window]]]
+"""Headers that are always the same; the name of each that says what is left, and of which window."""
 
 
 class Past(NamedTuple):
@@ -45,7 +45,7 @@ class Past(NamedTuple):
 class Counters:
     """What one key, or one key with one model, has used of its limits."""
 
-    __slots__ = ("_windows", "concurrency", "in_flight", "requests", "said", "strict", "tokens")
+    __slots__ = ("_windows", "concurrency", "in_flight", "one_of_a_kind", "requests", "said", "strict", "tokens")
 
     def __init__(self, limits: RateLimits) -> None:
         self.in_flight = 0
@@ -70,9 +70,11 @@ class Counters:
         counted = [(window, kind) for kind, window in enumerate(self._windows) if window is not None]
         self.requests: tuple[Counted, ...] = tuple(each for each in counted if each[1] == REQUESTS)
         self.tokens: tuple[Counted, ...] = tuple(each for each in counted if each[1] != REQUESTS)
+        self.one_of_a_kind = len(self.tokens) < 2
+        """Whether there are no two limits on tokens of which one is nearer than the other."""
         self.strict = bool(limits.strict and self.tokens)
-        self.said: Sequence[Said] | None = None
-        """What of its headers is always the same (`grants`), once it has been said."""
+        self.said: Said | None = None
+        """What of its headers does not change (`limit_headers`), once it has been said."""
 
     def restore(self, past: Iterable[Past], now: float) -> None:
         """Counts what was used before this process began."""
@@ -101,9 +103,7 @@ class KeyCounters:
         self._look()
 
     def follow(self, terms: Terms, default: RateLimits, model_defaults: Mapping[str, RateLimits]) -> None:
-        """Other limits, of the key or of the configuration, if they are others."""
-        if terms is self.terms and default is self.default and model_defaults is self.model_defaults:
-            return
+        """Other limits, of the key or of the configuration."""
         self.terms, self.default, self.model_defaults = terms, default, model_defaults
         self.whole.change(over(terms.limits, default))
         for model, counters in self.models.items():
@@ -158,7 +158,8 @@ class Table:
             return None
         found = self._keys.get(principal.id)
         if found is not None:
-            found.follow(terms, default, model_defaults)
+            if terms is not found.terms or default is not found.default or model_defaults is not found.model_defaults:
+                found.follow(terms, default, model_defaults)
             return found
         if not terms.model_limits and not model_defaults and over(terms.limits, default) == UNLIMITED:
             self._free, self._default, self._model_defaults = terms, default, model_defaults

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, NamedTuple, NoReturn
+from dataclasses import dataclass
+from typing import Final, NoReturn
 
 from hayate.access.counters import NO_MODELS, OUTPUTS, TOKENS, Counted, Counters, KeyCounters, Past, Table
 from hayate.access.limit_headers import fresh_headers, nearest_headers
@@ -33,7 +34,8 @@ LIMITS: Final = (*(english for english, _ in _KINDS), "concurrency")
 """The kinds of limits."""
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True)
+class Asked:
     """What a call wants: the size of its request, and the most that its answer may have."""
 
     model: str
@@ -65,7 +67,7 @@ class Grant:
             self._strict = False
             self._booked: list[tuple[Window, int, int, int]] = []
             """Window, second, units and their kind."""
-            self._held: list[Counters] = []
+            self._held: tuple[Counters, ...] = ()
             """Where it counts as under way."""
 
     @property
@@ -77,12 +79,12 @@ class Grant:
         """Books the call itself. Raises RateLimited."""
         if self._key is not None:
             whole = self._key.whole
-            if whole.concurrency is not None:
-                self._check_concurrency(whole)
+            if whole.concurrency is not None and whole.in_flight >= whole.concurrency:
+                self._refuse_another(whole.concurrency)
             if whole.requests:
                 self._book(whole.requests, _ONE, now)
             whole.in_flight += 1
-            self._held.append(whole)
+            self._held = (whole,)
 
     def reserve(self, asked: Asked) -> None:
         """Books what the call will use. Raises RateLimited, or InvalidRequest for what can never fit; the call's request is
@@ -91,26 +93,26 @@ class Grant:
         key, grants = self._key, self._grants
         if key is None:
             return
-        now, model = grants.now(), None
-        if key.by_model:
-            model = self._model = grants.table.of_model(self.principal.id, key, asked.model)
-        strict = self._strict = key.whole.strict or (model is not None and model.strict)
+        counted, strict = key.whole.tokens, key.whole.strict
+        model = self._model = grants.table.of_model(self.principal.id, key, asked.model) if key.by_model else None
+        if model is not None:
+            counted = (*counted, *model.tokens, *model.requests)
+            strict = strict or model.strict
+        self._strict = strict
         try:
             inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
-            counted = key.whole.tokens if model is None else (*key.whole.tokens, *model.tokens, *model.requests)
             if not strict and outputs != asked.max_output:
                 outputs = _at_most(outputs, inputs, counted)
-            units = 1, inputs + outputs, inputs, outputs
-            if model is None:
-                self._book(counted, units, now)
-            else:
-                self._check_concurrency(model)
-                self._book(counted, units, now)
-                model.in_flight += 1
-                self._held.append(model)
+            if model is not None and model.concurrency is not None and model.in_flight >= model.concurrency:
+                self._refuse_another(model.concurrency)
+            if counted:
+                self._book(counted, (1, inputs + outputs, inputs, outputs), grants.now())
         except (RateLimited, InvalidRequest):
             self._settle(_NOTHING)
             raise
+        if model is not None:
+            model.in_flight += 1
+            self._held = *self._held, model
         self._asked = asked
 
     def end(self, usage: Usage, *, whole: bool, taken: bool, unseen: bool = False) -> None:
@@ -137,33 +139,32 @@ class Grant:
         """OpenAI's `x-ratelimit-*`, of the limit that is nearest."""
         if self._key is None:
             return []
-        whole, model, fresh = self._key.whole, self._model, bool(self._booked)
-        requests, tokens = whole.requests, whole.tokens
-        if fresh and model is None and len(tokens) < 2:
+        whole, model, booked = self._key.whole, self._model, self._booked
+        if booked and model is None and whole.one_of_a_kind:
             return fresh_headers(whole)
+        requests, tokens = whole.requests, whole.tokens
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
-        return nearest_headers(requests, tokens, self._grants.now, fresh=fresh)
+        return nearest_headers(requests, tokens, self._grants.now, fresh=bool(booked))
 
     def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
         """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""
+        booked = self._booked
         for window, kind in counted:
             wanted = units[kind]
             second = window.take(now, wanted)
             if second < 0:
                 self._settle(_NOTHING)
                 _refuse(counted, units, now, self._grants.refused)
-            self._booked.append((window, second, wanted, kind))
+            booked.append((window, second, wanted, kind))
 
-    def _check_concurrency(self, counters: Counters) -> None:
-        limit = counters.concurrency
-        if limit is not None and counters.in_flight >= limit:
-            self._grants.refused["concurrency"] += 1
-            raise RateLimited(
-                f"This key may make {limit} calls at the same time, and they are under way. Try again when one has ended.",
-                f"このキーで同時に実行できるのは{limit}件までです。実行中の呼び出しが終わってからもう一度お試しください。",
-                retry_after_s=1,
-            )
+    def _refuse_another(self, limit: int) -> NoReturn:
+        self._grants.refused["concurrency"] += 1
+        raise RateLimited(
+            f"This key may make {limit} calls at the same time, and they are under way. Try again when one has ended.",
+            f"このキーで同時に実行できるのは{limit}件までです。実行中の呼び出しが終わってからもう一度お試しください。",
+            retry_after_s=1,
+        )
 
     def _settle(self, used: Sequence[int]) -> None:
         booked, self._booked = self._booked, []

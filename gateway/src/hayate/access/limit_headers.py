@@ -43,15 +43,15 @@ _FULL: Final = _DURATIONS[BUCKETS]
 def fresh_headers(counters: Counters) -> Headers:
     """Of a key that has just booked what a call wants, and has no two limits of a kind: nothing need be looked for."""
     if counters.said is None:
-        counters.said = [
-            (window, (names[0], b"%d" % window.limit), names[1], (names[2], _FULL))
-            for names, counted in ((_REQUESTS, counters.requests), (_TOKENS, counters.tokens))
-            for window, _ in counted
-        ]
-    headers: Headers = []
-    for window, limit, remaining, reset in counters.said:
+        counted = ((_REQUESTS, counters.requests), (_TOKENS, counters.tokens))
+        kinds = [(names, window) for names, windows in counted for window, _ in windows]
+        always = [pair for names, window in kinds for pair in ((names[0], b"%d" % window.limit), (names[2], _FULL))]
+        counters.said = always, [(names[1], window) for names, window in kinds]
+    always, changing = counters.said
+    headers = always.copy()
+    for name, window in changing:
         left = window.limit - window.used
-        headers += limit, (remaining, b"%d" % left if left > 0 else b"0"), reset
+        headers.append((name, b"%d" % left if left > 0 else b"0"))
     return headers
 
 

@@ -62,7 +62,7 @@ def model_of_form(terms: Terms, model: str | None) -> str | None:
 
 def check_right(terms: Terms, model: Any) -> None:
     """Raises UnknownModel when the key may not call the model, which it is told as if there were none of that name."""
-    if terms.models is not None:
+    if terms.models is not None and model not in terms.models:
         name = model if isinstance(model, str) and model else "default"
         if name not in terms.models:
             raise _no_model(terms, name)
@@ -92,38 +92,37 @@ def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, 
     came, in bytes. Raises RateLimited, InvalidRequest.
     """
     most = grant.principal.terms.max_output_tokens
-    if most is not None or grant.counts:
-        _bind(most, path, fields)
+    if most is None and not grant.counts:
+        return
+    limit = _bind(most, path, fields)
     if grant.counts:
-        _reserve(gateway, client, grant, path, size, fields)
+        asked = _wanted(gateway, grant, path, size, fields, limit)
+        try:
+            grant.reserve(asked)
+        finally:
+            client.answer_headers += grant.headers()
 
 
-def _reserve(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, fields: dict[str, Any]) -> None:
-    model, answers = fields.get("model"), _answers(path, fields)
+def _wanted(gateway: Gateway, grant: Grant, path: str, size: int, fields: dict[str, Any], limit: int | None) -> Asked:
+    model, answers, added = fields.get("model"), _answers(path, fields), 0
     route = gateway.relay.fleet.route(model)
-    # Where no text is written, any number of texts may be read, each as long as the context.
-    context = _largest(route) if answers else None
-    if context is not None:
-        context *= answers
-    limit = largest_limit(fields)
-    output = 0 if not answers else None if limit is None else limit.tokens * answers
-    added = 0
     if path in _WITH_SYSTEM:
         system = grant.principal.terms.defaults.system
         if system is not None:
             size += len(system.encode())
         if grant.strict:
             added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
-    try:
-        grant.reserve(Asked(model or "default", route[0].name, size, output, context, added, path))
-    finally:
-        client.answer_headers += grant.headers()
+    if answers:
+        context = route[0].context_tokens if len(route) == 1 else _largest(route)
+        context = None if context is None else context * answers
+        output = None if limit is None else limit * answers
+    else:  # where no text is written, any number of texts may be read, each as long as the context
+        context, output = None, 0
+    return Asked(model or "default", route[0].name, size, output, context, added, path)
 
 
 def _largest(route: Sequence[Deployment]) -> int | None:
     """Of their contexts, for the call may go to any of them; None where one is not known."""
-    if len(route) == 1:
-        return route[0].context_tokens
     contexts = [each.context_tokens for each in route]
     known = [each for each in contexts if each is not None]
     return max(known) if len(known) == len(contexts) else None
@@ -148,18 +147,21 @@ def _media(fields: dict[str, Any]) -> int:
     return sum(media_in(each.get("content")) for each in messages if isinstance(each, dict))
 
 
-def _bind(most: int | None, path: str, fields: dict[str, Any]) -> None:
-    """The engine is told a limit under a name that it goes by: what is counted, or may not be exceeded, is what it keeps to."""
-    asked, limits = largest_limit(fields), _LIMITS_OF.get(path)
-    if asked is not None and most is not None and asked.tokens > most:
+def _bind(most: int | None, path: str, fields: dict[str, Any]) -> int | None:
+    """The limit on an answer, which the engine is told under a name that it goes by: what is counted, or may not be
+    exceeded, is what it keeps to.
+    """
+    name, names = largest_limit(fields), _LIMITS_OF.get(path, ())
+    limit: int | None = most if name is None else fields[name]
+    if limit is not None and most is not None and limit > most:
         raise InvalidRequest(
-            f"'{asked.field}' is {asked.tokens}, but answers to this key have at most {most} tokens.",
-            f"'{asked.field}' が {asked.tokens} ですが、このAPIキーの回答は最大{most}トークンです。",
-            param=asked.field,
+            f"'{name}' is {limit}, but answers to this key have at most {most} tokens.",
+            f"'{name}' が {limit} ですが、このAPIキーの回答は最大{most}トークンです。",
+            param=name,
         )
-    meant = most if asked is None else asked.tokens
-    if limits is not None and meant and not any(name in fields for name in limits):
-        fields[limits[0]] = meant
+    if limit and names and name not in names and all(fields.get(each) is None for each in names):
+        fields[names[0]] = limit
+    return limit
 
 
 _WITH_SYSTEM: Final = frozenset({CHAT, MESSAGES, COUNT_TOKENS, RESPONSES})

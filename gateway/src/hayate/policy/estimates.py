@@ -52,9 +52,6 @@ class _Line:
         through_nothing, little = self.tokens / self.size, FEW * self.size * self.size
         self.slope = (self.together + little * through_nothing) / (self.spread + little)
 
-    def at(self, size: int) -> float:
-        return max(0.0, self.tokens + self.slope * (size - self.size))
-
 
 class Estimates:
     """One per gateway."""
@@ -66,7 +63,8 @@ class Estimates:
     def prompt_tokens(self, deployment: str, path: str, size: int) -> int:
         """Of a request of so many bytes."""
         line = self._lines.get((deployment, path))
-        return int(size / BYTES_PER_TOKEN if line is None else line.at(size)) + 1
+        tokens = size / BYTES_PER_TOKEN if line is None else line.tokens + line.slope * (size - line.size)
+        return int(tokens) + 1 if tokens > 0 else 1
 
     def answer_tokens(self, key: str, model: str) -> float:
         """Of the answers that a key gets of a model."""

@@ -203,10 +203,10 @@ async def _nothing_new() -> None:
 def check_length(fields: dict[str, Any], deployment: Deployment) -> None:
     """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
     context = deployment.context_tokens
-    limit = None if context is None else largest_limit(fields)
-    if context is not None and limit is not None and limit.tokens > context:
+    name = None if context is None else largest_limit(fields)
+    if context is not None and name is not None and fields[name] > context:
         raise InvalidRequest(
-            f"'{limit.field}' is {limit.tokens}, but the context of {deployment.name} is {context} tokens in all.",
-            f"'{limit.field}' が {limit.tokens} ですが、{deployment.name} のコンテキストは全体で {context} トークンです。",
-            param=limit.field,
+            f"'{name}' is {fields[name]}, but the context of {deployment.name} is {context} tokens in all.",
+            f"'{name}' が {fields[name]} ですが、{deployment.name} のコンテキストは全体で {context} トークンです。",
+            param=name,
         )

@@ -14,7 +14,7 @@ The rule, for every path: **what the engine behind takes passes, what would hurt
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from hayate.wire.caps import Caps
 from hayate.wire.refusals import over_cap, wrong, wrong_value
@@ -79,16 +79,6 @@ USUAL_NUMBERS: Final[dict[str, tuple[Any, float, float]]] = {
 """What needs no further look, where answers are not capped: the type as it is usually written, and how far it may go."""
 
 
-_LIMIT_NAMES: Final = frozenset(LIMITS)
-
-
-class OutputLimit(NamedTuple):
-    """The limit that a request sets on its answer, and the field that says so."""
-
-    field: str
-    tokens: int
-
-
 def check_numbers(fields: dict[str, Any], caps: Caps) -> None:
     """Every number known by name; whole ones are written as such, a limit of -1 is taken out. Raises InvalidRequest."""
     for name in [*filter(USUAL_NUMBERS.__contains__, fields)]:
@@ -108,17 +98,16 @@ def _check_number(fields: dict[str, Any], name: str, value: Any, caps: Caps) -> 
             raise over_cap(name, caps.max_n, value, "safety.max_n")
 
 
-def largest_limit(fields: dict[str, Any]) -> OutputLimit | None:
-    """The limit on the answer, the largest where several names are used: whichever of them the engine goes by, it makes
-    no more.
+def largest_limit(fields: dict[str, Any]) -> str | None:
+    """The name of the limit on the answer, of the largest where several are set: whichever of them the engine goes by, it
+    makes no more.
 
     None when there is none. What is sent to engines that take one name is `fields.limit_to_send`.
     """
-    largest: OutputLimit | None = None
-    for name in _LIMIT_NAMES.intersection(fields):
-        tokens = fields[name]
-        if type(tokens) is int and (largest is None or tokens > largest.tokens):
-            largest = OutputLimit(name, tokens)
+    largest: str | None = None
+    for name in LIMITS:
+        if name in fields and type(fields[name]) is int and (largest is None or fields[name] > fields[largest]):
+            largest = name
     return largest
 
 

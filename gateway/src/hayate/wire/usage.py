@@ -18,7 +18,6 @@ MAX_TOKENS: Final = 1_000_000_000
 BYTES_OF_TOKEN: Final = 3
 """Of an answer's text, about, where nobody has counted: between English and Japanese."""
 
-_SAY_CACHED: Final = frozenset({"prompt_tokens_details", "input_tokens_details"})
 _BESIDE: Final = ("cache_read_input_tokens", "cache_creation_input_tokens")
 """Parts of the prompt that Anthropic's dialect counts beside `input_tokens`, not among them."""
 
@@ -52,11 +51,13 @@ class Usage:
         else:
             completion = None if begins else _either(completion, reported.get("output_tokens"))
             self._take_counts(_either(prompt, _whole_input(reported)), completion)
-        if not _SAY_CACHED.isdisjoint(reported):
+        if "prompt_tokens_details" in reported or "input_tokens_details" in reported:
             details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
             cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
+        elif "cache_read_input_tokens" in reported:
+            cached = count(reported["cache_read_input_tokens"])
         else:
-            cached = count(reported.get("cache_read_input_tokens"))
+            return
         if cached is not None:
             self.cached_tokens = cached
 
@@ -104,7 +105,8 @@ class Usage:
         else:
             self.exact = False
             self.completion_tokens = max(self.completion_tokens, self._deltas)
-        self.cached_tokens = min(self.cached_tokens, self.prompt_tokens)
+        if self.cached_tokens:
+            self.cached_tokens = min(self.cached_tokens, self.prompt_tokens)
 
 
 def _whole_input(reported: dict[str, Any]) -> int | None:

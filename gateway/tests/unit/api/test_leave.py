@@ -280,6 +280,9 @@ async def test_no_answer_is_longer_than_the_key_allows_whatever_the_limit_is_cal
     for path, name in ((CHAT, MAX), (TEXT, MAX), (MESSAGES, MAX), (RESPONSES, "max_output_tokens")):
         room.admit(most, path)
         assert room.fields == {name: 50}
+        unset: dict[str, Any] = {name: None}
+        room.admit(most, path, **unset)
+        assert room.fields == {name: 50}
         room.admit(most, path, **{name: 50})
         for said in (MAX, "max_completion_tokens", "n_predict"):
             with pytest.raises(InvalidRequest, match="at most 50 tokens") as told:
