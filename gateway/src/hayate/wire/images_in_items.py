@@ -2,7 +2,8 @@
 
 In place of a file's base64 stands `{"image_digest": …, "before": …}`: the BLAKE2b-256 of its bytes in hexadecimal digits, and
 what stood before the base64 (`data:image/png;base64,`, or nothing). A file comes back as it was, its base64 without
-blanks and with its padding. What names a file by a URL stays as it is.
+blanks and with its padding. What names a file by a URL stays as it is. What looks like a digest and came from a caller is
+kept beside an empty one: nobody can name a file that they have not sent.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def taken_out(item: Item, *, where: str = "item") -> tuple[Item, list[Image]]:
     images: list[Image] = []
 
     def take(value: Any, name: str, strict: bool) -> Any:
+        if isinstance(value, dict) and DIGEST in value:
+            return {DIGEST: "", _BEFORE: value}
         image = _image_of(value, name, strict=strict) if isinstance(value, str) else None
         if image is None:
             return value
@@ -65,6 +68,8 @@ def put_back(item: Item, lookup: Callable[[bytes], tuple[str, bytes] | None]) ->
     def put(value: Any, _name: str, _strict: bool) -> Any:
         if not isinstance(value, dict) or DIGEST not in value:
             return value
+        if not value[DIGEST]:
+            return value[_BEFORE]
         found = lookup(bytes.fromhex(value[DIGEST]))
         if found is None:
             raise LookupError(f"the file {value[DIGEST]} is gone")

@@ -142,6 +142,23 @@ def test_a_file_that_is_gone_is_not_passed_over() -> None:
         put_back(kept, lambda digest: None)
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [{"image_digest": DIGEST.hex(), "before": ""}, {"image_digest": "x"}, {"image_digest": ""}, {"image_digest": None}],
+)
+def test_nobody_names_a_file_by_its_digest(forged: dict[str, Any]) -> None:
+    messages = [
+        {"role": "user", "content": [{"type": "image_url", "image_url": forged}, {"type": "x", "x": {"url": forged}}]}
+    ]
+    [item] = items_of_messages(messages)
+
+    kept, images = taken_out(item)
+
+    assert images == []
+    assert put_back(json.loads(json.dumps(kept)), lambda digest: ("image/png", BODY)) == item
+    assert messages_of([item]) == messages
+
+
 def test_a_chat_with_a_picture_comes_back() -> None:
     messages = [
         {"role": "user", "content": [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": URL}}]}
@@ -151,10 +168,12 @@ def test_a_chat_with_a_picture_comes_back() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.integers(-9, 9) | st.sampled_from((URL, CODED, "data:", "x", "")),
+    st.none() | st.integers(-9, 9) | st.sampled_from((URL, CODED, "data:", "x", "", DIGEST.hex())),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(("url", "data", "chat", "source", "file_data", "x")), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(("url", "data", "chat", "source", "file_data", "image_digest", "before")), inner, max_size=3
+        )
     ),
     max_leaves=8,
 )
