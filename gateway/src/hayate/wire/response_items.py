@@ -10,10 +10,12 @@ from typing import Any, Final
 from hayate.errors import InvalidRequest
 from hayate.wire.exchanges import sendable
 from hayate.wire.item_checks import checked_item
-from hayate.wire.item_shapes import CALLS, EXTRA, NO_ROLE, OTHER, Item, Part, is_whole, mended, message
+from hayate.wire.item_shapes import CALLS, EXTRA, NO_ROLE, OTHER, Item, Part, is_whole, mended, message, text_part
 from hayate.wire.refusals import wrong
 
 _OURS: Final = frozenset({"id", "status", "created_by", EXTRA})
+_TEXTS: Final = frozenset({"output_text", "input_text", "text", "summary_text", "refusal", "output_audio"})
+"""What an assistant says in words; llama.cpp knows no refusals, and nobody audio of answers."""
 _NOT_SAID: Final = frozenset({OTHER, "reasoning_text"})
 
 
@@ -57,7 +59,7 @@ def items_of_output(output: list[Any], *, cut: bool) -> list[Item]:
             continue
         item: Item = {name: value for name, value in each.items() if value is not None}
         if item["type"] == "message":
-            item = {"role": "assistant", "content": [], **item}
+            item = {"role": "assistant", **item, "content": _without_nulls(item.get("content"))}
         if item["type"] in CALLS or item["type"] == "message":
             item["status"] = "completed"
         if item["type"] == "function_call" and not is_whole(item.get("arguments")):
@@ -66,6 +68,16 @@ def items_of_output(output: list[Any], *, cut: bool) -> list[Item]:
     if cut and items and items[-1]["type"] not in CALLS:
         items[-1]["status"] = "incomplete"
     return items
+
+
+def _without_nulls(parts: Any) -> list[Part]:
+    if not isinstance(parts, list):
+        return []
+    return [
+        {name: value for name, value in part.items() if value is not None}
+        for part in parts
+        if isinstance(part, dict) and isinstance(part.get("type"), str)
+    ]
 
 
 def _is_reference(value: Any) -> bool:
@@ -94,10 +106,23 @@ def _said(item: Item) -> Item:
     for name in ("content", "output"):
         if type(parts := said.get(name)) is list:
             said[name] = [_part_said(part) for part in parts if part.get("type") not in _NOT_SAID]
+    if said.get("role") == "assistant":
+        said["content"] = _in_one(said["content"])
     return said
 
 
+def _in_one(parts: list[Part]) -> list[Part]:
+    """What an assistant said, in one text: vLLM reads the first part alone, and fails where there is none."""
+    if len(parts) == 1 and parts[0]["type"] == "output_text":
+        return parts
+    text = "".join(_words(part) for part in parts)
+    return [text_part("assistant", text), *(part for part in parts if not _words(part) and part["type"] not in _TEXTS)]
+
+
+def _words(part: Part) -> str:
+    found = next((part[name] for name in ("text", "refusal", "transcript") if type(part.get(name)) is str), "")
+    return str(found)
+
+
 def _part_said(part: Part) -> Part:
-    if part.get("type") == "output_audio":
-        return {"type": "output_text", "text": part.get("transcript") or "", "annotations": []}
     return {name: value for name, value in part.items() if name != EXTRA} if EXTRA in part else part

@@ -96,13 +96,26 @@ def test_what_other_dialects_said_is_said_as_far_as_there_are_words() -> None:
     parts = [
         {"type": "other", "hayate": {"chat": {"type": "video_url"}}},
         {"type": "output_audio", "data": "AAAA", "transcript": "やあ"},
+        {"type": "refusal", "refusal": "No."},
     ]
     critic = {**message("unknown", "x"), "hayate": {"chat": {"role": "critic"}}}
 
     assert input_of([{**message("assistant", ""), "content": parts}])[0]["content"] == [
-        {"type": "output_text", "text": "やあ", "annotations": []}
+        {"type": "output_text", "text": "やあNo.", "annotations": []}
     ]
     assert input_of([critic])[0]["role"] == "user"
+
+
+def test_what_an_assistant_said_is_one_text() -> None:
+    """vLLM reads the first part alone, and fails where there is none; llama.cpp knows no refusals."""
+    text, image = message("assistant", "x")["content"][0], {"type": "input_image", "image_url": "data:,"}
+
+    assert input_of([{**message("assistant", ""), "content": []}])[0]["content"] == message("assistant", "")["content"]
+    assert input_of([{**message("assistant", ""), "content": [image, text, text]}])[0]["content"] == [
+        {**text, "text": "xx"},
+        image,
+    ]
+    assert input_of([message("user", "x")])[0]["content"] == message("user", "x")["content"]
 
 
 def test_half_an_exchange_does_not_go_along() -> None:
@@ -116,6 +129,8 @@ def test_an_output_is_kept_as_it_was_with_the_engines_ids() -> None:
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": []},
         {**CALL, "id": "fc_1", "arguments": "{", "namespace": None},
         {"type": "web_search_call", "id": "ws_1", "status": "failed"},
+        {**message("assistant", "x"), "content": [{"type": "output_text", "text": "x", "logprobs": None}, 5]},
+        {"type": "message"},
         None,
         {"type": 5},
     ]
@@ -125,6 +140,8 @@ def test_an_output_is_kept_as_it_was_with_the_engines_ids() -> None:
         output[1],
         {**CALL, "id": "fc_1", "arguments": "{", "status": "incomplete"},
         output[3],
+        {**message("assistant", "x"), "content": [{"type": "output_text", "text": "x"}]},
+        {**message("assistant", "x"), "content": []},
     ]
 
 
