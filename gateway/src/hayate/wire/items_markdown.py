@@ -45,6 +45,8 @@ _FILES: Final = {
     "input_audio": Text("audio", "音声"),
     "output_audio": Text("audio", "音声"),
 }
+_PRETTY_CHARS: Final = 4096
+_MOST_BLANKS: Final = 8
 _TICKS: Final = re.compile(r"`{3,}")
 
 
@@ -138,11 +140,14 @@ def _said(part: dict[str, Any], language: Language) -> str:
 
 
 def _pretty(text: str) -> str:
-    """JSON on several lines; what is none as it is."""
+    """JSON on several lines; what is none, long or nested so deeply that it would be mostly blanks as it is."""
+    if len(text) > _PRETTY_CHARS:
+        return text
     try:
-        return orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
+        pretty = orjson.dumps(orjson.loads(text), option=orjson.OPT_INDENT_2).decode()
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return text
+    return pretty if len(pretty) <= _MOST_BLANKS * len(text) else text
 
 
 def _fenced(text: str) -> str:

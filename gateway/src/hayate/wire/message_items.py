@@ -24,24 +24,31 @@ from hayate.wire.item_shapes import (
     rest_of,
 )
 from hayate.wire.message_blocks import block_of, part_of
-from hayate.wire.refusals import wrong, wrong_value
+from hayate.wire.refusals import missing, wrong, wrong_value
 
 _ROLES: Final = ("user", "assistant", "system")
 _REDACTED: Final = "redacted_thinking"
 
 
 def items_of_anthropic(fields: dict[str, Any]) -> tuple[list[Item], list[Item]]:
-    """A request's `system` and its checked `messages`, as items. Raises InvalidRequest for blocks that are none."""
+    """A request's `system` and `messages`, as items. Raises InvalidRequest, which names what is wrong and where."""
     head: list[Item] = []
-    system = fields.get("system")
-    if system:
+    if system := fields.get("system"):
         head.append(message_of("system", [part_of(block, "system") for block in _blocks(system, "system")]))
+    messages = fields.get("messages")
+    if not isinstance(messages, list):
+        raise missing("messages") if messages is None else wrong("messages", "a list", "リスト")
     items: list[Item] = []
-    for n, each in enumerate(fields["messages"]):
-        where = f"messages.{n}.content"
+    for n, each in enumerate(messages):
+        where = f"messages.{n}"
+        if not isinstance(each, dict):
+            raise wrong(where, "an object with 'role' and 'content'", "'role' と 'content' を持つオブジェクト")
+        for name in ("role", "content"):
+            if each.get(name) is None:
+                raise missing(f"{where}.{name}")
         if each["role"] not in _ROLES:
-            raise wrong_value(f"messages.{n}.role", "'user' or 'assistant'", "'user' か 'assistant'", each["role"])
-        items += _items_of(each["role"], _blocks(each.get("content") or "", where), where)
+            raise wrong_value(f"{where}.role", "'user' or 'assistant'", "'user' か 'assistant'", each["role"])
+        items += _items_of(each["role"], _blocks(each["content"], f"{where}.content"), f"{where}.content")
     return head, items
 
 
@@ -103,7 +110,7 @@ _NEEDED: Final = {"text": ("text",), "thinking": ("thinking",), _REDACTED: ("dat
 
 
 def _blocks(content: Any, where: str) -> list[dict[str, Any]]:
-    """A checked content as its blocks."""
+    """A content as its blocks, each with what its kind needs. Raises InvalidRequest."""
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list):

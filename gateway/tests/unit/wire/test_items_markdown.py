@@ -121,6 +121,13 @@ def test_nothing_inside_ends_a_fence(output: str) -> None:
     assert fence[1] not in inside
 
 
+def test_json_that_would_be_mostly_blanks_stays_as_it_is() -> None:
+    for output in ("[" * 200 + "1," * 1000 + "1" + "]" * 200, "[" + "1," * 5000 + "1]", "[" * 900 + "]" * 900):
+        document = markdown_of([{"type": "function_call_output", "call_id": "a", "output": output}])
+        assert output in document
+        assert len(document) < len(output) + 100
+
+
 @pytest.mark.parametrize(
     ("part", "said"),
     [

@@ -189,11 +189,24 @@ def test_blocks_that_are_none_are_named(content: Any, place: str) -> None:
     assert raised.value.param == place
 
 
-def test_a_role_that_is_none_and_a_system_prompt_that_is_none_are_named() -> None:
-    with pytest.raises(InvalidRequest, match=r"'messages\.0\.role'"):
-        items_of_anthropic({"messages": [{"role": "wizard", "content": "x"}]})
-    with pytest.raises(InvalidRequest, match="'system'"):
-        items_of_anthropic({"system": 5, "messages": []})
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({}, "messages"),
+        ({"messages": {}}, "messages"),
+        ({"messages": [5]}, "messages.0"),
+        ({"messages": [asked(), {"content": "x"}]}, "messages.1.role"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content"),
+        ({"messages": [{"role": "wizard", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": ["user"], "content": "x"}]}, "messages.0.role"),
+        ({"system": 5, "messages": []}, "system"),
+        ({"system": [5], "messages": []}, "system.0"),
+    ],
+)
+def test_messages_that_are_none_are_named(fields: Message, place: str) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        items_of_anthropic(fields)
+    assert raised.value.param == place
 
 
 def test_a_cut_answer_says_so_and_a_cut_call_never_goes_along() -> None:
