@@ -4,6 +4,7 @@ sent makes the gateway fail. Only an engine's faults are 502 and above.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from hayate.access.principals import OWNER
 from hayate.api.routes import ROUTES
+from hayate.store.kept_responses import NewResponse
 from hayate.wire.caps import RISKY_FIELDS
 from hayate.wire.numbers import INT32
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE
@@ -32,6 +35,7 @@ from tests.support.http import fetch
 from tests.support.quick import examples
 from tests.support.scene import Stage, scene
 from tests.support.stages import FORGIVING
+from tests.support.talks import Talker
 
 pytestmark = pytest.mark.anyio
 
@@ -46,8 +50,15 @@ WHOSE = ("caller", "owner", "operator", "nobody")
 OPERATIONS = [(method, row.path) for row in ROUTES for method in row.methods]
 FULL_EXAMPLES, QUICK_EXAMPLES = 100, 8
 """Of each path; they are some forty."""
-NEVER_THERE = {("DELETE", "/admin/calls/{call:path}"), ("GET", "/admin/calls/{call}/content")}
-"""What nobody finds anything at: no call is under way for long enough, and of none is the content kept."""
+NEVER_THERE = {
+    ("DELETE", "/admin/calls/{call:path}"),
+    ("GET", "/admin/calls/{call}/content"),
+    ("POST", "/v1/responses/compact"),
+    ("POST", "/v1/responses/input_tokens"),
+    ("POST", "/v1/responses/{response}/cancel"),
+}
+"""What nobody finds anything at: no call is under way for long enough, of none is the content kept; and what there is not."""
+KEPT = ("/v1/conversations", "/v1/responses/")
 LAST_RESORT_S = 60
 NOT_OURS = 501
 """What an engine has not, the gateway can't give."""
@@ -76,6 +87,15 @@ class Surface:
         made: dict[str, Any] = reply.json
         return made
 
+    async def something_kept(self, path: str) -> dict[str, str]:
+        """A conversation with an item and a response, which stay what they are until this path's test is at them."""
+        me = Talker(self.stage, self.keys["owner"], OWNER.project)
+        talk = await me.talk("やあ", "こんにちは")
+        item = (await me.got("GET", f"{talk}/items"))["data"][0]["id"]
+        response = me.keep(response=NewResponse(f"resp_{secrets.token_hex(16)}", {"model": "m", "status": "completed"}))
+        found = me.read("SELECT id FROM responses WHERE conversation = ?", response.conversation.number)
+        return {"conversation": talk, "item": item, "response": found, "after": talk if path == KEPT[0] else item}
+
 
 @pytest.fixture(scope="module")
 async def whole_surface() -> AsyncIterator[Surface]:
@@ -86,7 +106,9 @@ async def whole_surface() -> AsyncIterator[Surface]:
         keys = {"owner": stage.key, "operator": stage.operators_key}
         surface = Surface(stage, schemathesis.openapi.from_dict(told), keys, {})
         limits = {"tokens_per_minute": 20_000, "strict": True}
-        made = await surface.new_key(name="game", models=["default", "scripted"], model_limits={"scripted": limits})
+        made = await surface.new_key(
+            name="game", project=OWNER.project, models=["default", "scripted"], model_limits={"scripted": limits}
+        )
         keys["caller"] = made["key"]
         surface.known.update(after=made["id"], model="scripted", path="index.html", call="nothing-under-way")
         yield surface
@@ -133,6 +155,8 @@ async def test_whatever_is_sent_is_answered_as_the_document_says(surface: Surfac
     cases = st.one_of(operation.as_strategy(), operation.as_strategy(GenerationMode.NEGATIVE))
 
     seen: set[int] = set()
+    if path.startswith(KEPT):
+        surface.known.update(await surface.something_kept(path))
     if "{key}" in path:  # one that stays what it is until this test is at it
         surface.known["key"] = (await surface.new_key(name=operation.label))["id"]
 

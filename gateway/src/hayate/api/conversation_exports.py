@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from hayate.api.conversation_shapes import said_of
 from hayate.api.gateway import Gateway
-from hayate.api.kept import BY_ID, ITEM, MAY_FAIL, ONE, conversation_in, kept, project_of
+from hayate.api.kept import BY_ID, MAY_FAIL, ONE, conversation_in, kept, project_of
 from hayate.api.operations import JSON, TEXT, described
 from hayate.api.streamed import Streamed
 from hayate.errors import InvalidRequest, RateLimited
@@ -24,6 +24,7 @@ from hayate.store.exports import Part, all_of, one_of
 from hayate.store.kept_responses import KeptResponse
 from hayate.wire.error_bodies import language_of
 from hayate.wire.exported import KIND, VERSION
+from hayate.wire.item_schemas import KEPT_ITEM
 from hayate.wire.items_markdown import markdown_of, title_of
 from hayate.wire.metadata import TITLE
 
@@ -36,7 +37,7 @@ EXPORT: Final = {
         "object": {"const": KIND},
         "version": {"const": VERSION},
         "conversation": {"type": "object"},
-        "items": {"type": "array", "items": ITEM},
+        "items": {"type": "array", "items": KEPT_ITEM},
         "responses": {
             "type": "array",
             "items": {"type": "object"},

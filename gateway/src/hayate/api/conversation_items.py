@@ -10,13 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate.api.bodies import body_of, json_answer
-from hayate.api.conversation_shapes import MAX_ITEMS, ConversationAnswer, NewItems, answer_of
+from hayate.api.conversation_shapes import ConversationAnswer, NewItems, answer_of
 from hayate.api.conversations import CHANGES, new_items
 from hayate.api.gateway import Gateway
 from hayate.api.kept import (
     BY_ID,
     INCLUDE,
-    ITEM,
     ONE,
     PAGING,
     after_what,
@@ -35,6 +34,8 @@ from hayate.errors import UnknownItem
 from hayate.store import kept_items as store
 from hayate.store.conversations import Stored
 from hayate.wire.history_ids import is_item_id
+from hayate.wire.item_checks import MOST_ITEMS
+from hayate.wire.item_schemas import KEPT_ITEM
 from hayate.wire.refusals import wrong
 
 BY_IDS: Final[dict[str, Any]] = {"path": {**BY_ID["path"], "item": "The item's id."}}
@@ -42,7 +43,7 @@ BY_IDS: Final[dict[str, Any]] = {"path": {**BY_ID["path"], "item": "The item's i
 
 @described(
     "Adds items to a conversation, behind what was said last.",
-    page_of(ITEM),
+    page_of(KEPT_ITEM),
     errors=(*ONE, *CHANGES),
     query=INCLUDE,
     **body(NewItems),
@@ -55,14 +56,14 @@ async def add_items(request: Request, gateway: Gateway) -> Response:
     asked = await body_of(request, gateway, NewItems, gateway.settings.max_body_bytes)
     items, now = new_items(asked.items, gateway), time()
     if not items:
-        raise wrong("items", f"1 to {MAX_ITEMS} items", f"1個以上{MAX_ITEMS}個以内のアイテムのリスト")
+        raise wrong("items", f"1 to {MOST_ITEMS} items", f"1個以上{MOST_ITEMS}個以内のアイテムのリスト")
     _, added = await gateway.store.keep(
         lambda c: store.add_items(c, project, wanted, items, limits=history, now=now), size_of(request)
     )
     return page([each.body for each in added], len(added))
 
 
-@described("What was said in a conversation.", page_of(ITEM), errors=ONE, query={**PAGING, **INCLUDE}, **BY_ID)
+@described("What was said in a conversation.", page_of(KEPT_ITEM), errors=ONE, query={**PAGING, **INCLUDE}, **BY_ID)
 async def list_items(request: Request, gateway: Gateway) -> Response:
     """GET /v1/conversations/{id}/items?after=…&limit=…&order=…: the last first, unless `order` says otherwise."""
     kept(gateway)
@@ -79,7 +80,7 @@ async def list_items(request: Request, gateway: Gateway) -> Response:
     return page([each.body for each in found], limit)
 
 
-@described("One item.", ITEM, errors=(*ONE, UnknownItem), query=INCLUDE, **BY_IDS)
+@described("One item.", KEPT_ITEM, errors=(*ONE, UnknownItem), query=INCLUDE, **BY_IDS)
 async def show_item(request: Request, gateway: Gateway) -> Response:
     """GET /v1/conversations/{id}/items/{item}: one item as it was said."""
     kept(gateway)

@@ -8,11 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hayate.store.conversations import Conversation
 from hayate.wire.history_ids import ITEM
+from hayate.wire.item_schemas import ITEMS
 from hayate.wire.metadata import MAX_KEY_CHARS, MAX_PAIRS, MAX_VALUE_CHARS
 from hayate.wire.refusals import wrong, wrong_value
 
-MAX_ITEMS: Final = 20
-"""Of one request, as OpenAI has it."""
 MAX_NOTES_BYTES: Final = 65_536
 """They go along with every call, and a list has a hundred of them."""
 Metadata = Annotated[
@@ -37,18 +36,7 @@ Notes = Annotated[
         }
     ),
 ]
-Items = Annotated[
-    Any,
-    Field(
-        json_schema_extra={
-            "type": "array",
-            "minItems": 1,
-            "maxItems": MAX_ITEMS,
-            "items": {"type": "object", "required": ["type"], "properties": {"type": {"type": "string"}}},
-            "description": "Items in OpenAI's form: messages, function calls and what they returned, reasoning.",
-        }
-    ),
-]
+Items = Annotated[Any, Field(json_schema_extra=dict(ITEMS))]
 
 
 class ConversationAnswer(BaseModel):

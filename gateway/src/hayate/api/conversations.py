@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from hayate.api.bodies import body_of, json_answer
 from hayate.api.conversation_shapes import (
-    MAX_ITEMS,
     AllDeletedAnswer,
     ChangedConversation,
     ConversationAnswer,
@@ -201,7 +200,7 @@ def new_items(value: Any, gateway: Gateway) -> list[Item]:
     """Items that a caller brings, without the ids that they may have had. Raises InvalidRequest."""
     settings = gateway.settings
     most_bytes = settings.history.max_item_bytes
-    return check_items(value, "items", most=MAX_ITEMS, max_item_bytes=most_bytes, caps=settings.caps)
+    return check_items(value, "items", max_item_bytes=most_bytes, caps=settings.caps)
 
 
 def _query(request: Request) -> str | None:

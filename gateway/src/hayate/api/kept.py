@@ -35,12 +35,6 @@ INCLUDE: Final[Mapping[str, Mapping[str, Any]]] = {
         "description": "Accepted as OpenAI's; nothing that is kept is left out.",
     }
 }
-ITEM: Final = {
-    "type": "object",
-    "required": ["id", "type"],
-    "properties": {"id": {"type": "string"}, "type": {"type": "string"}},
-    "description": "An item in OpenAI's form.",
-}
 
 
 def page_of(item: Mapping[str, Any]) -> dict[str, Any]:

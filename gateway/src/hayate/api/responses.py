@@ -13,7 +13,6 @@ from starlette.responses import Response
 from hayate.api.gateway import Gateway
 from hayate.api.kept import (
     INCLUDE,
-    ITEM,
     MAY_FAIL,
     PAGING,
     after_what,
@@ -31,6 +30,7 @@ from hayate.store import kept_responses as store
 from hayate.store.conversations import Stored
 from hayate.store.kept_responses import KeptResponse
 from hayate.wire.history_ids import is_item_id, unknown_response
+from hayate.wire.item_schemas import KEPT_ITEM
 
 BY_ID: Final[dict[str, Any]] = {"path": {"response": "The response's id."}}
 ONE: Final = (*MAY_FAIL, UnknownResponse)
@@ -40,7 +40,7 @@ RESPONSE: Final = {
     "properties": {
         "id": {"type": "string"},
         "object": {"const": "response"},
-        "output": {"type": "array", "items": ITEM},
+        "output": {"type": "array", "items": KEPT_ITEM},
     },
     "description": "A response in OpenAI's form.",
 }
@@ -79,7 +79,7 @@ async def delete_response(request: Request, gateway: Gateway) -> Response:
 
 @described(
     "What was said to a response, with what went before.",
-    page_of(ITEM),
+    page_of(KEPT_ITEM),
     errors=ONE,
     query={**PAGING, **INCLUDE},
     **BY_ID,
