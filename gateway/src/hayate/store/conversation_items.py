@@ -10,8 +10,9 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from hayate.store.conversations import MARK, Conversation, Stored
+from hayate.store.conversations import MARK, Conversation, Stored, text_of
 from hayate.store.images import hold, let_go
+from hayate.store.schema import items
 from hayate.wire.images_in_items import Image, taken_out
 from hayate.wire.items import Item, new_id
 
@@ -54,16 +55,45 @@ def prepared(item: Item) -> Prepared:
     return Prepared(item, raw.decode(), images, len(raw) + sum(len(image[2]) for image in images))
 
 
-def add(connection: sqlite3.Connection, of: Conversation, where: Where, each: Prepared) -> Stored:
-    """Keeps one. It goes by the id that it has; where it has none, or another goes by that, by a new one."""
-    an_id = each.item.get("id") or new_id(each.item)
-    while not (done := connection.execute(INSERT, (an_id, of.number, *where, each.bytes, each.text))).rowcount:
+def add(connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Where, Prepared]]) -> list[Stored]:
+    """Keeps some. Each goes by the id that it has; where it has none, or another goes by that, by a new one."""
+    added: list[Stored] = []
+    for first in range(0, len(new), TOGETHER):
+        some = new[first : first + TOGETHER]
+        ids = [each.item.get("id") or new_id(each.item) for _, each in some]
+        named = _together(connection, of, some, ids) or [
+            _alone(connection, of, each, an_id) for each, an_id in zip(some, ids, strict=True)
+        ]
+        for (number, an_id), (where, each) in zip(named, some, strict=True):
+            if each.images:
+                hold(connection, of.project, number, each.images)
+            body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
+            added.append(Stored(number, an_id, *where, body))
+    return added
+
+
+def _together(
+    connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Where, Prepared]], ids: Sequence[str]
+) -> list[tuple[int, str]]:
+    """Numbers and ids; nothing, and nothing done, when another goes by one of these already."""
+    values: list[object] = []
+    for an_id, (where, each) in zip(ids, new, strict=True):
+        values += (an_id, of.number, *where, each.bytes, each.text)
+    done = connection.execute(INSERTS[len(new)], values)
+    if done.rowcount < len(new):
+        connection.execute(UNDO, (of.number, new[0][0].place, new[-1][0].place))
+        return []
+    first = (done.lastrowid or 0) - len(new) + 1  # what one statement inserts is numbered one after the other
+    return [*zip(range(first, first + len(new)), ids, strict=True)]
+
+
+def _alone(
+    connection: sqlite3.Connection, of: Conversation, new: tuple[Where, Prepared], an_id: str
+) -> tuple[int, str]:
+    where, each = new
+    while not (done := connection.execute(INSERTS[1], (an_id, of.number, *where, each.bytes, each.text))).rowcount:
         an_id = new_id(each.item)
-    number = done.lastrowid or 0
-    if each.images:
-        hold(connection, of.project, number, each.images)
-    body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
-    return Stored(number, an_id, *where, body)
+    return done.lastrowid or 0, an_id
 
 
 def of_turn(connection: sqlite3.Connection, of: Conversation, turn: int) -> list[Row]:
@@ -104,7 +134,12 @@ OF_TURN: Final = (
     "SELECT number, place, answer, bytes, body FROM items WHERE conversation = ? AND turn = ? ORDER BY place"
 )
 DELETE: Final = "DELETE FROM items WHERE number = ? AND conversation = ?"
-INSERT: Final = (
-    "INSERT INTO items (id, conversation, turn, place, answer, bytes, body) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (id) DO NOTHING"
-)
+COLUMNS: Final = ("id", "conversation", "turn", "place", "answer", "bytes", "body")
+TOGETHER: Final = 8
+"""Items in one statement."""
+INSERT, _, VALUES = text_of(items.insert().values(dict.fromkeys(COLUMNS))).partition(" VALUES ")
+INSERTS: Final = {
+    count: f"{INSERT} VALUES {', '.join([VALUES] * count)} ON CONFLICT (id) DO NOTHING"
+    for count in range(1, TOGETHER + 1)
+}
+UNDO: Final = "DELETE FROM items WHERE conversation = ? AND place BETWEEN ? AND ?"

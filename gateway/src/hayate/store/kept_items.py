@@ -35,19 +35,18 @@ def append(
     ConversationFull.
     """
     turn, last = before.turns, _last(connection, before)
-    added, grown = [], 0
+    placed = []
     for place, item in enumerate(new, before.places + 1):
         if turn or not is_head(item):
             turn, last = turn + begins_turn(item, last), item
-        each = prepared(item)
-        added.append(add(connection, before, Where(turn, place, turn > 0 and is_answer(item)), each))
-        grown += each.bytes
+        placed.append((Where(turn, place, turn > 0 and is_answer(item)), prepared(item)))
+    added = add(connection, before, placed)
     after = replace(
         before,
         used_ms=int(now * 1000),
         turns=turn,
         places=before.places + len(new),
-        bytes=before.bytes + grown,
+        bytes=before.bytes + sum(each.bytes for _, each in placed),
         tokens=None,
         version=before.version + 1,
     )
