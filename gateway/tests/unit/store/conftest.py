@@ -1,14 +1,26 @@
-"""Records to put into a store."""
+"""Records to put into a store, and what is said in conversations."""
 
 from __future__ import annotations
 
 import itertools
+import sqlite3
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hayate.settings import History
+from hayate.store.conversations import Stored, load
+from hayate.store.migrate import open_file
+from hayate.store.sizes import size_of
+from hayate.store.sqlite import connect
+from hayate.store.turns import Turn
 from hayate.telemetry.record import CallRecord
+from hayate.wire.items import Item, message
 from hayate.wire.usage import Usage
 
 Make = Callable[..., CallRecord]
@@ -31,3 +43,70 @@ def make() -> Make:
         return made
 
     return record
+
+
+LIMITS = History()
+NOW = 1_800_000_000.0
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file with all tables and nothing in them."""
+    open_file(tmp_path / "hayate.db")[0].dispose()
+    return tmp_path / "hayate.db"
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[sqlite3.Connection]:
+    """One that may write to it, as the thread that writes has."""
+    with closing(connect(path)) as found:
+        yield found
+
+
+def said(text: str, role: str = "user") -> Item:
+    """A message of one text."""
+    return message(role, text)
+
+
+def answered(text: str) -> Item:
+    """What an engine says."""
+    return message("assistant", text)
+
+
+def pictured(text: str, picture: bytes) -> Item:
+    """A message with a picture."""
+    item = message("user", text)
+    url = f"data:image/png;base64,{b64encode(picture).decode()}"
+    item["content"].append({"type": "input_image", "detail": "auto", "image_url": url})
+    return item
+
+
+def turn(question: str, answer: str, conversation: str | None = None, project: str = "shop", **more: Any) -> Turn:
+    """A question and its answer."""
+    return Turn(project=project, conversation=conversation, items=[said(question)], answer=[answered(answer)], **more)
+
+
+def texts(found: Iterable[Stored]) -> list[str]:
+    """The text of each item."""
+    return [each.body["content"][0]["text"] for each in found]
+
+
+def texts_in(connection: sqlite3.Connection, project: str, conversation: str) -> list[str]:
+    """The text of each item of a conversation that goes along."""
+    found = load(connection, project, conversation)
+    assert found is not None
+    return texts(found.items)
+
+
+def count(connection: sqlite3.Connection, table: str) -> int:
+    """How many rows a table has."""
+    return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+
+def bytes_of(connection: sqlite3.Connection, project: str = "shop") -> int:
+    """What a project's conversations come to, added up; it must be what is counted."""
+    (added,) = connection.execute(
+        "SELECT coalesce(sum(bytes), 0) FROM conversations WHERE project IN (?, ?)", (project, f"\x02{project}")
+    ).fetchone()
+    assert size_of(connection, project) == added
+    return int(added)
