@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import orjson
 
@@ -16,6 +16,9 @@ from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
 from hayate.wire.paths import CHAT, MESSAGES, RESPONSES
 from hayate.wire.responses_to_chat import chat_fields
 from hayate.wire.upstream_request import UpstreamRequest
+
+ASKED_AGAIN_S: Final = 600.0
+"""How long an engine is not asked for what it has said to have not."""
 
 
 class Adapter(ABC):
@@ -29,8 +32,8 @@ class Adapter(ABC):
     always_streams = False
     """A completion is asked for as a stream even where the client wants it whole."""
     _clock: Clock = staticmethod(time.time)
-    _lacking: frozenset[str] = frozenset()
-    """Of `passes`, what this engine has not, as it has said itself."""
+    _chat_until_s: float = 0.0
+    """So long responses are made of chats: the engine has said that it has none, and may be another release by then."""
 
     @abstractmethod
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
@@ -64,11 +67,11 @@ class Adapter(ABC):
         """A response can be made of a chat, too."""
         if path != RESPONSES:
             return False
-        self._lacking |= {path}
+        self._chat_until_s = self._clock() + ASKED_AGAIN_S
         return True
 
     def _has_chat_alone_for(self, path: str) -> bool:
-        return path == RESPONSES and (path not in self.passes or path in self._lacking)
+        return path == RESPONSES and (path not in self.passes or self._clock() < self._chat_until_s)
 
     def _passed(self, asked: Asked, served_model: str | None) -> Prepared:
         """A request that changes in its model's name alone, or a response through the engine's chat, where it has no other.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -17,12 +18,11 @@ from hayate.wire.faults import given_up
 from hayate.wire.fields import with_some_top_p
 from hayate.wire.glance import reasons_in, usage_in
 from hayate.wire.openai_stream import OpenAIStream
-from hayate.wire.paths import COMPLETIONS, PASSTHROUGH, RESPONSES
+from hayate.wire.paths import COMPLETIONS, PASSTHROUGH
 from hayate.wire.replies import no_events
 from hayate.wire.upstream_request import UpstreamRequest
 from hayate.wire.usage import Usage
 
-_NO_RESPONSES: Final = frozenset({RESPONSES})
 _MULTIPLY = frozenset({"n", "prompt"})
 """What may ask for more than one answer."""
 
@@ -47,8 +47,8 @@ class OpenAICompatible(Adapter):
     passes = PASSTHROUGH
 
     def __init__(self, options: OpenAIOptions | None = None) -> None:
-        self._told_lacking = _NO_RESPONSES if (options or OpenAIOptions()).responses == "chat" else frozenset()
-        self._lacking = self._told_lacking
+        if (options or OpenAIOptions()).responses == "chat":
+            self._chat_until_s = math.inf
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """The path is the engine's too, and so are the fields, but for what `_sent` puts otherwise."""
@@ -114,8 +114,7 @@ class OpenAICompatible(Adapter):
         return (UpstreamRequest("/v1/models", method=b"GET"),)
 
     def read_served(self, answers: list[Any]) -> Served:
-        """Model ids, and vLLM's and SGLang's `max_model_len`. It may be another release than the one that lacked something."""
-        self._lacking = self._told_lacking
+        """Model ids, and vLLM's and SGLang's `max_model_len`."""
         listed = answers[0].get("data") if isinstance(answers[0], dict) else None
         models = (
             [each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]

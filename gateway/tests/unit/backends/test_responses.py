@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hayate.backends.adapter import ASKED_AGAIN_S
 from hayate.backends.base import Asked, Backend, Prepared, WholeAnswer
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.ollama_client import OllamaClient
@@ -42,11 +43,13 @@ def events(raw: bytes) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("make", [VLLMClient, LlamaCppClient, OpenAICompatible, SGLangClient])
 def test_who_has_the_path_is_asked_there_until_it_says_otherwise(make: Any) -> None:
-    backend = make()
+    backend, now = make(), [1000.0]
+    backend._clock = lambda: now[0]
     assert asked(backend).request.path == RESPONSES
     assert backend.lacks(RESPONSES)
+    now[0] += ASKED_AGAIN_S - 1
     assert asked(backend).request.path == CHAT
-    backend.read_served([{"data": [{"id": "m"}]}])
+    now[0] += 1
     assert asked(backend).request.path == RESPONSES, "it may be another release now"
 
 
@@ -58,9 +61,7 @@ def test_nothing_else_is_made_of_a_chat(path: str) -> None:
 @pytest.mark.parametrize("name", ["openai", "vllm", "llamacpp", "sglang"])
 def test_an_engine_can_be_kept_from_it(name: str) -> None:
     backend = make_backend(Wanted(name, options={"responses": "chat"}))
-    for _ in range(2):
-        assert asked(backend).request.path == CHAT
-        backend.read_served([{"data": [{"id": "m"}]}])
+    assert asked(backend).request.path == CHAT
 
 
 def test_an_option_of_sglang_goes_with_its_own() -> None:
