@@ -14,7 +14,8 @@ FORGIVING = {"eject_after": 10_000, "probe_interval_s": 0.2, "probe_timeout_s": 
 
 @pytest.fixture(scope="session")
 async def shared_stage() -> AsyncIterator[Stage]:
-    others = {"llama": {"backend": "llamacpp"}, "smaller": {"context_tokens": 512}}
+    llama = {"backend": "llamacpp", "options": {"responses": "engine"}}
+    others = {"llama": llama, "smaller": {"context_tokens": 512}}
     async with scene(server={"max_body_bytes": 1 << 20}, health=FORGIVING, others=others) as stage:
         yield stage
 
@@ -22,7 +23,7 @@ async def shared_stage() -> AsyncIterator[Stage]:
 @pytest.fixture
 async def stage(shared_stage: Stage) -> AsyncIterator[Stage]:
     """A gateway with the limits it ships with, except a body cap of 1 MiB. Models: `scripted`; on the same engine `llama`,
-    taken for llama.cpp, and `smaller`, with 512 tokens of context.
+    taken for llama.cpp with its own /v1/responses, and `smaller`, with 512 tokens of context.
     """
     async with shared_stage.between_tests() as fresh:
         yield fresh

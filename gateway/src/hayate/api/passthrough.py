@@ -19,6 +19,7 @@ from hayate.api.pauses import LONG_BODY_BYTES, others_first
 from hayate.downstream.client import Client
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call
+from hayate.relay.heads import DOCUMENT
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
 from hayate.wire.decoder import StreamDecoder
@@ -79,7 +80,8 @@ async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) 
         await client.respond(200, JSON, (await answer.whole()).body)
         return
     decoder: StreamDecoder
-    if content_type.startswith(b"text/event-stream"):
+    streams = answer.decoder is not None and exchange.headers is not DOCUMENT  # whatever their type is called
+    if streams or content_type.startswith(b"text/event-stream"):
         decoder = answer.decoder or PassthroughStream(path)  # events of audio, which nobody expected
         if answer.assembly is not None:
             await respond_assembled(gateway, client, answer, decoder, answer.assembly)

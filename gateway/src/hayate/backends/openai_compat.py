@@ -31,8 +31,8 @@ _MULTIPLY = frozenset({"n", "prompt"})
 class OpenAIOptions:
     """What a deployment of an engine with OpenAI's API can be told."""
 
-    responses: Literal["engine", "chat"] = "engine"
-    """Who makes /v1/responses: the engine, if it has them, or the gateway, of the engine's chat."""
+    responses: Literal["engine", "chat"] | None = None
+    """Who makes /v1/responses: the engine, if it has them, or the gateway, of the engine's chat. Unset: whichever is better."""
 
 
 class OpenAICompatible(Adapter):
@@ -45,9 +45,10 @@ class OpenAICompatible(Adapter):
     _stream = OpenAIStream
     """What reads the engine's events."""
     passes = PASSTHROUGH
+    _better_responses: Literal["engine", "chat"] = "engine"
 
     def __init__(self, options: OpenAIOptions | None = None) -> None:
-        if (options or OpenAIOptions()).responses == "chat":
+        if ((options or OpenAIOptions()).responses or self._better_responses) == "chat":
             self._chat_until_s = math.inf
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:

@@ -33,11 +33,11 @@ def through_chat(adapter: HasChat, asked: Asked, served_model: str | None, now: 
     Log probabilities come as a stream always: in one piece a whole answer may hold more of them than can be read at once.
     """
     fields = asked.fields
+    chat = chat_fields(adapter.name, fields, limits_calls=adapter.heeds_parallel_tool_calls)
+    streams = asked.streams or adapter.always_streams or "logprobs" in chat
+    if streams:
+        chat |= {"stream": True, "stream_options": {"include_usage": True}}
     try:
-        chat = chat_fields(adapter.name, fields, limits_calls=adapter.heeds_parallel_tool_calls)
-        streams = asked.streams or adapter.always_streams or "logprobs" in chat
-        if streams:
-            chat |= {"stream": True, "stream_options": {"include_usage": True}}
         prepared = adapter.prepare(Asked(CHAT, asked.model, chat, streams), served_model)
     except InvalidRequest as error:
         raise renamed(error) from None

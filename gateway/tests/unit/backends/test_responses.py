@@ -41,7 +41,9 @@ def events(raw: bytes) -> list[dict[str, Any]]:
     return [json.loads(sse.data_of(frame) or b"") for frame in sse.frames(raw)]
 
 
-@pytest.mark.parametrize("make", [VLLMClient, LlamaCppClient, OpenAICompatible, SGLangClient])
+@pytest.mark.parametrize(
+    "make", [VLLMClient, OpenAICompatible, SGLangClient, lambda: LlamaCppClient(OpenAIOptions(responses="engine"))]
+)
 def test_who_has_the_path_is_asked_there_until_it_says_otherwise(make: Any) -> None:
     backend, now = make(), [1000.0]
     backend._clock = lambda: now[0]
@@ -62,6 +64,11 @@ def test_nothing_else_is_made_of_a_chat(path: str) -> None:
 def test_an_engine_can_be_kept_from_it(name: str) -> None:
     backend = make_backend(Wanted(name, options={"responses": "chat"}))
     assert asked(backend).request.path == CHAT
+
+
+def test_llamacpps_own_are_asked_for_only_where_that_is_said() -> None:
+    assert asked(LlamaCppClient()).request.path == CHAT
+    assert asked(LlamaCppClient(), stream=True).request.path == CHAT
 
 
 def test_an_option_of_sglang_goes_with_its_own() -> None:
