@@ -36,8 +36,9 @@ def test_what_is_served_is_read() -> None:
 
 def test_it_is_asked_for_a_stream_always() -> None:
     for path in (CHAT, TEXT, RESPONSES, MESSAGES):
+        fields = {"input": "a"} if path == RESPONSES else {"prompt": "a"}
         for streams in (True, False):
-            call = prepared(ENGINE, {"prompt": "a", "input": "a", "stream": streams}, path=path)
+            call = prepared(ENGINE, {**fields, "stream": streams}, path=path)
             assert json.loads(call.request.body)["stream"] is call.request.streams is True
             assert call.decoder is not None
             assert (call.assembly is None) == streams

@@ -48,6 +48,54 @@ def test_a_developer_in_the_middle_is_the_system_which_every_template_knows() ->
     assert later == [user(), {"role": "system", "content": "x"}]
 
 
+def test_a_loop_of_calls_is_an_assistants_message_and_the_tools_answers() -> None:
+    said = [
+        user("weather?"),
+        {"type": "reasoning", "id": "rs_1", "summary": [], "content": [{"type": "reasoning_text", "text": "Hm."}]},
+        {
+            "type": "message",
+            "id": "msg_1",
+            "status": "completed",
+            "role": "assistant",
+            "content": [{"type": "output_text", "text": "Let me see.", "annotations": [], "logprobs": []}],
+        },
+        {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}", "status": "completed"},
+        {"type": "function_call", "call_id": "c2", "name": "g", "arguments": '{"a":1}'},
+        {"type": "function_call_output", "call_id": "c1", "output": "rain"},
+        {"type": "function_call_output", "call_id": "c2", "output": [{"type": "input_text", "text": "noon"}]},
+    ]
+    asked, called, *results = messages(said)
+    assert asked == user("weather?")
+    assert (called["role"], called["content"]) == ("assistant", "Let me see.")
+    functions = [(call["id"], call["function"]) for call in called["tool_calls"]]
+    assert functions == [("c1", {"name": "f", "arguments": "{}"}), ("c2", {"name": "g", "arguments": '{"a":1}'})]
+    assert [(each["role"], each["tool_call_id"]) for each in results] == [("tool", "c1"), ("tool", "c2")]
+
+
+def test_pictures_go_along() -> None:
+    url = "data:image/png;base64,AAAA"
+    parts = [{"type": "input_text", "text": "What?"}, {"type": "input_image", "image_url": url, "detail": "low"}]
+    [sent] = messages([{"role": "user", "content": parts}])
+    assert sent["content"][0] == {"type": "text", "text": "What?"}
+    assert sent["content"][1] == {"type": "image_url", "image_url": {"url": url, "detail": "low"}}
+
+
+def test_a_system_prompt_with_a_picture_stays_as_it_is() -> None:
+    parts = [{"type": "input_image", "image_url": "data:image/png;base64,AAAA"}]
+    first, head, _ = messages([{"role": "system", "content": parts}, user()], instructions="a")
+    assert first == {"role": "system", "content": "a"}
+    assert head["content"][0]["type"] == "image_url"
+
+
+@pytest.mark.parametrize(
+    "said", [[5], [{"role": "user"}], [{"type": "no_such_thing"}], [{"role": "user", "content": 5}]]
+)
+def test_what_is_no_item_is_named(said: Any) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        messages(said)
+    assert (refused.value.param or "").startswith("input[0]")
+
+
 @pytest.mark.parametrize(
     ("fields", "sent"),
     [
