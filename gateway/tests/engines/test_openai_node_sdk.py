@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,11 +11,11 @@ from typing import Any
 import pytest
 
 from tests.engines.known import CITY_SCHEMA, JAPANESE, JSON_TEXT, KNOWN, schema_format
+from tests.engines.node_program import installed, what_it_saw
 from tests.support.engine_faults import NO_ANSWER, cut_mid_frame
 from tests.support.engine_script import Answer, error
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, running_gateway
-from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -50,15 +46,7 @@ ERRORS = {
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program beside the packages its lock file names."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("node and npm are not installed")
-    folder = tmp_path_factory.mktemp("node")
-    for name in ("package.json", "package-lock.json", "sdk.mjs"):
-        shutil.copy(Path(__file__).parent / "node" / name, folder)
-    command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
-    return folder / "sdk.mjs"
+    return installed(tmp_path_factory.mktemp("node"), "sdk.mjs")
 
 
 @pytest.fixture(scope="module")
@@ -75,20 +63,8 @@ async def broken_gateway() -> AsyncIterator[RunningGateway]:
 @pytest.fixture(scope="module")
 async def found(program: Path, gateway: RunningGateway, broken_gateway: RunningGateway) -> dict[str, Any]:
     """What the program saw."""
-    env = {
-        **os.environ,
-        "BASE_URL": f"{gateway.url}/v1",
-        "API_KEY": gateway.key,
-        "BROKEN_URL": f"{broken_gateway.url}/v1",
-    }
-    node = await asyncio.create_subprocess_exec(
-        "node", program, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-    async with asyncio.timeout(LAST_RESORT_S):
-        stdout, stderr = await node.communicate(json.dumps(REQUESTS).encode())
-    assert node.returncode == 0, stderr.decode()
-    seen: dict[str, Any] = json.loads(stdout)
-    return seen
+    env = {"BASE_URL": f"{gateway.url}/v1", "API_KEY": gateway.key, "BROKEN_URL": f"{broken_gateway.url}/v1"}
+    return await what_it_saw(program, env, REQUESTS)
 
 
 async def test_models_and_whole_answers(found: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from hayate.wire.item_checks import MOST_ITEMS, check_items
 from hayate.wire.item_schemas import ITEMS
 from hayate.wire.item_shapes import MADE
 
-SCHEMA = jsonschema_rs.Draft202012Validator(ITEMS)
+SCHEMA = jsonschema_rs.Draft202012Validator(dict(ITEMS))
 WORDS: st.SearchStrategy[Any] = st.sampled_from(["x", "", None, 1, [], {}])
 PART = st.fixed_dictionaries(
     {},
