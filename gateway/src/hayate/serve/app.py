@@ -105,7 +105,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         auth = Authenticator(own, keys.ring, origins=app.origins)
         gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
-        metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.writer))
+        metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer))
         await remember_last_minute(store, gateway.grants)
         reloader = Reloader(gateway, config, load, keys)
         app.state.reload = reloader.reload

@@ -12,12 +12,14 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from hayate.store.attached import Attached
 from hayate.store.sqlite import writing
+from hayate.telemetry.histogram import Histogram
 
 Result = TypeVar("Result")
 
@@ -30,6 +32,9 @@ TOGETHER: Final = 50
 
 AT_ONCE: Final = 50
 """Commits that others wait for before what nobody waits for has its turn."""
+
+
+TURN_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 10.0)
 
 
 class TooManyWait(Exception):
@@ -52,6 +57,15 @@ class Awaited:
         self._turns: deque[_Turn] = deque()
         self._came_bytes = 0  # counted by who puts, the next by the thread
         self._went_bytes = 0
+        self.kept = 0
+        """Turns, and other changes of conversations, that have been committed."""
+        self.commits = Histogram(TURN_SECONDS)
+        """How long their commits took."""
+
+    @property
+    def waiting(self) -> int:
+        """How many of them wait."""
+        return len(self._turns)
 
     def __bool__(self) -> bool:
         return bool(self._changes or self._turns)
@@ -132,7 +146,7 @@ class Awaited:
 
     def _committed(self, turns: list[_Turn]) -> list[tuple[Any, Exception | None]]:
         """What each gave or raised. Raises what the file is to blame for, with nothing kept."""
-        connection = self._file.connection()
+        connection, began = self._file.connection(), monotonic()
         connection.execute("PRAGMA synchronous = FULL")
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -146,6 +160,8 @@ class Awaited:
                 raise
         finally:
             connection.execute("PRAGMA synchronous = NORMAL")
+        self.commits.observe(monotonic() - began)
+        self.kept += sum(failed is None for _, failed in told)
         return told
 
 

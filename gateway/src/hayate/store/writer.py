@@ -97,6 +97,11 @@ class Writer:
         self._trouble = Trouble(path, self.contents)
 
     @property
+    def awaited(self) -> Awaited:
+        """What somebody waits for: how much of it there is, and was."""
+        return self._awaited
+
+    @property
     def backlog(self) -> int:
         """Records that wait."""
         return len(self._rows) + len(self._taken)

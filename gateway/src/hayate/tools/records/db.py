@@ -11,6 +11,7 @@ import typer
 
 from hayate.language import BilingualError, Text, reason_of
 from hayate.store.copies import back_up
+from hayate.store.hidden import UNFINISHED
 from hayate.store.migrate import open_file
 from hayate.store.schema import HEAD
 from hayate.store.sqlite import beside, connect, is_ours, look_at, unusable
@@ -20,6 +21,9 @@ from hayate.tools.records.options import BackupOptions, DbOptions
 
 KIB, MIB = 1024, 1024 * 1024
 LOST = "PRAGMA foreign_key_check"
+TALKS = "SELECT count(*) FROM conversations WHERE listed AND project >= ?"
+NO_PROJECT = chr(ord(UNFINISHED) + 1)
+"""What the names of those begin with that nobody sees is below this."""
 
 
 class NotDone(BilingualError):
@@ -35,6 +39,7 @@ def check(options: DbOptions, env: Environment) -> int:
             found += [f"{table}, row {row}: {parent}" for table, row, parent, _ in connection.execute(LOST)]
             (calls,) = connection.execute("SELECT count(*) FROM calls").fetchone()
             (keys,) = connection.execute("SELECT count(*) FROM keys").fetchone()
+            (talks,) = connection.execute(TALKS, (NO_PROJECT,)).fetchone()
     except sqlite3.OperationalError as error:
         raise unusable(path, error) from None
     except sqlite3.DatabaseError as error:
@@ -43,8 +48,8 @@ def check(options: DbOptions, env: Environment) -> int:
         size_is = _size(path.stat().st_size)
         typer.echo(
             Text(
-                f"{path}: sound. calls: {calls:,}, keys: {keys:,}, {size_is.en}.",
-                f"{path}: 問題ありません。呼び出し{calls:,}件、APIキー{keys:,}件、{size_is.ja}。",
+                f"{path}: sound. calls: {calls:,}, keys: {keys:,}, conversations: {talks:,}, {size_is.en}.",
+                f"{path}: 問題ありません。呼び出し{calls:,}件、APIキー{keys:,}件、会話{talks:,}件、{size_is.ja}。",
             ).of(env.language)
         )
         return 0

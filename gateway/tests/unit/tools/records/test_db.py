@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hayate.store.conversations import begin
+from hayate.store.hidden import hide, hide_unfinished
+from hayate.store.sqlite import connect
 from tests.unit.tools.typist import Typed, typist
 
 
@@ -27,9 +32,18 @@ def names(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("lang", "says"), [("en", ": sound. calls: 0, keys: 2, "), ("ja", "問題ありません。呼び出し0件、APIキー2件、")]
+    ("lang", "says"),
+    [
+        ("en", ": sound. calls: 0, keys: 2, conversations: 1, "),
+        ("ja", "問題ありません。呼び出し0件、APIキー2件、会話1件、"),
+    ],
 )
 def test_a_sound_file_is_said_to_be(typed: Typed, kept: Path, lang: str, says: str) -> None:
+    with closing(connect(kept)) as connection:
+        begin(connection, "game", 1.0)
+        begin(connection, "game", 1.0, listed=False)
+        hide(connection, begin(connection, "game", 1.0))
+        hide_unfinished(connection, begin(connection, "game", 1.0))
     told = typed("db", "check", lang=lang)
     assert (told.exit_code, told.stderr) == (0, "")
     assert told.stdout.startswith(str(kept))
@@ -113,7 +127,7 @@ def test_what_is_free_is_given_back(typed: Typed, kept: Path) -> None:
     connection.close()
     told = typed("db", "vacuum")
     assert told.exit_code == 0
-    assert "2.9 MiB before" in told.stdout
+    assert re.search(r" [23]\.\d MiB before", told.stdout)
     assert "KiB now" in told.stdout
     assert names(kept) == ["game", "bot"]
 
