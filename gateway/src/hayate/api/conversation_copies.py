@@ -15,10 +15,10 @@ from hayate.api.conversation_exports import EXPORT
 from hayate.api.conversation_shapes import BranchAsked, ConversationAnswer, answer_of, check_notes
 from hayate.api.conversations import CHANGES
 from hayate.api.gateway import Gateway
-from hayate.api.kept import BY_ID, MAY_FAIL, ONE, conversation_in, kept, project_of
+from hayate.api.kept import BY_ID, MAY_FAIL, ONE, conversation_in, kept, once, project_of
 from hayate.api.operations import body, described
 from hayate.api.pauses import others_first
-from hayate.errors import UnknownItem
+from hayate.errors import InvalidRequest, RateLimited, UnknownItem
 from hayate.store.branches import Branch
 from hayate.store.conversation_changes import NewConversation
 from hayate.store.imports import Import
@@ -29,6 +29,8 @@ from hayate.wire.items import Item
 from hayate.wire.media import check_sources
 from hayate.wire.metadata import check_metadata
 
+MAX_ITEMS: Final = 50_000
+"""Of one import: as objects they take a few times the memory of their text."""
 CHECKED_TOGETHER: Final = 100
 """Items that are looked at before others have their turn."""
 
@@ -36,22 +38,24 @@ CHECKED_TOGETHER: Final = 100
 @described(
     "A new conversation with what an export of one holds.",
     ConversationAnswer,
-    errors=(*MAY_FAIL, *CHANGES),
+    errors=(*MAY_FAIL, *CHANGES, RateLimited),
     **body(EXPORT),
 )
 async def import_conversation(request: Request, gateway: Gateway) -> Response:
     """POST /v1/conversations/import: what GET …/export?format=json gave, or a line of GET …/export. All ids are new, and it is
     of today.
     """
-    history, project = kept(gateway), project_of(request)
-    document = Exported(
-        await raw_of(request, gateway, gateway.settings.max_body_bytes), gateway.settings.caps.max_weight_per_mib
-    )
-    items = await _items(document, gateway)
-    about = document.rest()["conversation"]
-    metadata, notes = check_metadata(about.get("metadata"), "conversation.metadata"), check_notes(about.get("notes"))
-    new = NewConversation(metadata=metadata, notes=notes, items=items, limits=history)
-    made = await gateway.store.keep_in_steps(Import(project, new, time()))
+    kept(gateway)
+    project = project_of(request)
+    once(gateway.importing, project, "A conversation is being imported", "会話のインポートを実行中です")
+    gateway.importing.add(project)
+    try:
+        raw = await raw_of(request, gateway, gateway.settings.max_body_bytes)
+        new = await _read(Exported(raw, gateway.settings.caps.max_weight_per_mib), gateway)
+        del raw
+        made = await gateway.store.keep_in_steps(Import(project, new, time()))
+    finally:
+        gateway.importing.discard(project)
     return json_answer(answer_of(made))
 
 
@@ -73,17 +77,25 @@ async def branch_conversation(request: Request, gateway: Gateway) -> Response:
     return json_answer(answer_of(made))
 
 
-async def _items(document: Exported, gateway: Gateway) -> list[Item]:
-    """What was said, checked item by item. Raises InvalidRequest that names the place."""
-    max_bytes, caps = gateway.settings.history.max_item_bytes, gateway.settings.caps
+async def _read(document: Exported, gateway: Gateway) -> NewConversation:
+    """What is imported, checked item by item. Raises InvalidRequest that names the place."""
+    history, caps = gateway.settings.history, gateway.settings.caps
     items: list[Item] = []
     for each in document.items():
         if each is None:
             await others_first()
             continue
+        if len(items) == MAX_ITEMS:
+            raise InvalidRequest(
+                f"'items' has over {MAX_ITEMS:,} items; that many may be imported at most.",
+                f"'items' のアイテムが多すぎます。インポートできるのは{MAX_ITEMS:,}個までです。",
+                param="items",
+            )
         where = f"items[{len(items)}]"
         check_sources(where, each, caps)
-        items.append(checked_item(each, where, max_bytes=max_bytes, kept=True))
+        items.append(checked_item(each, where, max_bytes=history.max_item_bytes, kept=True))
         if len(items) % CHECKED_TOGETHER == 0:
             await others_first()
-    return items
+    about = document.rest()["conversation"]
+    metadata, notes = check_metadata(about.get("metadata"), "conversation.metadata"), check_notes(about.get("notes"))
+    return NewConversation(metadata=metadata, notes=notes, items=items, limits=history)

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from hayate.api.conversation_shapes import said_of
 from hayate.api.gateway import Gateway
-from hayate.api.kept import BY_ID, MAY_FAIL, ONE, conversation_in, kept, project_of
+from hayate.api.kept import BY_ID, MAY_FAIL, ONE, conversation_in, kept, once, project_of
 from hayate.api.operations import JSON, TEXT, described
 from hayate.api.streamed import Streamed
 from hayate.errors import InvalidRequest, RateLimited
@@ -79,12 +79,7 @@ async def export_conversations(request: Request, gateway: Gateway) -> Response:
     """GET /v1/conversations/export: once at a time for each project."""
     kept(gateway)
     project = project_of(request)
-    if project in gateway.exporting:
-        raise RateLimited(
-            "Your project's conversations are being exported already. Try again when that has ended.",
-            "このプロジェクトの会話はエクスポート中です。完了してから、もう一度お試しください。",
-            retry_after_s=5,
-        )
+    once(gateway.exporting, project, "Everything is being exported", "全体のエクスポートを実行中です")
     return Streamed(
         _once(gateway, project, _documents(await _begun(all_of(gateway.store, project)))), LINES, "conversations.ndjson"
     )

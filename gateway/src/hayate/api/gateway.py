@@ -71,7 +71,8 @@ class Gateway:
     adding_up: set[str] = field(default_factory=set)
     """Ids of the keys whose usage is being added up."""
     exporting: set[str] = field(default_factory=set)
-    """Projects whose conversations are being exported, all of them."""
+    importing: set[str] = field(default_factory=set)
+    """Projects of which all conversations are being exported, or one is being imported."""
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)

@@ -11,7 +11,14 @@ from starlette.responses import Response
 
 from hayate.api.bodies import MAX_DIGITS, whole_of
 from hayate.api.gateway import Gateway
-from hayate.errors import GatewayError, HistoryUnavailable, InvalidRequest, NotSupported, UnknownConversation
+from hayate.errors import (
+    GatewayError,
+    HistoryUnavailable,
+    InvalidRequest,
+    NotSupported,
+    RateLimited,
+    UnknownConversation,
+)
 from hayate.settings import History
 from hayate.wire import history_ids as ids
 
@@ -72,6 +79,16 @@ def size_of(request: Request) -> int:
     """About how many bytes the request's body has: what waits with it to be kept."""
     said = request.headers.get("content-length", "")
     return int(said) if said.isascii() and said.isdigit() and len(said) <= MAX_DIGITS else 0
+
+
+def once(under_way: set[str], project: str, what: str, what_ja: str) -> None:
+    """What costs much is done once at a time for each project. Raises RateLimited."""
+    if project in under_way:
+        raise RateLimited(
+            f"{what} for your project already. Try again when that has ended.",
+            f"このプロジェクトでは{what_ja}。完了してから、もう一度お試しください。",
+            retry_after_s=5,
+        )
 
 
 def conversation_in(request: Request) -> str:

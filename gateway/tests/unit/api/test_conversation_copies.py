@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.scene import Stage, scene
 from tests.support.talks import Talker, said, talker, text_in
+from tests.support.waiting import eventually
 from tests.unit.api.test_conversation_items import EVERY_KIND
 
 pytestmark = pytest.mark.anyio
@@ -101,7 +102,7 @@ async def test_what_is_no_export_is_named_and_nothing_is_made(stage: Stage, body
     assert (await me.got("GET", ""))["data"] == []
 
 
-async def test_what_there_is_no_room_for_is_not_there_in_part(stage: Stage) -> None:
+async def test_what_there_is_no_room_for_is_not_there_in_part() -> None:
     async with scene(history={"max_conversation_bytes": 100_000}) as small:
         me = await talker(small)
         document = await exported(me, await me.talk())
@@ -114,6 +115,38 @@ async def test_what_there_is_no_room_for_is_not_there_in_part(stage: Stage) -> N
         document["items"] = document["items"][:300]
         made = await me.got("POST", "import", document)
         assert len((await exported(me, made["id"]))["items"]) == 300
+
+
+async def test_one_is_imported_at_a_time_for_each_project(stage: Stage) -> None:
+    me, other = await talker(stage), await talker(stage)
+    document = await exported(me, await me.talk("a"))
+    raw = json.dumps(document).encode()
+    async with stage.connect() as client:
+        head = f"POST /v1/conversations/import HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {me.key}\r\n"
+        await client.send(f"{head}content-length: {len(raw)}\r\n\r\n".encode() + raw[:10])
+
+        async def refused() -> bool:
+            return (await me.ask("POST", "import", b"{}")).status == 429
+
+        await eventually(refused)
+        assert (await other.ask("POST", "import", document)).status == 200
+        await client.send(raw[10:])
+        assert (await client.read_reply()).status == 200
+    assert (await me.ask("POST", "import", document)).status == 200
+
+
+async def test_there_are_only_so_many_items_in_one_import() -> None:
+    async with scene(server={"max_body_bytes": 4 << 20}) as large:
+        me = await talker(large)
+        document = await exported(me, await me.talk())
+        raw = (
+            json.dumps(document)
+            .encode()
+            .replace(b'"items": []', b'"items": [' + b'{"type":"reasoning"},' * 50_000 + b"{}]")
+        )
+        reply = await me.ask("POST", "import", raw)
+        assert (reply.status, reply.json["error"]["param"]) == (400, "items")
+        assert "50,000" in reply.json["error"]["message"]
 
 
 async def test_a_branch_has_what_was_said_up_to_there_and_goes_its_own_way(stage: Stage) -> None:

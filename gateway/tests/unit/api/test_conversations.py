@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openai.types.conversations import Conversation, ConversationDeletedResource
 
+from hayate.settings import History, Keeping
+from hayate.store.conversation_changes import NewConversation, create
+from hayate.store.conversations import get
+from hayate.store.sqlite import connect
+from hayate.store.store import Store
+from hayate.wire.items import message
 from tests.support.http import fetch
-from tests.support.scene import Stage, scene
+from tests.support.scene import CHAT_PATH, PLAIN, Stage, scene
 from tests.support.talks import TALKS, UNKNOWN, said, talker
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +121,25 @@ async def test_one_that_is_another_s_is_told_as_one_that_never_was(stage: Stage)
         assert sorted(foreign.headers) == sorted(unknown.headers)
     assert (await other.got("GET", theirs))["metadata"] == {"title": "ひみつ"}
     assert await other.texts(theirs) == ["ひみつ"]
+
+
+def test_to_look_for_another_s_takes_as_many_steps_as_for_none_however_large_it_is(tmp_path: Path) -> None:
+    Store.open(tmp_path, Keeping()).close()
+    with closing(connect(tmp_path / "hayate.db")) as connection:
+        large = NewConversation(
+            metadata={"title": "x" * 500}, notes="x" * 50_000, items=[message("user", "x")] * 100, limits=History()
+        )
+        theirs = create(connection, "theirs", large, 1.0).id
+        counted: list[int] = []
+        connection.set_progress_handler(lambda: counted.append(1), 1)
+
+        def steps(wanted: str) -> int:
+            counted.clear()
+            assert get(connection, "mine", wanted) is None
+            return len(counted)
+
+        foreign, unknown = steps(theirs), steps(UNKNOWN)
+        assert 0 < unknown <= foreign < unknown + 10
 
 
 @pytest.mark.parametrize("wanted", ["x", "conv_", "conv_a%00", "conv_%E4%BC%9A", "conv_" + "a" * 60, "resp_1", "'--"])
@@ -279,3 +307,44 @@ async def test_what_is_too_much_for_a_conversation_or_a_project_is_told_with_its
         await me.talk(text)
         assert (await talker(stage)).project != me.project
         assert await (await talker(stage)).talk(text)
+
+
+async def test_with_the_store_gone_every_path_says_so_and_calls_go_on() -> None:
+    async with scene() as stage:
+        me = await talker(stage)
+        made = await me.talk("やあ")
+        assert (await fetch(stage.url, CHAT_PATH, PLAIN, key=me.key)).status == 200  # the key is known
+        away = stage.gateway.data.with_name("away")
+        stage.gateway.data.rename(away)
+        try:
+            for method, path, body in (
+                ("POST", "", {}),
+                ("GET", "", None),
+                ("GET", "?search=x", None),
+                ("DELETE", "?all=true", None),
+                ("GET", "export", None),
+                ("GET", made, None),
+                ("POST", made, {"metadata": {}}),
+                ("DELETE", made, None),
+                ("GET", f"{made}/items", None),
+                ("POST", f"{made}/items", {"items": [said("x")]}),
+                ("GET", f"{made}/items/msg_1", None),
+                ("DELETE", f"{made}/items/msg_1", None),
+                ("GET", f"{made}/export", None),
+                ("POST", f"{made}/branch", {"after": "msg_1"}),
+                ("GET", "/v1/responses/resp_1", None),
+                ("DELETE", "/v1/responses/resp_1", None),
+                ("GET", "/v1/responses/resp_1/input_items", None),
+            ):
+                reply = await me.ask(method, path, body)
+                assert (reply.status, reply.json["error"]["code"]) == (503, "history_unavailable"), (method, path)
+                assert int(reply.headers["retry-after"]) >= 1
+            assert (await fetch(stage.url, CHAT_PATH, PLAIN, key=me.key)).status == 200
+        finally:
+            away.rename(stage.gateway.data)
+
+        async def is_back() -> bool:
+            return (await me.ask("POST", f"{made}/items", {"items": [said("また")]})).status == 200
+
+        await eventually(is_back)
+        assert (await me.texts(made))[0] == "やあ"
