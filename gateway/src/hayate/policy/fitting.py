@@ -108,7 +108,9 @@ class Request:
     new: Size
     """What is said now."""
     rest: Size = NOTHING
-    """What else always goes along: what stands before all turns, notes, tools, a stored turn that is gone on with."""
+    """What else always goes along: what stands before all turns, notes, tools."""
+    current: Size = NOTHING
+    """The stored turn that this call goes on with, so that it always goes along too."""
     known: Known = Known()
     left_out: int = 0
     """How many stored turns there are before those of `turns`."""
@@ -176,7 +178,7 @@ class _Sizes:
     """How large the prompt is with the turns from each of `numbers` on, the last of which always goes along."""
 
     def __init__(self, request: Request, tokens_of: Callable[[int], float]) -> None:
-        turns, always = request.turns(), (request.new, request.rest)
+        turns, always = request.turns(), (request.new, request.rest, request.current)
         self.numbers = [*(turn.number for turn in turns), request.new_turn]
         self.last = len(turns)
         self._bytes = _from_each([turn.bytes for turn in turns], sum(each.bytes for each in always))
