@@ -52,7 +52,7 @@ class Branch(Making):
         return source
 
     def go_on(self, connection: sqlite3.Connection, made: Conversation) -> tuple[Conversation, bool]:
-        """Copies the next few."""
+        """Copies the next few items and who holds which pictures."""
         where = connection.execute(LAST, (made.number,)).fetchone() or (-1, 0)
         (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM items").fetchone()
         copied = connection.execute(COPY, (made.number, self._number, *where, *self._last, TOGETHER)).rowcount

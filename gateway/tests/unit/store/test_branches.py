@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -79,7 +80,7 @@ def test_one_ends_with_the_item_that_is_named_however_many_steps_it_takes(
 def test_where_turns_were_left_out_they_are_unless_none_would_be_left(connection: sqlite3.Connection) -> None:
     kept = None
     for number in range(4):
-        first = {"first_turn": 3, "window": 512} if number == 3 else {}
+        first: dict[str, Any] = {"first_turn": 3, "window": 512} if number == 3 else {}
         kept = keep(
             connection,
             Turn(project="shop", conversation=kept, items=[said(str(number))], answer=[answered("a")], **first),

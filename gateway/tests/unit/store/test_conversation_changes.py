@@ -68,9 +68,12 @@ def test_nobody_finds_what_is_deleted(connection: sqlite3.Connection, made: Conv
     assert load(connection, "shop", made.id) is None
     assert list_(connection, "shop") == []
     assert response(connection, "shop", "resp_1") is None
-    for how in (items_page, update, delete):
-        with pytest.raises(UnknownConversation):
-            how(connection, "shop", made.id, **({"limits": LIMITS} if how is update else {}))
+    with pytest.raises(UnknownConversation):
+        items_page(connection, "shop", made.id)
+    with pytest.raises(UnknownConversation):
+        update(connection, "shop", made.id, limits=LIMITS)
+    with pytest.raises(UnknownConversation):
+        delete(connection, "shop", made.id)
     with pytest.raises(UnknownConversation):
         item(connection, "shop", made.id, an_item.id)
     assert bytes_of(connection) == 0

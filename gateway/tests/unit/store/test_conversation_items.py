@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -56,8 +57,7 @@ def test_the_last_answer_is_what_follows_the_last_question(connection: sqlite3.C
     ]
     add(connection, of, new)
     for turns, places in ((0, []), (1, [2]), (2, [4, 5])):
-        at = of.__class__(*(getattr(of, name) if name != "turns" else turns for name in of.__slots__))
-        assert [row.place for row in last_answer(connection, at)] == places
+        assert [row.place for row in last_answer(connection, replace(of, turns=turns))] == places
 
 
 def test_what_is_removed_is_gone_with_its_pictures(connection: sqlite3.Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 from hayate.settings import History, Keeping
 from hayate.store import traces
@@ -20,7 +19,7 @@ class Kind:
     def __init__(self, name: str, much: int, done: list[str]) -> None:
         self.name, self.much, self.done = name, much, done
 
-    def step(self, _: Any) -> bool:
+    def step(self, connection: sqlite3.Connection) -> bool:
         self.much -= 1
         if self.much >= 0:
             self.done.append(self.name)

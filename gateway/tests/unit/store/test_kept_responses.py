@@ -90,9 +90,10 @@ def test_pages_begin_behind_its_own_input_alone(connection: sqlite3.Connection) 
 def test_another_project_finds_nothing_and_deletes_nothing(connection: sqlite3.Connection) -> None:
     chain(connection, 1)
     assert response(connection, "bot", "resp_1") is None
-    for how in (input_items, delete_response):
-        with pytest.raises(UnknownResponse):
-            how(connection, "bot", "resp_1", **({"limits": LIMITS} if how is delete_response else {}))
+    with pytest.raises(UnknownResponse):
+        input_items(connection, "bot", "resp_1")
+    with pytest.raises(UnknownResponse):
+        delete_response(connection, "bot", "resp_1", limits=LIMITS)
     found(connection, "resp_1")
 
 

@@ -199,7 +199,7 @@ def test_a_folder_in_the_files_place_is_named(tmp_path: Path) -> None:
 
 
 def test_a_file_that_another_program_holds_is_named(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connect, "__kwdefaults__", connect.__kwdefaults__ | {"busy_s": 0.05})
+    monkeypatch.setattr(connect, "__kwdefaults__", (connect.__kwdefaults__ or {}) | {"busy_s": 0.05})
     open_file(path)
     with closing(sqlite3.connect(path)) as holder:
         holder.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -30,12 +30,13 @@ def trouble() -> Trouble:
 def test_it_is_told_once_and_its_end_once(trouble: Trouble, events: Events) -> None:
     for _ in range(3):
         trouble.failed(sqlite3.OperationalError("database is locked"), waiting=4, limit=10)
-    assert trouble.since is not None
+    began = trouble.since
     for _ in range(2):
         trouble.over(limit=10)
+    assert (began is None, trouble.since is None) == (False, True)
     assert [event for event, _ in events] == ["store_failing", "store_back"]
     assert events[0][1] == {"path": "hayate.db", "reason": "database is locked", "waiting": 4}
-    assert (trouble.since, trouble.reason) == (None, "")
+    assert not trouble.reason
 
 
 def test_what_is_no_files_fault_is_named(trouble: Trouble, events: Events) -> None:

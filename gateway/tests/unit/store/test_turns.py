@@ -129,7 +129,8 @@ def test_nothing_is_kept_in_what_was_deleted_or_is_another_projects(connection: 
 
 @pytest.mark.parametrize("what", ["conversation", "project"])
 def test_more_than_may_be_kept_is_refused_with_what_to_do(connection: sqlite3.Connection, what: str) -> None:
-    limits = History(**{f"max_{what}_bytes": 2000})
+    few = 2000
+    limits = History(max_conversation_bytes=few) if what == "conversation" else History(max_project_bytes=few)
     made = keep(connection, turn("q", "a", limits=limits), NOW).conversation
     connection.execute("SAVEPOINT turn")
     where = made.id if what == "conversation" else None

@@ -38,7 +38,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "AGAIN_S", 0.01)
     monkeypatch.setattr(module, "GATHER_S", 0.0)
     monkeypatch.setattr(module, "AGAIN_AT_MOST_S", 0.02)
-    monkeypatch.setattr(connect, "__kwdefaults__", connect.__kwdefaults__ | {"busy_s": 0.01})
+    monkeypatch.setattr(connect, "__kwdefaults__", (connect.__kwdefaults__ or {}) | {"busy_s": 0.01})
 
 
 def until(is_so: Callable[[], bool]) -> None:
