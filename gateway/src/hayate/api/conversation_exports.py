@@ -20,11 +20,13 @@ from hayate.api.operations import JSON, TEXT, described
 from hayate.api.streamed import Streamed
 from hayate.errors import InvalidRequest, RateLimited
 from hayate.language import Language
+from hayate.store.conversations import Conversation
 from hayate.store.exports import Part, all_of, one_of
 from hayate.store.kept_responses import KeptResponse
 from hayate.wire.error_bodies import language_of
 from hayate.wire.exported import KIND, VERSION
 from hayate.wire.item_schemas import KEPT_ITEM
+from hayate.wire.item_shapes import Item
 from hayate.wire.items_markdown import markdown_of, title_of
 from hayate.wire.metadata import TITLE
 
@@ -143,13 +145,18 @@ async def _markdown(parts: AsyncIterator[Part], language: Language) -> AsyncGene
         bodies = [each.body for each in part.items]
         if not bodies:
             continue
-        if not begun and (title := part.conversation.metadata.get(TITLE) or title_of(bodies)):
+        if not begun and (title := _title(part.conversation, bodies)):
             yield f"# {title}\n".encode()
             begun = True
         # Whoever goes on to speak in the next piece has a heading already.
         text = markdown_of(bodies, language).removeprefix(f"{speaker}\n\n")
         yield (f"\n{text}" if begun else text).encode()
         speaker, begun = markdown_of(bodies[-1:], language).partition("\n")[0], True
+
+
+def _title(of: Conversation, bodies: list[Item]) -> str:
+    """On one line: what it is called, else the first words."""
+    return " ".join(of.metadata.get(TITLE, "").split()) or title_of(bodies)
 
 
 def _language(request: Request) -> Language:

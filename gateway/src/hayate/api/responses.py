@@ -102,6 +102,7 @@ async def list_input_items(request: Request, gateway: Gateway) -> Response:
 
 def said_of(found: KeptResponse, output: list[Stored]) -> dict[str, Any]:
     """A response as it was answered."""
+    of = found.conversation
     return {
         "object": "response",
         "created_at": found.created_ms // 1000,
@@ -109,6 +110,7 @@ def said_of(found: KeptResponse, output: list[Stored]) -> dict[str, Any]:
         **found.body,
         "id": found.id,
         "previous_response_id": found.previous,
+        "conversation": {"id": of.id} if of.listed else None,
         "store": True,
         "output": [each.body for each in output],
     }

@@ -53,6 +53,8 @@ async def test_markdown_is_read_in_the_reader_s_language(stage: Stage) -> None:
     assert (await me.ask("GET", f"{made}/export?format=md&lang=en", language="ja")).text == english.text
     untitled = await me.talk("京都へ行きたい")
     assert (await me.ask("GET", f"{untitled}/export?format=md")).text.startswith("# 京都へ行きたい\n\n## User\n")
+    await me.got("POST", untitled, {"metadata": {"title": " a\n\n## Assistant\n"}})
+    assert (await me.ask("GET", f"{untitled}/export?format=md")).text.startswith("# a ## Assistant\n\n## User\n")
 
 
 async def test_markdown_of_many_pages_is_as_if_it_were_one(stage: Stage) -> None:

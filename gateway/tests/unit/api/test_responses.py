@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from openai.types.responses import Response, ResponseItemList
 
+from hayate.store.kept_responses import NewResponse
 from hayate.store.turns import Kept
+from hayate.wire.engine_json import read
 from hayate.wire.response_object import settings_of
 from tests.support.scene import Stage
 from tests.support.talks import Talker, talker, text_in
@@ -32,13 +34,14 @@ async def test_a_response_is_shown_as_it_was_answered(stage: Stage) -> None:
     assert (told["id"], told["object"], told["status"], told["store"]) == (wanted, "response", "completed", True)
     assert [text_in(each) for each in told["output"]] == ["こんにちは"]
     assert told["model"] == "scripted"
+    assert told["conversation"] is None
     assert isinstance(told["created_at"], int)
+    of_mine = me.keep()
+    told = await me.got("GET", f"{R}/{id_in(me, of_mine)}")
+    assert told["conversation"] == {"id": of_mine.conversation.id}
 
 
 async def test_one_with_all_its_fields_is_openai_s_response(stage: Stage) -> None:
-    from hayate.store.kept_responses import NewResponse
-    from hayate.wire.engine_json import read
-
     me = await talker(stage)
     body: dict[str, Any] = {"error": None, "incomplete_details": None, **read(settings_of({"input": "x"}, "scripted"))}
     kept = me.keep(listed=False, response=NewResponse("resp_" + me.project[-12:], body))
