@@ -143,6 +143,8 @@ class History:
     """How long responses are kept that belong to no conversation of a caller's."""
     responses_store_default: bool = True
     """Whether a response is kept that does not say (`store`)."""
+    wait_s: Seconds = 60.0
+    """How long a call waits for another that goes on with the same conversation."""
     max_conversation_bytes: Annotated[int, Ge(1024)] = 16 * 1024 * 1024
     """Of the items of one conversation, pictures included."""
     max_project_bytes: Annotated[int, Ge(1024)] = 4 * 1024 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Any
 
 from hayate.api.gateway import Gateway
 from hayate.backends.base import Assembling, Assembly
-from hayate.downstream.client import Client
+from hayate.downstream.remembering import Told
 from hayate.errors import GatewayError
 from hayate.relay.answer import Answer
 from hayate.relay.pump import Pump
@@ -27,7 +27,7 @@ REST_S = 5.0
 
 
 async def respond_assembled(
-    gateway: Gateway, client: Client, answer: Answer, decoder: StreamDecoder, assembly: Assembly
+    gateway: Gateway, client: Told, answer: Answer, decoder: StreamDecoder, assembly: Assembly
 ) -> None:
     """Reads the engine's stream to its end and sends what it says as one answer. Raises GatewayError when it broke."""
     sink, parts = AssemblingSink(assembly.parts), assembly.parts

@@ -10,6 +10,7 @@ from hayate.access.authenticator import Authenticator
 from hayate.access.grants import Grants
 from hayate.api.in_flight import InFlight
 from hayate.downstream.request_id import RequestIds
+from hayate.history.conversations import Conversations
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
@@ -76,3 +77,7 @@ class Gateway:
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)
+    history: Conversations = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.history = Conversations(self.store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,13 +14,17 @@ from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
 from hayate.api.operations import described
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
+from hayate.api.remembering import opening, recall, remember
 from hayate.downstream.client import SSE_HEADERS, Client
+from hayate.downstream.remembering import RememberingClient, Told
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
+from hayate.history.dialects import GENERATES
 from hayate.policy.ended_streams import MAX_COUNT, split_id
+from hayate.relay.answer import Answer
 from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
-from hayate.wire.generate import GenerateStream, from_query, opening, to_chat
+from hayate.wire.generate import GenerateStream, from_query, opening_of, to_chat
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.paths import CHAT
 from hayate.wire.request_body import parse_object
@@ -32,21 +37,30 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, 
     if last_event_id:
         await _not_again(gateway, client, record, last_event_id)
         return
-    asked = _asked(gateway, client, body)
-    if len(body) > LONG_BODY_BYTES:
+    asked, size = _asked(gateway, client, body), len(body) or len(client.query)
+    del body  # a long prompt must not stay in memory for as long as its answer takes
+    if size > LONG_BODY_BYTES:
         await others_first()
-    fields = to_chat(asked)
+    remembering = remember(GENERATES, gateway, client, record, grant, asked)
+    fields = to_chat(asked, may_be_silent=remembering is not None)
     if asked.get("model"):
         fields["model"] = asked["model"]
-    fill(grant.principal.terms, CHAT, fields)
+    fill(grant.principal.terms, CHAT, fields, system=remembering is None)
     record.model = fields.get("model") or "default"
     await check_model(gateway, grant.principal.terms, fields.get("model"))
-    checks.check_chat(fields, gateway.settings.caps)
+    checks.check_chat(fields, gateway.settings.caps, may_be_silent=remembering is not None)
     record.stream = True
-    admit(gateway, client, grant, CHAT, len(body) or len(client.query), fields)
-    answering = _stream(gateway, client, Call(CHAT, fields.get("model"), fields, streams=True, record=record))
-    del body, asked, fields  # a long prompt must not stay in memory for as long as its answer takes
-    await answering
+    client.opening = opening_of(record.request_id)
+    told: Told = remembering or client
+    with told:
+        if remembering is not None:
+            size = await recall(gateway, remembering, grant, CHAT, fields, size)
+        admit(gateway, client, grant, CHAT, size, fields)
+        client.expect_stream()
+        call = Call(CHAT, fields.get("model"), fields, streams=True, record=record)
+        answering = _stream(gateway, told, record, opening(gateway, remembering, call))
+        del asked, fields, call  # nor must what was read of it
+        await answering
 
 
 @described("The head that a GET would have, and no generation.")
@@ -91,27 +105,23 @@ def _asked(gateway: Gateway, client: Client, body: bytes) -> dict[str, Any]:
     return parse_object(body, gateway.settings.caps.max_weight_per_mib)
 
 
-async def _stream(gateway: Gateway, client: Client, call: Call) -> None:
+async def _stream(gateway: Gateway, told: Told, record: CallRecord, opened: Awaitable[Answer]) -> None:
     """The answer's events; whatever ends them is remembered, for a browser that connects again."""
-    record = call.record
-    client.opening = opening(record.request_id)
     decoder: GenerateStream | None = None
-    with client:
-        client.expect_stream()
-        try:
-            with await gateway.relay.open(call) as answer:
-                del call
-                model = answer.deployment.served_model or answer.deployment.name
-                chunks = answer.decoder or OpenAIStream(keep_usage=False)
-                decoder = GenerateStream(chunks, stream_id=record.request_id, model=model)
-                await client.start_stream()
-                await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
-                await client.end_stream()
-        except GatewayError as error:
-            last = 1 + (0 if decoder is None else decoder.sent)
-            error.event_id = f"{record.request_id}-{last}"
-            gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now(), last=last)
-            raise
-        finally:
-            if decoder is not None and decoder.told:
-                gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now())
+    try:
+        with await opened as answer:
+            model = answer.deployment.served_model or answer.deployment.name
+            chunks = answer.decoder or OpenAIStream(keep_usage=False)
+            more = told.told() if isinstance(told, RememberingClient) else {}
+            decoder = GenerateStream(chunks, stream_id=record.request_id, model=model, more=more)
+            await told.start_stream()
+            await answer.pump(decoder, told, client_stall_s=gateway.settings.client_stall_s)
+            await told.end_stream()
+    except GatewayError as error:
+        last = 1 + (0 if decoder is None else decoder.sent)
+        error.event_id = f"{record.request_id}-{last}"
+        gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now(), last=last)
+        raise
+    finally:
+        if decoder is not None and decoder.told:
+            gateway.ended_streams.add(record.key, record.request_id, gateway.relay.now())

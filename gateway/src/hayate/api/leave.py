@@ -35,8 +35,10 @@ MAX_SHOWN: Final = 100
 """Characters of a name that is none: whoever sent it may have sent a megabyte."""
 
 
-def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
-    """Puts what the key says into a request. Raises UnknownModel, naming what the key may call."""
+def fill(terms: Terms, path: str, fields: dict[str, Any], *, system: bool = True) -> None:
+    """Puts what the key says into a request; its words before all others only if `system`. Raises UnknownModel, naming what the
+    key may call.
+    """
     if terms is FREE:
         return
     defaults = terms.defaults
@@ -49,8 +51,14 @@ def fill(terms: Terms, path: str, fields: dict[str, Any]) -> None:
     limits = _LIMITS_OF.get(path)
     if limits is not None and defaults.max_tokens is not None and all(fields.get(name) is None for name in LIMITS):
         fields[limits[0]] = min(defaults.max_tokens, terms.max_output_tokens or defaults.max_tokens)
-    if defaults.system is not None:
-        _put_first(defaults.system, path, fields)
+    if system:
+        put_system(terms, path, fields)
+
+
+def put_system(terms: Terms, path: str, fields: dict[str, Any]) -> None:
+    """Puts the key's own words before all others of a request, if it has any."""
+    if terms.defaults.system is not None:
+        _put_first(terms.defaults.system, path, fields)
 
 
 def model_of_form(terms: Terms, model: str | None) -> str | None:

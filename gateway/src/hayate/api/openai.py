@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
+from functools import partial
 from typing import Literal
 
 from hayate.access.grants import Grant
@@ -10,11 +12,16 @@ from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
+from hayate.api.remembering import opening, recall, refuse_conversation, remember
 from hayate.downstream.client import Client
+from hayate.downstream.remembering import Told
+from hayate.history.dialects import CHATS
+from hayate.relay.answer import Answer
 from hayate.relay.call import Call
 from hayate.relay.heads import DOCUMENT
 from hayate.telemetry.record import CallRecord
 from hayate.wire import validation as checks
+from hayate.wire.conversation_field import FIELD, HEADER
 from hayate.wire.error_bodies import JSON
 from hayate.wire.paths import CHAT, TEXT
 from hayate.wire.request_body import model_of, parse_object
@@ -25,6 +32,7 @@ Kind = Literal["chat", "text"]
 def create_completion(kind: Kind) -> Handle:
     """The handler of POST /v1/chat/completions, or of /v1/completions: they differ in what is checked and where it goes."""
     path, check = (CHAT, checks.check_chat) if kind == "chat" else (TEXT, checks.check_completion)
+    remembers = partial(remember, CHATS) if kind == "chat" else refuse_conversation
 
     async def handle(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
         body = client.arrived(gateway.settings.max_body_bytes)
@@ -34,29 +42,44 @@ def create_completion(kind: Kind) -> Handle:
         del body  # a long prompt must not stay in memory for as long as its answer takes
         if size > LONG_BODY_BYTES:
             await others_first()
-        fill(grant.principal.terms, path, fields)
+        remembering = None
+        if FIELD in fields or HEADER in client.fields:
+            remembering = remembers(gateway, client, record, grant, fields)
+        fill(grant.principal.terms, path, fields, system=remembering is None)
         model = model_of(fields)
         record.model = model or "default"
         if not gateway.relay.fleet.knows(model):  # an unknown model's body is not looked through
             await check_model(gateway, grant.principal.terms, model)
-        check(fields, gateway.settings.caps)
+        if remembering is None:
+            check(fields, gateway.settings.caps)
+        else:
+            checks.check_chat(fields, gateway.settings.caps, may_be_silent=True)
         if size > LONG_BODY_BYTES:
             await others_first()
-        admit(gateway, client, grant, path, size, fields)
         record.stream = streams = bool(fields.get("stream"))
-        with client:
+        told: Told = remembering or client
+        with told:
+            if remembering is not None:
+                size = await recall(gateway, remembering, grant, path, fields, size)
+            admit(gateway, client, grant, path, size, fields)
             if streams:
                 client.expect_stream()
-            with await gateway.relay.open(Call(path, model, fields, streams, record=record)) as answer:
-                del fields  # nor must what was read of it
-                decoder = answer.decoder
-                if decoder is None or answer.exchange.headers is DOCUMENT:
-                    await client.respond(200, JSON, (await answer.whole()).body)
-                elif answer.assembly is not None:
-                    await respond_assembled(gateway, client, answer, decoder, answer.assembly)
-                else:
-                    await client.start_stream()
-                    await answer.pump(decoder, client, client_stall_s=gateway.settings.client_stall_s)
-                    await client.end_stream()
+            call = Call(path, model, fields, streams, record=record)
+            answering = _answer(gateway, told, opening(gateway, remembering, call))
+            del fields, call  # nor must what was read of it
+            await answering
 
     return handle
+
+
+async def _answer(gateway: Gateway, told: Told, opened: Awaitable[Answer]) -> None:
+    with await opened as answer:
+        decoder = answer.decoder
+        if decoder is None or answer.exchange.headers is DOCUMENT:
+            await told.respond(200, JSON, (await answer.whole()).body)
+        elif answer.assembly is not None:
+            await respond_assembled(gateway, told, answer, decoder, answer.assembly)
+        else:
+            await told.start_stream()
+            await answer.pump(decoder, told, client_stall_s=gateway.settings.client_stall_s)
+            await told.end_stream()

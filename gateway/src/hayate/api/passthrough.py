@@ -7,7 +7,8 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from hayate.access.grants import Grant
@@ -16,7 +17,10 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill, model_of_form
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
+from hayate.api.remembering import Remembers, opening, recall, refuse_conversation, remember, remember_response
 from hayate.downstream.client import Client
+from hayate.downstream.remembering import Told
+from hayate.history.dialects import OF_PATH
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call
 from hayate.relay.heads import DOCUMENT
@@ -43,36 +47,51 @@ _HELD_BYTES = 1024 * 1024
 def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord, Grant], Any]:
     """The handler of one passed-through path."""
 
+    remembers: Remembers = refuse_conversation
+    if path in OF_PATH:
+        remembers = remember_response if path == RESPONSES else partial(remember, OF_PATH[path])
+
     async def handle(gateway: Gateway, client: Client, record: CallRecord, grant: Grant) -> None:
         body, terms = await client.body(gateway.settings.max_body_bytes), grant.principal.terms
         content_type = client.header(b"content-type") or b"application/json"
+        remembering, size = None, len(body)
         if content_type.lower().startswith(b"multipart/form-data"):
             call = _form_call(record, path, Form(content_type, body), terms)
             await check_model(gateway, terms, call.model)
-            admit(gateway, client, grant, path, 0, {"model": call.model})  # a recording is not measured in tokens
+            fields, size = {"model": call.model}, 0  # a recording is not measured in tokens
         else:
             fields = parse_object(body, gateway.settings.caps.max_weight_per_mib, walked=_HOLD_MEDIA)
             if len(body) > LONG_BODY_BYTES:
                 await others_first()
-            fill(terms, path, fields)
+            remembering = remembers(gateway, client, record, grant, fields)
+            fill(terms, path, fields, system=remembering is None)
             await check_model(gateway, terms, model_of(fields))  # an unknown model's body is not looked through
             call = _json_call(gateway, record, path, fields)
-            admit(gateway, client, grant, path, len(body), fields)
-            del fields
+            if remembering is not None and fields.get("messages"):
+                checks.check_messages(fields["messages"], gateway.settings.caps)
         if len(body) > LONG_BODY_BYTES:
             await others_first()
         del body  # nothing of a long request must stay in memory for as long as its answer takes
-        with client:
+        told: Told = remembering or client
+        with told:
+            if remembering is not None:
+                size = await recall(gateway, remembering, grant, path, fields, size)
+            admit(gateway, client, grant, path, size, fields)
             if record.stream and path in TO_EVENTS:
                 client.expect_stream()
-            with await gateway.relay.open(call) as answer:
-                del call  # nor its fields or its form
-                await _pass_on(gateway, client, answer, path)
+            answering = _answer(gateway, told, opening(gateway, remembering, call), path)
+            del fields, call  # nor its fields or its form
+            await answering
 
     return handle
 
 
-async def _pass_on(gateway: Gateway, client: Client, answer: Answer, path: str) -> None:
+async def _answer(gateway: Gateway, told: Told, opened: Awaitable[Answer], path: str) -> None:
+    with await opened as answer:
+        await _pass_on(gateway, told, answer, path)
+
+
+async def _pass_on(gateway: Gateway, client: Told, answer: Answer, path: str) -> None:
     exchange = answer.exchange
     status, headers = exchange.status, [pair for pair in exchange.headers if pair[0] in _PASSED_ON]
     content_type = (exchange.header(b"content-type") or b"").lower()

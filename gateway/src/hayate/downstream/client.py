@@ -17,7 +17,7 @@ from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.record import CallRecord
 from hayate.wire import sse
-from hayate.wire.http1 import Headers, header
+from hayate.wire.http1 import Fields, Headers, header
 
 SSE_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -108,6 +108,11 @@ class Client:
     def query(self) -> bytes:
         """The request's query string."""
         return self._stream.query
+
+    @property
+    def fields(self) -> Fields:
+        """The request's headers, each one's first value, until the request has been read."""
+        return self._stream.fields
 
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case); the first, if it came more than once."""

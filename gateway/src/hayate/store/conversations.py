@@ -59,19 +59,21 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A conversation with what goes along: its head and its turns from `conversation.first_turn` on, pictures put back."""
+    """A conversation with what goes along, its head and its turns from `conversation.first_turn` on, or with all of it; pictures
+    put back.
+    """
 
     conversation: Conversation
     items: tuple[Stored, ...]
 
 
-def load(connection: sqlite3.Connection, project: str, conversation_id: str) -> Loaded | None:
-    """None when the project has no such conversation."""
+def load(connection: sqlite3.Connection, project: str, conversation_id: str, *, whole: bool = False) -> Loaded | None:
+    """What goes along, or all; None when the project has no such conversation."""
     found = get(connection, project, conversation_id)
     if found is None:
         return None
     expect(connection, found.bytes)
-    if found.first_turn <= 1:
+    if whole or found.first_turn <= 1:
         rows = connection.execute(ALL, (found.number,)).fetchall()
     else:
         rows = connection.execute(OF_TURN, (found.number, 0)).fetchall()

@@ -7,6 +7,7 @@ is read in a thread, off the loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -83,12 +84,19 @@ class Store:
         self._is_gone = False
         return result
 
-    async def keep(self, how: Callable[[sqlite3.Connection], Result], size_bytes: int = 0) -> Result:
+    async def keep(
+        self,
+        how: Callable[[sqlite3.Connection], Result],
+        size_bytes: int = 0,
+        *,
+        left: Callable[[], None] | None = None,
+    ) -> Result:
         """What `how` gives, in a transaction that is on the disk by then; `size_bytes`: about how much it keeps. Who is cancelled
-        while it waits has it kept all the same. Raises HistoryUnavailable, and what `how` raises.
+        while it waits has it kept all the same: then `left` is called, on the loop, when that is over. Raises HistoryUnavailable,
+        and what `how` raises.
         """
         try:
-            result = await _made(self.writer.keep(how, size_bytes), self._tell_unkept)
+            result = await _made(self.writer.keep(how, size_bytes), self._told(left))
         except (*FAULTS, TooManyWait) as error:
             raise self._unavailable(error) from None
         self._is_gone = False
@@ -106,12 +114,22 @@ class Store:
             raise
         return made
 
-    def keep_later(self, how: Callable[[sqlite3.Connection], object], size_bytes: int = 0) -> None:
-        """The same for who can't wait; that it failed, whatever the reason, is in the log."""
+    def keep_later(
+        self,
+        how: Callable[[sqlite3.Connection], object],
+        size_bytes: int = 0,
+        *,
+        then: Callable[[], None] | None = None,
+    ) -> None:
+        """The same for who can't wait; that it failed, whatever the reason, is in the log. `then` is called, on the loop, when it
+        is over.
+        """
         try:
-            self.writer.keep(how, size_bytes).add_done_callback(self._tell_unkept)
+            self.writer.keep(how, size_bytes).add_done_callback(self._told(then))
         except TooManyWait as error:
             log_event("turn_not_kept", path=str(self.path), reason=_reason(error))
+            if then is not None:
+                then()
 
     async def recall(self, how: Callable[[sqlite3.Connection], Result], *, long: bool = False) -> Result:
         """What `how` reads, all of it of one moment: on the event loop, unless it is `long` or finds that it is (`quick`), and then
@@ -151,6 +169,19 @@ class Store:
                 pass
         async with asyncio.timeout(RECALL_S):
             return await asyncio.to_thread(self._reading.in_thread, how)
+
+    def _told(self, then: Callable[[], None] | None) -> Callable[[Future[Any]], None]:
+        """What is told of something that nobody waits for any more, and who is told."""
+        if then is None:
+            return self._tell_unkept
+        loop = asyncio.get_running_loop()
+
+        def over(future: Future[Any]) -> None:
+            self._tell_unkept(future)
+            with contextlib.suppress(RuntimeError):  # the loop has ended before
+                loop.call_soon_threadsafe(then)
+
+        return over
 
     def _tell_unkept(self, future: Future[object]) -> None:
         error = future.exception()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
@@ -16,24 +18,29 @@ _RETRY_MS: Final = 3000
 NUMBERS = {"temperature": False, "top_p": False, "max_tokens": True, "seed": True}
 """The numbers, and whether they are whole."""
 _TEXTS = ("prompt", "model", "system")
-FIELDS = (*_TEXTS, *NUMBERS, "stop")
+FIELDS = (*_TEXTS, *NUMBERS, "stop", "conversation")
 
 
-def opening(stream_id: str) -> bytes:
+def opening_of(stream_id: str) -> bytes:
     """What a stream begins with: a browser that loses it from here on says so when it connects again."""
     return f"id: {stream_id}-0\nretry: {_RETRY_MS}\n\n".encode()
 
 
 class GenerateStream(DecoderState):
-    """chat.completion.chunk events in, /generate_stream's events out. One per call; `stream_id` starts every event's id."""
+    """chat.completion.chunk events in, /generate_stream's events out. One per call; `stream_id` starts every event's id, `more` is
+    what `done` says beside how it ended.
+    """
 
-    __slots__ = ("_inner", "_model", "_stream_id", "sent", "told")
+    __slots__ = ("_inner", "_model", "_more", "_stream_id", "sent", "told")
 
-    def __init__(self, inner: StreamDecoder, *, stream_id: str, model: str) -> None:
+    def __init__(
+        self, inner: StreamDecoder, *, stream_id: str, model: str, more: Mapping[str, Any] = MappingProxyType({})
+    ) -> None:
         super().__init__()
         self._inner = inner
         self._stream_id = stream_id
         self._model = model
+        self._more = more
         self.usage = inner.usage
         self.sent = 0
         """How many events with an id there were; the last one's number."""
@@ -85,7 +92,7 @@ class GenerateStream(DecoderState):
         return sse.render(write(said), event_id=self._next_id())
 
     def _done(self) -> bytes:
-        done = {"finish_reason": self.finish_reason, "usage": counted(self.usage), "model": self._model}
+        done = {"finish_reason": self.finish_reason, "usage": counted(self.usage), "model": self._model, **self._more}
         return sse.render(write(done), event="done", event_id=self._next_id())
 
     def _next_id(self) -> str:
@@ -108,8 +115,8 @@ def from_query(pairs: list[tuple[str, str]]) -> dict[str, Any]:
     return fields
 
 
-def to_chat(fields: dict[str, Any]) -> dict[str, Any]:
-    """The request as a streaming chat completion. Raises InvalidRequest."""
+def to_chat(fields: dict[str, Any], *, may_be_silent: bool = False) -> dict[str, Any]:
+    """The request as a streaming chat completion; `may_be_silent`: there may be no prompt. Raises InvalidRequest."""
     for name in fields:
         if name in ("key", "api_key", "apikey", "token", "access_token"):
             raise InvalidRequest(
@@ -127,9 +134,9 @@ def to_chat(fields: dict[str, Any]) -> dict[str, Any]:
         if fields.get(name) is not None and not isinstance(fields[name], str):
             raise wrong(name, "a string", "文字列")
     prompt = fields.get("prompt")
-    if not prompt:
+    if not prompt and not may_be_silent:
         raise missing("prompt")
-    messages = [{"role": "user", "content": prompt}]
+    messages = [{"role": "user", "content": prompt}] if prompt else []
     if fields.get("system"):
         messages.insert(0, {"role": "system", "content": fields["system"]})
     rest = {name: value for name, value in fields.items() if name not in _TEXTS and value is not None}

@@ -17,6 +17,9 @@ _USAGE: Final = b'"usage"'
 _LONGEST_USAGE_BYTES: Final = 4096
 _OBJECT: Final = re.compile(rb"\s*:\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})")
 _CHOICES: Final = b'"choices"'
+_MESSAGE: Final = b'"message"'
+_CONTENT: Final = re.compile(rb'"content"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")', re.DOTALL)
+_CALLS: Final = re.compile(rb'"tool_calls"\s*:\s*\[\s*\{')
 _REASON: Final = re.compile(rb'"finish_reason"\s*:\s*"([a-z_]{1,40})"')
 
 
@@ -31,6 +34,21 @@ def usage_in(raw: bytes) -> dict[str, Any] | None:
     except Unreadable:
         return None
     return usage if isinstance(usage, dict) else None
+
+
+def chat_in(raw: bytes) -> dict[str, Any] | None:
+    """What a whole chat answer says in words; its first choice, without the rest. None where no words are found."""
+    at = raw.find(_MESSAGE)
+    found = _CONTENT.search(raw, at) if at >= 0 else None
+    if found is None:
+        return None
+    try:
+        content = read(found[1])
+    except Unreadable:
+        return None
+    calls = _CALLS.search(raw, at) is not None
+    reason = "length" if calls else next(iter(reasons_in(raw) or ()), None)  # what is not all of it counts as cut
+    return {"choices": [{"index": 0, "message": {"role": "assistant", "content": content}, "finish_reason": reason}]}
 
 
 def reasons_in(raw: bytes) -> list[str] | None:

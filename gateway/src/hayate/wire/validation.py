@@ -24,9 +24,12 @@ MAX_STOPS: Final = 128
 """A group chat has one for each who may speak next."""
 
 
-def check_chat(fields: dict[str, Any], caps: Caps) -> None:
-    """POST /v1/chat/completions; the fields are put as engines take them. Raises InvalidRequest."""
-    check_messages(fields.get("messages"), caps)
+def check_chat(fields: dict[str, Any], caps: Caps, *, may_be_silent: bool = False) -> None:
+    """POST /v1/chat/completions; the fields are put as engines take them. `may_be_silent`: there may be no messages. Raises
+    InvalidRequest.
+    """
+    if fields.get("messages") or not may_be_silent:
+        check_messages(fields.get("messages"), caps)
     check_sampling(fields, caps)
     if "logprobs" in fields:
         check_logprobs(fields, chat=True)

@@ -56,7 +56,7 @@ WHOLE: dict[str, Any] = {
     },
     "/v1/responses": RESPONSE,
 }
-ASKED = {"model": "llama", "messages": HELLO, "input": "x", "max_tokens": 9}
+ASKED = {"model": "llama", "messages": HELLO, "input": "x", "max_tokens": 9, "store": False}
 BOTH = pytest.mark.parametrize("path", PATHS)
 
 

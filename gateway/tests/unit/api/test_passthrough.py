@@ -20,7 +20,7 @@ JSON_PATHS = sorted(path for path in PASSTHROUGH if not path.startswith("/v1/aud
 @pytest.mark.parametrize("path", JSON_PATHS)
 async def test_a_body_and_its_answer_pass_with_another_models_name(stage: Stage, path: str) -> None:
     stage.engine.script = answer(ANSWER, headers={"x-secret-of-the-engine": "1"})
-    fields = {"model": "default", "input": "こんにちは", "a_field_of_tomorrow": {"x": [1, None]}}
+    fields = {"model": "default", "input": "こんにちは", "store": False, "a_field_of_tomorrow": {"x": [1, None]}}
     reply = await stage.post(fields, path)
     assert (reply.status, reply.json) == (200, ANSWER)
     assert stage.engine.requests[0].path == path
@@ -123,7 +123,8 @@ RESPONSES = [
 @pytest.mark.parametrize(("path", "events"), [("/v1/messages", MESSAGES), ("/v1/responses", RESPONSES)])
 async def test_a_stream_of_another_dialect_passes_byte_for_byte(stage: Stage, path: str, events: list[bytes]) -> None:
     stage.engine.script = [head(headers=SSE), *map(body, events), end]
-    frames = await stage.frames({"messages": HELLO, "input": "x", "max_tokens": 9, "stream": True}, path)
+    asked = {"messages": HELLO, "input": "x", "max_tokens": 9, "store": False, "stream": True}
+    frames = await stage.frames(asked, path)
     assert [each.raw for each in frames] == events
     call = await stage.call()
     assert (call["prompt_tokens"], call["completion_tokens"], call["status"]) == (9, 4, 200)
@@ -241,9 +242,9 @@ async def test_a_model_that_is_not_here_is_told_before_the_body_is_looked_throug
         (
             "/v1/responses",
             {"max_output_tokens": 64.0, "top_logprobs": 2.0},
-            {"max_output_tokens": 64, "top_logprobs": 2},
+            {"max_output_tokens": 64, "top_logprobs": 2, "store": False},
         ),
-        ("/v1/responses", {"max_output_tokens": -1}, {}),
+        ("/v1/responses", {"max_output_tokens": -1}, {"store": False}),
         ("/v1/embeddings", {"dimensions": 256.0}, {"dimensions": 256}),
         ("/v1/rerank", {"top_n": 3.0}, {"top_n": 3}),
         (

@@ -1,0 +1,256 @@
+"""The client's side of a call that goes on with a conversation: what the caller is told is gathered on its way, and the end of it
+is withheld until the turn is kept.
+
+It stands in the client's place from where the answer begins: heads, whole answers, streams and their ends. A stream passes
+as to any client, plain text unread; only from the event that ends it on nothing is written before the store has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from hayate.downstream.client import Client
+from hayate.errors import GatewayError
+from hayate.history.remembered import Remembered
+from hayate.history.wanted import Engines
+from hayate.relay.pump import Pump
+from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
+from hayate.wire import sse
+from hayate.wire.conversation_field import TELLS, TELLS_OMITTED
+from hayate.wire.engine_json import TooDense, Unreadable, read, write
+from hayate.wire.faults import UNREADABLE, unreadable
+from hayate.wire.gathered import Gathered
+from hayate.wire.glance import chat_in
+from hayate.wire.http1 import Headers
+from hayate.wire.retold_response import Retold
+
+Opened = TypeVar("Opened")
+_CHOICES: Final = "choices"
+"""Of a chat's answer alone."""
+
+
+class RememberingClient:
+    """One per call. `retold`: puts a response into our words; None in any other dialect."""
+
+    __slots__ = (
+        "_begun",
+        "_client",
+        "_ended",
+        "_gathered",
+        "_head",
+        "_pump",
+        "_retold",
+        "_turn",
+        "_whole",
+        "flush",
+        "give_up",
+        "hold",
+    )
+
+    def __init__(self, client: Client, turn: Remembered, retold: Retold | None = None) -> None:
+        self._client = client
+        self._turn = turn
+        self._begun = False
+        """Whether an engine's answer has."""
+        self._retold = retold
+        self._pump: Pump | None = None
+        self._gathered: Gathered | None = None
+        """There while the answer is a stream of events."""
+        self._ended = b""
+        """What waits for the turn to be kept: the event that ends the answer, and whatever follows it."""
+        self._whole: bytearray | None = None
+        """A whole answer that comes in pieces."""
+        self._head: tuple[int, Headers] = (200, [])
+        """Its head."""
+        self.hold = client.hold
+        self.flush = client.flush
+        self.give_up = client.give_up
+
+    def __enter__(self) -> None:
+        """As with any client."""
+        self._client.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        """What came of an answer that was cut is kept; the conversation is free. An error before any answer names none."""
+        if not self._begun:
+            headers = self._client.answer_headers
+            headers[:] = [pair for pair in headers if pair[0] not in (TELLS, TELLS_OMITTED)]
+        try:
+            self._turn.close(self._gathered)
+        finally:
+            self._client.__exit__()
+
+    async def recall(self, fields: dict[str, Any], engines: Engines, size: int) -> None:
+        """Waits for its turn, and puts what goes along into the request (`Remembered.recall`); a stream is pinged meanwhile."""
+        turn, headers = self._turn, self._client.answer_headers
+        if turn.is_named:
+            headers.append((TELLS, turn.id.encode()))
+        if fields.get("stream"):
+            self._client.expect_stream()
+        await turn.recall(fields, engines, size)
+        self._tell_omitted()
+
+    async def open(self, opening: Callable[[], Awaitable[Opened]]) -> Opened:
+        """What `opening` gives: an engine's answer, which has begun."""
+        omitted = self._turn.omitted
+        opened = await self._turn.open(opening)
+        self._begun = True
+        if self._turn.omitted != omitted:
+            self._tell_omitted()
+        return opened
+
+    def told(self) -> dict[str, Any]:
+        """What an event can say of the conversation, for readers who see no headers."""
+        turn = self._turn
+        return {"conversation": turn.id, "turns_omitted": turn.omitted}
+
+    # What answers call, as of any client.
+
+    def expect_stream(self) -> None:
+        """As with any client."""
+        self._client.expect_stream()
+
+    async def start_stream(self, status: int = 200, headers: Headers | None = None) -> None:
+        """The head of a stream of events; a whole answer that comes in pieces waits to be whole."""
+        if headers is not None:
+            self._whole, self._head = bytearray(), (status, headers)
+            return
+        if self._turn.keeps:
+            self._gathered = self._turn.gatherer()
+        await self._client.start_stream(status)
+
+    async def end_stream(self) -> None:
+        """Keeps the turn, then tells the end. Raises what says that it could not be kept."""
+        if self._whole is not None:
+            await self.respond(*self._head, bytes(self._whole))
+            return
+        if self._gathered is not None:
+            self._client.flush()  # what has been said need not wait for what is kept
+            await self._keep_stream(self._gathered)
+        if self._ended:
+            self._client.write(self._ended)
+        await self._client.end_stream()
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """A whole answer, once it is kept. Raises what says that it could not be."""
+        if status == 200:
+            body = await self._kept(body)
+        await self._client.respond(status, headers, body)
+
+    # The sink.
+
+    def attach(self, pump: Pump | None) -> None:
+        """Whom to tell about being full, and who tells what passes unread."""
+        self._pump = pump or self._pump
+        if pump is not None and self._gathered is not None:
+            pump.listening = self._gathered.listening
+        self._client.attach(pump)
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What gathers, and sends on what is not the end."""
+        if self._whole is not None:
+            return self._collect
+        write, retold, gathered, pump = self._client.writer(), self._retold, self._gathered, self._pump
+        if gathered is None or pump is None:
+            return write if retold is None else lambda events: write(retold.events(events))
+
+        def taken(events: bytes) -> None:
+            if retold is not None:
+                events = retold.events(events)
+            if pump.finished or self._ended:
+                self._withhold(events, write, gathered)
+            else:
+                write(events)
+                gathered.add(events)
+
+        return taken
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends plain text on unread, and gathers it."""
+        if self._whole is not None:
+            return None
+        write = self._client.raw_writer()
+        return write if write is None or self._gathered is None else self._gathered.raw_writer(write)
+
+    def _withhold(self, events: bytes, write: Callable[[bytes], None], gathered: Gathered) -> None:
+        if not self._ended:
+            frames, is_last = sse.frames(events), self._turn.wanted.dialect.is_last
+            last = next((n for n, frame in enumerate(frames) if is_last(frame)), len(frames) - 1)
+            before, events = b"".join(frames[:last]), b"".join(frames[last:])
+            if before:
+                write(before)
+                gathered.add(before)
+            gathered.add(events)
+        self._ended += events
+
+    def _collect(self, piece: bytes) -> None:
+        if self._whole is not None:
+            self._whole += piece
+            if len(self._whole) > MAX_BODY_BYTES:
+                raise too_large(MAX_BODY_BYTES)
+
+    # What is kept.
+
+    async def _keep_stream(self, gathered: Gathered) -> None:
+        cut = gathered.over
+        try:
+            answer = gathered.answer()
+        except UNREADABLE:  # an engine may say anything
+            raise unreadable() from None
+        if not await self._keep(answer, cut=cut) and self._retold is not None:
+            self._ended = self._retold.unkept(self._ended)
+
+    async def _kept(self, body: bytes) -> bytes:
+        """A whole answer as it is told, once it is kept."""
+        turn, retold = self._turn, self._retold
+        answer = _read(body)
+        if retold is None:
+            if turn.keeps:
+                await self._keep(answer, cut=False)
+            said = body.rstrip()
+            if _CHOICES in answer and said.endswith(b"}"):
+                return b'%b,"conversation":%b}' % (said[:-1], write({"id": turn.id}))
+            return body
+        if not isinstance(answer.get("output"), list):  # it is no response
+            if turn.wanted.must:
+                raise unreadable()
+            return body
+        retold.put(answer, kept=turn.keeps)
+        if turn.keeps and not await self._keep(answer, cut=False):
+            retold.put(answer, kept=False)
+        return write(answer)
+
+    async def _keep(self, answer: dict[str, Any], *, cut: bool) -> bool:
+        """Whether the turn is kept. Raises what says that it could not be, unless the caller gets the answer all the same."""
+        try:
+            return await self._turn.keep(answer, cut=cut)
+        except GatewayError:
+            if self._turn.wanted.must:
+                raise
+            return False
+        except UNREADABLE:  # an engine may say anything
+            raise unreadable() from None
+
+    def _tell_omitted(self) -> None:
+        headers, omitted = self._client.answer_headers, self._turn.omitted
+        headers[:] = [pair for pair in headers if pair[0] != TELLS_OMITTED]
+        if omitted:
+            headers.append((TELLS_OMITTED, b"%d" % omitted))
+
+
+Told = Client | RememberingClient
+"""Who is told an answer."""
+
+
+def _read(body: bytes) -> dict[str, Any]:
+    """A whole answer; what it says in words, where it holds more log probabilities than can be read at once."""
+    try:
+        answer = read(body)
+    except TooDense:
+        answer = chat_in(body)
+    except Unreadable:
+        answer = None
+    if not isinstance(answer, dict):
+        raise unreadable()
+    return answer

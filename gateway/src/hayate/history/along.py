@@ -1,0 +1,200 @@
+"""What goes along with one call: the head of its conversation, its notes, its turns from some turn on, and what is said now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from hayate.errors import InvalidRequest
+from hayate.history.cache import Cached
+from hayate.history.dialects import Dialect, Said
+from hayate.history.fitting_calls import Fields, size_of
+from hayate.policy.fitting import Known, Request, Size, Turn
+from hayate.store.conversations import Stored
+from hayate.wire.items import Item, answers_tools, message
+from hayate.wire.numbers import largest_limit
+
+_ALWAYS: Final = ("tools", "functions")
+"""Fields beside what is said that are a part of the prompt."""
+
+
+@dataclass(slots=True)
+class Along:
+    """One per call; nothing in it changes but `fields`, which are the request's and get what goes along."""
+
+    dialect: Dialect
+    fields: Fields
+    said: Said
+    stored: Sequence[Stored]
+    """Of the conversation, its head too; without an answer that is to be replaced."""
+    cached: Cached | None = None
+    """The conversation; None for a new one."""
+    goes_on: bool = False
+    """The call is not a turn of its own, but goes on with the last one."""
+    adds: Callable[[Fields], None] = lambda _: None
+    """What else comes into a request at last: the words that a key puts before all others."""
+
+    @property
+    def new_turn(self) -> int:
+        """The number of the turn that this call is, or goes on with."""
+        turns = 0 if self.cached is None else self.cached.loaded.conversation.turns
+        return turns if self.goes_on else turns + 1
+
+    def fields_from(self, first_turn: int) -> Fields:
+        """The request with the turns from that one on."""
+        new_turn = self.new_turn
+        turns = [each.body for each in self.stored if each.turn >= first_turn or (each.turn and each.turn == new_turn)]
+        sent = self.fields | self.dialect.put([*self._before(), *turns, *self.said.items])
+        self.adds(sent)
+        return sent
+
+    def use(self, first_turn: int) -> None:
+        """Puts the same into the request itself."""
+        fields = self.fields_from(first_turn)
+        self.fields.update(fields)
+        if fields.get("system", "") is None:
+            del self.fields["system"]
+
+    def request(self, *, whole: bool, truncates: bool) -> Request:
+        """What is to be fitted. `whole`: turns that were left out before may come back."""
+        rest = self._rest()
+        known, left_out = self._known(rest), 0
+        if self.cached is not None and not whole:
+            left_out = max(0, self.cached.loaded.conversation.first_turn - 1)
+        first, limit = left_out + 1, largest_limit(self.fields)
+        return Request(
+            turns=lambda: self._turns(first),
+            new_turn=self.new_turn,
+            new=self._size(self.said.items),
+            rest=rest,
+            known=known,
+            left_out=left_out,
+            output=None if limit is None else self.fields[limit],
+            truncates=truncates,
+        )
+
+    def _known(self, rest: Size) -> Known:
+        if self.cached is None:
+            return Known()
+        conversation, cached = self.cached.loaded.conversation, self.cached
+        tokens = conversation.tokens if self._says_as_much() else None
+        return Known(conversation.first_turn, conversation.window, tokens, cached.deployment, cached.rest_bytes)
+
+    def _says_as_much(self) -> bool:
+        """Whether all that the engine counted of the last call goes along: another head has another size, and so has a turn
+        whose answer is replaced.
+        """
+        replaced = self.goes_on and not self.said.items
+        return not replaced and (self.said.head is None or self.said.head == self._stored_head())
+
+    def _stored_head(self) -> list[Item]:
+        return [
+            {key: value for key, value in each.body.items() if key != "id"} for each in self.stored if not each.turn
+        ]
+
+    def _before(self) -> list[Item]:
+        """What stands before all turns, with the notes: as one message where that can be, for many models' templates know one."""
+        head = self.said.head if self.said.head is not None else [each.body for each in self.stored if not each.turn]
+        notes = None if self.cached is None else self.cached.loaded.conversation.notes
+        if not notes:
+            return head
+        if len(head) == 1 and len(head[0]["content"]) == 1 and "text" in (words := head[0]["content"][0]):
+            return [{**head[0], "content": [{**words, "text": f"{words['text']}\n\n{notes}"}]}]
+        return [*head, message("system", notes)]
+
+    def _rest(self) -> Size:
+        size, media = self._size(self._before())
+        if self.goes_on:
+            more = self._size([each.body for each in self.stored if each.turn == self.new_turn])
+            size, media = size + more.bytes, media + more.media
+        for name in _ALWAYS:
+            if isinstance(given := self.fields.get(name), list):
+                size += size_of(given).bytes
+        return Size(size, media)
+
+    def _turns(self, first: int) -> list[Turn]:
+        new_turn = self.new_turn
+        between = (each for each in self.stored if first <= each.turn < new_turn and each.turn)
+        return [
+            Turn(number, *self._size([each.body for each in items]))
+            for number, items in groupby(between, key=lambda each: each.turn)
+        ]
+
+    def _size(self, items: Sequence[Item]) -> Size:
+        """As they are sent."""
+        if not items:
+            return Size()
+        put = self.dialect.put(items)
+        size, media = size_of(put[self.dialect.field])
+        return Size(size + len(str(put.get("system") or "").encode()), media)
+
+
+def along(
+    dialect: Dialect,
+    fields: Fields,
+    said: Said,
+    cached: Cached | None,
+    *,
+    regenerates: bool,
+    adds: Callable[[Fields], None],
+) -> Along:
+    """For a call that says this. Raises InvalidRequest where it says nothing, or something that can't be said here."""
+    stored: Sequence[Stored] = () if cached is None else cached.loaded.items
+    turns = 0 if cached is None else cached.loaded.conversation.turns
+    if regenerates:
+        if said.items:
+            raise _said_too_much(dialect.field)
+        if not turns:
+            raise _nothing_said(dialect.field)
+        stored = without_answer(stored, turns)
+    elif not said.items:
+        raise _nothing_said(dialect.field)
+    goes_on = regenerates or (turns > 0 and answers_tools(said.items[0]))
+    if goes_on and not regenerates:
+        _check_outputs(said.items, stored, dialect.field)
+    return Along(dialect, fields, said, stored, cached, goes_on, adds)
+
+
+def without_answer(stored: Sequence[Stored], turn: int) -> list[Stored]:
+    """Without what an engine said last in the last turn, behind all that was said to it."""
+    last = len(stored)
+    while last and stored[last - 1].answer and stored[last - 1].turn == turn:
+        last -= 1
+    return list(stored[:last])
+
+
+def _check_outputs(items: Sequence[Item], stored: Sequence[Stored], field: str) -> None:
+    calls: set[Any] = {each.body.get("call_id") for each in stored if "call_id" in each.body}
+    for item in items:
+        if not answers_tools(item):
+            break
+        if item.get("call_id") not in calls:
+            shown = str(item.get("call_id"))[:60]
+            raise InvalidRequest(
+                f"'{field}' begins with what a tool returned to a call ({shown}) that is not in this conversation. "
+                "Send the call's own id, as the answer had it.",
+                f"'{field}' の先頭にあるツールの結果（{shown}）に対応する呼び出しが、この会話にはありません。"
+                "回答に含まれていた呼び出しのIDを指定してください。",
+                param=field,
+            )
+
+
+def _nothing_said(field: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"'{field}' says nothing new: send what comes next in the conversation, or ask for the last answer anew with "
+        '"conversation": {"id": …, "regenerate": true}.',
+        f"'{field}' に新しい発言がありません。会話の続きを送るか、直前の回答を作り直すには "
+        '"conversation": {"id": …, "regenerate": true} を指定してください。',
+        param=field,
+    )
+
+
+def _said_too_much(field: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"With 'conversation.regenerate' the last question is answered anew: leave '{field}' out, or send a system prompt alone.",
+        f"'conversation.regenerate' を指定すると直前の質問に答え直します。'{field}' は省略してください"
+        "（システムプロンプトだけは送れます）。",
+        param=field,
+    )

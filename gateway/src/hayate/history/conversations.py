@@ -1,0 +1,76 @@
+"""The conversations of a gateway: what of one goes along with a call, and whose turn it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from hayate.history.cache import Cache, Cached
+from hayate.history.locks import Locks
+from hayate.store.conversations import Conversation, Loaded, Stored, get, load
+from hayate.store.kept_responses import KeptResponse, response
+from hayate.store.store import Store
+from hayate.store.turns import Kept
+from hayate.wire.history_ids import unknown_conversation
+
+WantsAll = Callable[[Conversation], bool]
+
+
+class Sent(NamedTuple):
+    """What is known of a call that goes beyond what is kept: who answered it, and how large it was beside its turns."""
+
+    deployment: str | None = None
+    rest_bytes: int | None = None
+
+
+class Conversations:
+    """One per gateway."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.locks = Locks()
+        self._cache = Cache()
+
+    async def recall(self, project: str, conversation_id: str, wants_all: WantsAll) -> Cached:
+        """A conversation with what goes along; with all of it where `wants_all` says so of what stands in the store. Raises
+        UnknownConversation, HistoryUnavailable.
+        """
+        cached = self._cache.get(conversation_id)
+
+        def how(connection: sqlite3.Connection) -> Cached | None:
+            found = get(connection, project, conversation_id)
+            if found is None:
+                return None
+            whole = wants_all(found)
+            if (
+                cached is not None
+                and cached.loaded.conversation.version == found.version
+                and (cached.whole or not whole)
+            ):
+                return cached
+            loaded = load(connection, project, conversation_id, whole=whole)
+            return None if loaded is None else Cached(loaded, whole or found.first_turn <= 1)
+
+        recalled = await self.store.recall(how)
+        if recalled is None:
+            self._cache.drop(conversation_id)
+            raise unknown_conversation(conversation_id, param="conversation")
+        if recalled is not cached:
+            self._cache.put(recalled)
+        return recalled
+
+    async def response(self, project: str, response_id: str) -> KeptResponse | None:
+        """A response that is kept. Raises HistoryUnavailable."""
+        return await self.store.recall(lambda connection: response(connection, project, response_id))
+
+    def kept(self, kept: Kept, before: Cached | None, stored: Sequence[Stored], sent: Sent) -> None:
+        """A turn has been kept: what there is now goes along with the next. `stored`: what went along with this one."""
+        conversation = kept.conversation
+        if before is not None and conversation.version != before.loaded.conversation.version + 1:
+            self._cache.drop(conversation.id)  # another process has been there meanwhile
+            return
+        head = [each for each in kept.items if not each.turn] or [each for each in stored if not each.turn]
+        turns = [each for each in (*stored, *kept.items) if each.turn >= max(1, conversation.first_turn)]
+        loaded = Loaded(conversation, (*head, *turns))
+        self._cache.put(Cached(loaded, conversation.first_turn <= 1, sent.deployment, sent.rest_bytes))

@@ -1,0 +1,326 @@
+"""One call that goes on with a conversation, or begins one: from its turn to the moment in which that is kept.
+
+In order: `recall` waits until no other call goes on with the conversation, reads it and puts what goes along into the
+request; `open` asks the engine, again with fewer turns if it finds them too many; `keep` keeps question and answer together,
+before the caller is told the end. On the way out `close` keeps what there is of an answer that was cut, and lets the next
+call in once that is kept. A call whose answer never began leaves nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from time import time
+from typing import Any, Final, TypeVar
+
+from hayate.errors import ContextTooLong, InvalidRequest, UnknownConversation
+from hayate.history.along import Along, along
+from hayate.history.answer_items import says_something, within
+from hayate.history.cache import Cached, up_to
+from hayate.history.conversations import Conversations, Sent
+from hayate.history.fitting_calls import Fields, fit, fit_again
+from hayate.history.wanted import Engines, Wanted
+from hayate.policy.fitting import Fit, Known, Request, wants_all
+from hayate.store.branches import ResponseBranch
+from hayate.store.conversations import Conversation, Stored, new_id
+from hayate.store.kept_responses import KeptResponse, NewResponse
+from hayate.store.turns import Kept, Turn, keep
+from hayate.telemetry.record import CallRecord
+from hayate.wire.faults import UNREADABLE
+from hayate.wire.gathered import Gathered
+from hayate.wire.history_ids import unknown_response
+from hayate.wire.items import Item
+
+MOST_AT_ONCE: Final = 250
+"""Items that are copied in the very step that keeps a turn; a longer branch is made in steps of its own, before."""
+JSON_TIMES: Final = 2
+"""So much longer than an item's text may be what is gathered of it, with its escapes."""
+_NOT_KEPT: Final = ("id", "output", "input", "input_messages", "output_messages")
+"""Of a response: what its items say, or its row."""
+
+Opened = TypeVar("Opened")
+
+
+class Remembered:
+    """One per call."""
+
+    __slots__ = (
+        "_along",
+        "_branch",
+        "_busy",
+        "_cached",
+        "_conversations",
+        "_engines",
+        "_fit",
+        "_holds",
+        "_record",
+        "_request",
+        "_size",
+        "_was_kept",
+        "id",
+        "wanted",
+    )
+
+    def __init__(self, conversations: Conversations, wanted: Wanted, record: CallRecord) -> None:
+        named = wanted.named
+        self.wanted = wanted
+        self.id = new_id() if named is None or named.id is None else named.id
+        """The conversation's."""
+        self._conversations = conversations
+        self._record = record
+        self._holds: str | None = None
+        """The conversation that no other call goes on with meanwhile."""
+        self._busy = False
+        """Whether the store has what is to be kept, and has not said yet that it is."""
+        self._was_kept = False
+        """Whether it has been tried: it is not tried again."""
+        self._branch: KeptResponse | None = None
+        """The response behind which others have gone on already: what is said now begins a branch there."""
+        self._cached: Cached | None = None
+        self._along: Along | None = None
+        self._request: Request | None = None
+        self._fit: Fit | None = None
+        self._engines: Engines | None = None
+        self._size = 0
+        """About how many bytes wait to be kept: what is said now, and an answer that is hardly longer."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept of it."""
+        return self.wanted.keeps and self._along is not None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the caller knows of the conversation: a chain of responses is known by those."""
+        return self.wanted.named is not None
+
+    @property
+    def omitted(self) -> int:
+        """How many turns were left out."""
+        return 0 if self._fit is None else self._fit.omitted
+
+    async def recall(self, fields: Fields, engines: Engines, size: int) -> None:
+        """Waits for its turn, and puts what goes along into a request that has been checked and came in `size` bytes. Raises
+        ConversationLocked, UnknownConversation, UnknownResponse, HistoryUnavailable, ContextTooLong, and InvalidRequest for what
+        can't be said here.
+        """
+        wanted, self._engines, self._size = self.wanted, engines, 2 * size
+        named = wanted.named
+        if wanted.previous is not None:
+            self._cached = await self._recall_response(wanted.previous)
+        elif named is None or named.id is None:
+            self._take(self.id)
+        else:
+            key = self._lock_of(named.id)
+            await self._conversations.locks.take(key, wanted.limits.wait_s if named.waits else 0)
+            self._holds = key
+            self._cached = await self._conversations.recall(wanted.project, named.id, self._wants_all)
+        try:
+            said = wanted.dialect.said(fields, self._resolve)
+            regenerates = named is not None and named.regenerates
+            self._along = along(wanted.dialect, fields, said, self._cached, regenerates=regenerates, adds=engines.adds)
+        except InvalidRequest:
+            if wanted.must:
+                raise  # else an engine may take what can't be kept
+        if self._along is None or not wanted.state:
+            engines.adds(fields)
+        elif self._cached is None:
+            self._along.use(1)
+        else:
+            await self._choose(self._cached, self._along, engines)
+
+    async def open(self, opening: Callable[[], Awaitable[Opened]]) -> Opened:
+        """What `opening` gives, which sends the request; with fewer turns as long as an engine finds them too many."""
+        while True:
+            try:
+                opened = await opening()
+            except ContextTooLong:
+                engines, request, sent = self._engines, self._request, self._fit
+                if engines is None or request is None or sent is None:
+                    raise
+                path = self.wanted.dialect.path
+                fewer = fit_again(request, sent, engines.deployment, engines.estimates, path=path)
+                if fewer is None:
+                    raise
+                self._use(fewer)
+            else:
+                if self._along is not None:
+                    self._along.fields = {}  # a long prompt must not stay in memory for as long as its answer takes
+                return opened
+
+    def gatherer(self) -> Gathered:
+        """What the answer's stream is gathered in."""
+        return self.wanted.dialect.gathers(JSON_TIMES * self.wanted.limits.max_item_bytes)
+
+    async def keep(self, answer: dict[str, Any], *, cut: bool = False) -> bool:
+        """Keeps question and answer: they are on the disk when this returns. False for an answer that was cut before it began, of
+        which nothing is kept. Raises HistoryUnavailable, ConversationFull, UnknownConversation when it has been deleted
+        meanwhile; one of `UNREADABLE` for what is no answer.
+        """
+        cut = cut or self.wanted.dialect.is_cut(answer)
+        turn = self._turn(answer, cut=cut)
+        if cut and not says_something(turn.answer):
+            return False
+        if self._branch is not None and len(self._stored) > MOST_AT_ONCE:
+            making = ResponseBranch(self._branch, limits=self.wanted.limits, now=time())
+            made = await self._conversations.store.keep_in_steps(making)
+            self._branch, turn = None, replace(turn, conversation=made.id)
+        self._busy = self._was_kept = True
+        try:
+            kept = await self._conversations.store.keep(self._keeping(turn), self._size, left=self._release)
+        except Exception:  # who is cancelled has it kept all the same
+            self._busy = False
+            raise
+        self._busy = False
+        self._tell(kept)
+        return True
+
+    def close(self, gathered: Gathered | None = None) -> None:
+        """The call is over. What was `gathered` of an answer whose end has not come is kept, and the conversation is free for the
+        next call: at once, or when that is done.
+        """
+        turn = None if gathered is None or self._was_kept or self._along is None else self._cut_turn(gathered)
+        if turn is not None:
+            self._busy = self._was_kept = True
+            self._conversations.store.keep_later(self._keeping(turn), self._size, then=self._release)
+        if not self._busy:
+            self._release()
+
+    # Whose turn it is, and what there is.
+
+    def _lock_of(self, conversation_id: str) -> str:
+        """By project: whoever names another's conversation learns nothing of it, and holds up nobody."""
+        return f"{self.wanted.project}\n{conversation_id}"
+
+    def _take(self, conversation_id: str) -> bool:
+        key = self._lock_of(conversation_id)
+        if not self._conversations.locks.try_take(key):
+            return False
+        self._holds = key
+        return True
+
+    def _release(self) -> None:
+        self._busy = False
+        if self._holds is not None:
+            self._conversations.locks.give_back(self._holds)
+            self._holds = None
+
+    def _wants_all(self, conversation: Conversation) -> bool:
+        window = None if self._engines is None else self._engines.deployment.context_tokens
+        known = Known(conversation.first_turn, conversation.window)
+        return wants_all(known, window, truncates=self.wanted.truncates)
+
+    async def _recall_response(self, response_id: str) -> Cached:
+        """What a response stands on. It is gone on with where it is the last of a chain, and nobody else does so; else what is
+        said now becomes a branch behind it.
+        """
+        project, conversations = self.wanted.project, self._conversations
+        found = await conversations.response(project, response_id)
+        if found is None:
+            raise unknown_response(response_id, param="previous_response_id")
+        chain = found.conversation
+        holds = self.wanted.keeps and not chain.listed and found.is_last and self._take(chain.id)
+        try:
+            cached = await conversations.recall(
+                project, chain.id, lambda now: self._wants_all(now) or now.places != found.end_place
+            )
+        except UnknownConversation:
+            raise unknown_response(response_id, param="previous_response_id") from None
+        if holds and cached.loaded.conversation.places == found.end_place:
+            self.id = chain.id
+            return cached
+        self._release()
+        self._branch = found
+        return up_to(cached, found.end_place)
+
+    def _resolve(self, item_id: str) -> Item | None:
+        return next((each.body for each in self._stored if each.id == item_id), None)
+
+    @property
+    def _stored(self) -> tuple[Stored, ...]:
+        return () if self._cached is None else self._cached.loaded.items
+
+    # What goes along.
+
+    async def _choose(self, cached: Cached, goes: Along, engines: Engines) -> None:
+        whole = cached.whole and self._wants_all(cached.loaded.conversation)
+        self._request = request = goes.request(whole=whole, truncates=self.wanted.truncates)
+        self._use(
+            await fit(
+                request,
+                engines.deployment,
+                engines.estimates,
+                path=self.wanted.dialect.path,
+                model=engines.model,
+                fields_from=goes.fields_from,
+            )
+        )
+
+    def _use(self, chosen: Fit) -> None:
+        self._fit = chosen
+        if self._along is not None:
+            self._along.use(chosen.first_turn)
+
+    # What is kept.
+
+    def _turn(self, answer: dict[str, Any], *, cut: bool) -> Turn:
+        wanted, goes, chosen, usage = self.wanted, self._along, self._fit, self._record.usage
+        if goes is None:
+            raise ValueError("nothing was said yet")
+        items = within(wanted.dialect.items_of(answer, cut=cut), wanted.limits.max_item_bytes)
+        regenerates = wanted.named is not None and wanted.named.regenerates
+        return Turn(
+            project=wanted.project,
+            conversation=None if self._cached is None else self.id,
+            new_id=self.id if self._cached is None else None,
+            listed=self.is_named,
+            head=goes.said.head,
+            items=goes.said.items,
+            answer=items,
+            replaces_answer=regenerates,
+            goes_on=goes.goes_on and not regenerates,
+            tokens=usage.prompt_tokens + usage.completion_tokens if usage.exact and not cut else None,
+            first_turn=None if chosen is None else chosen.first_turn,
+            window=None if chosen is None else chosen.window,
+            response=self._response(answer),
+            limits=wanted.limits,
+        )
+
+    def _cut_turn(self, gathered: Gathered) -> Turn | None:
+        """Of an answer whose end has not come; None when it has not begun."""
+        try:
+            turn = self._turn(gathered.answer(), cut=True)
+        except UNREADABLE:  # an engine may say anything
+            return None
+        return turn if says_something(turn.answer) else None
+
+    def _response(self, answer: dict[str, Any]) -> NewResponse | None:
+        wanted = self.wanted
+        if wanted.response_id is None:
+            return None
+        body = {name: value for name, value in answer.items() if name not in _NOT_KEPT}
+        return NewResponse(wanted.response_id, body, wanted.previous)
+
+    def _keeping(self, turn: Turn) -> Callable[[sqlite3.Connection], Kept]:
+        """What keeps the turn, within a transaction of the thread that writes."""
+        branch, limits = self._branch, self.wanted.limits
+
+        def how(connection: sqlite3.Connection) -> Kept:
+            now = time()
+            if branch is None:
+                return keep(connection, turn, now)
+            making = ResponseBranch(branch, limits=limits, now=now)
+            while (made := making(connection)) is None:
+                pass
+            return keep(connection, replace(turn, conversation=made.id), now)
+
+        return how
+
+    def _tell(self, kept: Kept) -> None:
+        """The next call finds in memory what this one has read and said."""
+        self.id = kept.conversation.id
+        goes, request = self._along, self._request
+        if goes is not None and self._branch is None:
+            sent = Sent(self._record.deployment, None if request is None else request.rest.bytes)
+            self._conversations.kept(kept, self._cached, goes.stored, sent)
