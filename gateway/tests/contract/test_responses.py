@@ -33,10 +33,9 @@ async def ask(client: openai.AsyncOpenAI, stream: bool, **fields: Any) -> Any:
     """The response, by whichever way."""
     if not stream:
         return await client.responses.create(**fields)
-    async with client.responses.stream(**fields) as events:
-        async for _ in events:
-            pass
-        return await events.get_final_response()
+    async with client.responses.stream(**fields) as events:  # which puts the response together by itself, and compares
+        seen: list[Any] = [event async for event in events]
+    return seen[-1].response
 
 
 @BOTH
