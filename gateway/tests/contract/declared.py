@@ -38,6 +38,7 @@ class Works:
 Support = bool | Refused | Depends | Works
 VISION = Depends("with a vision model", "画像対応モデルのとき")
 SENT = Works("with a vision model", "画像対応モデルのとき")
+OF_CHAT = Works("made of its chat", "チャットから変換")
 EMBEDDING = Depends("with an embedding model", "埋め込みモデルのとき")
 
 
@@ -74,6 +75,14 @@ FEATURES: Mapping[str, Feature] = {
     "seed": _feature("`seed`, `temperature`, `top_p`", "`seed`、`temperature`、`top_p`"),
     "completions": _feature("`/v1/completions`", "`/v1/completions`"),
     "generate_stream": _feature("`/generate_stream`", "`/generate_stream`"),
+    "responses": _feature(
+        "`/v1/responses`",
+        "`/v1/responses`",
+        llamacpp=OF_CHAT,
+        trtllm=OF_CHAT,
+        ollama=OF_CHAT,
+        triton=Works("made of its chat, without tools", "チャットから変換（ツールなし）"),
+    ),
     "tools": _feature(
         "tools (`tool_choice` auto, none)", "ツール（`tool_choice`は`auto`か`none`）", triton=Refused("tools")
     ),

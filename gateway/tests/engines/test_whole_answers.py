@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from tests.engines.known import WEATHER_TOOL
-from tests.engines.launch import EngineProcess
-from tests.support.gateway import RunningGateway
+from tests.engines.launch import MODEL, EngineProcess
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
+from tests.support.scene import settings
 
 pytestmark = [pytest.mark.anyio, pytest.mark.parametrize("engine", ["llamacpp"], indirect=True)]
+
+
+@pytest.fixture(scope="module")
+async def gateway(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
+    """One that leaves /v1/responses to the engine."""
+    options = {"responses": "engine"}
+    async with running_gateway(
+        config=settings(engine.url, backend="llamacpp", model=MODEL, options=options)
+    ) as running:
+        await running.ready()
+        yield running
+
 
 OF_EACH_ANSWER = frozenset({"id", "call_id", "created", "created_at", "completed_at", "timings"})
 CACHED = frozenset({"cached_tokens", "cache_read_input_tokens", "input_tokens", "prompt_tokens_details"})

@@ -531,10 +531,10 @@ VALUES: Final = [
     ),
     _b(
         "options that a backend does not take, beside other mistakes",
-        "deployments:\n  a: {backend: vllm, replicas: [http://a], options: {num_ctx: 5}}\n"
+        "deployments:\n  a: {backend: trtllm, replicas: [http://a], options: {num_ctx: 5}}\n"
         "  b: {backend: ollama, replicas: [http://b], options: {numctx: 5, num_ctx: 0, keep_alive: [1]}}\n"
         "  c: {backend: triton, replicas: [http://c], max_queued: x, options: {max_tokens: many, text_output: words}}\n",
-        "deployments:\n  a: {backend: vllm, replicas: [http://a]}\n"
+        "deployments:\n  a: {backend: trtllm, replicas: [http://a]}\n"
         "  b: {backend: ollama, replicas: [http://b], options: {num_ctx: 5, keep_alive: 30m}}\n"
         "  c: {backend: triton, replicas: [http://c], max_queued: 5,"
         " options: {max_tokens: 5, text_output: delta, tokenizer: some/model}}\n",

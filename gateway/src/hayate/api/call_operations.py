@@ -66,7 +66,7 @@ _SAYS: Final = {
     CHAT: "A chat's next message.",
     TEXTS: "The continuation of a text.",
     EMBEDDINGS: "Texts as vectors, by engines that have embeddings.",
-    RESPONSES: "OpenAI's responses, by engines that have them.",
+    RESPONSES: "OpenAI's responses: by engines that have them, else made of their chat.",
     MESSAGES: "Anthropic's messages, by engines that have them.",
     COUNT_TOKENS: "How many tokens a message would be, by engines that tell.",
     "/v1/rerank": "Documents in the order of their worth, by engines that rank.",

@@ -40,9 +40,7 @@ class LlamaCppClient(OpenAICompatible):
     name = "llamacpp"
     canary = True
     always_streams = True
-    _better_responses = (
-        "chat"  # its own events have neither indices nor numbers, and a cut answer is told as a whole one
-    )
+    _better_responses = "chat"  # its own events have no indices and no numbers, and tell a cut answer as a whole one
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """A completion that the client wants whole is asked for as a stream, and joined."""
