@@ -84,7 +84,7 @@ def messages_of(items: Iterable[Item]) -> list[dict[str, Any]]:
 def items_of_answer(answer: dict[str, Any], *, cut: bool) -> list[Item]:
     """An engine's message, whole as `Assembler` gives it; `cut` if it ended before its end: what was cut says so.
 
-    Nothing for a cut answer that had not begun.
+    Nothing for a cut answer that had not begun. Raises one of `faults.UNREADABLE` for what is no message.
     """
     items = _assistant(answer, answered=True)
     for item in items:

@@ -91,7 +91,8 @@ def _changed(item: Item, how: _How, where: str) -> Item:
             n: new
             for n, part in enumerate(parts)
             if type(part) is dict
-            and part.get("type") in _HOLDERS
+            and type(kind := part.get("type")) is str
+            and kind in _HOLDERS
             and (new := _part_changed(part, how, f"{where}.{name}[{n}]")) is not part
         }
         if changed:

@@ -26,7 +26,7 @@ _MEDIA: Final = {
 }
 """Of each one must be there, all are strings."""
 _PARTS: Final = ("input_text", "output_text", "refusal", "input_image", "input_file", "input_audio", "output_audio")
-_INSIDE: Final = frozenset({"summary_text", "reasoning_text"})
+_INSIDE: Final = ("summary_text", "reasoning_text")
 _FILES: Final = ("image_url", "file_data", "data")
 """Fields that hold a file, in base64."""
 _STATUSES: Final = ("completed", "incomplete", "in_progress")

@@ -104,6 +104,31 @@ def extra_of(holder: dict[str, Any], dialect: str) -> dict[str, Any]:
     return left if type(left) is dict else {}
 
 
+def sound(parts: Any) -> list[Part]:
+    """The parts that an engine said, without those that lack what their kind needs, and without what is "not set"."""
+    if not isinstance(parts, list):
+        return []
+    said = [
+        {name: value for name, value in part.items() if value is not None and name != EXTRA}
+        for part in parts
+        if isinstance(part, dict)
+    ]
+    return [
+        part
+        for part in said
+        if isinstance(kind := part.get("type"), str) and isinstance(part.get(_NEEDED.get(kind, "type")), str)
+    ]
+
+
+_NEEDED: Final = {
+    **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), "text"),
+    "refusal": "refusal",
+    "input_image": "image_url",
+    "input_audio": "",
+}
+"""The text that a part of each kind must have; engines say no input audio."""
+
+
 def rest_of(fields: dict[str, Any], *taken: str) -> dict[str, Any]:
     """The fields but `taken`."""
     return {name: value for name, value in fields.items() if name not in taken}

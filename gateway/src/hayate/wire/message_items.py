@@ -87,7 +87,7 @@ def anthropic_of(items: Iterable[Item]) -> tuple[str | list[dict[str, Any]] | No
 def items_of_anthropic_answer(answer: dict[str, Any], *, cut: bool) -> list[Item]:
     """An engine's message, whole as `MessageAssembler` gives it; `cut` if it ended before its end: what was cut says so.
 
-    Nothing for a cut answer that had not begun.
+    Nothing for a cut answer that had not begun. Raises one of `faults.UNREADABLE` for what is no message.
     """
     blocks = [block for block in answer.get("content") or () if _is_sound(block)]
     if cut and not blocks:
@@ -161,7 +161,7 @@ def _item_of(block: dict[str, Any], where: str) -> Item | None:
         add_extra(item, MESSAGES, rest_of(block, "type", "tool_use_id", "content"))
     elif kind == "thinking":
         item = reasoning_of(block["thinking"])
-        if signature := block.get("signature"):
+        if isinstance(signature := block.get("signature"), str) and signature:
             item["encrypted_content"] = signature
     elif kind == _REDACTED:
         item = {"type": "reasoning", "summary": [], "encrypted_content": block["data"]}

@@ -8,9 +8,21 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
-from hayate.wire.exchanges import sendable
+from hayate.wire.exchanges import ANSWERS, sendable
 from hayate.wire.item_checks import checked_item
-from hayate.wire.item_shapes import CALLS, EXTRA, NO_ROLE, OTHER, Item, Part, is_whole, mended, message, text_part
+from hayate.wire.item_shapes import (
+    CALLS,
+    EXTRA,
+    NO_ROLE,
+    OTHER,
+    Item,
+    Part,
+    is_whole,
+    mended,
+    message,
+    sound,
+    text_part,
+)
 from hayate.wire.refusals import wrong
 
 _OURS: Final = frozenset({"id", "status", "created_by", EXTRA})
@@ -51,33 +63,33 @@ def input_of(items: Iterable[Item]) -> list[Item]:
 
 def items_of_output(output: list[Any], *, cut: bool) -> list[Item]:
     """An engine's `output` as items, one for each, with the ids that it gave. `cut`: it ended before its end, and the last
-    says so.
+    says so. What is no item is left out.
     """
-    items = []
-    for each in output:
-        if not isinstance(each, dict) or not isinstance(each.get("type"), str):
-            continue
-        item: Item = {name: value for name, value in each.items() if value is not None}
-        if item["type"] == "message":
-            item = {"role": "assistant", **item, "content": _without_nulls(item.get("content"))}
-        if item["type"] in CALLS or item["type"] == "message":
-            item["status"] = "completed"
-        if item["type"] == "function_call" and not is_whole(item.get("arguments")):
-            item["status"] = "incomplete"
-        items.append(mended(item))
+    items = [item for each in output if (item := _item_of(each)) is not None]
     if cut and items and items[-1]["type"] not in CALLS:
         items[-1]["status"] = "incomplete"
     return items
 
 
-def _without_nulls(parts: Any) -> list[Part]:
-    if not isinstance(parts, list):
-        return []
-    return [
-        {name: value for name, value in part.items() if value is not None}
-        for part in parts
-        if isinstance(part, dict) and isinstance(part.get("type"), str)
-    ]
+def _item_of(said: Any) -> Item | None:
+    """What an engine said, with all that its kind needs; None for what is no item."""
+    if not isinstance(said, dict) or not isinstance(said.get("type"), str):
+        return None
+    item: Item = {name: value for name, value in said.items() if value is not None and name != EXTRA}
+    kind = item["type"]
+    if kind == "message":
+        item |= {"status": "completed", "role": "assistant", "content": sound(item.get("content"))}
+    elif kind in CALLS:
+        lost = [name for name in ("call_id", "name", CALLS[kind]) if not isinstance(item.get(name), str)]
+        item |= dict.fromkeys(lost, "")
+        half = lost or (kind == "function_call" and not is_whole(item["arguments"]))
+        item["status"] = "incomplete" if half else "completed"
+    elif kind in ANSWERS:
+        if not isinstance(item.get("call_id"), str):
+            return None
+        if not isinstance(item.get("output"), str):
+            item["output"] = sound(item.get("output"))
+    return mended(item)
 
 
 def _is_reference(value: Any) -> bool:
@@ -101,13 +113,14 @@ def _resolved(reference: dict[str, Any], where: str, resolve: Callable[[str], It
 
 def _said(item: Item) -> Item:
     said = {name: value for name, value in item.items() if name not in _OURS}
-    if said.get("role") == NO_ROLE:
-        said["role"] = "user"
-    for name in ("content", "output"):
-        if type(parts := said.get(name)) is list:
-            said[name] = [_part_said(part) for part in parts if part.get("type") not in _NOT_SAID]
-    if said.get("role") == "assistant":
-        said["content"] = _in_one(said["content"])
+    if said["type"] == "message":
+        said["content"] = _parts_said(said["content"])
+        if said["role"] == "assistant":
+            said["content"] = _in_one(said["content"])
+        elif said["role"] == NO_ROLE:
+            said["role"] = "user"
+    elif said["type"] in ANSWERS and type(said["output"]) is list:
+        said["output"] = _parts_said(said["output"])
     return said
 
 
@@ -124,5 +137,9 @@ def _words(part: Part) -> str:
     return str(found)
 
 
-def _part_said(part: Part) -> Part:
-    return {name: value for name, value in part.items() if name != EXTRA} if EXTRA in part else part
+def _parts_said(parts: list[Part]) -> list[Part]:
+    return [
+        {name: value for name, value in part.items() if name != EXTRA} if EXTRA in part else part
+        for part in parts
+        if part["type"] not in _NOT_SAID
+    ]

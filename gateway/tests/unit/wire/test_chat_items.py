@@ -16,6 +16,7 @@ from hayate.wire.assemble import Assembler
 from hayate.wire.caps import Caps
 from hayate.wire.chat_items import items_of_answer, items_of_messages, messages_of
 from hayate.wire.validation import check_chat
+from tests.unit.wire.items_said import say
 
 Message = dict[str, Any]
 PIXEL = "data:image/png;base64,iVBORw0KGgo="
@@ -150,6 +151,7 @@ def test_nothing_that_a_request_may_hold_is_too_odd(messages: list[Message]) -> 
         reject()
 
     once = back(messages)
+    say(items_of_messages(messages))
 
     assert back(json.loads(json.dumps(once))) == once
     check_chat({"messages": [*once, {"role": "user", "content": "x"}]}, Caps())

@@ -11,8 +11,13 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.caps import Caps
+from hayate.wire.chat_items import items_of_answer
+from hayate.wire.faults import UNREADABLE
 from hayate.wire.item_checks import check_items, checked_item
-from hayate.wire.item_shapes import message
+from hayate.wire.item_shapes import MADE, message
+from hayate.wire.message_items import items_of_anthropic_answer
+from hayate.wire.response_items import items_of_input, items_of_output
+from tests.unit.wire.items_said import say
 
 PIXEL = "data:image/png;base64,AAAA"
 MIB = 1 << 20
@@ -121,6 +126,7 @@ def test_reasoning_is_kept_with_all_that_is_in_it() -> None:
         ({"type": "function_call_output", "call_id": "a", "output": [{"type": "x"}]}, "items[0].output[0].type"),
         ({"type": "reasoning", "summary": "x"}, "items[0].summary"),
         ({"type": "reasoning", "summary": ["x"]}, "items[0].summary[0]"),
+        ({"type": "reasoning", "summary": [{"type": ["summary_text"]}]}, "items[0].summary[0]"),
         ({"type": "reasoning", "content": [{"type": "reasoning_text"}]}, "items[0].content[0].text"),
         ({"type": "reasoning", "encrypted_content": 5}, "items[0].encrypted_content"),
     ],
@@ -216,6 +222,30 @@ JSON = st.recursive(
     ),
     max_leaves=10,
 )  # fmt: skip
+PART = st.fixed_dictionaries(
+    {"type": st.sampled_from(("input_text", "output_text", "refusal", "input_image", "input_audio", "output_audio", "other"))},
+    optional={"text": JSON, "refusal": JSON, "image_url": JSON, "hayate": JSON, "input_audio": JSON, "transcript": JSON},
+)  # fmt: skip
+WORD = st.text(max_size=3) | JSON
+ITEM = JSON | st.fixed_dictionaries(
+    {"type": st.sampled_from((*MADE, "web_search_call", "image_generation_call"))},
+    optional={
+        "role": st.sampled_from(("user", "assistant", "system", "unknown", 5)),
+        "content": st.lists(PART, max_size=3) | WORD,
+        "output": st.lists(PART, max_size=3) | WORD,
+        "summary": st.lists(PART, max_size=2) | WORD,
+        "call_id": WORD,
+        "name": WORD,
+        "arguments": WORD,
+        "input": WORD,
+        "action": JSON,
+        "status": st.sampled_from(("completed", "incomplete", "failed")),
+        "hayate": st.fixed_dictionaries({"chat": JSON, "messages": JSON}) | JSON,
+        "tool_calls": JSON,
+        "reasoning": WORD,
+        "audio": JSON,
+    },
+)
 KIND = st.sampled_from(("message", "function_call", "function_call_output", "reasoning", "custom_tool_call", "x"))
 
 
@@ -226,3 +256,25 @@ def test_whatever_comes_is_kept_or_refused(fields: dict[str, Any], kind: str) ->
     except InvalidRequest:
         return
     assert checked_item(json.loads(json.dumps(item)), "item", kept=True) == item
+    say([item])
+
+
+@given(st.lists(ITEM, max_size=4))
+def test_whatever_is_kept_can_be_said(values: list[Any]) -> None:
+    try:
+        items = items_of_input(values)
+    except InvalidRequest:
+        return
+    say(items)
+
+
+@given(st.lists(ITEM, max_size=4), st.booleans())
+def test_whatever_an_engine_says_can_be_said(output: list[Any], cut: bool) -> None:
+    say(items_of_output(output, cut=cut))
+    for each in (each for each in output if isinstance(each, dict)):
+        for items_of in (items_of_answer, items_of_anthropic_answer):
+            try:
+                items = items_of(each, cut=cut)
+            except UNREADABLE:
+                continue
+            say(items)

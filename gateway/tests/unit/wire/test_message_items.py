@@ -15,6 +15,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.chat_items import items_of_messages, messages_of
 from hayate.wire.item_shapes import message
 from hayate.wire.message_items import anthropic_of, items_of_anthropic, items_of_anthropic_answer
+from tests.unit.wire.items_said import say
 
 Message = dict[str, Any]
 CACHED = {"cache_control": {"type": "ephemeral"}}
@@ -74,6 +75,47 @@ def test_roles_alternate_whatever_was_said(roles: list[str]) -> None:
 
     assert all(first["role"] != second["role"] for first, second in pairwise(messages))
     assert all(message["content"] for message in messages)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(("type", "text", "media_type", "data", "url")), inner, max_size=4)
+    ),
+    max_leaves=6,
+)
+KINDS = ("text", "image", "document", "tool_use", "tool_result", "thinking", "redacted_thinking", "search_result")
+SOURCE = st.fixed_dictionaries(
+    {"type": st.sampled_from(("base64", "url", "file", "text", 5))},
+    optional={"media_type": WORDS | JSON, "data": WORDS | JSON, "url": WORDS | JSON, "file_id": WORDS | JSON},
+)
+BLOCK = JSON | st.fixed_dictionaries(
+    {"type": st.sampled_from(KINDS)},
+    optional={
+        **dict.fromkeys(
+            ("text", "id", "name", "tool_use_id", "content", "thinking", "signature", "data"), WORDS | JSON
+        ),
+        **dict.fromkeys(("title", "input", "hayate"), JSON),
+        "source": SOURCE | JSON,
+    },
+)
+CONTENT = st.lists(BLOCK, max_size=3) | JSON
+
+
+@given(
+    CONTENT,
+    st.lists(
+        st.fixed_dictionaries({"role": st.sampled_from(("user", "assistant", "system")), "content": CONTENT}),
+        max_size=3,
+    ),
+)
+def test_whatever_comes_can_be_said_or_is_refused(system: Any, messages: list[Any]) -> None:
+    try:
+        head, items = items_of_anthropic({"system": system, "messages": messages})
+    except InvalidRequest:
+        return
+    say([*head, *items])
 
 
 def test_what_several_tools_returned_is_one_message() -> None:
