@@ -33,6 +33,7 @@ TESTED_ELSEWHERE = {
     "serve/data_folder.py": "start/test_refused_store.py",
     "serve/server.py": "reliability/test_drain.py",
     "store/migrations/versions/0001_keys_and_calls.py": "unit/store/test_migrate.py",
+    "store/migrations/versions/0002_conversations.py": "unit/store/test_search_tables.py",
     "store/schema.py": "unit/store/test_migrate.py",
     "tools/gateway/key.py": "unit/test_cli_key.py",
     "tools/gateway/place.py": "unit/test_cli.py",

@@ -239,8 +239,8 @@ forgotten: Final = Table(
     Column("step", SmallInteger, nullable=False),
     Index("forgotten_step", "step", "id"),
 )
-"""Items that were deleted, as long as their words may still stand in the file. `step`: 0, they are in the index; 1, it gives them
-no more, and `body` is empty; 2, they are being overwritten.
+"""Items that were deleted, at `step` 0: their words are still in the index. Once they are out of it, they are found no more, but
+stand in the file. That there are such is one row: at step 1 until a round begins that overwrites them, at step 2 until it ends.
 """
 
 search_tables.attach(metadata)

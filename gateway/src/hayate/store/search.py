@@ -1,13 +1,39 @@
 """Search in what was said: an index of the items' grams (`grams`), beside the items and without their text.
 
 Nobody has to tell it what is said or deleted: triggers do (`search_tables`). What was said a moment ago is found too, and what
-was deleted is not.
+was deleted is not. Each word of the index is one project's, so that what others say changes neither what one finds nor how soon.
+
+The index gives candidates, the newest first, and each is looked at: what counts is what stands in its text. However many there
+are, no more than the newest MAX_CANDIDATES are asked for, and MAX_TEXTS of them looked at, MAX_OF_ONE of one conversation: of what
+stands in very many items, the best of the newest are found.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import orjson
+
+from hayate.store.grams import MAX_TEXT_CHARS, mark_of, normal
+from hayate.store.quick import MAX_BYTES, expect
+from hayate.store.search_query import Query, parse
+from hayate.store.snippets import piece
+from hayate.wire.history_ids import unknown_conversation
+from hayate.wire.items import text_of
+
+MAX_CANDIDATES: Final = 1000
+MAX_TEXTS: Final = 200
+MAX_OF_ONE: Final = 4
+MAX_CHARS: Final = 300_000
+"""Of the bodies that are looked at."""
+MAX_LATEST: Final = 50
+"""Conversations that are looked into for what stands everywhere."""
+MAX_NEW: Final = 500
+"""Items that are not in the index yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +53,106 @@ class Found:
         return "".join(self.parts)
 
 
+class _Hit(NamedTuple):
+    score: float
+    number: int
+    item: str
+    text: str
+
+
 def search(
     connection: sqlite3.Connection, project: str, query: str, *, limit: int, after: str | None = None
 ) -> list[Found]:
-    """The listed conversations of a project in which something holds all words of the query, best first, each once; those after
-    the conversation `after`. Raises UnknownConversation when that is not among them.
+    """The listed conversations of a project in which an item holds all words of the query, best first, each once; at most `limit`
+    of those after the conversation `after`. Raises UnknownConversation when that is not among them, TakesLong on the event loop.
     """
-    raise NotImplementedError
+    expect(connection, MAX_BYTES + 1)
+    wanted = parse(query)
+    ranked = [] if wanted is None else _Search(connection, project, wanted).ranked()
+    if after is not None:
+        ids = [conversation for conversation, _ in ranked]
+        if after not in ids:
+            raise unknown_conversation(after, param="after")
+        ranked = ranked[ids.index(after) + 1 :]
+    return [_found(wanted, conversation, hit) for conversation, hit in ranked[:limit] if wanted is not None]
+
+
+class _Search:
+    """One search, in one transaction that reads."""
+
+    def __init__(self, connection: sqlite3.Connection, project: str, wanted: Query) -> None:
+        self._connection = connection
+        self._project = project
+        self._wanted = wanted
+        self._mark = mark_of(project)
+        self._ids: dict[int, str | None] = {}
+        """Of conversations, by number; None for those that are not to be seen."""
+        self._best: dict[int, _Hit] = {}
+        """By the conversation's number."""
+
+    def ranked(self) -> list[tuple[str, _Hit]]:
+        """The conversations by their ids, best first; of those alike the one whose item is newer."""
+        self._look_at(self._connection.execute(NEW, (MAX_NEW, self._project)))
+        matches = self._wanted.matches(self._mark)
+        for match in matches:
+            if self._look_at(self._connection.execute(INDEXED, (match, MAX_CANDIDATES))):
+                break
+        if not matches:
+            self._look_everywhere()
+        found = ((self._ids[number] or "", hit) for number, hit in self._best.items())
+        return sorted(found, key=lambda each: each[1][:2], reverse=True)
+
+    def _look_everywhere(self) -> None:
+        """For what stands in nearly every text; if it does not in this project, the index of it is short."""
+        latest = self._connection.execute(LATEST, (self._project, MAX_LATEST)).fetchall()
+        for (number,) in latest:
+            self._look_at(self._connection.execute(LAST_OF, (number, MAX_OF_ONE)))
+        if len(self._best) * 4 < len(latest):
+            whole = self._wanted.whole_match(self._mark)
+            self._look_at(self._connection.execute(INDEXED, (whole, MAX_CANDIDATES)))
+
+    def _look_at(self, candidates: Iterable[tuple[int, int, str, str]]) -> bool:
+        """Items, the newest first: number, conversation, id, body. Whether there were too many to look at all."""
+        looked_at: Counter[int] = Counter()
+        texts = chars = 0
+        for number, conversation, an_id, body in candidates:
+            looked_at[conversation] += 1
+            if looked_at[conversation] > MAX_OF_ONE or not self._is_seen(conversation):
+                continue
+            text = text_of(orjson.loads(body))[:MAX_TEXT_CHARS]
+            score = self._wanted.score(normal(text)[:MAX_TEXT_CHARS])
+            if score is not None:
+                hit = _Hit(score, number, an_id, text)
+                self._best[conversation] = max(hit, self._best.get(conversation, hit))
+            texts += 1
+            chars += len(body)
+            if texts == MAX_TEXTS or chars > MAX_CHARS:
+                return True
+        return False
+
+    def _is_seen(self, conversation: int) -> bool:
+        if conversation not in self._ids:
+            row = self._connection.execute(LISTED, (conversation, self._project)).fetchone()
+            self._ids[conversation] = row and row[0]
+        return self._ids[conversation] is not None
+
+
+def _found(wanted: Query, conversation: str, hit: _Hit) -> Found:
+    parts = piece(hit.text, wanted.spans(normal(hit.text)[:MAX_TEXT_CHARS]))
+    return Found(conversation, hit.item, hit.score, parts)
+
+
+NEW: Final = """
+SELECT number, conversation, id, body FROM (SELECT item, project FROM unsearched ORDER BY item DESC LIMIT ?)
+CROSS JOIN items ON number = item WHERE project = ?
+"""
+INDEXED: Final = """
+SELECT number, conversation, id, body FROM items_fts CROSS JOIN items ON number = items_fts.rowid
+WHERE items_fts MATCH ? ORDER BY items_fts.rowid DESC LIMIT ?
+"""
+LATEST: Final = "SELECT number FROM conversations WHERE project = ? AND listed = 1 ORDER BY used_ms DESC LIMIT ?"
+LAST_OF: Final = """
+SELECT number, conversation, id, body FROM items
+WHERE conversation = ? AND turn > 0 ORDER BY turn DESC, place DESC LIMIT ?
+"""
+LISTED: Final = "SELECT id FROM conversations WHERE number = ? AND project = ? AND listed"

@@ -19,11 +19,16 @@ SHADOWS: Final = ("items_fts_config", "items_fts_data", "items_fts_idx")
 MAKE: Final = """
 CREATE VIRTUAL TABLE items_fts USING fts5(grams, content='', columnsize=0, tokenize="ascii tokenchars '+#'")
 """
-UNMERGED: Final = "INSERT INTO items_fts (items_fts, rank) VALUES ('automerge', 0)"
+SETTINGS: Final = (
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('automerge', 0)",
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('usermerge', 8)",
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('crisismerge', 64)",
+)
+# Whose name stands behind a mark, as of one that is still being made, is the name's (`hidden`).
 SAID: Final = """
 CREATE TRIGGER items_said AFTER INSERT ON items WHEN NEW.turn > 0 BEGIN
     INSERT INTO unsearched (item, project)
-    SELECT NEW.number, project FROM conversations WHERE number = NEW.conversation AND listed;
+    SELECT NEW.number, ltrim(project, char(1, 2)) FROM conversations WHERE number = NEW.conversation AND listed;
 END
 """
 GONE: Final = """
@@ -34,7 +39,7 @@ CREATE TRIGGER items_gone AFTER DELETE ON items BEGIN
     DELETE FROM unsearched WHERE item = OLD.number;
 END
 """
-STATEMENTS: Final = (MAKE, UNMERGED, SAID, GONE)
+STATEMENTS: Final = (MAKE, *SETTINGS, SAID, GONE)
 
 
 def attach(metadata: MetaData) -> None:

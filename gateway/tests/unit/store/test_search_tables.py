@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from hayate.store.hidden import UNFINISHED
 from hayate.store.migrate import MIGRATIONS, _bring_up, open_file
 from hayate.store.schema import HEAD
 from hayate.store.search_tables import INDEX, SHADOWS
@@ -42,12 +43,18 @@ def test_the_migrations_make_the_same_as_a_new_file_has(tmp_path: Path) -> None:
             made.append(each.execute(MADE_FOR_SEARCH, (f"{INDEX}%",)).fetchall())
             made[-1] += each.execute(f"SELECT k, v FROM {INDEX}_config ORDER BY k").fetchall()
     assert made[0] == made[1]
-    assert {name for _, name, *_ in made[0][:-2]} == {INDEX, *SHADOWS, "items_said", "items_gone"}
+    assert {name for _, name, *_ in made[0][:-4]} == {INDEX, *SHADOWS, "items_said", "items_gone"}
 
 
 def test_what_is_said_is_noted_where_its_callers_see_it(connection: sqlite3.Connection) -> None:
     connection.execute(ITEM, (1, "msg_1", 1, 1, 1))
     connection.execute(ITEM, (2, "msg_2", 2, 1, 1))
+    assert connection.execute("SELECT item, project FROM unsearched").fetchall() == [(1, "shop")]
+
+
+def test_what_is_said_before_its_conversation_is_whole_is_its_projects(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE conversations SET project = ? || project", (UNFINISHED,))
+    connection.execute(ITEM, (1, "msg_1", 1, 1, 1))
     assert connection.execute("SELECT item, project FROM unsearched").fetchall() == [(1, "shop")]
 
 

@@ -102,11 +102,15 @@ def upgrade() -> None:
 MAKE = """
 CREATE VIRTUAL TABLE items_fts USING fts5(grams, content='', columnsize=0, tokenize="ascii tokenchars '+#'")
 """
-UNMERGED = "INSERT INTO items_fts (items_fts, rank) VALUES ('automerge', 0)"
+SETTINGS = (
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('automerge', 0)",
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('usermerge', 8)",
+    "INSERT INTO items_fts (items_fts, rank) VALUES ('crisismerge', 64)",
+)
 SAID = """
 CREATE TRIGGER items_said AFTER INSERT ON items WHEN NEW.turn > 0 BEGIN
     INSERT INTO unsearched (item, project)
-    SELECT NEW.number, project FROM conversations WHERE number = NEW.conversation AND listed;
+    SELECT NEW.number, ltrim(project, char(1, 2)) FROM conversations WHERE number = NEW.conversation AND listed;
 END
 """
 GONE = """
@@ -117,4 +121,4 @@ CREATE TRIGGER items_gone AFTER DELETE ON items BEGIN
     DELETE FROM unsearched WHERE item = OLD.number;
 END
 """
-SEARCH = (MAKE, UNMERGED, SAID, GONE)
+SEARCH = (MAKE, *SETTINGS, SAID, GONE)
