@@ -41,6 +41,7 @@ from hayate.store import conversation_changes as changes
 from hayate.store.conversation_changes import TOGETHER, delete, delete_some, update
 from hayate.store.conversations import found_in, get, list_
 from hayate.store.search import search
+from hayate.store.search_query import MAX_QUERY_CHARS
 from hayate.wire.history_ids import is_conversation_id
 from hayate.wire.items import Item, check_items
 from hayate.wire.metadata import check_metadata
@@ -48,8 +49,6 @@ from hayate.wire.refusals import wrong
 
 CHANGES: Final = (BodyTooLarge, UnreadableCoding, ConversationFull)
 """What changes of a conversation may raise beside."""
-MAX_QUERY_CHARS: Final = 200
-"""Of what is searched for."""
 
 
 @described(
