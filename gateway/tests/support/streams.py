@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ from hayate.backends.llamacpp_stream import LlamaCppStream
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.triton_stream import TritonStream
 from hayate.backends.trt_stream import TrtLLMStream
+from hayate.wire.chat_to_responses import Makes, ResponsesStream
 from hayate.wire.chunks import ChunkWriter
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.generate import GenerateStream
 from hayate.wire.messages import StartingMessages
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passthrough_stream import PassthroughStream, RawStream
+from hayate.wire.response_object import ResponseObject, settings_of
 from hayate.wire.responses import QuietResponses
 
 HERE = Path(__file__).parent / "recorded"
@@ -51,6 +54,17 @@ def openai(n: int = 1, *, keep_usage: bool = False) -> Callable[[], StreamDecode
 
 def generate() -> StreamDecoder:
     return GenerateStream(OpenAIStream(keep_usage=False), stream_id="s", model="m")
+
+
+def responses(inner: Callable[[], StreamDecoder]) -> Callable[[], StreamDecoder]:
+    """A chat's stream as a response's."""
+
+    def decoder() -> StreamDecoder:
+        numbers = count()
+        makes = Makes(new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: 1.0)
+        return ResponsesStream(inner(), ResponseObject("resp_1", 1, settings_of({}, "m")), makes)
+
+    return decoder
 
 
 def llamacpp(**fields: Any) -> Callable[[], StreamDecoder]:
@@ -322,6 +336,11 @@ def _recorded() -> dict[str, Stream]:
         elif engine == "llamacpp":
             decoder = llamacpp(n=n)
         found[f"{engine}/{name}"] = Stream(path.read_bytes(), decoder, whole=engine == "llamacpp")
+        if name.startswith("chat"):
+            inner = (
+                llamacpp(stream_options={"include_usage": True}) if engine == "llamacpp" else openai(keep_usage=True)
+            )
+            found[f"{engine}/{name}, responses"] = Stream(path.read_bytes(), responses(inner))
     return found
 
 
@@ -335,6 +354,7 @@ def _all() -> dict[str, Stream]:
         found[f"{name}, llama.cpp"] = Stream(raw, llamacpp(), whole=True)
         found[f"{name}, trtllm"] = Stream(raw, lambda: TrtLLMStream(keep_usage=False))
         found[f"{name}, generate"] = Stream(raw, generate)
+        found[f"{name}, responses"] = Stream(raw, responses(openai(keep_usage=True)))
     for name, raw in _framings(plain()).items():
         found[name] = Stream(raw, openai(), whole=True)
         found[f"{name}, generate"] = Stream(raw, generate)

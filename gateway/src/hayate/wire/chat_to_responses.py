@@ -20,8 +20,9 @@ import orjson
 from hayate.upstream_errors import AnswerTooLarge
 from hayate.wire import sse
 from hayate.wire.decoder import DecoderState, StreamDecoder
-from hayate.wire.engine_json import read, write
+from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.faults import UNREADABLE, unreadable
+from hayate.wire.json_text import mended
 from hayate.wire.output_items import CallItem, Events, Logprobs, TextItem, tokens_of
 from hayate.wire.response_object import ResponseObject, response_usage
 
@@ -145,7 +146,7 @@ class ResponsesStream(DecoderState):
             return frame  # a comment
         if data.startswith(b"[DONE]"):
             return b""
-        chunk = read(data)
+        chunk = _read(data)
         if type(chunk) is not dict:
             return b""
         self._reported = chunk.get("usage") or self._reported
@@ -258,6 +259,18 @@ def _state(status: str) -> dict[str, Any]:
         "output": [],
         "usage": None,
     }
+
+
+def _read(data: bytes) -> Any:
+    """A chunk; None for one that no reading makes sense of. Texts pass the inner stream unread, whatever is in them."""
+    try:
+        return read(data)
+    except Unreadable:
+        pass
+    try:
+        return read(mended(data))
+    except Unreadable:
+        return None
 
 
 def _arguments(given: Any) -> str:

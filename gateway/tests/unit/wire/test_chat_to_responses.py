@@ -264,6 +264,13 @@ def test_what_came_before_an_event_that_cant_be_read_still_goes_out() -> None:
     assert followed(events).items[0]["content"][0]["text"] == TEXTS[0] + "x"
 
 
+def test_a_text_that_is_miswritten_is_told_as_it_was_meant() -> None:
+    odd = WORDS[0].replace("こん".encode(), rb"C:\dir \x")
+    assert (
+        output(told(ROLE, WORDS[0], WORDS[0], odd, STOP, DONE))[0]["content"][0]["text"] == TEXTS[0] * 2 + "C:\\dir \\x"
+    )
+
+
 def test_a_quiet_one_writes_nothing_and_has_the_same_response() -> None:
     loud, quiet = stream(), stream(quiet=True)
     events = read(b"".join(map(loud.feed, ANSWER)))
