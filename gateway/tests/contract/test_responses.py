@@ -11,9 +11,10 @@ import pytest
 from tests.contract.engines import Engine, context_tokens, needs, when
 from tests.engines.known import CITY_SCHEMA, HELLO, JAPANESE, JSON_TEXT, KNOWN, WEATHER_TOOL, Known
 from tests.support.gateway import RunningGateway
-from tests.support.http import fetch, fetch_frames
+from tests.support.http import connection, fetch, fetch_frames, request_bytes
 from tests.support.responses import Followed, followed, whole
 from tests.support.standin import REASONING
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -262,3 +263,24 @@ async def test_a_stream_that_breaks_ends_with_the_dialects_error(gateway: Runnin
         assert "response.output_text.delta" in seen.kinds
         assert seen.final is None
         assert (last.event, last.json["code"]) == ("error", "upstream_error")
+
+
+@BOTH
+async def test_a_client_that_leaves_frees_the_engine(gateway: RunningGateway, engine: Engine, stream: bool) -> None:
+    async def runs(count: int) -> bool:
+        return await engine.running() == count
+
+    before = len(gateway.calls())
+    fields = {**engine.endless, **engine.endless.get("extra_body", {}), "stream": stream}
+    fields["input"] = fields.pop("messages")
+    if (limit := fields.pop("max_tokens", None)) is not None:
+        fields["max_output_tokens"] = limit
+    fields.pop("extra_body", None)
+    async with connection(gateway.url) as leaver:
+        await leaver.send(request_bytes("POST", PATH, fields, gateway.key))
+        await eventually(lambda: runs(1))
+        if stream:
+            await leaver.read_head()
+        leaver.leave()
+        await eventually(lambda: runs(0))
+    await eventually(lambda: 499 in [record["status"] for record in gateway.calls()[before:]])
