@@ -110,6 +110,7 @@ async def whole_surface() -> AsyncIterator[Surface]:
             name="game", project=OWNER.project, models=["default", "scripted"], model_limits={"scripted": limits}
         )
         keys["caller"] = made["key"]
+        surface.known.update(await surface.something_kept(""))
         surface.known.update(after=made["id"], model="scripted", path="index.html", call="nothing-under-way")
         yield surface
 
@@ -141,7 +142,9 @@ def put_what_exists(case: AnyCase, known: dict[str, str], key: str) -> None:
     case.path_parameters.update({name: known[name] for name in case.path_parameters if name in known})
     for fields in (case.body, case.query):
         if isinstance(fields, dict):
-            fields.update({name: known[name] for name in ("model", "after") if name in fields})
+            fields.update({name: known[name] for name in ("model", "after", "conversation") if name in fields})
+            if "previous_response_id" in fields:
+                fields["previous_response_id"] = known["response"]
     if isinstance(case.body, dict) and "key" in case.body:
         case.body["key"] = key
 
@@ -155,17 +158,18 @@ async def test_whatever_is_sent_is_answered_as_the_document_says(surface: Surfac
     cases = st.one_of(operation.as_strategy(), operation.as_strategy(GenerationMode.NEGATIVE))
 
     seen: set[int] = set()
+    known = dict(surface.known)
     if path.startswith(KEPT):
-        surface.known.update(await surface.something_kept(path))
+        known |= await surface.something_kept(path)
     if "{key}" in path:  # one that stays what it is until this test is at it
-        surface.known["key"] = (await surface.new_key(name=operation.label))["id"]
+        known["key"] = (await surface.new_key(name=operation.label))["id"]
 
     @seed(0)
     @settings(max_examples=count, suppress_health_check=list(HealthCheck), deadline=None, database=None)
     @given(case=cases, whose=st.sampled_from((*WHOSE, *fit)), exists=st.booleans())
     def drive(case: AnyCase, whose: str, exists: bool) -> None:
         if exists:
-            put_what_exists(case, surface.known, surface.keys["caller"])
+            put_what_exists(case, known, surface.keys["caller"])
         reply = case.call(surface.stage.url, headers=surface.headers(whose), session=session, timeout=LAST_RESORT_S)
         assert reply.status_code < 500 or reply.status_code == NOT_OURS, reply.text
         check(case, reply)

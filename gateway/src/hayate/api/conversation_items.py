@@ -30,7 +30,7 @@ from hayate.api.kept import (
     size_of,
 )
 from hayate.api.operations import body, described
-from hayate.errors import UnknownItem
+from hayate.errors import ConversationLocked, UnknownItem
 from hayate.store import kept_items as store
 from hayate.store.conversations import Stored
 from hayate.wire.history_ids import is_item_id
@@ -44,22 +44,23 @@ BY_IDS: Final[dict[str, Any]] = {"path": {**BY_ID["path"], "item": "The item's i
 @described(
     "Adds items to a conversation, behind what was said last.",
     page_of(KEPT_ITEM),
-    errors=(*ONE, *CHANGES),
+    errors=(*ONE, *CHANGES, ConversationLocked),
     query=INCLUDE,
     **body(NewItems),
     **BY_ID,
 )
 async def add_items(request: Request, gateway: Gateway) -> Response:
-    """POST /v1/conversations/{id}/items: up to 20; the answer has them with their ids."""
+    """POST /v1/conversations/{id}/items: up to 20, once no call goes on with it; the answer has them with their ids."""
     history = kept(gateway)
     wanted, project = conversation_in(request), project_of(request)
     asked = await body_of(request, gateway, NewItems, gateway.settings.max_body_bytes)
     items, now = new_items(asked.items, gateway), time()
     if not items:
         raise wrong("items", f"1 to {MOST_ITEMS} items", f"1個以上{MOST_ITEMS}個以内のアイテムのリスト")
-    _, added = await gateway.store.keep(
-        lambda c: store.add_items(c, project, wanted, items, limits=history, now=now), size_of(request)
-    )
+    async with gateway.history.alone(project, wanted, history.wait_s):
+        _, added = await gateway.store.keep(
+            lambda c: store.add_items(c, project, wanted, items, limits=history, now=now), size_of(request)
+        )
     return page([each.body for each in added], len(added))
 
 
@@ -89,10 +90,16 @@ async def show_item(request: Request, gateway: Gateway) -> Response:
     return json(found.body)
 
 
-@described("Deletes one item, and shows the conversation.", ConversationAnswer, errors=(*ONE, UnknownItem), **BY_IDS)
+@described(
+    "Deletes one item, and shows the conversation.",
+    ConversationAnswer,
+    errors=(*ONE, UnknownItem, ConversationLocked),
+    **BY_IDS,
+)
 async def delete_item(request: Request, gateway: Gateway) -> Response:
-    """DELETE /v1/conversations/{id}/items/{item}: it goes along no more."""
+    """DELETE /v1/conversations/{id}/items/{item}, once no call goes on with the conversation: it goes along no more."""
     history = kept(gateway)
     wanted, item, project = conversation_in(request), item_in(request), project_of(request)
-    left = await gateway.store.keep(lambda c: store.delete_item(c, project, wanted, item, limits=history))
+    async with gateway.history.alone(project, wanted, history.wait_s):
+        left = await gateway.store.keep(lambda c: store.delete_item(c, project, wanted, item, limits=history))
     return json_answer(answer_of(left))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 from hayate.history.cache import Cache, Cached
-from hayate.history.locks import Locks
+from hayate.history.locks import Locks, key_of
 from hayate.store.conversations import Conversation, Loaded, Stored, get, load
 from hayate.store.kept_responses import KeptResponse, response
 from hayate.store.store import Store
@@ -59,6 +60,18 @@ class Conversations:
         if recalled is not cached:
             self._cache.put(recalled)
         return recalled
+
+    @asynccontextmanager
+    async def alone(self, project: str, conversation_id: str, wait_s: float) -> AsyncIterator[None]:
+        """Within, no call goes on with the conversation: what is changed stands before or behind its turn, never inside. Raises
+        ConversationLocked after `wait_s`.
+        """
+        key = key_of(project, conversation_id)
+        await self.locks.take(key, wait_s)
+        try:
+            yield
+        finally:
+            self.locks.give_back(key)
 
     async def response(self, project: str, response_id: str) -> KeptResponse | None:
         """A response that is kept. Raises HistoryUnavailable."""

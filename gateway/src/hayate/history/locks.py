@@ -11,6 +11,11 @@ from collections import deque
 from hayate.errors import ConversationLocked
 
 
+def key_of(project: str, conversation_id: str) -> str:
+    """By project: whoever names another's conversation learns nothing of it, and holds up nobody."""
+    return f"{project}\n{conversation_id}"
+
+
 class Locks:
     """By conversation. One per gateway."""
 

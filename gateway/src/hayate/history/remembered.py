@@ -20,6 +20,7 @@ from hayate.history.answer_items import says_something, within
 from hayate.history.cache import Cached, up_to
 from hayate.history.conversations import Conversations, Sent
 from hayate.history.fitting_calls import Fields, fit, fit_again
+from hayate.history.locks import key_of
 from hayate.history.wanted import Engines, Wanted
 from hayate.policy.fitting import Fit, Known, Request, wants_all
 from hayate.store.branches import ResponseBranch
@@ -112,7 +113,7 @@ class Remembered:
         elif named is None or named.id is None:
             self._take(self.id)
         else:
-            key = self._lock_of(named.id)
+            key = key_of(wanted.project, named.id)
             await self._conversations.locks.take(key, wanted.limits.wait_s if named.waits else 0)
             self._holds = key
             self._cached = await self._conversations.recall(wanted.project, named.id, self._wants_all)
@@ -189,12 +190,8 @@ class Remembered:
 
     # Whose turn it is, and what there is.
 
-    def _lock_of(self, conversation_id: str) -> str:
-        """By project: whoever names another's conversation learns nothing of it, and holds up nobody."""
-        return f"{self.wanted.project}\n{conversation_id}"
-
     def _take(self, conversation_id: str) -> bool:
-        key = self._lock_of(conversation_id)
+        key = key_of(self.wanted.project, conversation_id)
         if not self._conversations.locks.try_take(key):
             return False
         self._holds = key

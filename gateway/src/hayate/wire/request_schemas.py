@@ -117,9 +117,9 @@ def body_of(path: str) -> Schema:
     if path in (CHAT, TEXT):
         properties |= {"stop": _STOP, "stream_options": {"type": ["object", "null"]}}
     if path == CHAT:
-        properties["messages"] = {"type": "array", "minItems": 1, "items": _MESSAGE}
+        properties["messages"] = {"type": "array", "items": _MESSAGE}
         properties["logprobs"] = {"type": ["boolean", "null"]}
-        schema["required"] = ["messages"]
+        schema["anyOf"] = _said_or_kept("messages", {"minItems": 1})
     elif path == TEXT:
         properties["prompt"] = {"type": ["string", "array"], "description": "Texts, or the numbers of tokens."}
         properties["logprobs"] = {"type": ["boolean", "integer", "null"]}
@@ -137,6 +137,15 @@ def body_of(path: str) -> Schema:
     if path in KEPT_PATHS:
         properties["conversation"] = CONVERSATION
     return schema
+
+
+def _said_or_kept(field: str, schema: Schema) -> list[Schema]:
+    """Something must be said, unless a conversation is named of which the last question is answered anew."""
+    anew = {"type": "object", "required": ["regenerate"], "properties": {"regenerate": {"const": True}}}
+    return [
+        {"required": [field], "properties": {field: schema}},
+        {"required": ["conversation"], "properties": {"conversation": anew}},
+    ]
 
 
 def form_of(kind: str) -> Schema:
@@ -172,7 +181,7 @@ def generate_body() -> Schema:
     return {
         "type": "object",
         "properties": generate_fields(),
-        "required": ["prompt"],
+        "anyOf": _said_or_kept("prompt", {}),
         "additionalProperties": False,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from openai.types.conversations import Conversation, ConversationItem, ConversationItemList
 from pydantic import TypeAdapter
 
-from tests.support.scene import Stage
+from tests.support.engine_script import SSE, Chat, Request, Script, body, end, head, silence, until
+from tests.support.http import request_bytes
+from tests.support.scene import CHAT_PATH, Stage, scene
 from tests.support.talks import UNKNOWN, said, talker, text_in
 
 pytestmark = pytest.mark.anyio
@@ -189,3 +192,52 @@ async def test_a_body_over_the_limit_is_refused_and_one_under_it_may_have_long_t
     long = [said("長" * 20_000) for _ in range(5)]
     assert len((await me.got("POST", f"{made}/items", {"items": long}))["data"]) == 5
     assert [len(each) for each in await me.texts(made)] == [20_000] * 5
+
+
+async def test_what_is_added_or_deleted_while_a_call_goes_on_waits_for_its_turn(stage: Stage) -> None:
+    me = await talker(stage)
+    made = await me.talk("a", "b")
+    first = (await me.got("GET", f"{made}/items?order=asc"))["data"][0]["id"]
+    go_on = asyncio.Event()
+
+    def answers(request: Request) -> Script:
+        frames = Chat(["d"]).frames(request)
+        return [
+            head(headers=SSE),
+            *(body(each) for each in frames[:2]),
+            until(go_on),
+            *(body(each) for each in frames[2:]),
+            end,
+        ]
+
+    stage.engine.script = answers
+    async with stage.connect() as client:
+        asked = {"messages": [{"role": "user", "content": "c"}], "conversation": made, "stream": True}
+        await client.send(request_bytes("POST", CHAT_PATH, asked, me.key))
+        await client.read_head()
+        adding = asyncio.create_task(me.got("POST", f"{made}/items", {"items": [said("e")]}))
+        assert await me.texts(made) == ["a", "b"]
+        await asyncio.sleep(0.1)
+        assert not adding.done()
+        go_on.set()
+        await client.read_body()
+    await adding
+    await me.got("DELETE", f"{made}/items/{first}")
+    assert await me.texts(made) == ["b", "c", "d", "e"]
+
+
+async def test_whoever_waits_too_long_is_told_that_it_is_in_use() -> None:
+    async with scene(history={"wait_s": 0.1}) as stage:
+        me = await talker(stage)
+        made = await me.talk("a")
+        first = (await me.got("GET", f"{made}/items"))["data"][0]["id"]
+        stage.engine.script = Chat(["b"], finish_reason=None, done=False, last=(silence,))
+        async with stage.connect() as client:
+            asked = {"messages": [{"role": "user", "content": "c"}], "conversation": made, "stream": True}
+            await client.send(request_bytes("POST", CHAT_PATH, asked, me.key))
+            await client.read_head()
+            for method, path, more in (("POST", "", {"items": [said("e")]}), ("DELETE", f"/{first}", None)):
+                reply = await me.ask(method, f"{made}/items{path}", more)
+                assert (reply.status, reply.json["error"]["code"]) == (409, "conversation_locked")
+                assert "history.wait_s" in reply.json["error"]["message"]
+        assert (await me.texts(made))[0] == "a"
