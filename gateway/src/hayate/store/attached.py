@@ -41,6 +41,7 @@ class Attached:
         self._connection: sqlite3.Connection | None = None
         self._file: _Id | None = None
         self._log: _Id | None = None
+        self._is_safe = False
 
     def connection(self) -> sqlite3.Connection:
         """The connection to the file at the path. Raises sqlite3.Error, OSError."""
@@ -57,13 +58,21 @@ class Attached:
             connection.execute(f"PRAGMA wal_autocheckpoint = {MOVED_PAGES}")
             self._opened(connection)
             self._log = _id(beside(self._path)[0])
-            self._connection, self._file = connection, found
+            self._connection, self._file, self._is_safe = connection, found, False
             self.check_there()
         except BaseException:
             self._connection, self._file = None, None
             connection.close()
             raise
         return connection
+
+    def safely(self, connection: sqlite3.Connection, *, power: bool) -> None:
+        """How safe the commits on it are from now on: from a killed process always, and with `power` from a power cut too, which
+        costs each a wait for the disk.
+        """
+        if power != self._is_safe:
+            connection.execute("PRAGMA synchronous = FULL" if power else "PRAGMA synchronous = NORMAL")
+            self._is_safe = power
 
     def is_there(self) -> bool:
         """Whether the file is still the one at the path. Asked within a transaction, for what is written to be found again:

@@ -147,19 +147,16 @@ class Awaited:
     def _committed(self, turns: list[_Turn]) -> list[tuple[Any, Exception | None]]:
         """What each gave or raised. Raises what the file is to blame for, with nothing kept."""
         connection, began = self._file.connection(), monotonic()
-        connection.execute("PRAGMA synchronous = FULL")
+        self._file.safely(connection, power=True)
+        connection.execute("BEGIN IMMEDIATE")
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                told = [_made(connection, turn.how) for turn in turns]
-                self._file.check_there()
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-        finally:
-            connection.execute("PRAGMA synchronous = NORMAL")
+            told = [_made(connection, turn.how) for turn in turns]
+            self._file.check_there()
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
         self.commits.observe(monotonic() - began)
         self.kept += sum(failed is None for _, failed in told)
         return told

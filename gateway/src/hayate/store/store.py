@@ -217,25 +217,43 @@ async def _made(future: Future[Result], left: Callable[[Future[Any]], None] | No
     """What the thread that writes gives, or raises. Raises TimeoutError when it has not begun after CHANGE_S. When who waits is
     cancelled, so is what has not begun; unless there is `left`, which is told what becomes of it.
     """
-    made = asyncio.wrap_future(future)
+    loop = asyncio.get_running_loop()
+    over = loop.create_future()  # of the loop's own, and no more around it: that would cost half as much again
+    future.add_done_callback(lambda _: _tell(loop, over))
+    timer = loop.call_later(CHANGE_S, _end, over)
     try:
-        await asyncio.wait((made,), timeout=CHANGE_S)
+        await over
+        if not future.done():
+            if future.cancel():  # unless it is being made, or has been
+                raise TimeoutError("the thread that writes is busy")
+            made = asyncio.wrap_future(future)  # that can't be taken back, and its end is not far
+            made.add_done_callback(_looked_at)
+            await asyncio.wait((made,))
     except asyncio.CancelledError:
-        made.add_done_callback(_looked_at)
         if left is None:
             future.cancel()
         else:
             future.add_done_callback(left)
         raise
-    if future.cancel():  # unless it is being made, or has been
-        raise TimeoutError("the thread that writes is busy")
-    return await made  # what is being made can't be taken back: its end is not far, and it is that which is told
+    finally:
+        timer.cancel()
+    return future.result()
 
 
 def _looked_at(made: asyncio.Future[Any]) -> None:
-    """Nobody is there any more for what it raised."""
+    """What it raised is told by another."""
     if not made.cancelled():
         made.exception()
+
+
+def _tell(loop: asyncio.AbstractEventLoop, over: asyncio.Future[None]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed, and nobody waits any more
+        loop.call_soon_threadsafe(_end, over)
+
+
+def _end(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def _reason(error: BaseException) -> str:

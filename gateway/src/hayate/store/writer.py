@@ -230,6 +230,7 @@ class Writer:
     def _pause(self, connection: sqlite3.Connection, *, idle: bool) -> None:
         """A step of housekeeping, if it is time for one; and from time to time what was written is moved into the file."""
         if monotonic() >= self._next_step:
+            self._file.safely(connection, power=False)
             wanted_s = self._tidy(connection)
             self._next_step = monotonic() + (GATHER_S if wanted_s is None else wanted_s)
             self._unmoved += wanted_s is not None
@@ -272,6 +273,7 @@ class Writer:
     def _commit(self, connection: sqlite3.Connection, records: Sequence[CallRecord]) -> bool:
         """Whether they are written; false, with nothing done, when the file has just been moved away."""
         began = monotonic()
+        self._file.safely(connection, power=False)
         connection.execute("BEGIN IMMEDIATE")
         try:
             done = self._file.is_there()

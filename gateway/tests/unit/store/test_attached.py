@@ -124,3 +124,18 @@ def test_a_file_that_can_not_be_read_is_closed_again(path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
         attached.connection()
     assert not attached.is_there()
+
+
+def test_it_is_safe_from_power_cuts_where_somebody_waits_for_it(path: Path, two: Two) -> None:
+    def level() -> int:
+        return int(two.first.connection().execute("PRAGMA synchronous").fetchone()[0])
+
+    assert level() == 1
+    for power in (True, True, False):
+        two.first.safely(two.first.connection(), power=power)
+        assert level() == 1 + power
+    two.first.safely(two.first.connection(), power=True)
+    path.unlink()  # and is put back, on another connection
+    assert level() == 1
+    two.first.safely(two.first.connection(), power=True)
+    assert level() == 2

@@ -75,7 +75,7 @@ def test_what_has_queued_is_one_commit_that_is_on_the_disk(path: Path, file: Att
     assert awaited.make_some() == 1
     assert [future.result(0) for future in futures] == [*"01234"]
     assert names(path) == [*"01234"]
-    assert statements == ["PRAGMA synchronous = FULL", "BEGIN IMMEDIATE", "COMMIT", "PRAGMA synchronous = NORMAL"]
+    assert statements == ["PRAGMA synchronous = FULL", "BEGIN IMMEDIATE", "COMMIT"]
     assert not awaited
 
 

@@ -209,3 +209,20 @@ async def test_after_the_end_it_is_unavailable(store: Store) -> None:
     await asyncio.to_thread(store.close)
     with pytest.raises(HistoryUnavailable):
         await store.keep(lambda c: keep(c, Turn(project="shop", conversation=None), NOW))
+
+
+async def test_what_fails_after_the_time_is_over_is_told_as_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "CHANGE_S", 0.01)
+    goes_on = threading.Event()
+
+    def fail(_: sqlite3.Connection) -> None:
+        goes_on.wait(60)
+        raise ConversationFull("full")
+
+    task = asyncio.create_task(store.keep(fail))
+    await asyncio.sleep(0.05)
+    goes_on.set()
+    with pytest.raises(ConversationFull):
+        await task
