@@ -1,4 +1,5 @@
-"""Branches: conversations that begin as another does, up to somewhere. Their rows are copied by the database itself."""
+"""Branches: conversations that begin as another does, up to somewhere, with the same items by the same ids. Rows are copied by the
+database itself."""
 
 from __future__ import annotations
 
@@ -85,8 +86,7 @@ ENDS: Final = (
 )
 COPY: Final = """
 INSERT INTO items (id, conversation, turn, place, answer, bytes, body)
-SELECT iif(instr(id, '_') < 8, substr(id, 1, instr(id, '_')), 'item_') || lower(hex(randomblob(16))),
-    ?, turn, place, answer, bytes, body
+SELECT id, ?, turn, place, answer, bytes, body
 FROM items WHERE conversation = ? AND (turn, place) > (?, ?) AND (turn, place) <= (?, ?) ORDER BY turn, place LIMIT ?
 """
 HOLD: Final = """

@@ -56,7 +56,7 @@ def prepared(item: Item) -> Prepared:
 
 
 def add(connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Where, Prepared]]) -> list[Stored]:
-    """Keeps some. Each goes by the id that it has; where it has none, or another goes by that, by a new one."""
+    """Keeps some. Each goes by the id that it has; where it has none, or another of the conversation goes by that, by a new one."""
     added: list[Stored] = []
     for first in range(0, len(new), TOGETHER):
         some = new[first : first + TOGETHER]
@@ -139,7 +139,7 @@ TOGETHER: Final = 8
 """Items in one statement."""
 INSERT, _, VALUES = text_of(items.insert().values(dict.fromkeys(COLUMNS))).partition(" VALUES ")
 INSERTS: Final = {
-    count: f"{INSERT} VALUES {', '.join([VALUES] * count)} ON CONFLICT (id) DO NOTHING"
+    count: f"{INSERT} VALUES {', '.join([VALUES] * count)} ON CONFLICT (conversation, id) DO NOTHING"
     for count in range(1, TOGETHER + 1)
 }
 UNDO: Final = "DELETE FROM items WHERE conversation = ? AND place BETWEEN ? AND ?"

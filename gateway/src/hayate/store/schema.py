@@ -151,17 +151,19 @@ items: Final = Table(
     "items",
     metadata,
     Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    Column("id", String(80), nullable=False, unique=True),
+    Column("id", String(80), nullable=False),
     Column("conversation", ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
     Column("turn", Integer, nullable=False),
     Column("place", Integer, nullable=False),
     Column("answer", Boolean, nullable=False),
     Column("bytes", Integer, nullable=False),
     Column("body", Text, nullable=False),
+    UniqueConstraint("conversation", "id"),
     Index("items_place", "conversation", "turn", "place", unique=True),
     sqlite_autoincrement=True,
 )
-"""What was said, in order of `turn` and `place`. `number`: never given twice, for search may still know what is deleted. Turn 0:
+"""What was said, in order of `turn` and `place`. `number`: never given twice, for search may still know what is deleted. `id`:
+of one item in its conversation; a branch has its items by the same. Turn 0:
 what stands before all turns, a system prompt. `answer`: whether an engine said it. `body`: JSON of the item but its id, pictures
 by their digest.
 """

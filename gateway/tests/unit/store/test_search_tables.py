@@ -18,7 +18,7 @@ MADE_FOR_SEARCH = (
     "SELECT type, name, sql FROM sqlite_master WHERE type = 'trigger' OR name LIKE ? ESCAPE '\\' ORDER BY name"
 )
 CONVERSATION = "INSERT INTO conversations VALUES (?, ?, 'shop', ?, 0, 0, '{}', NULL, 0, 0, 0, 1, NULL, NULL, 1)"
-ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, 0, 2, '{}') ON CONFLICT (id) DO NOTHING"
+ITEM = "INSERT INTO items VALUES (?, ?, ?, ?, ?, 0, 2, '{}') ON CONFLICT (conversation, id) DO NOTHING"
 
 
 @pytest.fixture

@@ -169,16 +169,26 @@ def test_a_response_is_the_stretch_that_a_turn_adds(connection: sqlite3.Connecti
     assert found[1].previous == "resp_1"
 
 
-def test_ids_that_callers_or_engines_gave_stay_unless_another_has_them(connection: sqlite3.Connection) -> None:
+def test_ids_that_callers_or_engines_gave_stay_in_each_conversation(connection: sqlite3.Connection) -> None:
     named = [{**said(f"q{number}"), "id": f"msg_{number}"} for number in range(3)]
-    kept = keep(connection, Turn(project="shop", conversation=None, items=named), NOW)
-    assert [each.id for each in kept.items] == ["msg_0", "msg_1", "msg_2"]
-    again = keep(connection, Turn(project="bot", conversation=None, items=[said("x"), named[1], said("y")]), NOW)
-    assert not {each.id for each in again.items} & {"msg_0", "msg_1", "msg_2"}
-    assert len({each.id for each in again.items}) == 3
-    assert texts_in(connection, "bot", again.conversation.id) == ["x", "q1", "y"]
-    assert named[1]["id"] == "msg_1"  # the caller's own is left alone
-    twice = keep(connection, Turn(project="bot", conversation=None, items=[{**said("x"), "id": "msg_9"}] * 2), NOW)
+    for project in ("shop", "bot", "bot"):
+        kept = keep(connection, Turn(project=project, conversation=None, items=named), NOW)
+        assert [each.id for each in kept.items] == ["msg_0", "msg_1", "msg_2"]
+
+
+def test_one_that_another_of_the_conversation_goes_by_is_replaced(connection: sqlite3.Connection) -> None:
+    named = {**said("q"), "id": "msg_1"}
+    kept = keep(connection, Turn(project="shop", conversation=None, items=[named]), NOW)
+    again = keep(
+        connection,
+        Turn(project="shop", conversation=kept.conversation.id, items=[said("x"), named, {**said("y"), "id": "msg_2"}]),
+        NOW,
+    )
+    assert len({each.id for each in again.items} - {"msg_1"}) == 3
+    assert again.items[2].id == "msg_2"
+    assert texts_in(connection, "shop", kept.conversation.id) == ["q", "x", "q", "y"]
+    assert named["id"] == "msg_1"  # the caller's own is left alone
+    twice = keep(connection, Turn(project="bot", conversation=None, items=[named] * 2), NOW)
     assert len({each.id for each in twice.items}) == 2
 
 

@@ -32,13 +32,14 @@ def upgrade() -> None:
     op.create_table(
         "items",
         sa.Column("number", number, primary_key=True, autoincrement=True),
-        sa.Column("id", sa.String(80), nullable=False, unique=True),
+        sa.Column("id", sa.String(80), nullable=False),
         sa.Column("conversation", number, sa.ForeignKey("conversations.number", ondelete="CASCADE"), nullable=False),
         sa.Column("turn", sa.Integer, nullable=False),
         sa.Column("place", sa.Integer, nullable=False),
         sa.Column("answer", sa.Boolean, nullable=False),
         sa.Column("bytes", sa.Integer, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
+        sa.UniqueConstraint("conversation", "id"),
         sqlite_autoincrement=True,
     )
     op.create_index("items_place", "items", ["conversation", "turn", "place"], unique=True)
