@@ -23,13 +23,15 @@ class Ids:
         """One for something that happened `at`, in seconds since 1970. Never the same twice, never smaller than the last,
         whatever the wall's clock does.
         """
-        self._last = max(first_id(at) + self._step, self._last + 1)
+        made = first_id(at) + self._step
+        self._last = made if made > self._last else self._last + 1
         return self._last
 
 
 def first_id(at: float) -> int:
     """The smallest id of the millisecond `at`, in seconds since 1970; of a time that ids can't tell, the nearest."""
-    return min(MAX_MS, max(0, int(at * 1000))) << LOW_BITS
+    ms = int(at * 1000)
+    return (ms if 0 <= ms <= MAX_MS else min(MAX_MS, max(0, ms))) << LOW_BITS
 
 
 def made_at(made: int) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from sqlalchemy import bindparam, func, literal_column
 from sqlalchemy.dialects import sqlite
 
 from hayate.errors import CLIENT_CLOSED
@@ -20,7 +21,13 @@ from hayate.store.schema import calls
 from hayate.telemetry.record import CallRecord
 
 COLUMNS: Final = len(calls.columns)
-INSERT, _, VALUES = str(calls.insert().compile(dialect=sqlite.dialect())).partition(" VALUES ")
+UNTOLD: Final = -1
+"""In place of a time that there is none of: NULL (`_row`)."""
+WRITTEN: Final = calls.insert().values(
+    {each.name: bindparam(each.name) for each in calls.columns}
+    | {"ttft_ms": func.nullif(bindparam("ttft_ms"), literal_column(str(UNTOLD)))}
+)
+INSERT, _, VALUES = str(WRITTEN.compile(dialect=sqlite.dialect())).partition(" VALUES ")
 TOGETHER: Final = tuple(2**n for n in range(5, -1, -1))
 """How many rows a statement has, the most first: 32 of them have 640 values, and any SQLite takes 999."""
 STATEMENTS: Final = {count: f"{INSERT} VALUES {', '.join([VALUES] * count)}" for count in TOGETHER}
@@ -85,13 +92,11 @@ def words_of(record: CallRecord) -> tuple[str, str, str, str, str, str, str, str
 def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequence[CallRecord]) -> None:
     """One row for each, and what was said where that is kept, within the transaction that is open."""
     words = [*map(words_of, records)]
-    number_of = names.learn(connection, chain.from_iterable(words)).__getitem__
+    different = {*words}  # few, of however many calls
+    number_of = names.learn(connection, chain.from_iterable(different)).__getitem__
+    numbers = {each: tuple(map(number_of, each)) for each in different}
     made = [ids.make(record.ended_at) for record in records]
-    values = [
-        value
-        for an_id, record, each in zip(made, records, words, strict=True)
-        for value in _row(an_id, record, map(number_of, each))
-    ]
+    values = [*chain.from_iterable(map(_row, made, records, map(numbers.__getitem__, words)))]
     done = 0
     for count in TOGETHER:
         width = count * COLUMNS
@@ -107,12 +112,15 @@ def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequ
         contents.insert(connection, kept)
 
 
-def _row(made: int, record: CallRecord, words: Iterable[int]) -> tuple[object, ...]:
-    key, project, path, model, deployment, replica, error, finish = words
+def _row(made: int, record: CallRecord, words: tuple[int, ...]) -> tuple[object, ...]:
+    """In types that the driver takes as they are: of bytes, a bool or None it would ask how they are to be adapted, which
+    took it a quarter of the whole row.
+    """
     usage, ttft_s, queued_s = record.usage, record.ttft_s, record.queued_s
+    key, project, path, model, deployment, replica, error, finish = words
     return (
         made,
-        record.request_id.encode(),
+        bytearray(record.request_id, "utf-8"),
         key,
         project,
         path,
@@ -123,14 +131,14 @@ def _row(made: int, record: CallRecord, words: Iterable[int]) -> tuple[object, .
         record.status,
         error,
         finish,
-        record.stream,
+        1 if record.stream else 0,
         _ms(queued_s) if queued_s else 0,
-        None if ttft_s is None else _ms(ttft_s),
+        UNTOLD if ttft_s is None else _ms(ttft_s),
         _ms(record.ended - record.started),
         usage.prompt_tokens,
         usage.cached_tokens,
         usage.completion_tokens,
-        usage.exact,
+        1 if usage.exact else 0,
     )
 
 
