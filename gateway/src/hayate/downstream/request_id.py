@@ -32,23 +32,20 @@ def answer_id(headers: Headers) -> bytes:
 class RequestIds:
     """The ids of calls. One per gateway."""
 
-    __slots__ = ("_given", "_made", "_used")
+    __slots__ = ("_given", "_made")
 
     def __init__(self) -> None:
-        self._made = ""
+        self._made: list[str] = []
         """Several together: to ask the system for each would cost more than all else here."""
-        self._used = 0
         self._given: set[bytes] = set()
 
     def new(self) -> str:
         """Unique over gateways and restarts: engines take it as the call's id, and mix up two calls with one id. None tells the
         next, which somebody else could take first, nor how many calls others make.
         """
-        if self._used == len(self._made):
-            self._made, self._used = os.urandom(TOGETHER * ID_BYTES).hex(), 0
-        begin = self._used
-        self._used = end = begin + 2 * ID_BYTES
-        return self._made[begin:end]
+        if not self._made:
+            self._made = os.urandom(TOGETHER * ID_BYTES).hex("-", ID_BYTES).split("-")
+        return self._made.pop()
 
     def take(self, given: bytes) -> bytes:
         """What the engine is told of a call whose id its caller chose: that id, unless a call under way has it already."""
