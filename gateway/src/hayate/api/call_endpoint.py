@@ -90,7 +90,7 @@ class CallEndpoint:
             if given is not None:
                 gateway.ids.release(record.upstream_id)
             _settle(gateway, record, grant)
-            gateway.in_flight.remove(record)
+            gateway.in_flight.remove(running)
             gateway.calls.add(record, now())
 
     async def _cancelled(self, client: Client, running: Running) -> bool:
@@ -132,8 +132,10 @@ def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
     """What the call has used is known as well as it ever will be."""
     count_prompt(record, gateway.grants.estimates, gateway.relay.fleet)
     if grant is not None:
+        # Taken: not refused before any engine was asked.
+        taken = record.attempts > 0 or record.status < 400
         unseen = record.status == CLIENT_CLOSED and record.attempts > 0 and not record.usage.begun
-        grant.end(record.usage, whole=record.status == 200, taken=_was_taken(record), unseen=unseen)
+        grant.end(record.usage, whole=record.status == 200, taken=taken, unseen=unseen)
 
 
 def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:
@@ -152,8 +154,3 @@ def _enter(grant: Grant, client: Client, now: float) -> None:
     except RateLimited:
         client.answer_headers += grant.headers()
         raise
-
-
-def _was_taken(record: CallRecord) -> bool:
-    """Whether it was not refused before any engine was asked."""
-    return record.attempts > 0 or record.status < 400

@@ -38,33 +38,35 @@ class Running:
 
 
 class InFlight:
-    """One per gateway. The table is keyed by the record: request ids may come twice."""
+    """One per gateway."""
 
     def __init__(self) -> None:
-        self._running: dict[int, Running] = {}
+        self._running: dict[Running, None] = {}
+        """In the order in which they began."""
 
     def __len__(self) -> int:
         return len(self._running)
 
     def __iter__(self) -> Iterator[Running]:
-        return iter(list(self._running.values()))
+        return iter(list(self._running))
 
     def add(self, record: CallRecord, task: asyncio.Task[Any] | None) -> Running:
         """The call has begun in this task."""
-        running = self._running[id(record)] = Running(record, task)
+        running = Running(record, task)
+        self._running[running] = None
         return running
 
-    def remove(self, record: CallRecord) -> None:
+    def remove(self, running: Running) -> None:
         """It has ended."""
-        del self._running[id(record)]
+        del self._running[running]
 
     def stop(self, call_id: str) -> bool:
         """Stops the call that has this id here (`Running.id`), for the operator; whether there is one."""
-        return self._stop([each for each in self._running.values() if each.id == call_id], stopped()) > 0
+        return self._stop([each for each in self._running if each.id == call_id], stopped()) > 0
 
     def stop_key(self, key_id: str, why: GatewayError) -> int:
         """Stops every call of a key; how many there were."""
-        return self._stop([each for each in self._running.values() if each.record.key == key_id], why)
+        return self._stop([each for each in self._running if each.record.key == key_id], why)
 
     def _stop(self, found: list[Running], why: GatewayError) -> int:
         for each in found:

@@ -43,7 +43,7 @@ class _Counted:
     def add(self, record: CallRecord) -> None:
         """Counts one call and what it used."""
         self.calls += 1
-        self.outcomes[outcome_of(record.status)] += 1
+        self.outcomes["ok" if record.status < 400 else outcome_of(record.status)] += 1
         usage = record.usage
         self.inputs += usage.prompt_tokens
         self.cached += usage.cached_tokens

@@ -38,33 +38,25 @@ class _Deployment:
         self.queued = Histogram(SECONDS)
 
 
-class CallMetrics(Collector):
-    """The observer that counts. One per gateway. Labels come from bounded sets: endpoints, configured deployments, statuses."""
+class _Outcome:
+    """What calls of one endpoint add up to that ended alike. Those that ended otherwise share what they are measured by."""
 
-    def __init__(self) -> None:
-        self._calls: dict[tuple[str, str, int], int] = {}
-        self._durations: dict[tuple[str, str], Histogram] = {}
-        self._deployments: dict[str, _Deployment] = {}
+    __slots__ = ("_at", "_duration", "calls")
 
-    def calls_ended(self, batch: Sequence[CallRecord]) -> None:
-        """Adds them up."""
-        for record in batch:
-            outcome = (record.endpoint, record.deployment or "-", record.status)
-            self._calls[outcome] = self._calls.get(outcome, 0) + 1
-            if record.deployment:
-                self._measure(record)
+    def __init__(self, duration: Histogram, at: _Deployment | None) -> None:
+        self.calls = 0
+        self._duration = duration
+        self._at = at
+        """None of calls that came to no deployment."""
 
-    def _measure(self, record: CallRecord) -> None:
-        """What a call that reached a deployment took and used."""
-        where = (record.endpoint, record.deployment)
-        duration = self._durations.get(where)
-        if duration is None:
-            duration = self._durations[where] = Histogram(SECONDS)
-        total_s = record.ended - record.started
-        duration.observe(total_s)
-        at = self._deployments.get(record.deployment)
+    def add(self, record: CallRecord) -> None:
+        """Counts one call, and what it took and used where it reached a deployment."""
+        self.calls += 1
+        at = self._at
         if at is None:
-            at = self._deployments[record.deployment] = _Deployment()
+            return
+        total_s = record.ended - record.started
+        self._duration.observe(total_s)
         usage, ttft_s = record.usage, record.ttft_s
         at.input_tokens += usage.prompt_tokens
         at.output_tokens += usage.completion_tokens
@@ -77,11 +69,35 @@ class CallMetrics(Collector):
         if record.queued_s:
             at.queued.observe(record.queued_s)
 
+
+class CallMetrics(Collector):
+    """The observer that counts. One per gateway. Labels come from bounded sets: endpoints, configured deployments, statuses."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[tuple[str, str, int], _Outcome] = {}
+        self._durations: dict[tuple[str, str], Histogram] = {}
+        self._deployments: dict[str, _Deployment] = {}
+
+    def calls_ended(self, batch: Sequence[CallRecord]) -> None:
+        """Adds them up."""
+        for record in batch:
+            outcome = (record.endpoint, record.deployment, record.status)
+            found = self._outcomes.get(outcome)
+            if found is None:
+                found = self._outcomes[outcome] = self._new(record.endpoint, record.deployment)
+            found.add(record)
+
+    def _new(self, endpoint: str, deployment: str) -> _Outcome:
+        if not deployment:
+            return _Outcome(Histogram(SECONDS), None)
+        duration = self._durations.setdefault((endpoint, deployment), Histogram(SECONDS))
+        return _Outcome(duration, self._deployments.setdefault(deployment, _Deployment()))
+
     def collect(self) -> Iterable[Metric]:
         """What calls add up to: by outcome, then by deployment."""
         calls = CounterMetricFamily("hayate_calls", "Calls by outcome.", labels=["endpoint", "deployment", "status"])
-        for (endpoint, deployment, status), count in self._calls.items():
-            calls.add_metric([endpoint, deployment, str(status)], count)
+        for (endpoint, deployment, status), outcome in self._outcomes.items():
+            calls.add_metric([endpoint, deployment or "-", str(status)], outcome.calls)
         duration = HistogramMetricFamily(
             "gen_ai_server_request_duration_seconds",
             "From the request's arrival to its end.",

@@ -80,7 +80,7 @@ async def test_a_call_that_has_ended_is_not_found() -> None:
     calls = InFlight()
     call = begin(calls)
     assert (len(calls), list(calls)) == (1, [call])
-    calls.remove(call.record)
+    calls.remove(call)
     assert (len(calls), list(calls)) == (0, [])
     assert not calls.stop("a")
     await ended(call)
