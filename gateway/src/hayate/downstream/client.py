@@ -7,7 +7,7 @@ that task awaits: queue, connect, prefill or stream.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
 
@@ -45,18 +45,12 @@ class Client:
         "_ticker",
         "answer_headers",
         "answered",
-        "end_stream",
         "events",
-        "flush",
         "full",
-        "give_up",
         "gone",
         "headers",
-        "hold",
         "opening",
-        "raw_writer",
         "started",
-        "writer",
     )
 
     def __init__(
@@ -91,13 +85,6 @@ class Client:
         self._last_write = 0.0
         self._chunks_seen = 0
         self._starting: asyncio.Task[None] | None = None
-        # The sink's: the stream's own, so that nothing stands between a pump and the connection.
-        self.writer = stream.writer
-        self.raw_writer = stream.raw_writer
-        self.hold = stream.hold
-        self.flush = stream.flush
-        self.end_stream = stream.end
-        self.give_up = stream.give_up
 
     @property
     def method(self) -> str:
@@ -170,6 +157,10 @@ class Client:
         if self.opening:
             self.write(self.opening)
 
+    def end_stream(self) -> Awaitable[None]:
+        """The proper end of a streamed answer, to be awaited."""
+        return self._stream.end()
+
     async def settled(self) -> None:
         """Waits for a heartbeat that is just starting the response: from then on it has begun."""
         if self._starting is not None:
@@ -202,6 +193,26 @@ class Client:
     def write(self, data: bytes) -> None:
         """Sends a piece of the stream."""
         self._stream.writer()(data)
+
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends pieces from now on: the stream's own, so that nothing stands between a pump and the connection."""
+        return self._stream.writer()
+
+    def raw_writer(self) -> Callable[[bytes], None] | None:
+        """What sends pieces that are framed as chunks already, if there is such a thing."""
+        return self._stream.raw_writer()
+
+    def hold(self) -> None:
+        """What is written from now on may wait until `flush` or the end."""
+        self._stream.hold()
+
+    def flush(self) -> None:
+        """Sends what was held."""
+        self._stream.flush()
+
+    def give_up(self) -> None:
+        """The client has not read for too long."""
+        self._stream.give_up()
 
     def attach(self, pump: Pump | None) -> None:
         """Whom to tell about being full and drained."""

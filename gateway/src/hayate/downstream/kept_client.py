@@ -31,8 +31,6 @@ class KeptClient(Client):
         self._content = content
         self._is_text = True
         self.answer_headers = before.answer_headers
-        self.writer = self._copying
-        self.raw_writer = _none
         if self.method == "GET":
             content.asked(self.query)
 
@@ -66,11 +64,8 @@ class KeptClient(Client):
             self._content.said(data.removesuffix(sse.PING))
         super().write(data)
 
-    def _ask(self, body: bytes) -> None:
-        if self.method == "POST" and _is_text([(b"content-type", self.header(b"content-type") or _TEXT[0])]):
-            self._content.asked(body)
-
-    def _copying(self) -> Callable[[bytes], None]:
+    def writer(self) -> Callable[[bytes], None]:
+        """What sends pieces as to any client, and copies them."""
         write, said = self._stream.writer(), self._content.said
         if not self._is_text:
             return write
@@ -81,10 +76,13 @@ class KeptClient(Client):
 
         return copied
 
+    def raw_writer(self) -> None:
+        """Nothing: no piece passes without a copy."""
+
+    def _ask(self, body: bytes) -> None:
+        if self.method == "POST" and _is_text([(b"content-type", self.header(b"content-type") or _TEXT[0])]):
+            self._content.asked(body)
+
 
 def _is_text(headers: Headers) -> bool:
     return (header(headers, b"content-type") or b"").lower().startswith(_TEXT)
-
-
-def _none() -> None:
-    return None
