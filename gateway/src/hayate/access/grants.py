@@ -100,13 +100,10 @@ class Grant:
             strict = strict or model.strict
         self._strict = strict
         try:
-            inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
-            if not strict and outputs != asked.max_output:
-                outputs = _at_most(outputs, inputs, counted)
+            units = self._units(asked, counted, strict=strict) if counted else _NOTHING
             if model is not None and model.concurrency is not None and model.in_flight >= model.concurrency:
                 self._refuse_another(model.concurrency)
-            if counted:
-                self._book(counted, (1, inputs + outputs, inputs, outputs), grants.now())
+            self._book(counted, units, grants.now())
         except (RateLimited, InvalidRequest):
             self._settle(_NOTHING)
             raise
@@ -146,6 +143,13 @@ class Grant:
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
         return nearest_headers(requests, tokens, self._grants.now, fresh=bool(booked))
+
+    def _units(self, asked: Asked, counted: Sequence[Counted], *, strict: bool) -> Sequence[int]:
+        """What the call will use, of each kind."""
+        inputs, outputs = self._grants.expected(self.principal.id, asked, strict=strict)
+        if not strict and outputs != asked.max_output:
+            outputs = _at_most(outputs, inputs, counted)
+        return 1, inputs + outputs, inputs, outputs
 
     def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
         """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""
@@ -205,9 +209,8 @@ class Grants:
         context = asked.context_tokens
         if not strict:
             inputs = self.estimates.prompt_tokens(asked.deployment, asked.path, asked.size)
-            outputs = math.ceil(2 * self.estimates.answer_tokens(key, asked.model))
-            if asked.max_output is not None and asked.max_output < outputs:
-                outputs = asked.max_output
+            likely, most = 2 * self.estimates.answer_tokens(key, asked.model), asked.max_output
+            outputs = most if most is not None and most < likely else math.ceil(likely)
         else:
             inputs = asked.size + asked.added  # a token of text is a byte at least
             most = context if asked.max_output is None else asked.max_output

@@ -53,12 +53,17 @@ class _Line:
         self.slope = (self.together + little * through_nothing) / (self.spread + little)
 
 
+@dataclass(slots=True)
+class _Answer:
+    tokens: float
+
+
 class Estimates:
     """One per gateway."""
 
     def __init__(self) -> None:
         self._lines: dict[tuple[str, str], _Line] = {}
-        self._answers: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._answers: OrderedDict[tuple[str, str], _Answer] = OrderedDict()
 
     def prompt_tokens(self, deployment: str, path: str, size: int) -> int:
         """Of a request of so many bytes."""
@@ -68,7 +73,8 @@ class Estimates:
 
     def answer_tokens(self, key: str, model: str) -> float:
         """Of the answers that a key gets of a model."""
-        return self._answers.get((key, model), ANSWER_TOKENS)
+        known = self._answers.get((key, model))
+        return ANSWER_TOKENS if known is None else known.tokens
 
     def learn_prompt(self, deployment: str, path: str, size: int, tokens: int) -> None:
         """The engine counted `tokens` in a request of so many bytes."""
@@ -85,11 +91,10 @@ class Estimates:
 
     def learn_answer(self, key: str, model: str, tokens: int) -> None:
         """A whole answer had so many tokens."""
-        pair = key, model
-        known = self._answers.get(pair)
+        known = self._answers.get((key, model))
         if known is not None:
-            self._answers[pair] = known + WEIGHT * (tokens - known)
+            known.tokens += WEIGHT * (tokens - known.tokens)
             return
-        self._answers[pair] = float(tokens)
+        self._answers[key, model] = _Answer(tokens)
         if len(self._answers) > MAX_ANSWERS:
             self._answers.popitem(last=False)

@@ -19,15 +19,17 @@ class Window:
     has caught up: less goes through meanwhile, never more.
     """
 
-    __slots__ = ("_buckets", "_next", "_second", "limit", "used")
+    __slots__ = ("_begun", "_buckets", "_next", "_second", "limit", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.used = 0
-        """Units in the buckets: let through, or reserved and not given back. More than `limit` when calls took more than
-        they had reserved, or when the limit was lowered: then nothing goes until that has passed.
+        """Units that were let through, or reserved and not given back. More than `limit` when calls took more than they had
+        reserved, or when the limit was lowered: then nothing goes until that has passed.
         """
         self._buckets = [0] * BUCKETS
+        self._begun = 0
+        """Units in the buckets. What else is used is the present second's: it comes into its bucket by `_present`."""
         self._second, self._next = 0, 1
         """The present second, and the one after it."""
 
@@ -43,29 +45,31 @@ class Window:
 
     def take(self, now: float, units: int) -> int:
         """Counts `units` if they fit: the second they are booked at, for `settle`; else -1."""
-        second = self._second if now < self._next else self._present(now)
+        if now >= self._next:
+            self._present(now)
         if self.used + units > self.limit:
             return -1
-        self._buckets[second % BUCKETS] += units
         self.used += units
-        return second
+        return self._second
 
     def book(self, now: float, units: int) -> int:
         """Counts `units`, which fit or must be counted anyhow; the second they are booked at, for `settle`."""
         second = self._present(now)
-        self._buckets[second % BUCKETS] += units
-        self.used += units
+        self._put(second, units)
         return second
 
     def settle(self, second: int, units: int, now: float) -> None:
         """Puts right what was booked at `second`: `units` more, or fewer where negative. What was used beyond it and is
         forgotten by now is booked at present, a debt; what was not used and is forgotten anyhow is gone.
         """
-        present = self._second if now < self._next else self._present(now)
-        if present - second >= BUCKETS:
-            second, units = present, max(0, units)
-        self._buckets[second % BUCKETS] += units
-        self.used += units
+        if now >= self._next:
+            self._present(now)
+        if second == self._second:
+            self.used += units
+        elif self._second - second < BUCKETS:
+            self._put(second, units)
+        elif units > 0:
+            self.used += units
 
     def restore(self, second: int, units: int, now: float) -> None:
         """Counts what was let through at `second`, before this window was. What lies ahead, as by a clock that was set back
@@ -73,8 +77,7 @@ class Window:
         """
         present = self._present(now)
         if present - second < BUCKETS:
-            self._buckets[min(second, present) % BUCKETS] += units
-            self.used += units
+            self._put(min(second, present), units)
 
     def wait_s(self, now: float, units: int) -> float:
         """Seconds until `units` fit, if nobody else takes them; 0 when they do now. They must not exceed the limit."""
@@ -97,18 +100,24 @@ class Window:
             last -= 1
         return last + BUCKETS - now
 
+    def _put(self, second: int, units: int) -> None:
+        self._buckets[second % BUCKETS] += units
+        self._begun += units
+        self.used += units
+
     def _present(self, now: float) -> int:
-        """The present second; the buckets of those that lie too far back are empty by then."""
+        """The present second. What was counted is in the buckets by then, and those that lie too far back are empty."""
+        self._buckets[self._second % BUCKETS] += self.used - self._begun
         second = int(now)
         passed = second - self._second
-        if passed <= 0:
-            return self._second
-        self._second, self._next = second, second + 1
-        if passed >= BUCKETS:
-            self._buckets = [0] * BUCKETS
-            self.used = 0
-        else:
-            for each in range(second - passed + 1, second + 1):
-                self.used -= self._buckets[each % BUCKETS]
-                self._buckets[each % BUCKETS] = 0
-        return second
+        if passed > 0:
+            self._second, self._next = second, second + 1
+            if passed >= BUCKETS:
+                self._buckets = [0] * BUCKETS
+                self.used = 0
+            else:
+                for each in range(second - passed + 1, second + 1):
+                    self.used -= self._buckets[each % BUCKETS]
+                    self._buckets[each % BUCKETS] = 0
+        self._begun = self.used
+        return self._second

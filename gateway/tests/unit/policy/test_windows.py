@@ -164,6 +164,34 @@ def test_settled_to_what_was_used_the_sum_is_that_of_the_buckets(
         assert min(window._buckets) >= 0
 
 
+@given(
+    limit=st.integers(1, 100),
+    calls=st.lists(st.tuples(gaps_s, st.integers(0, 30), st.integers(-30, 30), st.floats(0, 130)), max_size=100),
+    looks=st.sets(st.integers(0, 100)),
+)
+def test_taken_or_booked_whenever_it_is_looked_at_it_is_the_same(
+    limit: int, calls: list[tuple[float, int, int, float]], looks: set[int]
+) -> None:
+    now, booked, taken = 0.0, Window(limit), Window(limit)
+    pending: list[tuple[float, int, int]] = []
+    for n, (gap, reserved, more, lasts) in enumerate(calls):
+        now += gap
+        for call in [each for each in pending if each[0] <= now]:
+            pending.remove(call)
+            for window in (booked, taken):
+                window.settle(call[1], call[2], now)
+        second = taken.take(now, reserved)
+        assert (second >= 0) == booked.fits(now, reserved)
+        if second >= 0:
+            assert booked.book(now, reserved) == second
+            pending.append((now + lasts, second, max(more, -reserved)))
+        assert taken.used == booked.used
+        if n in looks:
+            assert taken.left(now) == booked.left(now)
+            assert taken.wait_s(now, 1) == booked.wait_s(now, 1)
+            assert taken.reset_s(now) == booked.reset_s(now)
+
+
 def test_what_was_not_used_may_be_used_by_the_next() -> None:
     window = Window(100)
     second = window.book(10.2, 100)
