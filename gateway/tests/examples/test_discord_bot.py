@@ -21,7 +21,7 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.anyio
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-TURNS = [{"role": "user", "content": "疾風とは？"}]
+SAID = "疾風とは？"
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +50,29 @@ async def client(engine: FakeEngine) -> AsyncIterator[AsyncOpenAI]:
         yield client
 
 
-async def test_the_answer_grows(bot: Any, client: AsyncOpenAI, engine: FakeEngine) -> None:
-    assert [text async for text in bot.answer(client, TURNS)] == ["速い", "速い風", "速い風です。"]
-    assert engine.requests[0].json["messages"] == [{"role": "system", "content": bot.SYSTEM}, *TURNS]
+async def test_the_answer_grows_and_is_remembered(bot: Any, client: AsyncOpenAI, engine: FakeEngine) -> None:
+    conversation = (await client.conversations.create(metadata={"channel": "300"})).id
+    for said in (SAID, "それで？"):
+        assert [text async for text in bot.answer(client, conversation, said)] == ["速い", "速い風", "速い風です。"]
+    assert engine.requests[-1].json["messages"] == [
+        {"role": "system", "content": bot.SYSTEM},
+        {"role": "user", "content": SAID},
+        {"role": "assistant", "content": "速い風です。"},
+        {"role": "user", "content": "それで？"},
+    ]
+
+
+async def test_a_bot_that_starts_again_finds_its_channels(bot: Any, client: AsyncOpenAI) -> None:
+    made = {
+        str(number): (await client.conversations.create(metadata={"channel": str(number)})).id for number in range(101)
+    }
+    await client.conversations.create(metadata={"title": "nobody's channel"})
+    assert await bot.conversations_by_channel(client) == made
 
 
 async def test_an_answer_that_breaks_off_is_an_error(bot: Any, client: AsyncOpenAI, engine: FakeEngine) -> None:
     engine.script = cut_mid_frame()
-    answer = bot.answer(client, TURNS)
+    answer = bot.answer(client, "new", SAID)
     assert [await anext(answer), await anext(answer)] == ["こん", "こんにち"]
     with pytest.raises(APIError):
         await anext(answer)
@@ -65,7 +80,7 @@ async def test_an_answer_that_breaks_off_is_an_error(bot: Any, client: AsyncOpen
 
 async def test_an_answer_nobody_waits_for_frees_the_engine(bot: Any, client: AsyncOpenAI, engine: FakeEngine) -> None:
     engine.script = Chat(["はい。"] * 1000, gap_s=0.05)
-    answer = bot.answer(client, TURNS)
+    answer = bot.answer(client, "new", SAID)
     await anext(answer)
     await answer.aclose()
     await eventually(lambda: engine.open == 0)

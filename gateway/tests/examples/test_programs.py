@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import pytest
 
 from tests.engines.launch import running_llamacpp
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.http import fetch
 from tests.support.node_examples import installed
 from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S
@@ -51,15 +53,16 @@ def node_examples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return installed(tmp_path_factory.mktemp("examples"))
 
 
-async def run(*command: str | Path, env: dict[str, str]) -> Outcome:
+async def run(*command: str | Path, env: dict[str, str], typed: str = "") -> Outcome:
     process = await asyncio.create_subprocess_exec(
         *command,
         env={**os.environ, **env},
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
     async with asyncio.timeout(LAST_RESORT_S):
-        out, err = await process.communicate()
+        out, err = await process.communicate(typed.encode())
     assert process.returncode is not None
     return Outcome(process.returncode, out.decode(), err.decode())
 
@@ -89,7 +92,9 @@ async def test_a_streamed_answer_is_printed_whole(
     ("name", "says"),
     [
         ("openai_stream.py", "AuthenticationError"),
+        ("conversation.py", "AuthenticationError"),
         ("node/openai.mjs", "AuthenticationError"),
+        ("node/conversation.mjs", "AuthenticationError"),
         ("node/eventsource.mjs", "401"),
     ],
 )
@@ -102,7 +107,7 @@ async def test_a_wrong_key_is_named_and_fails(
     assert WRONG_KEY not in outcome.err
 
 
-@pytest.mark.parametrize("name", STREAMING)
+@pytest.mark.parametrize("name", [*STREAMING, "conversation.py", "node/conversation.mjs"])
 async def test_an_absent_gateway_is_one_line_and_fails(request: pytest.FixtureRequest, name: str) -> None:
     settings = {"HAYATE_URL": f"http://127.0.0.1:{free_port()}", "HAYATE_API_KEY": WRONG_KEY}
     outcome = await run(*command(name, request), env=settings)
@@ -117,6 +122,27 @@ async def test_a_tool_is_called_and_its_result_goes_back(gateway: RunningGateway
     name, _, arguments = first.removeprefix("-> ").removesuffix(")").partition("(")
     assert (name, json.loads(arguments)) == ("get_weather", {"city": "東京", "unit": "c"})
     assert rest
+
+
+async def test_a_conversation_is_gone_on_with_in_another_run(gateway: RunningGateway) -> None:
+    program = EXAMPLES / "conversation.py"
+    first = await run(sys.executable, program, env=settings(gateway), typed="こんにちは\n\nこんにちは\n")
+    assert (first.status, first.out.splitlines()[0]) == (0, ANSWER), first.err
+    found = re.search(r"conv_[0-9a-f]{32}", first.err)
+    assert found
+    again = await run(sys.executable, program, found[0], env=settings(gateway), typed="こんにちは\n")
+    assert again.status == 0, again.err
+    items = await fetch(gateway.url, f"/v1/conversations/{found[0]}/items?order=asc", key=gateway.key)
+    roles = [each["role"] for each in items.json["data"]]
+    assert roles == ["user", "assistant"] * 3
+
+
+async def test_a_chain_of_responses_is_remembered(gateway: RunningGateway, request: pytest.FixtureRequest) -> None:
+    outcome = await run(*command("node/conversation.mjs", request), "こんにちは", "こんにちは", env=settings(gateway))
+    assert (outcome.status, outcome.out.splitlines()[0]) == (0, ANSWER), outcome.err
+    last = outcome.err.strip().strip("[]")
+    items = await fetch(gateway.url, f"/v1/responses/{last}/input_items?order=asc", key=gateway.key)
+    assert [each["role"] for each in items.json["data"]] == ["user"]
 
 
 async def test_curl_shows_models_answers_and_both_streams(gateway: RunningGateway) -> None:
@@ -136,10 +162,12 @@ async def test_curl_shows_models_answers_and_both_streams(gateway: RunningGatewa
 
 def test_both_readmes_name_every_example() -> None:
     names = [
-        path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*") if path.suffix in {".sh", ".py", ".mjs"}
+        path.relative_to(EXAMPLES).as_posix()
+        for path in EXAMPLES.rglob("*")
+        if path.suffix in {".sh", ".py", ".mjs", ".html"}
     ]
     programs = sorted(name for name in names if "node_modules" not in name)
-    assert len(programs) == 6
+    assert len(programs) == 9
     for readme in ("README.md", "README.ja.md"):
         text = (EXAMPLES / readme).read_text(encoding="utf-8")
         assert [name for name in programs if f"({name})" not in text] == []

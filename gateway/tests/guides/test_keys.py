@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import csv
-import os
 import re
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,12 +15,12 @@ from hayate.language import Language
 from hayate.store.usage import Used
 from hayate.tools.records.report import AddedUp, usage_table
 from tests.guides.blocks import DOCS, REPOSITORY, bare, fenced
+from tests.guides.terminal import Terminal
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH
-from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +28,6 @@ PAGES = ("keys.md", "keys.ja.md")
 DEPLOYMENT = 'deployments: {{qwen: {{backend: vllm, model: {model}, replicas: ["{url}"]}}}}\naliases: {{fast: qwen, smart: qwen}}\n'
 README = REPOSITORY / "README.md"
 HELLO = {"model": "fast", "messages": [{"role": "user", "content": "こんにちは"}]}
-BIN = Path(sys.executable).parent
 
 
 def read(page: str) -> str:
@@ -65,34 +61,6 @@ async def gateway() -> AsyncIterator[RunningGateway]:
         async with running_gateway(config=config, key="") as found:
             await found.ready()
             yield found
-
-
-class Terminal:
-    """One shell: what a block exports, the next one has."""
-
-    def __init__(self, gateway: RunningGateway, folder: Path, language: str) -> None:
-        self._gateway, self._folder = gateway, folder
-        self._env = {
-            "PATH": f"{BIN}:{os.environ['PATH']}",
-            "HOME": str(folder),
-            "HAYATE_LANG": language,
-            "HAYATE_DATA": str(gateway.data),
-            "XDG_RUNTIME_DIR": str(gateway.data.parent),
-            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
-        }
-
-    async def types(self, code: str) -> str:
-        """What is shown. Every line must end well."""
-        port = self._gateway.url.rpartition(":")[2]
-        code = code.replace("127.0.0.1:8080", f"127.0.0.1:{port}")
-        script = f"[ ! -e .exports ] || . ./.exports\nset -eo pipefail\n{code}\nexport -p > .exports\n"
-        process = await asyncio.create_subprocess_exec(
-            "bash", "-c", script, cwd=self._folder, env=self._env, stdout=-1, stderr=asyncio.subprocess.STDOUT
-        )
-        out, _ = await asyncio.wait_for(process.communicate(), LAST_RESORT_S)
-        shown = out.decode()
-        assert process.returncode == 0, f"{code}\n{shown}"
-        return shown
 
 
 @pytest.mark.slow
