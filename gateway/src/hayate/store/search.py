@@ -30,10 +30,13 @@ MAX_TEXTS: Final = 200
 MAX_OF_ONE: Final = 4
 MAX_CHARS: Final = 300_000
 """Of the bodies that are looked at."""
+MIN_LATEST: Final = 12
 MAX_LATEST: Final = 50
-"""Conversations that are looked into for what stands everywhere."""
+"""Conversations that are looked into for single characters: so many before that is given up, and so many in all."""
 MAX_NEW: Final = 500
-"""Items that are not in the index yet."""
+"""The newest items that are not in the index yet, of all projects: when more are kept in a few seconds, as by a large import, some
+of them are found only when the index has them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class _Search:
         """Of conversations, by number; None for those that are not to be seen."""
         self._best: dict[int, _Hit] = {}
         """By the conversation's number."""
+        self._looked_at: set[int] = set()
 
     def ranked(self) -> list[tuple[str, _Hit]]:
         """The conversations by their ids, best first; of those alike the one whose item is newer."""
@@ -98,27 +102,30 @@ class _Search:
             if self._look_at(self._connection.execute(INDEXED, (match, MAX_CANDIDATES))):
                 break
         if not matches:
-            self._look_everywhere()
+            self._look_for_single()
         found = ((self._ids[number] or "", hit) for number, hit in self._best.items())
         return sorted(found, key=lambda each: each[1][:2], reverse=True)
 
-    def _look_everywhere(self) -> None:
-        """For what stands in nearly every text; if it does not in this project, the index of it is short."""
+    def _look_for_single(self) -> None:
+        """Characters that may stand nearly everywhere: then they stand in what was said last. If they do not, the index has few."""
         latest = self._connection.execute(LATEST, (self._project, MAX_LATEST)).fetchall()
-        for (number,) in latest:
+        for place, (number,) in enumerate(latest, 1):
             self._look_at(self._connection.execute(LAST_OF, (number, MAX_OF_ONE)))
+            if place >= MIN_LATEST and len(self._best) * 4 < place:
+                break
         if len(self._best) * 4 < len(latest):
-            whole = self._wanted.whole_match(self._mark)
-            self._look_at(self._connection.execute(INDEXED, (whole, MAX_CANDIDATES)))
+            match = self._wanted.match_single(self._mark)
+            self._look_at(self._connection.execute(INDEXED, (match, MAX_CANDIDATES)))
 
     def _look_at(self, candidates: Iterable[tuple[int, int, str, str]]) -> bool:
         """Items, the newest first: number, conversation, id, body. Whether there were too many to look at all."""
-        looked_at: Counter[int] = Counter()
+        of_each: Counter[int] = Counter()
         texts = chars = 0
         for number, conversation, an_id, body in candidates:
-            looked_at[conversation] += 1
-            if looked_at[conversation] > MAX_OF_ONE or not self._is_seen(conversation):
+            of_each[conversation] += 1
+            if of_each[conversation] > MAX_OF_ONE or number in self._looked_at or not self._is_seen(conversation):
                 continue
+            self._looked_at.add(number)
             text = text_of(orjson.loads(body))[:MAX_TEXT_CHARS]
             score = self._wanted.score(normal(text)[:MAX_TEXT_CHARS])
             if score is not None:

@@ -36,7 +36,7 @@ _BETWEEN: Final = f"[^{LETTERS}{WITHOUT_SPACES}]"
 _BEGINS: Final = f"(?<![{LETTERS}])"
 _ENDS: Final = f"(?![{LETTERS}]|[+#]++(?![{LETTERS}]))"
 _EVERYWHERE: Final = re.compile("[\u3041-\u309f\u30fc]")
-"""What stands in nearly every Japanese text: to look one up would be to read half of the index."""
+"""What stands in nearly every Japanese text: where there is something else to look up, this is not."""
 
 
 class Query:
@@ -47,15 +47,18 @@ class Query:
 
     def matches(self, mark: str) -> list[str]:
         """What FTS5 is asked for, one after the other until enough is found: first with the last word whole, for there may be
-        very many that begin like it. Everything that the query is in is among what they give. Characters that stand nearly
-        everywhere are not asked for: when there is nothing else, there is nothing to ask.
+        very many that begin like it. Everything that the query is in is among what they give. Empty when there are only single
+        characters: many of them stand nearly everywhere.
         """
-        if all(word.stands_everywhere for word in self._words):
+        if all(word.is_single for word in self._words):
             return []
-        return [self._match(mark, may_go_on=False)] + [self._match(mark)] * self._words[-1].may_go_on
+        asked = [self._match(mark, may_go_on=False)]
+        if self._words[-1].may_go_on:
+            asked.append(self._match(mark))
+        return asked
 
-    def whole_match(self, mark: str) -> str:
-        """With such characters, at the price of reading all that the index has of them."""
+    def match_single(self, mark: str) -> str:
+        """The same for single characters, at the price of reading all that the index has of them."""
         return self._match(mark, whole=True)
 
     def _match(self, mark: str, *, may_go_on: bool = True, whole: bool = False) -> str:
@@ -87,9 +90,9 @@ class Word:
         end = found[-1]
         self.may_go_on = last and is_word(end) and len(end) >= MIN_BEGINNING and not end.isdigit()
         """Whether it may be the beginning of a longer word."""
-        self._is_single = not is_word(end) and len(end) == 1
-        self._ends_everywhere = self._is_single and _EVERYWHERE.match(end) is not None
-        self.stands_everywhere = self._ends_everywhere and len(found) == 1
+        self._ends_single = not is_word(end) and len(end) == 1
+        self._ends_everywhere = self._ends_single and _EVERYWHERE.match(end) is not None
+        self.is_single = self._ends_single and len(found) == 1
         self._anywhere = found[0] if len(found) == 1 and not is_word(end) else None
         self.pattern = re.compile(_pattern(found, may_go_on=self.may_go_on))
         self.weight = sum(map(len, found)) ** 0.5
@@ -107,8 +110,8 @@ class Word:
         tokens = [token for unit in before for token in _tokens(unit)]
         is_open = False
         if whole or not self._ends_everywhere:
-            is_open = self._is_single or (may_go_on and self.may_go_on)
-            tokens += _tokens(end) if is_word(end) or self._is_single else pairs(end)[:-1]
+            is_open = self._ends_single or (may_go_on and self.may_go_on)
+            tokens += _tokens(end) if is_word(end) or self._ends_single else pairs(end)[:-1]
         if not tokens:
             return ""
         return f'"{mark}{f" {mark}".join(tokens)}"{"*" if is_open else ""}'

@@ -25,7 +25,7 @@ def candidates(text: str, query: Query) -> bool:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.execute(MAKE)
         connection.execute("INSERT INTO items_fts (rowid, grams) VALUES (1, ?)", (grams(text, "m"),))
-        asked = query.matches("m") or [query.whole_match("m")]
+        asked = query.matches("m") or [query.match_single("m")]
         return any(connection.execute(FOUND, (each,)).fetchone() for each in asked)
 
 
@@ -39,7 +39,9 @@ def asked(query: str) -> Query:
     ("query", "matches"),
     [
         ("東京都", ['"m東京 m京都"']),
-        ("京", ['"m京"*']),
+        ("京", []),
+        ("京 都", []),
+        ("京 東京", ['"m京"* AND "m東京"']),
         ("gpu", ['"mgpu"', '"mgpu"*']),
         ("to 12", ['"mto" AND "m12"']),
         ("GPU版", ['"mgpu m版"*']),
