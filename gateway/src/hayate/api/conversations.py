@@ -86,7 +86,7 @@ async def create_conversation(request: Request, gateway: Gateway) -> Response:
     },
 )
 async def list_conversations(request: Request, gateway: Gateway) -> Response:
-    """GET /v1/conversations?after=…&limit=…&order=…&search=…"""
+    """GET /v1/conversations?after=…&limit=…&order=…&search=…: a page of them, each without its items."""
     kept(gateway)
     project, (after, limit, order) = project_of(request), page_asked(request, is_conversation_id)
     query = _query(request)
