@@ -20,9 +20,7 @@ from tests.support.gateway import RunningGateway, running_gateway
 pytestmark = pytest.mark.anyio
 
 PAGES = ("history.md", "history.ja.md")
-DEPLOYMENT = (
-    'deployments: {{qwen: {{backend: trtllm, model: {model}, replicas: ["{url}"]}}}}\naliases: {{fast: qwen, smart: qwen}}\n'
-)
+DEPLOYMENT = 'deployments: {{qwen: {{backend: trtllm, model: {model}, replicas: ["{url}"]}}}}\naliases: {{fast: qwen, smart: qwen}}\n'
 ANSWER = "花子さんですね。"
 
 

@@ -25,6 +25,9 @@ _ITEMS: Final = b'"items"'
 _LISTS: Final = frozenset({_ITEMS, b'"responses"'})
 PAUSE_TOKENS: Final = 4096
 """Brackets and strings that are looked at in less than a millisecond."""
+LEAST_WEIGHT: Final = 4
+"""Of a string, a bracket or a brace, as `json_values` weighs them."""
+_MIB: Final = 1 << 20
 _TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[][{}]', re.DOTALL)
 _BEGIN: Final = re.compile(rb"\s*:\s*\[")
 _OPEN: Final = frozenset(b"[{")
@@ -37,6 +40,8 @@ class Exported:
     def __init__(self, raw: bytes, max_weight_per_mib: int = MAX_WEIGHT_PER_MIB) -> None:
         self._raw = raw
         self._max_weight = max_weight_per_mib
+        self._max_tokens = max_weight_per_mib * max(len(raw), _MIB) // _MIB // LEAST_WEIGHT
+        """Of one item, or of all that is none: what has more would be refused as it is parsed."""
         self._end = 0
         """Of the last list that was cut out."""
         self._rest: list[bytes] = []
@@ -69,6 +74,7 @@ class Exported:
         raw = self._raw
         for number, token in enumerate(_TOKEN.finditer(raw, self._end)):
             if number % PAUSE_TOKENS == 0:
+                self._check_weight(number, self._end)
                 yield None
             mark = raw[token.start()]
             if mark in _OPEN:
@@ -82,14 +88,15 @@ class Exported:
     def _elements(self, name: bytes, first: int) -> Iterator[bytes | None]:
         """The objects of the list that begins there, uncut; None now and then."""
         raw, depth, here, count = self._raw, 0, first, 0
-        began = here
+        began, before = here, 0
         for number, token in enumerate(_TOKEN.finditer(raw, here)):
             if number % PAUSE_TOKENS == 0:
+                self._check_weight(number - before, began)
                 yield None
             mark = raw[token.start()]
             if mark in _OPEN:
                 if not depth:
-                    began = token.start()
+                    began, before = token.start(), number
                     _check(name, count, raw[here:began].strip() == (b"," if count else b"") and mark == ord("{"))
                 depth += 1
             elif mark != _QUOTE:
@@ -109,6 +116,11 @@ class Exported:
             f"エクスポートされた会話が途中で切れています（'{_said(name)}' のリストが終わっていません）。",
             param=_said(name),
         )
+
+    def _check_weight(self, tokens: int, began: int) -> None:
+        """Raises InvalidRequest for what begins there and has so many tokens already that no parser may be given it."""
+        if tokens > self._max_tokens:
+            parse_object(self._raw[began:], self._max_weight)
 
     def rest(self) -> dict[str, Any]:
         """The document without its items. Raises InvalidRequest for what is no exported conversation."""

@@ -122,6 +122,15 @@ def test_a_document_takes_time_in_proportion_to_its_length_and_gives_others_thei
     assert long[1] <= 32_000 * 6 // PAUSE_TOKENS + 2
 
 
+@pytest.mark.parametrize("before", [b'{"items":[{"a":[', b'{"conversation":[', b'{"responses":[{"a":['])
+@pytest.mark.parametrize("piece", [b"[],", b'"",', b"{},"])
+def test_what_a_parser_would_not_be_given_is_refused_before_it_is_read_to_its_end(before: bytes, piece: bytes) -> None:
+    pauses: list[object] = []
+    with pytest.raises(InvalidRequest, match="too many values"):
+        pauses.extend(Exported(before + piece * 1_000_000).items())
+    assert len(pauses) < 1_000_000 / PAUSE_TOKENS
+
+
 def test_more_items_than_a_parser_would_be_given_at_once_are_read_one_by_one() -> None:
     items = [{**ITEM, "n": n} for n in range(5_000)]
     raw = json.dumps({**HEAD, "items": items}).encode()
