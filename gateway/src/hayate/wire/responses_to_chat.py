@@ -161,8 +161,6 @@ def _messages(asked: dict[str, Any]) -> list[dict[str, Any]]:
     said = asked.get("input")
     if said is None:
         raise missing("input")
-    if not isinstance(said, str | list):
-        raise wrong("input", "a string or a list of items", "文字列またはアイテムのリスト")
     messages = messages_of(items_of_input(said))
     head = 0
     while head < len(messages) and messages[head]["role"] in _SYSTEM and _words(messages[head]) is not None:
