@@ -57,7 +57,11 @@ def test_no_sentence_stands_twice() -> None:
     """One that is needed twice is a function's, in the lowest room that needs it: else one of the two is changed alone some day."""
     places: defaultdict[str, list[str]] = defaultdict(list)
     for file in sorted((ROOT / "src").rglob("*.py")):
+        if file.parent.name == "versions":  # a migration says what a release had, whatever becomes of the tables
+            continue
         for line, text in spoken(file.read_text(encoding="utf-8")):
+            if text.isascii() and " " not in text:
+                continue
             if len(text) > (SENTENCE_CHARS if text.isascii() else JAPANESE_SENTENCE_CHARS):
                 places[text].append(f"{file.relative_to(ROOT)}:{line}")
     assert {text: found for text, found in places.items() if len(found) > 1} == {}

@@ -24,7 +24,7 @@ from hayate.wire.item_shapes import (
     rest_of,
 )
 from hayate.wire.message_blocks import block_of, part_of
-from hayate.wire.refusals import missing, wrong, wrong_value
+from hayate.wire.refusals import missing, no_message, wrong, wrong_value
 
 _ROLES: Final = ("user", "assistant", "system")
 _REDACTED: Final = "redacted_thinking"
@@ -42,7 +42,7 @@ def items_of_anthropic(fields: dict[str, Any]) -> tuple[list[Item], list[Item]]:
     for n, each in enumerate(messages):
         where = f"messages.{n}"
         if not isinstance(each, dict):
-            raise wrong(where, "an object with 'role' and 'content'", "'role' と 'content' を持つオブジェクト")
+            raise no_message(where)
         for name in ("role", "content"):
             if each.get(name) is None:
                 raise missing(f"{where}.{name}")

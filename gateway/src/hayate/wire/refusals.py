@@ -66,3 +66,8 @@ def named(value: Any) -> str:
     return {list: "a list", dict: "an object", str: "a string", bool: "true or false", type(None): "null"}.get(
         type(value), "a number"
     )
+
+
+def no_message(field: str) -> InvalidRequest:
+    """What stands among messages and is none."""
+    return wrong(field, "an object with 'role' and 'content'", "'role' と 'content' を持つオブジェクト")

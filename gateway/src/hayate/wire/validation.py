@@ -18,7 +18,7 @@ from hayate.wire.caps import Caps
 from hayate.wire.fields import HARMLESS, NEUTRAL
 from hayate.wire.media import check_risky, check_tools, media_fault
 from hayate.wire.numbers import LIMITS, REAL, USUAL_NUMBERS, WHOLE, check_logprobs, check_numbers
-from hayate.wire.refusals import missing, wrong
+from hayate.wire.refusals import missing, no_message, wrong
 
 MAX_STOPS: Final = 128
 """A group chat has one for each who may speak next."""
@@ -123,9 +123,7 @@ def check_messages(messages: Any, caps: Caps) -> None:
         return
     for n, message in enumerate(messages):
         if type(message) is not dict:
-            raise wrong(
-                f"messages.{n}", "an object with 'role' and 'content'", "'role' と 'content' を持つオブジェクト"
-            )
+            raise no_message(f"messages.{n}")
         role = message.get("role")
         if type(role) is not str or not role:
             raise wrong(f"messages.{n}.role", "a string such as 'user'", "'user' などの文字列")
