@@ -64,6 +64,7 @@ class Gateway:
     metrics: Metrics
     ticker: Ticker
     store: Store
+    history: Conversations
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
     settings: CallSettings = field(default_factory=CallSettings)
@@ -77,7 +78,3 @@ class Gateway:
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)
-    history: Conversations = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.history = Conversations(self.store)

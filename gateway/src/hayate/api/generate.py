@@ -14,7 +14,7 @@ from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
 from hayate.api.operations import described
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
-from hayate.api.remembering import opening, recall, remember
+from hayate.api.remembering import recall, remember
 from hayate.downstream.client import SSE_HEADERS, Client
 from hayate.downstream.remembering import RememberingClient, Told
 from hayate.errors import GatewayError, InvalidRequest, StreamGone
@@ -58,7 +58,8 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, 
         admit(gateway, client, grant, CHAT, size, fields)
         client.expect_stream()
         call = Call(CHAT, fields.get("model"), fields, streams=True, record=record)
-        answering = _stream(gateway, told, record, opening(gateway, remembering, call))
+        opening = gateway.relay.open(call) if remembering is None else remembering.open(gateway.relay.open, call)
+        answering = _stream(gateway, told, record, opening)
         del asked, fields, call  # nor must what was read of it
         await answering
 

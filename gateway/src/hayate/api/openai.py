@@ -12,7 +12,7 @@ from hayate.api.call_endpoint import Handle
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
-from hayate.api.remembering import opening, recall, refuse_conversation, remember
+from hayate.api.remembering import recall, refuse_conversation, remember
 from hayate.downstream.client import Client
 from hayate.downstream.remembering import Told
 from hayate.history.dialects import CHATS
@@ -65,7 +65,8 @@ def create_completion(kind: Kind) -> Handle:
             if streams:
                 client.expect_stream()
             call = Call(path, model, fields, streams, record=record)
-            answering = _answer(gateway, told, opening(gateway, remembering, call))
+            opening = gateway.relay.open(call) if remembering is None else remembering.open(gateway.relay.open, call)
+            answering = _answer(gateway, told, opening)
             del fields, call  # nor must what was read of it
             await answering
 

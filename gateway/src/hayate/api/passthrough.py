@@ -17,7 +17,7 @@ from hayate.api.assembled import respond_assembled
 from hayate.api.gateway import Gateway
 from hayate.api.leave import admit, check_model, fill, model_of_form
 from hayate.api.pauses import LONG_BODY_BYTES, others_first
-from hayate.api.remembering import Remembers, opening, recall, refuse_conversation, remember, remember_response
+from hayate.api.remembering import Remembers, recall, refuse_conversation, remember, remember_response
 from hayate.downstream.client import Client
 from hayate.downstream.remembering import Told
 from hayate.history.dialects import OF_PATH
@@ -79,7 +79,8 @@ def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord, Grant], An
             admit(gateway, client, grant, path, size, fields)
             if record.stream and path in TO_EVENTS:
                 client.expect_stream()
-            answering = _answer(gateway, told, opening(gateway, remembering, call), path)
+            opening = gateway.relay.open(call) if remembering is None else remembering.open(gateway.relay.open, call)
+            answering = _answer(gateway, told, opening, path)
             del fields, call  # nor its fields or its form
             await answering
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 from typing import Any, Final
 
 from hayate.access.grants import Grant
@@ -18,8 +17,6 @@ from hayate.history.dialects import OF_PATH, Dialect
 from hayate.history.fitting_calls import Fields
 from hayate.history.remembered import Remembered
 from hayate.history.wanted import Engines, Wanted
-from hayate.relay.answer import Answer
-from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire.conversation_field import FIELD, HEADER, Named, named, truncates
 from hayate.wire.engine_json import write
@@ -105,13 +102,6 @@ async def recall(
     engines = Engines(smallest, gateway.grants.estimates, model, lambda sent: put_system(terms, path, sent))
     await remembering.recall(fields, engines, size)
     return len(write(fields)) if grant.counts else size
-
-
-def opening(gateway: Gateway, remembering: RememberingClient | None, call: Call) -> Awaitable[Answer]:
-    """The first phase of the call, to be awaited."""
-    if remembering is None:
-        return gateway.relay.open(call)
-    return remembering.open(partial(gateway.relay.open, call))
 
 
 def refuse_conversation(_: Gateway, client: Client, __: CallRecord, ___: Grant, fields: Fields) -> None:

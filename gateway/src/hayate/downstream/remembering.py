@@ -8,12 +8,14 @@ as to any client, plain text unread; only from the event that ends it on nothing
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from hayate.downstream.client import Client
 from hayate.errors import GatewayError
 from hayate.history.remembered import Remembered
 from hayate.history.wanted import Engines
+from hayate.relay.answer import Answer
+from hayate.relay.call import Call
 from hayate.relay.pump import Pump
 from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import sse
@@ -25,7 +27,6 @@ from hayate.wire.glance import chat_in
 from hayate.wire.http1 import Headers
 from hayate.wire.retold_response import Retold
 
-Opened = TypeVar("Opened")
 _CHOICES: Final = "choices"
 """Of a chat's answer alone."""
 
@@ -91,10 +92,10 @@ class RememberingClient:
         await turn.recall(fields, engines, size)
         self._tell_omitted()
 
-    async def open(self, opening: Callable[[], Awaitable[Opened]]) -> Opened:
-        """What `opening` gives: an engine's answer, which has begun."""
+    async def open(self, opening: Callable[[Call], Awaitable[Answer]], call: Call) -> Answer:
+        """An engine's answer, which has begun; `opening` asks for it."""
         omitted = self._turn.omitted
-        opened = await self._turn.open(opening)
+        opened = await self._turn.open(opening, call)
         self._begun = True
         if self._turn.omitted != omitted:
             self._tell_omitted()
@@ -198,7 +199,7 @@ class RememberingClient:
             answer = gathered.answer()
         except UNREADABLE:  # an engine may say anything
             raise unreadable() from None
-        if not await self._keep(answer, cut=cut) and self._retold is not None:
+        if not await self._keep(answer, gathered.size, cut=cut) and self._retold is not None:
             self._ended = self._retold.unkept(self._ended)
 
     async def _kept(self, body: bytes) -> bytes:
@@ -207,7 +208,7 @@ class RememberingClient:
         answer = _read(body)
         if retold is None:
             if turn.keeps:
-                await self._keep(answer, cut=False)
+                await self._keep(answer, len(body), cut=False)
             said = body.rstrip()
             if _CHOICES in answer and said.endswith(b"}"):
                 return b'%b,"conversation":%b}' % (said[:-1], write({"id": turn.id}))
@@ -217,14 +218,14 @@ class RememberingClient:
                 raise unreadable()
             return body
         retold.put(answer, kept=turn.keeps)
-        if turn.keeps and not await self._keep(answer, cut=False):
+        if turn.keeps and not await self._keep(answer, len(body), cut=False):
             retold.put(answer, kept=False)
         return write(answer)
 
-    async def _keep(self, answer: dict[str, Any], *, cut: bool) -> bool:
+    async def _keep(self, answer: dict[str, Any], size: int, *, cut: bool) -> bool:
         """Whether the turn is kept. Raises what says that it could not be, unless the caller gets the answer all the same."""
         try:
-            return await self._turn.keep(answer, cut=cut)
+            return await self._turn.keep(answer, size, cut=cut)
         except GatewayError:
             if self._turn.wanted.must:
                 raise

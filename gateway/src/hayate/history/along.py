@@ -5,24 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
 from hayate.history.cache import Cached
 from hayate.history.dialects import Dialect, Said
 from hayate.history.fitting_calls import Fields, size_of
+from hayate.history.prefix import Prefix, put_turns, turns_from
 from hayate.policy.fitting import Known, Request, Size, Turn
 from hayate.store.conversations import Stored
 from hayate.wire.items import Item, answers_tools, message
 from hayate.wire.numbers import largest_limit
 
+_body: Final = attrgetter("body")
 _ALWAYS: Final = ("tools", "functions")
 """Fields beside what is said that are a part of the prompt."""
 
 
 @dataclass(slots=True)
 class Along:
-    """One per call; nothing in it changes but `fields`, which are the request's and get what goes along."""
+    """One per call; nothing in it changes but `prefix`, and `fields`, which are the request's and get what goes along."""
 
     dialect: Dialect
     fields: Fields
@@ -35,6 +38,8 @@ class Along:
     """The call is not a turn of its own, but goes on with the last one."""
     adds: Callable[[Fields], None] = lambda _: None
     """What else comes into a request at last: the words that a key puts before all others."""
+    prefix: Prefix | None = None
+    """What was said of the turns, for the next call."""
 
     @property
     def new_turn(self) -> int:
@@ -44,9 +49,17 @@ class Along:
 
     def fields_from(self, first_turn: int) -> Fields:
         """The request with the turns from that one on."""
-        new_turn = self.new_turn
-        turns = [each.body for each in self.stored if each.turn >= first_turn or (each.turn and each.turn == new_turn)]
-        sent = self.fields | self.dialect.put([*self._before(), *turns, *self.said.items])
+        dialect, before = self.dialect, self._before()
+        turns = self.stored[turns_from(self.stored, max(1, min(first_turn, self.new_turn))) :]
+        known = self.prefix or (None if self.cached is None else self.cached.prefix)
+        told = put_turns(dialect, first_turn, turns, self.said.items, known)
+        if told is None:
+            sent = self.fields | dialect.put([*before, *map(_body, turns), *self.said.items])
+        else:
+            said, self.prefix = told
+            put = dialect.put(before) if before else {dialect.field: []}
+            sent = self.fields | put
+            sent[dialect.field] = put[dialect.field] + said
         self.adds(sent)
         return sent
 
@@ -89,14 +102,15 @@ class Along:
         replaced = self.goes_on and not self.said.items
         return not replaced and (self.said.head is None or self.said.head == self._stored_head())
 
+    def _head(self) -> list[Item]:
+        return [*map(_body, self.stored[: turns_from(self.stored, 1)])]
+
     def _stored_head(self) -> list[Item]:
-        return [
-            {key: value for key, value in each.body.items() if key != "id"} for each in self.stored if not each.turn
-        ]
+        return [{key: value for key, value in each.items() if key != "id"} for each in self._head()]
 
     def _before(self) -> list[Item]:
         """What stands before all turns, with the notes: as one message where that can be, for many models' templates know one."""
-        head = self.said.head if self.said.head is not None else [each.body for each in self.stored if not each.turn]
+        head = self.said.head if self.said.head is not None else self._head()
         notes = None if self.cached is None else self.cached.loaded.conversation.notes
         if not notes:
             return head
@@ -107,7 +121,7 @@ class Along:
     def _rest(self) -> Size:
         size, media = self._size(self._before())
         if self.goes_on:
-            more = self._size([each.body for each in self.stored if each.turn == self.new_turn])
+            more = self._size([*map(_body, self.stored[turns_from(self.stored, self.new_turn) :])])
             size, media = size + more.bytes, media + more.media
         for name in _ALWAYS:
             if isinstance(given := self.fields.get(name), list):
@@ -115,15 +129,14 @@ class Along:
         return Size(size, media)
 
     def _turns(self, first: int) -> list[Turn]:
-        new_turn = self.new_turn
-        between = (each for each in self.stored if first <= each.turn < new_turn and each.turn)
+        between = self.stored[turns_from(self.stored, first) : turns_from(self.stored, self.new_turn)]
         return [
             Turn(number, *self._size([each.body for each in items]))
             for number, items in groupby(between, key=lambda each: each.turn)
         ]
 
     def _size(self, items: Sequence[Item]) -> Size:
-        """As they are sent."""
+        """What they come to as they are sent."""
         if not items:
             return Size()
         put = self.dialect.put(items)

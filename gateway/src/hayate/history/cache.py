@@ -7,9 +7,10 @@ only if this is that one. So what another process has changed is seen, and what 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, replace
-from typing import Final
+from dataclasses import replace
+from typing import Final, NamedTuple
 
+from hayate.history.prefix import Prefix
 from hayate.store.conversations import Loaded
 
 MAX_BYTES: Final = 32 * 1024 * 1024
@@ -20,8 +21,7 @@ EMPTY_BYTES: Final = 2048
 """What one takes without its items."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cached:
+class Cached(NamedTuple):
     """A conversation as it was at some version, and what is known of its last call."""
 
     loaded: Loaded
@@ -31,6 +31,8 @@ class Cached:
     """Whose tokens `Conversation.tokens` are."""
     rest_bytes: int | None = None
     """What went along beside its turns."""
+    prefix: Prefix | None = None
+    """Of its turns, as the last call said them."""
 
 
 class Cache:
@@ -79,4 +81,4 @@ def up_to(cached: Cached, end_place: int) -> Cached:
     first_turn = conversation.first_turn if conversation.first_turn <= turns else 1
     tokens = conversation.tokens if conversation.places == end_place else None
     begun = replace(conversation, turns=turns, first_turn=first_turn, tokens=tokens, notes=None)
-    return replace(cached, loaded=Loaded(begun, items))
+    return cached._replace(loaded=Loaded(begun, items), prefix=None)

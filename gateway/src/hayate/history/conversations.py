@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from hayate.history.cache import Cache, Cached
 from hayate.history.locks import Locks, key_of
+from hayate.history.prefix import Prefix, turns_from
 from hayate.store.conversations import Conversation, Loaded, Stored, get, load
 from hayate.store.kept_responses import KeptResponse, response
 from hayate.store.store import Store
@@ -19,10 +20,12 @@ WantsAll = Callable[[Conversation], bool]
 
 
 class Sent(NamedTuple):
-    """What is known of a call that goes beyond what is kept: who answered it, and how large it was beside its turns."""
+    """What is known of a call beyond what is kept: who answered it, how large it was beside its turns."""
 
-    deployment: str | None = None
-    rest_bytes: int | None = None
+    deployment: str | None
+    rest_bytes: int | None
+    prefix: Prefix | None
+    """What it said of the conversation's turns."""
 
 
 class Conversations:
@@ -83,7 +86,8 @@ class Conversations:
         if before is not None and conversation.version != before.loaded.conversation.version + 1:
             self._cache.drop(conversation.id)  # another process has been there meanwhile
             return
-        head = [each for each in kept.items if not each.turn] or [each for each in stored if not each.turn]
-        turns = [each for each in (*stored, *kept.items) if each.turn >= max(1, conversation.first_turn)]
-        loaded = Loaded(conversation, (*head, *turns))
-        self._cache.put(Cached(loaded, conversation.first_turn <= 1, sent.deployment, sent.rest_bytes))
+        old_head, new_head = turns_from(stored, 1), turns_from(kept.items, 1)
+        first = old_head if conversation.first_turn <= 1 else turns_from(stored, conversation.first_turn)
+        head = kept.items[:new_head] if new_head else stored[:old_head]
+        loaded = Loaded(conversation, (*head, *stored[first:], *kept.items[new_head:]))
+        self._cache.put(Cached(loaded, conversation.first_turn <= 1, *sent))

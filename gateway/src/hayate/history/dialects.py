@@ -114,7 +114,7 @@ class Messages(Dialect):
         return Said(head or None, items)
 
     def put(self, items: Sequence[Item]) -> dict[str, Any]:
-        """As `system` and messages."""
+        """As `system` and as messages whose roles alternate."""
         system, messages = anthropic_of(items)
         return {"system": system, "messages": messages}
 

@@ -8,7 +8,6 @@ call in once that is kept. A call whose answer never began leaves nothing.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from time import time
@@ -16,17 +15,18 @@ from typing import Any, Final, TypeVar
 
 from hayate.errors import ContextTooLong, InvalidRequest, UnknownConversation
 from hayate.history.along import Along, along
-from hayate.history.answer_items import says_something, within
+from hayate.history.answer_items import says_something
 from hayate.history.cache import Cached, up_to
 from hayate.history.conversations import Conversations, Sent
 from hayate.history.fitting_calls import Fields, fit, fit_again
+from hayate.history.kept_turn import Answered, keeping, new_turn
 from hayate.history.locks import key_of
 from hayate.history.wanted import Engines, Wanted
 from hayate.policy.fitting import Fit, Known, Request, wants_all
 from hayate.store.branches import ResponseBranch
 from hayate.store.conversations import Conversation, Stored, new_id
-from hayate.store.kept_responses import KeptResponse, NewResponse
-from hayate.store.turns import Kept, Turn, keep
+from hayate.store.kept_responses import KeptResponse
+from hayate.store.turns import Kept, Turn
 from hayate.telemetry.record import CallRecord
 from hayate.wire.faults import UNREADABLE
 from hayate.wire.gathered import Gathered
@@ -37,9 +37,8 @@ MOST_AT_ONCE: Final = 250
 """Items that are copied in the very step that keeps a turn; a longer branch is made in steps of its own, before."""
 JSON_TIMES: Final = 2
 """So much longer than an item's text may be what is gathered of it, with its escapes."""
-_NOT_KEPT: Final = ("id", "output", "input", "input_messages", "output_messages")
-"""Of a response: what its items say, or its row."""
 
+Asked = TypeVar("Asked")
 Opened = TypeVar("Opened")
 
 
@@ -131,11 +130,11 @@ class Remembered:
         else:
             await self._choose(self._cached, self._along, engines)
 
-    async def open(self, opening: Callable[[], Awaitable[Opened]]) -> Opened:
+    async def open(self, opening: Callable[[Asked], Awaitable[Opened]], asked: Asked) -> Opened:
         """What `opening` gives, which sends the request; with fewer turns as long as an engine finds them too many."""
         while True:
             try:
-                opened = await opening()
+                opened = await opening(asked)
             except ContextTooLong:
                 engines, request, sent = self._engines, self._request, self._fit
                 if engines is None or request is None or sent is None:
@@ -154,13 +153,13 @@ class Remembered:
         """What the answer's stream is gathered in."""
         return self.wanted.dialect.gathers(JSON_TIMES * self.wanted.limits.max_item_bytes)
 
-    async def keep(self, answer: dict[str, Any], *, cut: bool = False) -> bool:
-        """Keeps question and answer: they are on the disk when this returns. False for an answer that was cut before it began, of
-        which nothing is kept. Raises HistoryUnavailable, ConversationFull, UnknownConversation when it has been deleted
-        meanwhile; one of `UNREADABLE` for what is no answer.
+    async def keep(self, answer: dict[str, Any], size: int, *, cut: bool = False) -> bool:
+        """Keeps question and answer, which came in `size` bytes: they are on the disk when this returns. False for an answer that
+        was cut before it began, of which nothing is kept. Raises HistoryUnavailable, ConversationFull, UnknownConversation when
+        it has been deleted meanwhile; one of `UNREADABLE` for what is no answer.
         """
         cut = cut or self.wanted.dialect.is_cut(answer)
-        turn = self._turn(answer, cut=cut)
+        turn = self._turn(answer, size, cut=cut)
         if cut and not says_something(turn.answer):
             return False
         if self._branch is not None and len(self._stored) > MOST_AT_ONCE:
@@ -169,7 +168,7 @@ class Remembered:
             self._branch, turn = None, replace(turn, conversation=made.id)
         self._busy = self._was_kept = True
         try:
-            kept = await self._conversations.store.keep(self._keeping(turn), self._size, left=self._release)
+            kept = await self._conversations.store.keep(keeping(turn, self._branch), self._size, left=self._release)
         except Exception:  # who is cancelled has it kept all the same
             self._busy = False
             raise
@@ -181,12 +180,12 @@ class Remembered:
         """The call is over. What was `gathered` of an answer whose end has not come is kept, and the conversation is free for the
         next call: at once, or when that is done.
         """
-        turn = None if gathered is None or self._was_kept or self._along is None else self._cut_turn(gathered)
-        if turn is not None:
-            self._busy = self._was_kept = True
-            self._conversations.store.keep_later(self._keeping(turn), self._size, then=self._release)
-        if not self._busy:
-            self._release()
+        try:
+            if gathered is not None and self._along is not None and not self._was_kept:
+                self._keep_cut(gathered)
+        finally:
+            if not self._busy:
+                self._release()
 
     # Whose turn it is, and what there is.
 
@@ -261,63 +260,26 @@ class Remembered:
 
     # What is kept.
 
-    def _turn(self, answer: dict[str, Any], *, cut: bool) -> Turn:
-        wanted, goes, chosen, usage = self.wanted, self._along, self._fit, self._record.usage
+    def _turn(self, answer: dict[str, Any], size: int, *, cut: bool) -> Turn:
+        goes = self._along
         if goes is None:
             raise ValueError("nothing was said yet")
-        items = within(wanted.dialect.items_of(answer, cut=cut), wanted.limits.max_item_bytes)
-        regenerates = wanted.named is not None and wanted.named.regenerates
-        return Turn(
-            project=wanted.project,
-            conversation=None if self._cached is None else self.id,
-            new_id=self.id if self._cached is None else None,
-            listed=self.is_named,
-            head=goes.said.head,
-            items=goes.said.items,
-            answer=items,
-            replaces_answer=regenerates,
-            goes_on=goes.goes_on and not regenerates,
-            tokens=usage.prompt_tokens + usage.completion_tokens if usage.exact and not cut else None,
-            first_turn=None if chosen is None else chosen.first_turn,
-            window=None if chosen is None else chosen.window,
-            response=self._response(answer),
-            limits=wanted.limits,
-        )
+        return new_turn(self.wanted, goes, Answered(answer, size, self._record.usage, cut), self._fit, self.id)
 
-    def _cut_turn(self, gathered: Gathered) -> Turn | None:
-        """Of an answer whose end has not come; None when it has not begun."""
+    def _keep_cut(self, gathered: Gathered) -> None:
+        """Keeps an answer whose end has not come, if it has begun."""
         try:
-            turn = self._turn(gathered.answer(), cut=True)
+            turn = self._turn(gathered.answer(), gathered.size, cut=True)
         except UNREADABLE:  # an engine may say anything
-            return None
-        return turn if says_something(turn.answer) else None
-
-    def _response(self, answer: dict[str, Any]) -> NewResponse | None:
-        wanted = self.wanted
-        if wanted.response_id is None:
-            return None
-        body = {name: value for name, value in answer.items() if name not in _NOT_KEPT}
-        return NewResponse(wanted.response_id, body, wanted.previous)
-
-    def _keeping(self, turn: Turn) -> Callable[[sqlite3.Connection], Kept]:
-        """What keeps the turn, within a transaction of the thread that writes."""
-        branch, limits = self._branch, self.wanted.limits
-
-        def how(connection: sqlite3.Connection) -> Kept:
-            now = time()
-            if branch is None:
-                return keep(connection, turn, now)
-            making = ResponseBranch(branch, limits=limits, now=now)
-            while (made := making(connection)) is None:
-                pass
-            return keep(connection, replace(turn, conversation=made.id), now)
-
-        return how
+            return
+        if says_something(turn.answer):
+            self._busy = self._was_kept = True
+            self._conversations.store.keep_later(keeping(turn, self._branch), self._size, then=self._release)
 
     def _tell(self, kept: Kept) -> None:
         """The next call finds in memory what this one has read and said."""
         self.id = kept.conversation.id
         goes, request = self._along, self._request
         if goes is not None and self._branch is None:
-            sent = Sent(self._record.deployment, None if request is None else request.rest.bytes)
+            sent = Sent(self._record.deployment, None if request is None else request.rest.bytes, goes.prefix)
             self._conversations.kept(kept, self._cached, goes.stored, sent)

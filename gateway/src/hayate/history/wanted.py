@@ -13,7 +13,7 @@ from hayate.settings import History
 from hayate.wire.conversation_field import Named
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Wanted:
     """As its fields and headers say it."""
 
@@ -36,7 +36,7 @@ class Wanted:
     """False: nobody has asked for it to be kept. If it can't be, the caller gets the answer all the same."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Engines:
     """Where a call goes: what its prompt must fit, and what is known of sizes there."""
 

@@ -34,6 +34,7 @@ from hayate.fleet.canary import Canaries
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
+from hayate.history.conversations import Conversations
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.serve.keys import Keys, remember_last_minute
@@ -103,7 +104,8 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
 
         keys = Keys(store, config.keys)
         auth = Authenticator(own, keys.ring, origins=app.origins)
-        gateway = Gateway(Relay(fleet, ticker), auth, calls, metrics, ticker, store, reload, origins=app.origins)
+        relay, history = Relay(fleet, ticker), Conversations(store)
+        gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer))
         await remember_last_minute(store, gateway.grants)

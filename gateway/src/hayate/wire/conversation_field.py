@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from hayate.errors import InvalidRequest
 from hayate.wire.history_ids import is_conversation_id, unknown_conversation
@@ -17,8 +16,7 @@ TELLS_OMITTED: Final = b"x-hayate-turns-omitted"
 NEW: Final = "new"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """A conversation as a call names it."""
 
     id: str | None

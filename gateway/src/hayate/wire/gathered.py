@@ -52,7 +52,7 @@ class Gathered(ABC):
         "_kept",
         "_kept_bytes",
         "_last",
-        "_left",
+        "_limit",
         "_mended",
         "_odd",
         "_pending",
@@ -61,12 +61,15 @@ class Gathered(ABC):
         "_stop",
         "_text",
         "over",
+        "size",
     )
 
     def __init__(self, limit: int) -> None:
         self.over = False
         """Whether the answer is longer than may be kept."""
-        self._left = limit
+        self._limit = limit
+        self.size = 0
+        """Of what was gathered, in bytes: the texts, in JSON, and what else came."""
         self._mended = False
         """Whether something was no JSON as it should be: then texts may hold what can't be written."""
         self._kept: list[bytes] = []
@@ -229,8 +232,8 @@ class Gathered(ABC):
             self._run = None
 
     def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0 and not self.over:
+        self.size += size
+        if self.size > self._limit and not self.over:
             self._end_run()
             self._fold()
             self.over = True
@@ -238,7 +241,7 @@ class Gathered(ABC):
     # How it is parsed.
 
     def _fold(self) -> None:
-        """Parses what is kept."""
+        """Parses what is kept, and hands it over."""
         kept, self._kept, self._kept_bytes = self._kept, [], 0
         for event in kept:
             self._hand_over(self._read(event))
@@ -255,7 +258,9 @@ class Gathered(ABC):
         else:
             del text[:end]
         self._hand_over(self._read(run.before + said + run.after, joined=True))
-        if not ends:
+        if ends:
+            self.size += end
+        else:
             self._count(end)
 
     def _hand_over(self, event: Any) -> None:

@@ -35,7 +35,7 @@ class PartialResponse:
         """In the order in which they began, by their ids, or places where an engine names none."""
 
     def add(self, event: dict[str, Any]) -> None:
-        """Takes one event."""
+        """Takes one event of the response's, parsed."""
         kind = event.get("type")
         if kind in ENDS:
             self._whole = self._whole or event["response"]

@@ -154,7 +154,7 @@ class Overheard:
         return self._reader.between_events
 
     def plain_shape(self, event: bytes) -> Shape | None:
-        """What the reader says."""
+        """What the reader says; somebody else hears of it."""
         shape = self._reader.plain_shape(event)
         if shape is not None:
             self._hears(shape)

@@ -9,6 +9,7 @@ from hayate.access.principals import OWNER
 from hayate.api.gateway import Gateway, Reloaded
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
+from hayate.history.conversations import Conversations
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.store.store import Store
@@ -44,4 +45,5 @@ def bare_gateway(
     """Observers are told of each call at once."""
     fleet = Fleet(specs, {})
     auth = Authenticator({KEY: OWNER})
-    return Gateway(Relay(fleet, ticker), auth, EndedCalls(observers), Metrics(fleet), ticker, store, reload)
+    history, calls = Conversations(store), EndedCalls(observers)
+    return Gateway(Relay(fleet, ticker), auth, calls, Metrics(fleet), ticker, store, history, reload)

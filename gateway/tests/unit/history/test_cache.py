@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hayate.history.cache import EMPTY_BYTES, MAX_SHARE, Cache, Cached, up_to
 from hayate.store.conversations import Conversation, Loaded, Stored
 from hayate.wire.items import message
 
 
-def conversation(an_id: str, size: int = 0, **more: int) -> Conversation:
+def conversation(an_id: str, size: int = 0, **more: Any) -> Conversation:
     made = Conversation(1, an_id, "p", True, 0, 0, {}, "notes", 3, 6, size, 1, None, 50, 1)
     return replace(made, **more)
 
