@@ -20,7 +20,10 @@ from tests.support.gateway import RunningGateway, running_gateway
 pytestmark = pytest.mark.anyio
 
 PAGES = ("history.md", "history.ja.md")
-DEPLOYMENT = 'deployments: {{qwen: {{backend: trtllm, model: {model}, replicas: ["{url}"]}}}}\naliases: {{fast: qwen, smart: qwen}}\n'
+DEPLOYMENT = """
+deployments: {{qwen: {{backend: trtllm, model: {model}, replicas: ["{url}"]}}}}
+aliases: {{fast: qwen, smart: qwen}}
+"""
 ANSWER = "花子さんですね。"
 
 

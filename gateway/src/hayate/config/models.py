@@ -5,7 +5,6 @@ Secrets come from the environment only by habit: `api_key: ${BACKEND_API_KEY}`. 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -24,10 +23,11 @@ from pydantic import (
 )
 from pydantic.dataclasses import dataclass
 
-from hayate.config.addresses import base_url, listening_host
+from hayate.config.addresses import listening_host
 from hayate.config.aliases import expanded
 from hayate.config.environment import backend_name
 from hayate.config.mistakes import Told
+from hayate.config.values import currency_name, engine_address, image_host, key_id, listed, page_origin, probe_path
 from hayate.settings import (
     Capacity,
     DefaultLimits,
@@ -43,65 +43,24 @@ from hayate.settings import (
     Safety,
     Timeouts,
 )
-from hayate.wire.image_hosts import host_mistake
-from hayate.wire.origins import origin
 
 BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
-SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices", "record")
-MAX_CURRENCY_CHARS = 8
-_KEY_ID = re.compile(r"main|[0-9a-f]{12}")
+SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices", "record", "history")
 PRICE_DECIMALS = 12
 INNER_SECTIONS = ("timeouts", "options", "models", "content")
 
 
-def _origin(value: object) -> object:
-    """An engine's base URL without a trailing slash; `/v1` at the end is taken off, because paths carry it."""
-    return base_url(value).removesuffix("/v1") if isinstance(value, str) else value
-
-
-def listed(value: object) -> object:
-    """One text where a list belongs is the list of what commas part it into, as in the environment."""
-    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
-
-
-Origin = Annotated[str, BeforeValidator(_origin)]
-
-
-def _image_host(entry: str) -> str:
-    if mistake := host_mistake(entry):
-        raise Told(mistake.en, mistake.ja)
-    return entry
-
-
-def _page_origin(entry: str) -> str:
-    try:
-        return origin(entry)
-    except ValueError as error:
-        raise Told(
-            str(error),
-            f"{entry[:80]!r}はオリジンではありません。https://game.exampleやhttp://localhost:5173のように"
-            "（スキーム、ホスト、ポートだけで、パスは付けずに）書くか、すべてを許可する*を書いてください",
-        ) from None
-
-
-def _probe_path(value: str) -> str:
-    """A path of the engine's, or `none`."""
-    if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
-        raise Told(
-            f"{value[:80]!r} is neither a path of the engine's, such as /health, nor none",
-            f"{value[:80]!r}は、/healthのようなエンジンのパスでもnoneでもありません",
-        )
-    return value
+Origin = Annotated[str, BeforeValidator(engine_address)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class ServerConfig(Listening):
     """`server`."""
 
-    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_page_origin)], ...], BeforeValidator(listed)] = (
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(page_origin)], ...], BeforeValidator(listed)] = (
         Listening.cors_origins
     )
 
@@ -138,7 +97,7 @@ class SafetyConfig(Safety):
     """`safety`."""
 
     allow_fields: Annotated[tuple[str, ...], BeforeValidator(listed)] = Safety.allow_fields
-    image_hosts: Annotated[tuple[Annotated[str, AfterValidator(_image_host)], ...], BeforeValidator(listed)] = (
+    image_hosts: Annotated[tuple[Annotated[str, AfterValidator(image_host)], ...], BeforeValidator(listed)] = (
         Safety.image_hosts
     )
 
@@ -181,7 +140,7 @@ class DeploymentConfig(Capacity):
     model: str | None = None
     replicas: Annotated[tuple[Origin, ...], BeforeValidator(listed), Field(min_length=1)]
     api_key: SecretStr | None = None
-    probe: Annotated[str, AfterValidator(_probe_path)] | None = None
+    probe: Annotated[str, AfterValidator(probe_path)] | None = None
     canary: bool | None = None
     timeouts: TimeoutConfig = TimeoutConfig()
     options: Mapping[str, Any] = Field(default_factory=dict)
@@ -194,15 +153,6 @@ class DeploymentConfig(Capacity):
         return tuple(each.removesuffix("/api") for each in replicas)
 
 
-def _key_id(text: str) -> str:
-    if not _KEY_ID.fullmatch(text):
-        raise Told(
-            f"{text[:20]!r} is no key's id: `hayate key list` shows them, and main is the owner's key",
-            f"{text[:20]!r}はAPIキーのIDではありません。IDは`hayate key list`で確認できます（所有者のキーはmain）",
-        )
-    return text
-
-
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class KeptContentConfig(KeptContent):
     """`record.content.<id>`."""
@@ -212,21 +162,12 @@ class KeptContentConfig(KeptContent):
 class RecordConfig(Recording):
     """`record`."""
 
-    content: Mapping[Annotated[str, AfterValidator(_key_id)], KeptContentConfig] = Field(default_factory=dict)
+    content: Mapping[Annotated[str, AfterValidator(key_id)], KeptContentConfig] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class HistoryConfig(History):
     """`history`."""
-
-
-def _currency(text: str) -> str:
-    if not 1 <= len(text) <= MAX_CURRENCY_CHARS or not text.isprintable() or any(map(str.isspace, text)):
-        raise Told(
-            f"{text[:20]!r} is no currency's name or sign, such as USD or JPY",
-            f"{text[:20]!r}は通貨の名前や記号ではありません。JPYやUSDのように書いてください",
-        )
-    return text
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -261,7 +202,7 @@ class Config(BaseModel):
     keys: KeysConfig = KeysConfig()
     record: RecordConfig = RecordConfig()
     history: HistoryConfig = HistoryConfig()
-    currency: Annotated[str, AfterValidator(_currency)] | None = None
+    currency: Annotated[str, AfterValidator(currency_name)] | None = None
     prices: Mapping[str, PriceConfig] = {}
 
     @property

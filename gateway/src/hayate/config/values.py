@@ -1,0 +1,73 @@
+"""Single values of the configuration that have a form of their own: what each may be, and what is said of one that is not."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from hayate.config.addresses import base_url
+from hayate.config.mistakes import Told
+from hayate.wire.image_hosts import host_mistake
+from hayate.wire.origins import origin
+
+MAX_CURRENCY_CHARS: Final = 8
+_KEY_ID: Final = re.compile(r"main|[0-9a-f]{12}")
+
+
+def engine_address(value: object) -> object:
+    """An engine's base URL without a trailing slash; `/v1` at the end is taken off, because paths carry it."""
+    return base_url(value).removesuffix("/v1") if isinstance(value, str) else value
+
+
+def listed(value: object) -> object:
+    """One text where a list belongs is the list of what commas part it into, as in the environment."""
+    return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
+def image_host(entry: str) -> str:
+    """A host that pictures may be named of, or a pattern of such. Raises Told."""
+    if mistake := host_mistake(entry):
+        raise Told(mistake.en, mistake.ja)
+    return entry
+
+
+def page_origin(entry: str) -> str:
+    """The origin of a page, as browsers write it. Raises Told."""
+    try:
+        return origin(entry)
+    except ValueError as error:
+        raise Told(
+            str(error),
+            f"{entry[:80]!r}はオリジンではありません。https://game.exampleやhttp://localhost:5173のように"
+            "（スキーム、ホスト、ポートだけで、パスは付けずに）書くか、すべてを許可する*を書いてください",
+        ) from None
+
+
+def probe_path(value: str) -> str:
+    """A path of the engine's, or `none`. Raises Told."""
+    if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
+        raise Told(
+            f"{value[:80]!r} is neither a path of the engine's, such as /health, nor none",
+            f"{value[:80]!r}は、/healthのようなエンジンのパスでもnoneでもありません",
+        )
+    return value
+
+
+def key_id(text: str) -> str:
+    """The id of a key, or the owner's. Raises Told."""
+    if not _KEY_ID.fullmatch(text):
+        raise Told(
+            f"{text[:20]!r} is no key's id: `hayate key list` shows them, and main is the owner's key",
+            f"{text[:20]!r}はAPIキーのIDではありません。IDは`hayate key list`で確認できます（所有者のキーはmain）",
+        )
+    return text
+
+
+def currency_name(text: str) -> str:
+    """A currency's name or sign. Raises Told."""
+    if not 1 <= len(text) <= MAX_CURRENCY_CHARS or not text.isprintable() or any(map(str.isspace, text)):
+        raise Told(
+            f"{text[:20]!r} is no currency's name or sign, such as USD or JPY",
+            f"{text[:20]!r}は通貨の名前や記号ではありません。JPYやUSDのように書いてください",
+        )
+    return text
