@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -113,11 +113,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh
-        watches = [
-            asyncio.create_task(prober.run()),
-            asyncio.create_task(keys.follow()),
-            asyncio.create_task(Canaries(fleet, on_change=_tell_change).run()),
-        ]
+        watches = prober.run(), keys.follow(), Canaries(fleet, on_change=_tell_change).run()
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))
             for row in ROUTES
@@ -125,11 +121,9 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
             for method in row.methods
         )
         try:
-            yield {"gateway": gateway}
+            async with _running(*watches):
+                yield {"gateway": gateway}
         finally:
-            for watch in watches:
-                watch.cancel()
-            await asyncio.gather(*watches, return_exceptions=True)
             ticker.close()
             fleet.close()
             calls.flush()
@@ -152,6 +146,18 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
     app.add_exception_handler(GatewayError, _tell_error)  # type: ignore[arg-type]
     app.add_exception_handler(HTTPException, _HttpErrors(Options(app.origins)).tell)  # type: ignore[arg-type]
     return app
+
+
+@contextlib.asynccontextmanager
+async def _running(*watches: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs these until the block ends."""
+    tasks = [asyncio.create_task(each) for each in watches]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _tell_change(replica: Replica, is_ready: bool) -> None:
