@@ -67,7 +67,7 @@ def _unknown(key: str, there: list[str]) -> OptionError:
     listed = ", ".join(there)
     return OptionError(
         key,
-        f"is not an option of this backend; there are {listed}",
+        f"is not an option of this backend; {'there are' if len(there) > 1 else 'the only one is'} {listed}",
         f"このバックエンドにそのような設定はありません。使えるのは{listed}です",
     )
 

@@ -33,7 +33,7 @@ def configured(backend: str, **options: Any) -> Config:
         (
             "vllm",
             {"num_ctx": 5},
-            "deployments.one.options.num_ctx: is not an option of this backend; this backend has none",
+            "deployments.one.options.num_ctx: is not an option of this backend; the only one is responses",
         ),
         ("ollama", {"numctx": 5}, "there are num_ctx, keep_alive"),
         (
