@@ -7,6 +7,7 @@ as to any client, plain text unread; only from the event that ends it on nothing
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from hayate.wire.glance import chat_in
 from hayate.wire.http1 import Headers
 from hayate.wire.retold_response import Retold
 
+PAUSE_S: Final = 0.001
+"""Between two pieces of work, for everybody else."""
 _CHOICES: Final = "choices"
 """Of a chat's answer alone."""
 
@@ -42,6 +45,7 @@ class RememberingClient:
         "_head",
         "_pump",
         "_retold",
+        "_ticker",
         "_turn",
         "_whole",
         "flush",
@@ -51,6 +55,7 @@ class RememberingClient:
 
     def __init__(self, client: Client, turn: Remembered, retold: Retold | None = None) -> None:
         self._client = client
+        self._ticker = client._ticker
         self._turn = turn
         self._begun = False
         """Whether an engine's answer has."""
@@ -77,10 +82,16 @@ class RememberingClient:
         if not self._begun:
             headers = self._client.answer_headers
             headers[:] = [pair for pair in headers if pair[0] not in (TELLS, TELLS_OMITTED)]
+        self._ticker.discard(self)
         try:
             self._turn.close(self._gathered)
         finally:
             self._client.__exit__()
+
+    def tick(self, _: float) -> None:
+        """What passes unread is looked at now and then: nobody else does while it does."""
+        if self._gathered is not None:
+            self._gathered.settle()
 
     async def recall(self, fields: dict[str, Any], engines: Engines, size: int) -> None:
         """Waits for its turn, and puts what goes along into the request (`Remembered.recall`); a stream is pinged meanwhile."""
@@ -119,6 +130,7 @@ class RememberingClient:
             return
         if self._turn.keeps:
             self._gathered = self._turn.gatherer()
+            self._ticker.add(self)
         await self._client.start_stream(status)
 
     async def end_stream(self) -> None:
@@ -194,6 +206,10 @@ class RememberingClient:
     # What is kept.
 
     async def _keep_stream(self, gathered: Gathered) -> None:
+        more = gathered.settle()  # an engine may say a lot between two looks
+        while more:
+            await asyncio.sleep(PAUSE_S)
+            more = gathered.settle()
         cut = gathered.over
         try:
             answer = gathered.answer()

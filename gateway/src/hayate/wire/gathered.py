@@ -12,36 +12,27 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
 from hayate.errors import GatewayError
 from hayate.wire import engine_json, sse
 from hayate.wire.faults import UNREADABLE
-from hayate.wire.json_text import mended, unfinished_bytes, well_formed
+from hayate.wire.gathered_run import FOLD_TEXT_BYTES, Around, Run
+from hayate.wire.json_text import mended, well_formed
 from hayate.wire.plain_event import NO_SHAPE, Overheard, Reader, Shape
 
 FOLD_BYTES: Final = 16 * 1024
 """So much is parsed at once: well under half a millisecond's work."""
-FOLD_TEXT_BYTES: Final = 64 * 1024
-"""Of joined text, which is parsed many times as fast."""
+SETTLED_AT_ONCE: Final = 4
+"""Pieces of joined text, which is parsed many times as fast, in one look."""
 _SIZE_LINE_BYTES: Final = 4
 _LONGER_FROM_BYTES: Final = 0x100 + 7
 """A chunk's first line is so long, and a byte longer from here on: on the fast path it has two digits or three."""
 _UNSURE_BYTES: Final = 15_000
 """Longer events are weighed before they are parsed (`engine_json`)."""
 _TEXT_END: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-
-
-class Around(Protocol):
-    """What stands around a text, in events that are alike but for it."""
-
-    before: bytes
-    after: bytes
-
-    def said_in(self, whole: bytes) -> bytes | None:
-        """The text, as it stands there, if this is such an event; of several, joined. None if it is anything else."""
 
 
 class Gathered(ABC):
@@ -56,10 +47,9 @@ class Gathered(ABC):
         "_mended",
         "_odd",
         "_pending",
+        "_quick",
         "_run",
-        "_start",
-        "_stop",
-        "_text",
+        "_where",
         "over",
         "size",
     )
@@ -79,16 +69,18 @@ class Gathered(ABC):
         """What stood around the text of the last of them, if there is one."""
         self._odd: tuple[bytes, bytes] | None = None
         """What stands around texts of which no run may be made."""
-        self._run: Around | None = None
-        """Of the run that the next event may continue; what came before it has been parsed."""
-        self._text = bytearray()
-        """That run's."""
+        self._run: Run | None = None
+        """The run that the next event may continue; what came before it has been parsed."""
         self._pending: Shape | None = NO_SHAPE
         """None while the next chunk on the fast path is known to continue the run."""
         self._fast = NO_SHAPE
         """What such chunks are like, where none is heard of that is not."""
-        self._start = self._stop = 0
-        """Where the text of one begins, were its first line as short as can be, and where it ends, from its end."""
+        self._where = slice(0)
+        """Where the text of one is, were its first line as short as can be."""
+        self._quick = bytearray()
+        """Texts of such chunks, which go on with the run. A longer first line leaves the quote before the text in it, and no such
+        text has one of its own.
+        """
 
     # What passes unread.
 
@@ -105,37 +97,52 @@ class Gathered(ABC):
     def raw_writer(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
         """`write`, for chunks on the fast path, each of which is gathered once it is written."""
 
+        quick = self._quick
+
         def passed(chunk: bytes) -> None:
+            nonlocal quick
             write(chunk)
             if self._pending is None:
-                text = self._text
-                text += chunk[self._start + (len(chunk) >= _LONGER_FROM_BYTES) : self._stop]
-                if len(text) > FOLD_TEXT_BYTES:
-                    self._fold_text(ends=False)
+                quick += chunk[self._where]
             else:
                 self._look_at(chunk)
 
         return passed
 
+    def settle(self) -> bool:
+        """Parses some of what came on the fast path, where nobody else does; whether there is more. To be called now and then."""
+        self._take_quick()
+        run = self._run
+        for _ in range(SETTLED_AT_ONCE):
+            if run is None or len(run.text) <= FOLD_TEXT_BYTES:
+                return False
+            self._fold_run(run, ends=False)
+        return True
+
     def _look_at(self, chunk: bytes) -> None:
         """The longer way, and whether the next chunks may take the short one."""
         self._add_event(chunk[_SIZE_LINE_BYTES + (len(chunk) >= _LONGER_FROM_BYTES) : -2])
         run, fast = self._run, self._fast
-        if run is not None and run.before == fast.before and run.after == fast.after:
+        if run is not None and run.around.before == fast.before and run.around.after == fast.after:
             self._pending = None
-            self._start = _SIZE_LINE_BYTES + len(fast.before)
-            self._stop = -len(fast.after) - 2
+            self._where = slice(_SIZE_LINE_BYTES + len(fast.before), -len(fast.after) - 2)
         else:
             self._pending = fast
+
+    def _take_quick(self) -> None:
+        quick = self._quick
+        if quick and self._run is not None:
+            self._run.text += quick.replace(b'"', b"")
+        quick.clear()
 
     # What was read.
 
     def add(self, events: bytes) -> None:
         """Whole events, as the client gets them."""
         run = self._run
-        said = None if run is None else run.said_in(events)
-        if said is not None:
-            self._continue(said)
+        said = None if run is None else run.around.said_in(events)
+        if run is not None and said is not None:
+            self._continue(run, said)
             return
         for event in sse.frames(events):
             self._add_event(event)
@@ -181,9 +188,9 @@ class Gathered(ABC):
         if self.over:
             return
         run = self._run
-        said = None if run is None else run.said_in(event)
-        if said is not None:
-            self._continue(said)
+        said = None if run is None else run.around.said_in(event)
+        if run is not None and said is not None:
+            self._continue(run, said)
             return
         start = self._text_in(event)
         end = None if start is None else _TEXT_END.match(event, start)
@@ -194,9 +201,10 @@ class Gathered(ABC):
             return
         stop = end.end() - 1
         around = self._alike(event[:start], event[stop:])
-        goes_on = run is not None and around == (run.before, run.after)  # with an escaped quote in its text
-        if goes_on or (around == self._last and around != self._odd and self._begins_run(*around)):
-            self._continue(event[start:stop])
+        if run is None or around != (run.around.before, run.around.after):  # else there is an escaped quote in its text
+            run = self._begun(*around) if around == self._last and around != self._odd else None
+        if run is not None:
+            self._continue(run, event[start:stop])
         else:
             self._end_run()
             self._keep(event, around)
@@ -205,38 +213,34 @@ class Gathered(ABC):
         self._last = around
         self._kept.append(event)
         self._kept_bytes += len(event)
-        self._count(len(event) if around is None else len(event) - len(around[0]) - len(around[1]))
-        if self._kept_bytes > FOLD_BYTES:
+        self.size += len(event) if around is None else len(event) - len(around[0]) - len(around[1])
+        self.over = self.size > self._limit
+        if self._kept_bytes > FOLD_BYTES or self.over:
             self._fold()
 
-    def _begins_run(self, before: bytes, after: bytes) -> bool:
-        """Whether what is like the last event may be joined: looked at when one comes again, for most never do."""
+    def _begun(self, before: bytes, after: bytes) -> Run | None:
+        """A run of what is like the last event, if that may be joined: looked at when one comes again, for most never do."""
         blank = self._read(before + after)
         if not isinstance(blank, dict) or not self._joins(blank):
             self._odd = before, after
-            return False
+            return None
         self._fold()
-        self._run = self._around(before, after)
-        return True
+        self._run = Run(self._around(before, after))
+        return self._run
 
-    def _continue(self, said: bytes) -> None:
-        self._text += said
-        if len(self._text) > FOLD_TEXT_BYTES:
-            self._fold_text(ends=False)
+    def _continue(self, run: Run, said: bytes) -> None:
+        self._take_quick()
+        run.text += said
+        if len(run.text) > FOLD_TEXT_BYTES:
+            self._fold_run(run, ends=False)
 
     def _end_run(self) -> None:
+        self._take_quick()
         self._last = None
         self._pending = self._fast
-        if self._run is not None:
-            self._fold_text(ends=True)
-            self._run = None
-
-    def _count(self, size: int) -> None:
-        self.size += size
-        if self.size > self._limit and not self.over:
-            self._end_run()
-            self._fold()
-            self.over = True
+        run, self._run = self._run, None
+        while run is not None and run.text:
+            self._fold_run(run, ends=True)
 
     # How it is parsed.
 
@@ -246,22 +250,16 @@ class Gathered(ABC):
         for event in kept:
             self._hand_over(self._read(event))
 
-    def _fold_text(self, *, ends: bool) -> None:
-        """Parses the run until now; while it may go on, what is not whole at its end waits."""
-        run, text = self._run, self._text
-        if run is None:
-            return
-        end = len(text) - unfinished_bytes(text)
-        said = bytes(text[:end])
-        if ends:
-            text.clear()
-        else:
-            del text[:end]
-        self._hand_over(self._read(run.before + said + run.after, joined=True))
-        if ends:
-            self.size += end
-        else:
-            self._count(end)
+    def _fold_run(self, run: Run, *, ends: bool) -> None:
+        """Parses the first of the run's texts; those beyond the limit go nowhere."""
+        event, size = run.take(ends=ends)
+        self._hand_over(self._read(event, joined=True))
+        self.size += size
+        if self.size > self._limit:
+            self.over = True
+            self._run = None
+            self._pending = self._fast
+            run.text.clear()
 
     def _hand_over(self, event: Any) -> None:
         if not isinstance(event, dict):

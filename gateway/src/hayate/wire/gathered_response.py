@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from hayate.wire.gathered import Around, Gathered
+from hayate.wire.gathered import Gathered
+from hayate.wire.gathered_run import Around
 from hayate.wire.partial_response import PartialResponse
 
 _DELTA: Final = b'"delta":"'

@@ -144,7 +144,7 @@ async def test_plain_text_passes_unread_and_is_gathered(channel: Make, store: St
     answering = Answering(channel(), store)
     await answering.begin()
     passed: list[bytes] = []
-    answering.client._client.raw_writer = lambda: passed.append
+    answering.server.client._stream.raw_writer = lambda: passed.append  # type: ignore[method-assign]
     await answering.client.start_stream()
     answering.client.attach(cast(Pump, answering.pump))
     raw = answering.client.raw_writer()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from hayate.wire import engine_json, sse
 from hayate.wire.assemble import Assembler
-from hayate.wire.gathered import FOLD_TEXT_BYTES, Gathered
+from hayate.wire.gathered import Gathered
 from hayate.wire.gathered_answers import GatheredChat, GatheredMessage
 from hayate.wire.gathered_response import GatheredResponse
+from hayate.wire.gathered_run import FOLD_TEXT_BYTES
 from hayate.wire.json_text import well_formed
 from hayate.wire.openai_stream import OpenAIStream
 from tests.support.streams import chunk, event, said
@@ -162,7 +163,9 @@ def test_what_is_not_whole_at_the_end_is_cut_off(half: str) -> None:
     plain = as_events([said("a"), said("b")])
     way = Way(GatheredChat(LIMIT), fast=False)
     way.send(*plain)
-    way.gathered._continue(half.encode("latin-1"))
+    run = way.gathered._run
+    assert run is not None
+    way.gathered._continue(run, half.encode("latin-1"))
     assert message_of(way.gathered.answer())["content"] == "ab"
 
 
@@ -178,8 +181,15 @@ def test_a_long_answer_is_parsed_as_it_comes_and_whole_at_every_seam() -> None:
     way = Way(gathered)
     text = "日本語🦊"
     pieces = [said(text[n % 4 :]) for n in range(3 * FOLD_TEXT_BYTES // 10)]
-    way.send(*as_events(pieces))
-    assert len(gathered._text) <= FOLD_TEXT_BYTES
+    events = as_events(pieces)
+    for n in range(0, len(events), 1000):
+        way.send(*events[n : n + 1000])
+        while gathered.settle():
+            pass
+        assert gathered._run is not None
+        assert len(gathered._run.text) <= FOLD_TEXT_BYTES
+        assert gathered._quick == b""
+    assert way.short == len(events)
     content = message_of(gathered.answer())["content"]
     assert content == "".join(text[n % 4 :] for n in range(len(pieces)))
 
@@ -187,7 +197,10 @@ def test_a_long_answer_is_parsed_as_it_comes_and_whole_at_every_seam() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_beyond_its_limit_nothing_more_is_gathered(fast: bool) -> None:
     way = Way(gathered := GatheredChat(200_000), fast=fast)
-    way.send(*as_events([said("x" * 1000)] * 1000), *as_events([said(finish="stop")]))
+    for _ in range(1000):
+        way.send(*as_events([said("x" * 1000)]))
+        gathered.settle()
+    way.send(*as_events([said(finish="stop")]))
     assert gathered.over
     content = message_of(gathered.answer())["content"]
     assert 190_000 < len(content) < 200_000 + 2 * FOLD_TEXT_BYTES

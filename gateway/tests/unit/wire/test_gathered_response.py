@@ -64,7 +64,8 @@ def test_alike_events_are_one_run_and_what_says_it_again_is_not_kept() -> None:
     gathered = GatheredResponse(1 << 20)
     for n in range(100):
         gathered.add(frame(ORDERS["vllm"], n, "output_text", f"w{n}", 0))
-    assert len(gathered._text) > 250
+    assert gathered._run is not None
+    assert len(gathered._run.text) > 250
     assert gathered._kept == []
     again = {"type": "response.output_text.done", "text": "w" * 1000}
     gathered.add(sse.render(json.dumps(again).encode(), event="response.output_text.done"))
