@@ -8,6 +8,7 @@ prompt that was missing, half a tool exchange or one turn too few would show.
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -54,7 +55,7 @@ class Talk:
     def prompt(self, first: int, new: list[dict[str, Any]]) -> int:
         """Tokens with the turns from `first` on."""
         messages = [SYSTEM, *(message for turn in self.turns[first - 1 :] for message in turn), *new]
-        return self.tokenizer.count(self.tokenizer.render(messages, tools=self.tools or None))
+        return self.tokenizer.count(self.tokenizer.render(_whole(messages), tools=self.tools or None))
 
     def expected(self, new: list[dict[str, Any]], output: int, *, last: int) -> int:
         """The reference: from which turn on it goes along. From `last` on it always does."""
@@ -115,8 +116,38 @@ class Talk:
 
 
 def _said(message: dict[str, Any]) -> dict[str, Any]:
-    """What goes along of an answer."""
-    return {name: message[name] for name in ("role", "content", "tool_calls") if message.get(name) is not None}
+    """What goes along of an answer; one without a word is an answer, too."""
+    calls = message.get("tool_calls")
+    said = {"role": "assistant", "content": message.get("content") or ("" if not calls else None)}
+    return {**said, "tool_calls": calls} if calls else said
+
+
+def _whole(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """With the calls alone that were answered, whose arguments are values, as llama.cpp gives them to templates."""
+    answered = {message.get("tool_call_id") for message in messages}
+    whole = []
+    for message in messages:
+        calls = [
+            {**call, "function": {**call["function"], "arguments": json.loads(call["function"]["arguments"])}}
+            for call in message.get("tool_calls", ())
+            if call["id"] in answered
+        ]
+        if calls:
+            whole.append({**message, "tool_calls": calls})
+        elif "tool_calls" not in message:
+            whole.append(message)
+        elif message["content"]:
+            whole.append({"role": "assistant", "content": message["content"]})
+    return whole
+
+
+def reads(arguments: str) -> bool:
+    """Whether a call came to its end."""
+    try:
+        json.loads(arguments)
+    except ValueError:
+        return False
+    return True
 
 
 def user(content: str) -> dict[str, Any]:
@@ -169,19 +200,26 @@ async def test_a_long_conversation_keeps_to_its_context(
 @pytest.mark.parametrize("seed", [1, *slow(2, 3, 4, 5)])
 async def test_turns_of_any_size_and_what_tools_return_are_left_out_whole(talk: Talk, seed: int) -> None:
     chosen = random.Random(seed)
-    talk.tools = [WEATHER_TOOL]
-    for number in range(30):
+    exchanges = 0
+    for number in range(40):
         if chosen.random() < 0.3:
+            talk.tools = [WEATHER_TOOL]
             answer = await talk.say(user("東京の天気は？"), output=60)
-            for call in answer.get("tool_calls") or ():
-                output = {"role": "tool", "tool_call_id": call["id"], "content": '{"weather": "晴れ"}'}
-                await talk.say(output, output=ANSWER_TOKENS)
+            talk.tools = []
+            outputs = [
+                {"role": "tool", "tool_call_id": call["id"], "content": '{"weather": "晴れ"}'}
+                for call in answer.get("tool_calls", ())
+                if reads(call["function"]["arguments"])
+            ]
+            if outputs and chosen.random() < 0.8:
+                await talk.say(*outputs)
+                exchanges += 1
         else:
-            words = chosen.choice(["桜の花が咲きました。", "Tell me about the gateway. ", "🗼🍣"]) * chosen.randint(
-                1, 12
-            )
-            await talk.say(user(f"{number}: {words}"), output=chosen.randint(1, 40), streams=chosen.random() < 0.5)
-    assert talk.cuts
+            words = chosen.choice(["桜の花が咲きました。", "Tell me about the gateway. ", "🗼🍣"])
+            new = user(f"{number}: {words * chosen.randint(1, 12)}")
+            await talk.say(new, output=chosen.randint(1, 40), streams=chosen.random() < 0.5)
+    assert exchanges
+    assert len(talk.cuts) > 2
 
 
 async def test_a_larger_context_has_its_turns_back(talk: Talk) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from operator import attrgetter
 from typing import Any, Final
 
@@ -15,10 +15,12 @@ from hayate.history.fitting_calls import Fields, size_of
 from hayate.history.prefix import Prefix, put_turns, turns_from
 from hayate.policy.fitting import Known, Request, Size, Turn
 from hayate.store.conversations import Stored
-from hayate.wire.items import Item, answers_tools, message
+from hayate.wire.items import Item, answers_tools, message, text_of
 from hayate.wire.numbers import largest_limit
 
 _body: Final = attrgetter("body")
+_LOST: Final = "\ufffd"
+"""Stands for part of a character: what was one token takes three to be said again."""
 _ALWAYS: Final = ("tools", "functions")
 """Fields beside what is said that are a part of the prompt."""
 
@@ -82,6 +84,7 @@ class Along:
             new_turn=self.new_turn,
             new=self._size(self.said.items),
             rest=rest,
+            current=self._current(),
             known=known,
             left_out=left_out,
             output=None if limit is None else self.fields[limit],
@@ -97,10 +100,13 @@ class Along:
 
     def _says_as_much(self) -> bool:
         """Whether all that the engine counted of the last call goes along: another head has another size, and so has a turn
-        whose answer is replaced.
+        whose answer is replaced, or an answer that is not read again as it was made.
         """
         replaced = self.goes_on and not self.said.items
-        return not replaced and (self.said.head is None or self.said.head == self._stored_head())
+        if replaced or (self.said.head is not None and self.said.head != self._stored_head()):
+            return False
+        answers = takewhile(attrgetter("answer"), reversed(self.stored))
+        return not any(_LOST in text_of(each.body) for each in answers)
 
     def _head(self) -> list[Item]:
         return [*map(_body, self.stored[: turns_from(self.stored, 1)])]
@@ -120,13 +126,16 @@ class Along:
 
     def _rest(self) -> Size:
         size, media = self._size(self._before())
-        if self.goes_on:
-            more = self._size([*map(_body, self.stored[turns_from(self.stored, self.new_turn) :])])
-            size, media = size + more.bytes, media + more.media
         for name in _ALWAYS:
             if isinstance(given := self.fields.get(name), list):
                 size += size_of(given).bytes
         return Size(size, media)
+
+    def _current(self) -> Size:
+        """What is stored of the turn that this call goes on with."""
+        if not self.goes_on:
+            return Size()
+        return self._size([*map(_body, self.stored[turns_from(self.stored, self.new_turn) :])])
 
     def _turns(self, first: int) -> list[Turn]:
         between = self.stored[turns_from(self.stored, first) : turns_from(self.stored, self.new_turn)]

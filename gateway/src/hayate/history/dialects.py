@@ -57,6 +57,10 @@ class Dialect(ABC):
         """Whether an answer says itself that it did not come to its end. Raises one of `faults.UNREADABLE` for what is none."""
 
     @abstractmethod
+    def has_ended(self, answer: dict[str, Any]) -> bool:
+        """Whether its caller is told its end, be it that of its limit. Raises as `is_cut` does."""
+
+    @abstractmethod
     def items_of(self, answer: dict[str, Any], *, cut: bool) -> list[Item]:
         """What an engine said; `cut`: not to its end. Raises one of `faults.UNREADABLE` for what is no answer."""
 
@@ -85,6 +89,10 @@ class Chat(Dialect):
     def is_cut(self, answer: dict[str, Any]) -> bool:
         """By its one choice's reason."""
         return not answer["choices"] or answer["choices"][0].get("finish_reason") in (None, "length")
+
+    def has_ended(self, answer: dict[str, Any]) -> bool:
+        """With any reason."""
+        return bool(answer["choices"]) and answer["choices"][0].get("finish_reason") is not None
 
     def items_of(self, answer: dict[str, Any], *, cut: bool) -> list[Item]:
         """Its one choice's message."""
@@ -126,6 +134,10 @@ class Messages(Dialect):
         """By its reason."""
         return answer.get("stop_reason") in (None, "max_tokens")
 
+    def has_ended(self, answer: dict[str, Any]) -> bool:
+        """With any reason."""
+        return answer.get("stop_reason") is not None
+
     def items_of(self, answer: dict[str, Any], *, cut: bool) -> list[Item]:
         """The message."""
         return items_of_anthropic_answer(answer, cut=cut)
@@ -153,6 +165,10 @@ class Responses(Dialect):
     def is_cut(self, answer: dict[str, Any]) -> bool:
         """By its status."""
         return answer.get("status") != "completed"
+
+    def has_ended(self, answer: dict[str, Any]) -> bool:
+        """With a status of an answer's."""
+        return answer.get("status") in ("completed", "incomplete")
 
     def items_of(self, answer: dict[str, Any], *, cut: bool) -> list[Item]:
         """Its output."""

@@ -22,12 +22,15 @@ _NOT_KEPT: Final = ("id", "output", "input", "input_messages", "output_messages"
 
 
 class Answered(NamedTuple):
-    """An engine's answer in its dialect: how many bytes it came in, what it used, and whether it ended before its end."""
+    """An engine's answer in its dialect, and how many bytes it came in."""
 
     said: dict[str, Any]
     size: int
     usage: Usage
     cut: bool
+    """Whether it is less than the engine would have said: its limit cuts it, too."""
+    ended: bool = True
+    """Whether it came to its end, be it that of its limit: what it used is known then."""
 
 
 def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None, conversation_id: str) -> Turn:
@@ -47,7 +50,7 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
         answer=answer if answered.size <= most else within(answer, most),
         replaces_answer=regenerates,
         goes_on=goes.goes_on and not regenerates,
-        tokens=usage.prompt_tokens + usage.completion_tokens if usage.exact and not answered.cut else None,
+        tokens=usage.prompt_tokens + usage.completion_tokens if usage.exact and answered.ended else None,
         first_turn=None if chosen is None else chosen.first_turn,
         window=None if chosen is None else chosen.window,
         response=_response(wanted, answered.said),

@@ -31,7 +31,7 @@ from hayate.telemetry.record import CallRecord
 from hayate.wire.faults import UNREADABLE
 from hayate.wire.gathered import Gathered
 from hayate.wire.history_ids import unknown_response
-from hayate.wire.items import Item
+from hayate.wire.items import Item, message
 
 MOST_AT_ONCE: Final = 250
 """Items that are copied in the very step that keeps a turn; a longer branch is made in steps of its own, before."""
@@ -158,10 +158,14 @@ class Remembered:
         was cut before it began, of which nothing is kept. Raises HistoryUnavailable, ConversationFull, UnknownConversation when
         it has been deleted meanwhile; one of `UNREADABLE` for what is no answer.
         """
-        cut = cut or self.wanted.dialect.is_cut(answer)
-        turn = self._turn(answer, size, cut=cut)
-        if cut and not says_something(turn.answer):
-            return False
+        dialect = self.wanted.dialect
+        ended = not cut and dialect.has_ended(answer)
+        turn = self._turn(answer, size, cut=cut or dialect.is_cut(answer), ended=ended)
+        if not says_something(turn.answer):
+            if not ended:
+                return False
+            # Its caller is told its end: it is an answer, and what is said next comes after one.
+            turn = replace(turn, answer=dialect.items_of(answer, cut=False) or [message("assistant", "")])
         if self._branch is not None and len(self._stored) > MOST_AT_ONCE:
             making = ResponseBranch(self._branch, limits=self.wanted.limits, now=time())
             made = await self._conversations.store.keep_in_steps(making)
@@ -260,11 +264,11 @@ class Remembered:
 
     # What is kept.
 
-    def _turn(self, answer: dict[str, Any], size: int, *, cut: bool) -> Turn:
+    def _turn(self, answer: dict[str, Any], size: int, *, cut: bool, ended: bool = False) -> Turn:
         goes = self._along
         if goes is None:
             raise ValueError("nothing was said yet")
-        return new_turn(self.wanted, goes, Answered(answer, size, self._record.usage, cut), self._fit, self.id)
+        return new_turn(self.wanted, goes, Answered(answer, size, self._record.usage, cut, ended), self._fit, self.id)
 
     def _keep_cut(self, gathered: Gathered) -> None:
         """Keeps an answer whose end has not come, if it has begun."""

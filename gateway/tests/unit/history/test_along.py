@@ -91,6 +91,13 @@ def test_a_head_that_is_sent_goes_in_place_of_the_stored_one() -> None:
     assert same.request(whole=False, truncates=True).known.tokens == 50
 
 
+def test_an_answer_that_ends_inside_a_character_is_not_read_again_as_it_was_made() -> None:
+    for answer, tokens in (("a1", 50), ("a\ufffd", None)):
+        cache = cached([message("user", "q1"), message("assistant", answer)])
+        request = goes(cache, message("user", "new")).request(whole=False, truncates=True)
+        assert request.known.tokens == tokens
+
+
 def test_what_is_to_be_fitted() -> None:
     fields = {"tools": [{"type": "function", "function": {"name": "f"}}], "max_tokens": 9}
     goes_ = goes(cached(turn_of(1), turn_of(2), turn_of(3), first=2), message("user", "new"), fields=fields)
@@ -108,7 +115,9 @@ def test_what_a_tool_returned_goes_on_with_its_turn() -> None:
     goes_ = goes(cache, OUTPUT, message("user", "and"))
     assert (goes_.goes_on, goes_.new_turn) == (True, 2)
     assert [each["role"] for each in goes_.fields_from(2)["messages"]] == ["user", "assistant", "tool", "user"]
-    assert [turn.number for turn in goes_.request(whole=False, truncates=True).turns()] == [1]
+    request = goes_.request(whole=False, truncates=True)
+    assert [turn.number for turn in request.turns()] == [1]
+    assert (request.current.bytes > 40, request.rest.bytes) == (True, 0), "the engine has counted it already"
     with pytest.raises(InvalidRequest, match="c9"):
         goes(cache, {**OUTPUT, "call_id": "c9"})
 

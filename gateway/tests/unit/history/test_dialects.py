@@ -82,26 +82,30 @@ def test_which_event_ends_an_answer(dialect: Dialect, last: bytes, other: bytes)
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "cut"),
+    ("path", "answer", "cut", "ended"),
     [
-        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}, False),
-        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": "length"}]}, True),
-        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": None}]}, True),
-        (MESSAGES, {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}, False),
-        (MESSAGES, {"content": [{"type": "text", "text": "hi"}], "stop_reason": "max_tokens"}, True),
-        (MESSAGES, {"content": [{"type": "text", "text": "hi"}]}, True),
-        (RESPONSES, {"output": [message("assistant", "hi")], "status": "completed"}, False),
-        (RESPONSES, {"output": [message("assistant", "hi")], "status": "incomplete"}, True),
+        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": "stop"}]}, False, True),
+        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": "length"}]}, True, True),
+        (CHAT, {"choices": [{"message": {"content": "hi"}, "finish_reason": None}]}, True, False),
+        (MESSAGES, {"content": [{"type": "text", "text": "hi"}], "stop_reason": "end_turn"}, False, True),
+        (MESSAGES, {"content": [{"type": "text", "text": "hi"}], "stop_reason": "max_tokens"}, True, True),
+        (MESSAGES, {"content": [{"type": "text", "text": "hi"}]}, True, False),
+        (RESPONSES, {"output": [message("assistant", "hi")], "status": "completed"}, False, True),
+        (RESPONSES, {"output": [message("assistant", "hi")], "status": "incomplete"}, True, True),
+        (RESPONSES, {"output": [message("assistant", "hi")], "status": "in_progress"}, True, False),
     ],
 )
-def test_what_an_engine_said_and_whether_that_was_all(path: str, answer: dict[str, Any], cut: bool) -> None:
+def test_what_an_engine_said_and_whether_that_was_all(
+    path: str, answer: dict[str, Any], cut: bool, ended: bool
+) -> None:
     dialect = OF_PATH[path]
-    assert dialect.is_cut(answer) is cut
+    assert (dialect.is_cut(answer), dialect.has_ended(answer)) == (cut, ended)
     (item,) = dialect.items_of(answer, cut=cut)
     assert (text_of(item), item["role"], item["status"]) == ("hi", "assistant", "incomplete" if cut else "completed")
 
 
 def test_an_answer_without_any_is_none() -> None:
     assert CHATS.is_cut({"choices": []})
+    assert not CHATS.has_ended({"choices": []})
     assert CHATS.items_of({"choices": []}, cut=True) == []
     assert OF_PATH[RESPONSES].items_of({}, cut=True) == []

@@ -29,7 +29,7 @@ def turn_after(want: Any, answer: dict[str, Any], cache: Any = None, **more: Any
     goes = along(want.dialect, {}, said, cache, regenerates=regenerates, adds=lambda _: None)
     usage = Usage(10, 5)
     usage.exact = True
-    answered = Answered(answer, more.get("size", 9), usage, more.get("cut", False))
+    answered = Answered(answer, more.get("size", 9), usage, more.get("cut", False), more.get("ended", True))
     return new_turn(want, goes, answered, more.get("fit"), "conv_1")
 
 
@@ -49,8 +49,10 @@ def test_the_turn_of_one_that_is_there() -> None:
 
 
 def test_a_cut_answer_says_so_and_its_tokens_are_not_known() -> None:
-    turn = turn_after(wanted(None), chat("hi", None), cut=True)
+    turn = turn_after(wanted(None), chat("hi", None), cut=True, ended=False)
     assert (turn.tokens, turn.answer[0]["status"]) == (None, "incomplete")
+    turn = turn_after(wanted(None), chat("hi", "length"), cut=True)
+    assert (turn.tokens, turn.answer[0]["status"]) == (15, "incomplete"), "its limit was its end"
 
 
 def test_no_more_is_kept_than_an_item_may_have() -> None:

@@ -117,6 +117,19 @@ async def test_an_answer_that_never_began_is_none(conversations: Conversations) 
     assert conversations.locks._waiting == {}
 
 
+@pytest.mark.parametrize("text", ["", None])
+async def test_an_answer_whose_limit_came_before_its_first_word_is_one(
+    conversations: Conversations, text: str | None
+) -> None:
+    conversation = (await talk(conversations, None, answer=chat(text, "length"))).id
+    assert await said(conversations, conversation) == ["1 question", "1 "]
+    following = call(conversations, wanted(conversation))
+    fields: dict[str, Any] = {"messages": [USER]}
+    await following.recall(fields, engines(), 9)
+    assert fields["messages"] == [USER, {"role": "assistant", "content": ""}, USER], "roles alternate"
+    following.close()
+
+
 async def test_what_can_not_be_kept_is_an_error_and_the_conversation_is_free(conversations: Conversations) -> None:
     conversation = (await talk(conversations, None)).id
     small = History(max_conversation_bytes=1024)

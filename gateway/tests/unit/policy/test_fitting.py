@@ -164,10 +164,10 @@ def test_tools_that_are_new_are_counted_upon_it() -> None:
 
 def test_a_turn_that_is_gone_on_with_stays_and_is_not_new() -> None:
     turns = [Turn(number, 300) for number in range(1, 11)]
-    known = Known(tokens=2800, rest=90)
+    known = Known(tokens=2500, rest=90)
     request = Request(turns=lambda: turns, new_turn=11, new=Size(300), rest=Size(90), current=Size(4500), known=known)
     assert decide(request) == Fit(1, 0)
-    assert decide(replace(request, known=Known())).first_turn > 1
+    assert decide(replace(request, known=Known()), 3000).first_turn > 1
     assert decide(request, 2048).first_turn == 11
 
 
