@@ -13,7 +13,8 @@ from hayate.history.cache import Cached
 from hayate.history.dialects import Dialect, Said
 from hayate.history.fitting_calls import Fields, size_of
 from hayate.history.prefix import Prefix, put_turns, turns_from
-from hayate.policy.fitting import Known, Request, Size, Turn
+from hayate.policy.fitting import Known, Request
+from hayate.policy.prompt_sizes import Size, Turn
 from hayate.store.conversations import Stored
 from hayate.wire.items import Item, answers_tools, message, text_of
 from hayate.wire.numbers import largest_limit

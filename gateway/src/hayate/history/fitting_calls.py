@@ -21,7 +21,8 @@ from hayate.backends.base import Asked
 from hayate.fleet.counting import count_prompt
 from hayate.fleet.deployment import Deployment
 from hayate.policy.estimates import Estimates
-from hayate.policy.fitting import Fit, Request, Size, fewer, fitting
+from hayate.policy.fitting import Fit, Request, fewer, fitting
+from hayate.policy.prompt_sizes import Size
 from hayate.wire.engine_json import write
 from hayate.wire.without_media import without_media
 

@@ -16,11 +16,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Final
 
 from hayate.errors import ContextTooLong
 from hayate.policy.estimates import BYTES_PER_TOKEN, MOST_BYTES_PER_TOKEN
+from hayate.policy.prompt_sizes import MARGIN, NOTHING, PICTURE_TOKENS, Expected, PromptSizes, Size, Turn
 
 NEAR: Final = 0.2
 """Of the context: with less than that left, the exact count is wanted."""
@@ -28,38 +28,14 @@ SLACK: Final = 1 / 64
 """Of the context: how much more an answer may come to that is read again than it came to when it was made."""
 LEFT: Final = 0.6
 """Of its room: what a prompt has at most from which turns were left out."""
-MARGIN: Final = 1.15
-"""On what is only estimated."""
 GUESSES: Final = 3
 """So many counts are asked for where the estimate says that the limit is; after that, in the middle of what is left."""
-TEMPLATE_TOKENS: Final = 512
-"""What a model's template may add to a prompt of which nothing is known but its bytes."""
-PICTURE_TOKENS: Final = 2048
-"""Of a picture or the like, about, however many bytes it has: engines tell that only afterwards."""
 ANSWER_SHARE: Final = 8
 """An answer for which no limit is asked has the context's part of one in so many."""
 MOST_ANSWER_TOKENS: Final = 4096
 """Of that part."""
 
 Fitting = Generator[int, int | None, "Fit"]
-
-
-class Size(NamedTuple):
-    """Of a part of a request: its bytes without pictures and the like, and how many of those it has."""
-
-    bytes: int = 0
-    media: int = 0
-
-
-NOTHING: Final = Size()
-
-
-class Turn(NamedTuple):
-    """A stored turn that may go along: its number in the conversation, and its size."""
-
-    number: int
-    bytes: int
-    media: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +115,7 @@ def fitting(
     """
     known, back = request.known, wants_all(request.known, window, truncates=request.truncates)
     if window is None:
-        return _Sizes(request, tokens_of).fit(0, None) if back else _as_before(request)
+        return _fit(request, _sizes(request, tokens_of), 0, None) if back else _as_before(request)
     room = room_of(window, request.output)
     near, most = room - NEAR * window, room - SLACK * window
     expected = None if back else _upon_last(request, tokens_of)
@@ -148,75 +124,26 @@ def fitting(
         same = known.deployment is not None and known.deployment == deployment
         if expected.most <= most and (same or expected.likely <= near):
             return _as_before(request)
-    sizes = _Sizes(request, tokens_of)
+    sizes = _sizes(request, tokens_of)
     if expected is None:
         expected = sizes.expected(0)
         if expected.most <= most and expected.likely <= near:
-            return sizes.fit(0, window) if back else _as_before(request)
+            return _fit(request, sizes, 0, window) if back else _as_before(request)
     return (yield from _look(request, sizes, expected.likely, window))
 
 
 def fewer(request: Request, sent: Fit, window: int | None, tokens_of: Callable[[int], float]) -> Fit | None:
     """After the engine has refused as too long what `sent` chose: `LEFT` of that. None where nothing more can be left out."""
-    sizes = _Sizes(request, tokens_of)
+    sizes = _sizes(request, tokens_of)
     index = bisect_left(sizes.numbers, sent.first_turn)
     if not request.truncates or index >= sizes.last:
         return None
-    return sizes.fit(sizes.first_within(LEFT * sizes.likely(index), MARGIN, index, sizes.last), window, near=True)
+    return _fit(
+        request, sizes, sizes.first_within(LEFT * sizes.likely(index), MARGIN, index, sizes.last), window, near=True
+    )
 
 
-class _Expected(NamedTuple):
-    """Tokens of a prompt that nobody has counted."""
-
-    likely: float
-    """With a margin."""
-    most: float
-    """If every byte were one."""
-
-
-class _Sizes:
-    """How large the prompt is with the turns from each of `numbers` on, the last of which always goes along."""
-
-    def __init__(self, request: Request, tokens_of: Callable[[int], float]) -> None:
-        turns, always = request.turns(), (request.new, request.rest, request.current)
-        self.numbers = [*(turn.number for turn in turns), request.new_turn]
-        self.last = len(turns)
-        self._bytes = _from_each([turn.bytes for turn in turns], sum(each.bytes for each in always))
-        self._media = _from_each([turn.media for turn in turns], sum(each.media for each in always))
-        self._tokens_of = tokens_of
-        self._left_out = request.left_out
-
-    def likely(self, index: int, scale: float = MARGIN) -> float:
-        """Tokens; `scale`: how many there are for each that is estimated."""
-        return scale * self.text(index) + self.pictures(index)
-
-    def text(self, index: int) -> float:
-        return max(self._tokens_of(self._bytes[index]), self.least(index), 1.0)
-
-    def least(self, index: int) -> float:
-        return self._bytes[index] / MOST_BYTES_PER_TOKEN
-
-    def pictures(self, index: int) -> int:
-        return PICTURE_TOKENS * self._media[index]
-
-    def expected(self, index: int) -> _Expected:
-        return _Expected(self.likely(index), self._bytes[index] + TEMPLATE_TOKENS + self.pictures(index))
-
-    def first_within(self, limit: float, scale: float, low: int, high: int) -> int:
-        """The first after `low` whose prompt likely has `limit` tokens at most; `high` where none before that has."""
-        between = range(low + 1, high)
-        return low + 1 + bisect_left(between, True, key=lambda index: self.likely(index, scale) <= limit)
-
-    def last_beyond(self, limit: float) -> int:
-        """The last whose prompt surely has more than `limit` tokens, and need not be counted: it could be of any length."""
-        return max(0, bisect_left(range(self.last), True, key=lambda index: self.least(index) <= limit) - 1)
-
-    def fit(self, index: int, window: int | None, *, near: bool = False, tokens: int | None = None) -> Fit:
-        omitted = self._left_out + index
-        return Fit(self.numbers[index], omitted, near, window, tokens) if omitted else Fit(1, 0, near, None, tokens)
-
-
-def _look(request: Request, sizes: _Sizes, likely: float, window: int) -> Fitting:
+def _look(request: Request, sizes: PromptSizes, likely: float, window: int) -> Fitting:
     """Near the limit, or beyond it. Turns that were left out come back only if they leave as much room as leaving out makes."""
     room = room_of(window, request.output)
     tokens = None
@@ -227,21 +154,21 @@ def _look(request: Request, sizes: _Sizes, likely: float, window: int) -> Fittin
     if not movable:
         if tokens is not None and tokens >= window:
             raise _too_long(tokens, window, alone=not sizes.last)
-        return sizes.fit(0, window, near=True, tokens=tokens)
+        return _fit(request, sizes, 0, window, near=True, tokens=tokens)
     kept = bisect_left(sizes.numbers, request.known.first_turn)
     if (likely if tokens is None else tokens) <= room:
-        return sizes.fit(0, request.known.window, near=True, tokens=tokens)
-    scale = max(MARGIN, likely / sizes.likely(0) * MARGIN) if tokens is None else _scale(tokens, sizes, 0)
+        return _fit(request, sizes, 0, request.known.window, near=True, tokens=tokens)
+    scale = max(MARGIN, likely / sizes.likely(0) * MARGIN) if tokens is None else sizes.scale(tokens, 0)
     index, tokens = yield from _least(sizes, LEFT * room, scale)
     if kept and index >= kept:
         told = yield sizes.numbers[kept]
         count = sizes.likely(kept, scale) if told is None else told + sizes.pictures(kept)
         if count <= room:
-            return sizes.fit(kept, window, near=True, tokens=None if told is None else int(count))
-    return sizes.fit(index, window, near=True, tokens=tokens)
+            return _fit(request, sizes, kept, window, near=True, tokens=None if told is None else int(count))
+    return _fit(request, sizes, index, window, near=True, tokens=tokens)
 
 
-def _least(sizes: _Sizes, limit: float, scale: float) -> Generator[int, int | None, tuple[int, int | None]]:
+def _least(sizes: PromptSizes, limit: float, scale: float) -> Generator[int, int | None, tuple[int, int | None]]:
     """The first turn from which on the prompt has `limit` tokens at most, and its tokens where they were counted; the last
     where none has: that one always goes along.
     """
@@ -258,17 +185,12 @@ def _least(sizes: _Sizes, limit: float, scale: float) -> Generator[int, int | No
             high, counted = probe, count
         else:
             low = probe
-        scale = _scale(count, sizes, probe)
+        scale = sizes.scale(count, probe)
         asked += 1
     return high, counted
 
 
-def _scale(tokens: int, sizes: _Sizes, index: int) -> float:
-    """How many tokens there are for each that is estimated, now that they are counted."""
-    return max(1, tokens - sizes.pictures(index)) / sizes.text(index)
-
-
-def _upon_last(request: Request, tokens_of: Callable[[int], float]) -> _Expected | None:
+def _upon_last(request: Request, tokens_of: Callable[[int], float]) -> Expected | None:
     """What the engine counted of the last call, and what is new; None where that says nothing of this one."""
     known, new = request.known, request.new
     if known.tokens is None:
@@ -277,17 +199,29 @@ def _upon_last(request: Request, tokens_of: Callable[[int], float]) -> _Expected
     before = int(known.tokens * BYTES_PER_TOKEN)  # a request like the last one: there a byte makes what it makes here
     text = max(tokens_of(before + more) - tokens_of(before), more / MOST_BYTES_PER_TOKEN)
     pictures = PICTURE_TOKENS * new.media
-    return _Expected(known.tokens + MARGIN * text + pictures, known.tokens + more + pictures)
+    return Expected(known.tokens + MARGIN * text + pictures, known.tokens + more + pictures)
+
+
+def _sizes(request: Request, tokens_of: Callable[[int], float]) -> PromptSizes:
+    return PromptSizes(request.turns(), request.new_turn, (request.new, request.rest, request.current), tokens_of)
+
+
+def _fit(
+    request: Request,
+    sizes: PromptSizes,
+    index: int,
+    window: int | None,
+    *,
+    near: bool = False,
+    tokens: int | None = None,
+) -> Fit:
+    omitted = request.left_out + index
+    return Fit(sizes.numbers[index], omitted, near, window, tokens) if omitted else Fit(1, 0, near, None, tokens)
 
 
 def _as_before(request: Request) -> Fit:
     known = request.known
     return Fit(known.first_turn, request.left_out, window=known.window)
-
-
-def _from_each(sizes: Sequence[int], always: int) -> list[int]:
-    """Their sums from each on to the end, `always` included, and that alone."""
-    return list(accumulate(reversed(sizes), initial=always))[::-1]
 
 
 def _too_long(tokens: int, window: int, *, alone: bool) -> ContextTooLong:

@@ -15,7 +15,8 @@ from hayate.errors import ContextTooLong
 from hayate.fleet.deployment import Deployment
 from hayate.history.fitting_calls import fit, fit_again, size_of
 from hayate.policy.estimates import Estimates
-from hayate.policy.fitting import Fit, Known, Request, Size, Turn
+from hayate.policy.fitting import Fit, Known, Request
+from hayate.policy.prompt_sizes import Size, Turn
 from hayate.wire.paths import CHAT
 from tests.support.engine_script import Request as Seen
 from tests.support.engine_script import Script, answer, error

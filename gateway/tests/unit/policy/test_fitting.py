@@ -15,17 +15,15 @@ from hayate.errors import ContextTooLong
 from hayate.policy.fitting import (
     GUESSES,
     LEFT,
-    PICTURE_TOKENS,
     Fit,
     Known,
     Request,
-    Size,
-    Turn,
     fewer,
     fitting,
     room_of,
     wants_all,
 )
+from hayate.policy.prompt_sizes import PICTURE_TOKENS, Size, Turn
 
 WINDOW = 4096
 
