@@ -168,11 +168,15 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineProcess]:
 
 @pytest.fixture(scope="module")
 async def gateway(narrow: EngineProcess) -> AsyncIterator[RunningGateway]:
-    """A model of each window, all served by the one engine."""
+    """A model of each window, all served by the one engine; and one of the narrowest, of which nobody knows that it can count."""
     deployments = "".join(
         f"  w{window}:\n    backend: llamacpp\n    model: {narrow.model}\n    replicas: ['{narrow.url}']\n"
         f"    context_tokens: {window}\n"
         for window in WINDOWS
+    )
+    deployments += (
+        f"  blind:\n    backend: openai\n    model: {narrow.model}\n    replicas: ['{narrow.url}']\n"
+        f"    context_tokens: {WINDOWS[0]}\n"
     )
     async with running_gateway(config=f"deployments:\n{deployments}aliases:\n  default: w{WINDOWS[0]}\n") as running:
         await running.ready()
@@ -220,6 +224,19 @@ async def test_turns_of_any_size_and_what_tools_return_are_left_out_whole(talk: 
             await talk.say(new, output=chosen.randint(1, 40), streams=chosen.random() < 0.5)
     assert exchanges
     assert len(talk.cuts) > 2
+
+
+async def test_where_nobody_counts_estimates_keep_it_within_its_context(talk: Talk) -> None:
+    talk.model, said, cuts, before = "blind", random.Random(7), 0, 0
+    for number in range(60):
+        words = said.choice(["桜の花が咲きました。", "Tell me about the gateway. ", "🗼🍣"])
+        new = user(f"{number}: {words * said.randint(1, 8)}")
+        reply, _, usage = await talk._call([new], ANSWER_TOKENS, streams=False)
+        omitted = int(reply.headers.get("x-hayate-turns-omitted", "0"))
+        assert usage["prompt_tokens"] <= room_of(talk.window, ANSWER_TOKENS)
+        assert omitted >= before
+        cuts, before = cuts + (omitted > before), omitted
+    assert 3 <= cuts <= 20
 
 
 async def test_a_larger_context_has_its_turns_back(talk: Talk) -> None:
