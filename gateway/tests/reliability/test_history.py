@@ -26,7 +26,8 @@ from tests.support.engine_script import (
 )
 from tests.support.http import fetch
 from tests.support.remembered import OMITTED, TELLS, counted, lines, loaded, named_by, said_to, until_kept
-from tests.support.scene import CHAT_PATH, Stage
+from tests.support.scene import CHAT_PATH, Stage, scene
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -42,13 +43,15 @@ async def begun(stage: Stage, **more: Any) -> str:
     return named_by(reply)
 
 
-async def test_the_stored_turns_go_along(stage: Stage) -> None:
-    first = await stage.post({"messages": [HI], "conversation": "new"})
+@pytest.mark.parametrize("model", ["scripted", "llama"])
+async def test_the_stored_turns_go_along(stage: Stage, model: str) -> None:
+    """A whole answer of an engine's, or one that the gateway makes of a stream."""
+    first = await stage.post({"model": model, "messages": [HI], "conversation": "new"})
     conversation = named_by(first)
     assert first.json["conversation"] == {"id": conversation}
     assert first.json["choices"][0]["message"]["content"] == "こんにちは。"
     stage.engine.script = Chat(["それで", "終わり"])
-    second = await stage.post({"messages": [AND], "conversation": conversation})
+    second = await stage.post({"model": model, "messages": [AND], "conversation": conversation})
     assert (second.status, named_by(second), second.json["conversation"]) == (200, conversation, {"id": conversation})
     assert said_to(stage.engine.requests[-1]) == [
         ("user", "こんにちは"),
@@ -339,13 +342,13 @@ async def test_a_response_is_told_by_our_id_and_gone_on_from(stage: Stage) -> No
     def script(request: Request) -> Script:
         said = request.json["input"]
         text = said if isinstance(said, str) else said[-1]["content"][0]["text"]
-        item = {"type": "message", "id": f"msg_{len(stage.engine.requests)}", "role": "assistant", "status": "completed",
+        item: dict[str, Any] = {"type": "message", "id": f"msg_{len(stage.engine.requests)}", "role": "assistant", "status": "completed",
                 "content": [{"type": "output_text", "text": f"re: {text}", "annotations": []}]}  # fmt: skip
-        response = {"id": "resp_engine", "object": "response", "status": "in_progress", "output": []}
+        response: dict[str, Any] = {"id": "resp_engine", "object": "response", "status": "in_progress", "output": []}
         whole = {**response, "status": "completed", "output": [item], "usage": {"input_tokens": 5, "output_tokens": 2}}
         if not request.json.get("stream"):
             return answer(whole)
-        events = [("created", {"response": response}), ("in_progress", {"response": response}),
+        events: list[tuple[str, dict[str, Any]]] = [("created", {"response": response}), ("in_progress", {"response": response}),
                   ("output_item.added", {"item": {**item, "content": []}}),
                   *(("output_text.delta", {"item_id": item["id"], "delta": each}) for each in ("re: ", text)),
                   ("output_item.done", {"item": item}), ("completed", {"response": whole})]  # fmt: skip
@@ -412,10 +415,10 @@ async def test_a_keys_own_words_are_sent_and_not_kept(stage: Stage) -> None:
 
 async def test_what_does_not_fit_is_left_out_and_told(stage: Stage) -> None:
     stage.engine.script = Chat(["い" * 120], prompt_tokens=300)
-    conversation = None
+    conversation = "new"
     for n in range(6):
         asked = {"model": "smaller", "max_tokens": 50, "messages": [{"role": "user", "content": f"{n} " + "あ" * 60}]}
-        reply = await stage.post({**asked, "conversation": conversation or "new"})
+        reply = await stage.post({**asked, "conversation": conversation})
         assert reply.status == 200, reply.text
         conversation = named_by(reply)
     assert int(reply.headers[OMITTED]) > 0
@@ -423,3 +426,38 @@ async def test_what_does_not_fit_is_left_out_and_told(stage: Stage) -> None:
     assert found is not None
     assert found.conversation.first_turn > 1
     assert len(lines(stage, conversation)) == 12
+
+
+async def test_what_engines_with_chat_alone_answer_is_kept_as_a_response(stage: Stage) -> None:
+    """Its response is the gateway's own translation, streamed or whole."""
+    async with scene(backend="trtllm") as other:
+        other.engine.script = Chat(["はい", "。"])
+        first = await other.post({"input": "一"}, RESPONSES)
+        assert first.json["output"][0]["content"][0]["text"] == "はい。"
+        asked = {"input": "二", "previous_response_id": first.json["id"], "stream": True}
+        frames = await other.frames(asked, RESPONSES)
+        completed = frames[-1].json["response"]
+        assert (frames[-1].event, completed["previous_response_id"]) == ("response.completed", first.json["id"])
+        assert [text for _, text in said_to(other.engine.requests[-1])] == ["一", "はい。", "二"]
+        third = await other.post({"input": "三", "previous_response_id": completed["id"]}, RESPONSES)
+        assert third.status == 200
+        assert len(said_to(other.engine.requests[-1])) == 5
+    assert stage.engine.open == 0
+
+
+async def test_the_operators_copy_is_what_was_told() -> None:
+    async with scene(record={"content": {"main": {"days": 7}}}) as stage:
+        reply = await stage.post({"messages": [HI], "conversation": "new", "stream": True})
+        conversation = named_by(reply)
+        assert len(lines(stage, conversation)) == 2
+        operators: dict[str, Any] = {"key": stage.operators_key}
+
+        async def is_there() -> bool:
+            data = (await fetch(stage.url, "/admin/calls", **operators)).json["data"]
+            return bool(data and data[0]["content"])
+
+        await eventually(is_there)
+        call = (await fetch(stage.url, "/admin/calls", **operators)).json["data"][0]
+        kept = (await fetch(stage.url, f"/admin/calls/{call['id']}/content", **operators)).json
+        assert conversation not in kept["prompt"]
+        assert kept["answer"] == reply.text
