@@ -342,8 +342,13 @@ async def test_a_response_is_told_by_our_id_and_gone_on_from(stage: Stage) -> No
     def script(request: Request) -> Script:
         said = request.json["input"]
         text = said if isinstance(said, str) else said[-1]["content"][0]["text"]
-        item: dict[str, Any] = {"type": "message", "id": f"msg_{len(stage.engine.requests)}", "role": "assistant", "status": "completed",
-                "content": [{"type": "output_text", "text": f"re: {text}", "annotations": []}]}  # fmt: skip
+        item: dict[str, Any] = {
+            "type": "message",
+            "id": f"msg_{len(stage.engine.requests)}",
+            "role": "assistant",
+            "status": "completed",
+            "content": [{"type": "output_text", "text": f"re: {text}", "annotations": []}],
+        }
         response: dict[str, Any] = {"id": "resp_engine", "object": "response", "status": "in_progress", "output": []}
         whole = {**response, "status": "completed", "output": [item], "usage": {"input_tokens": 5, "output_tokens": 2}}
         if not request.json.get("stream"):

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from hayate.downstream.kept_client import KeptClient
+from hayate.relay.pump import Sink
 from hayate.telemetry.content import Content
 from hayate.wire.error_bodies import JSON
 from tests.support.waiting import eventually
@@ -57,7 +58,8 @@ async def test_a_stream_by_whatever_way_without_its_pings(channel: Make) -> None
         client.write(b"data: 1\n\n")
         client.writer()(b"data: 2\n\n")  # a pump's way
         await client.end_stream()
-    assert client.raw_writer() is None
+    sink: Sink = client
+    assert sink.raw_writer() is None
     assert content.answer == b"id: 0\n\ndata: 1\n\ndata: 2\n\n"
     assert server.text.endswith(b"data: 1\n\ndata: 2\n\n")
 
