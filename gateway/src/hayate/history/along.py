@@ -9,14 +9,15 @@ from operator import attrgetter
 from typing import Any, Final
 
 from hayate.errors import InvalidRequest
+from hayate.history.answer_items import has_words
 from hayate.history.cache import Cached
 from hayate.history.dialects import Dialect, Said
 from hayate.history.fitting_calls import Fields, size_of
-from hayate.history.prefix import Prefix, put_turns, turns_from
+from hayate.history.prefix import New, Prefix, put_turns, turns_from
 from hayate.policy.fitting import Known, Request
 from hayate.policy.prompt_sizes import Size, Turn
 from hayate.store.conversations import Stored
-from hayate.wire.items import Item, answers_tools, message, text_of
+from hayate.wire.items import Item, answers_tools, message
 from hayate.wire.numbers import largest_limit
 
 _body: Final = attrgetter("body")
@@ -28,7 +29,7 @@ _ALWAYS: Final = ("tools", "functions")
 
 @dataclass(slots=True)
 class Along:
-    """One per call; nothing in it changes but `prefix`, and `fields`, which are the request's and get what goes along."""
+    """One per call; nothing in it changes but `prefix` and `new`, and `fields`, which are the request's and get what goes along."""
 
     dialect: Dialect
     fields: Fields
@@ -43,6 +44,8 @@ class Along:
     """What else comes into a request at last: the words that a key puts before all others."""
     prefix: Prefix | None = None
     """What was said of the turns, for the next call."""
+    new: New | None = None
+    """What is said now, once it has been put into words."""
 
     @property
     def new_turn(self) -> int:
@@ -55,7 +58,7 @@ class Along:
         dialect, before = self.dialect, self._before()
         turns = self.stored[turns_from(self.stored, max(1, min(first_turn, self.new_turn))) :]
         known = self.prefix or (None if self.cached is None else self.cached.prefix)
-        told = put_turns(dialect, first_turn, turns, self.said.items, known)
+        told = put_turns(dialect, first_turn, turns, self._new(), known)
         if told is None:
             sent = self.fields | dialect.put([*before, *map(_body, turns), *self.said.items])
         else:
@@ -83,7 +86,7 @@ class Along:
         return Request(
             turns=lambda: self._turns(first),
             new_turn=self.new_turn,
-            new=self._size(self.said.items),
+            new=size_of(self._new().said),
             rest=rest,
             current=self._current(),
             known=known,
@@ -91,6 +94,12 @@ class Along:
             output=None if limit is None else self.fields[limit],
             truncates=truncates,
         )
+
+    def _new(self) -> New:
+        if self.new is None:
+            items = self.said.items
+            self.new = New(items, self.dialect.put(items)[self.dialect.field] if items else [])
+        return self.new
 
     def _known(self, rest: Size) -> Known:
         if self.cached is None:
@@ -107,7 +116,7 @@ class Along:
         if replaced or (self.said.head is not None and self.said.head != self._stored_head()):
             return False
         answers = takewhile(attrgetter("answer"), reversed(self.stored))
-        return not any(_LOST in text_of(each.body) for each in answers)
+        return not any(has_words(each.body, _LOST) for each in answers)
 
     def _head(self) -> list[Item]:
         return [*map(_body, self.stored[: turns_from(self.stored, 1)])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from hayate.wire.items import Item, text_of
+from hayate.wire.items import Item
 
 _TEXTS: Final = ("text", "refusal", "arguments", "input", "transcript", "encrypted_content")
 _PARTS: Final = ("content", "summary")
@@ -14,7 +14,17 @@ _MOST_UTF8_BYTES: Final = 4
 
 def says_something(items: Sequence[Item]) -> bool:
     """Whether there is a word in it, or a call."""
-    return any(item["type"] not in ("message", "reasoning") or text_of(item) for item in items)
+    return any(item["type"] not in ("message", "reasoning") or has_words(item) for item in items)
+
+
+def has_words(item: Item, word: str = "") -> bool:
+    """Whether any of its texts has a letter, and this in it. (`text_of` makes one text of all first.)"""
+    for name in _PARTS:
+        for part in item.get(name) or ():
+            text = part.get("text") or part.get("refusal")
+            if text and word in text:
+                return True
+    return False
 
 
 def within(items: Sequence[Item], max_item_bytes: int) -> list[Item]:

@@ -34,6 +34,11 @@ class Cached(NamedTuple):
     prefix: Prefix | None = None
     """Of its turns, as the last call said them."""
 
+    @property
+    def version(self) -> int:
+        """The conversation's, as it is here."""
+        return self.loaded.conversation.version
+
 
 class Cache:
     """The latest. One per gateway."""

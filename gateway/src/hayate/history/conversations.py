@@ -10,7 +10,7 @@ from typing import NamedTuple
 from hayate.history.cache import Cache, Cached
 from hayate.history.locks import Locks, key_of
 from hayate.history.prefix import Prefix, turns_from
-from hayate.store.conversations import Conversation, Loaded, Stored, get, load
+from hayate.store.conversations import Conversation, Loaded, Stored, get, load, version
 from hayate.store.kept_responses import KeptResponse, response
 from hayate.store.store import Store
 from hayate.store.turns import Kept
@@ -43,16 +43,16 @@ class Conversations:
         cached = self._cache.get(conversation_id)
 
         def how(connection: sqlite3.Connection) -> Cached | None:
+            if (
+                cached is not None
+                and version(connection, project, conversation_id) == cached.version
+                and (cached.whole or not wants_all(cached.loaded.conversation))
+            ):
+                return cached
             found = get(connection, project, conversation_id)
             if found is None:
                 return None
             whole = wants_all(found)
-            if (
-                cached is not None
-                and cached.loaded.conversation.version == found.version
-                and (cached.whole or not whole)
-            ):
-                return cached
             loaded = load(connection, project, conversation_id, whole=whole)
             return None if loaded is None else Cached(loaded, whole or found.first_turn <= 1)
 

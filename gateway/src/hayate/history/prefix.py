@@ -24,8 +24,15 @@ class Prefix(NamedTuple):
     said: list[Any]
 
 
+class New(NamedTuple):
+    """What is said now: as items, and as the dialect says those by themselves."""
+
+    items: Sequence[Item]
+    said: list[Any]
+
+
 def put_turns(
-    dialect: Dialect, first_turn: int, turns: Sequence[Stored], new: Sequence[Item], known: Prefix | None
+    dialect: Dialect, first_turn: int, turns: Sequence[Stored], new: New, known: Prefix | None
 ) -> tuple[list[Any], Prefix | None] | None:
     """Turns from `first_turn` on and what is said now, in the dialect's words, and what of that is the next call's prefix. `known`:
     what an earlier call has put. None where the turns can't be told apart from what stands before them.
@@ -37,17 +44,17 @@ def put_turns(
         return None
     count, said = 0, list[Any]()
     if known is not None and known.path == dialect.path and known.first_turn == first_turn:
-        following = turns[known.length].body if known.length < len(turns) else new[0] if new else None
+        following = turns[known.length].body if known.length < len(turns) else new.items[0] if new.items else None
         if known.length <= len(turns) and (following is None or _is_users(following)):
             count, said = known.length, known.said
     rest = [*map(_body, turns[count:])]
-    if not _is_assistants(turns[-1].body) or (new and not _is_users(new[0])):
-        return [*said, *_put(dialect, [*rest, *new])], None
+    if not _is_assistants(turns[-1].body) or (new.items and not _is_users(new.items[0])):
+        return [*said, *_put(dialect, [*rest, *new.items])], None
     if rest:
         known = Prefix(dialect.path, first_turn, len(turns), said + _put(dialect, rest))
     elif known is None:
         return None
-    return [*known.said, *_put(dialect, new)], known
+    return [*known.said, *new.said], known
 
 
 def turns_from(stored: Sequence[Stored], turn: int) -> int:

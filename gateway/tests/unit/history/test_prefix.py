@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.history.dialects import OF_PATH, Dialect
-from hayate.history.prefix import Prefix, put_turns, turns_from
+from hayate.history.prefix import New, Prefix, put_turns, turns_from
 from hayate.store.conversations import Stored
 from hayate.wire.items import Item, message
 from tests.unit.history.test_along import stored, turn_of
@@ -23,6 +23,10 @@ said_items = st.one_of(
     ),
     st.just({"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": "hm"}]}),
 )
+
+
+def said_now(dialect: Dialect, *items: Item) -> New:
+    return New(items, plainly(dialect, [*items]))
 
 
 def plainly(dialect: Dialect, items: list[Item]) -> Any:
@@ -42,7 +46,7 @@ def test_each_call_says_what_it_would_say_by_itself(turns: list[list[Item]], pat
         new = turns[upto]
         first = data.draw(st.sampled_from([1, 1, 1, upto]))
         kept = so_far[turns_from(so_far, first) :]
-        told = put_turns(dialect, first, kept, new, prefix)
+        told = put_turns(dialect, first, kept, said_now(dialect, *new), prefix)
         if told is None:
             prefix = None
             continue
@@ -61,13 +65,14 @@ def test_a_turn_is_put_once() -> None:
             return super().put(items)
 
     counting, prefix = Counting(), None
+    new = said_now(dialect, message("user", "new"))
     for upto in range(1, 9):
         turns = stored(*(turn_of(n) for n in range(upto)))
-        told = put_turns(counting, 1, turns, [message("user", "new")], prefix)
+        told = put_turns(counting, 1, turns, new, prefix)
         assert told is not None
         said, prefix = told
         assert len(said) == 2 * upto + 1
-    assert put == [2, 1] * 8
+    assert put == [2] * 8
 
 
 def test_what_is_known_of_another_beginning_or_dialect_is_of_no_use() -> None:
@@ -78,17 +83,16 @@ def test_what_is_known_of_another_beginning_or_dialect_is_of_no_use() -> None:
         Prefix(dialect.path, 2, 2, ["wrong"]),
         Prefix(dialect.path, 1, 9, ["wrong"]),
     ):
-        told = put_turns(dialect, 1, turns, [message("user", "new")], known)
+        told = put_turns(dialect, 1, turns, said_now(dialect, message("user", "new")), known)
         assert told is not None
         assert len(told[0]) == 5
 
 
 def test_what_can_not_be_told_from_what_stands_before_is_not() -> None:
     dialect = OF_PATH["/v1/messages"]
-    assert put_turns(dialect, 1, (), [message("user", "new")], None) is None
-    assert (
-        put_turns(dialect, 1, stored([message("developer", "d"), *turn_of(1)]), [message("user", "new")], None) is None
-    )
+    new = said_now(dialect, message("user", "new"))
+    assert put_turns(dialect, 1, (), new, None) is None
+    assert put_turns(dialect, 1, stored([message("developer", "d"), *turn_of(1)]), new, None) is None
 
 
 def test_where_turns_begin() -> None:
