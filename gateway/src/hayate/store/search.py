@@ -96,7 +96,7 @@ class _Search:
 
     def ranked(self) -> list[tuple[str, _Hit]]:
         """The conversations by their ids, best first; of those alike the one whose item is newer."""
-        self._look_at(self._connection.execute(NEW, (MAX_NEW, self._project)))
+        self._look_at(self._connection.execute(NEW, (MAX_NEW, self._project)), most_texts=MAX_NEW, most_of_one=MAX_NEW)
         matches = self._wanted.matches(self._mark)
         for match in matches:
             if self._look_at(self._connection.execute(INDEXED, (match, MAX_CANDIDATES))):
@@ -117,13 +117,21 @@ class _Search:
             match = self._wanted.match_single(self._mark)
             self._look_at(self._connection.execute(INDEXED, (match, MAX_CANDIDATES)))
 
-    def _look_at(self, candidates: Iterable[tuple[int, int, str, str]]) -> bool:
-        """Items, the newest first: number, conversation, id, body. Whether there were too many to look at all."""
+    def _look_at(
+        self,
+        candidates: Iterable[tuple[int, int, str, str]],
+        *,
+        most_texts: int = MAX_TEXTS,
+        most_of_one: int = MAX_OF_ONE,
+    ) -> bool:
+        """Items, the newest first: number, conversation, id, body. Whether there were too many to look at all. `most_of_one`: of
+        one conversation. Where no index has said that they hold the words, the fifth of it may be the one that does.
+        """
         of_each: Counter[int] = Counter()
         texts = chars = 0
         for number, conversation, an_id, body in candidates:
             of_each[conversation] += 1
-            if of_each[conversation] > MAX_OF_ONE or number in self._looked_at or not self._is_seen(conversation):
+            if of_each[conversation] > most_of_one or number in self._looked_at or not self._is_seen(conversation):
                 continue
             self._looked_at.add(number)
             text = text_of(orjson.loads(body))[:MAX_TEXT_CHARS]
@@ -133,7 +141,7 @@ class _Search:
                 self._best[conversation] = max(hit, self._best.get(conversation, hit))
             texts += 1
             chars += len(body)
-            if texts == MAX_TEXTS or chars > MAX_CHARS:
+            if texts == most_texts or chars > MAX_CHARS:
                 return True
         return False
 

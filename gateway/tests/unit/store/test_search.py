@@ -16,7 +16,7 @@ from hayate.store.conversations import get
 from hayate.store.hidden import hide
 from hayate.store.migrate import open_file
 from hayate.store.quick import Quick, TakesLong
-from hayate.store.search import MAX_TEXTS, Found, search
+from hayate.store.search import MAX_NEW, MAX_TEXTS, Found, search
 from hayate.store.search_upkeep import Upkeep
 from hayate.store.sqlite import connect
 from tests.support.said import QUERIES, SAID, Clock, keep, noise, settled
@@ -102,6 +102,15 @@ def test_a_conversation_that_says_it_often_hides_no_other(connection: sqlite3.Co
     into_the_index(connection)
     for query in ("東京", "京", "の"):
         assert found(connection, query) == [new, old]
+
+
+def test_what_was_just_said_is_found_however_much_has_been_said_since(connection: sqlite3.Connection) -> None:
+    keep(connection, ["東京の話", *["大阪"] * (MAX_NEW - 1)], together=MAX_NEW)
+    assert found(connection, "東京") == ["conv_1"]
+    keep(connection, ["大阪"] * MAX_NEW, together=MAX_NEW)
+    assert found(connection, "東京") == [], "of very many, the newest are looked at"
+    into_the_index(connection)
+    assert found(connection, "東京") == ["conv_1"]
 
 
 def test_what_is_deleted_is_not_found_at_once(connection: sqlite3.Connection) -> None:
