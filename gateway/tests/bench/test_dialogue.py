@@ -17,12 +17,14 @@ from bench.dialogue import (
     token_frames,
 )
 
+from tests.support.tables import table
+
 STREAM = Asked(stream=True, tokens=5, rate=100.0)
 PLAIN = Asked(stream=False, tokens=5)
 
 
-@pytest.mark.parametrize("tokens", [1, 2, 64])
-@pytest.mark.parametrize("usage", [True, False])
+@table("tokens", [1, 2, 64])
+@table("usage", [True, False])
 def test_a_stream_is_valid_json_events_exactly_counted(tokens: int, usage: bool) -> None:
     events = stream_answer(tokens, usage).split(b"\n\n")
 
@@ -67,7 +69,7 @@ def test_an_answer_in_other_bytes_is_whole_when_it_says_the_same() -> None:
     assert complaint_about(PLAIN, json.dumps(json.loads(plain_answer(5))).encode()) is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("frames", "complaint"),
     [
         ([*token_frames(5), *closing_frames(5, True)[:-1]], "did not end with [DONE]"),

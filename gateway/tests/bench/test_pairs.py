@@ -8,15 +8,15 @@ import random
 import pytest
 from bench.pairs import CONFIDENCE, WIDE, rank, ratio
 
+from tests.support.tables import table
 
-@pytest.mark.parametrize(
-    ("pairs", "expected"), [(0, 0), (1, 0), (5, 0), (6, 1), (8, 1), (9, 2), (20, 6), (30, 10), (60, 22)]
-)
+
+@table(("pairs", "expected"), [(0, 0), (1, 0), (5, 0), (6, 1), (8, 1), (9, 2), (20, 6), (30, 10), (60, 22)])
 def test_ranks_are_those_of_the_tables(pairs: int, expected: int) -> None:
     assert rank(pairs) == expected
 
 
-@pytest.mark.parametrize("pairs", range(6, 200))
+@table("pairs", range(6, 200))
 def test_the_interval_is_the_narrowest_that_is_certain_enough(pairs: int) -> None:
     def certainty(k: int) -> float:
         return 1 - 2 * float(sum(math.comb(pairs, below) for below in range(k)) / 2**pairs)
@@ -47,7 +47,7 @@ def test_a_pair_that_was_not_measured_whole_does_not_count() -> None:
     assert [found.pairs, found.median] == pytest.approx([6, 1.1])
 
 
-@pytest.mark.parametrize("pairs", range(6))
+@table("pairs", range(6))
 def test_too_few_pairs_have_no_interval_and_are_never_enough(pairs: int) -> None:
     assert ratio([(1.0, 1.0)] * pairs).wide
 

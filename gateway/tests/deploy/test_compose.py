@@ -17,6 +17,7 @@ import yaml
 from hayate.config.environment import BACKEND_ALIASES, DEFAULT_URLS
 from hayate.config.load import load_config
 from hayate.config.models import ServerConfig
+from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
 
 REPOSITORY = Path(__file__).parents[3]
@@ -77,7 +78,7 @@ def test_without_any_setting_the_gateway_and_vllm_start() -> None:
     assert (gateway["LLM_BACKEND"], gateway["BACKEND_URL"]) == ("vllm", "http://vllm:8000")
 
 
-@pytest.mark.parametrize("profile", ENGINES)
+@table("profile", ENGINES)
 def test_every_profile_is_accepted_and_starts_its_engine_alone(profile: str) -> None:
     backend = "llamacpp" if profile == "cpu" else profile
     services = config("--profile", profile, LLM_BACKEND=backend)

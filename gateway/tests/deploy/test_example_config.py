@@ -16,6 +16,7 @@ from pydantic_core import PydanticUndefined
 from hayate.backends.registry import _MAKERS
 from hayate.config.load import load_config
 from hayate.config.models import BackendName, Config, DeploymentConfig
+from tests.support.tables import table
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
 TEXT = EXAMPLE.read_text(encoding="utf-8")
@@ -62,7 +63,7 @@ def test_every_option_is_there_with_its_default(path: str, name: str, default: A
     assert value == (str(default) if isinstance(default, Path) else default)
 
 
-@pytest.mark.parametrize("backend", get_args(BackendName))
+@table("backend", get_args(BackendName))
 def test_every_option_of_one_engine_is_there_with_its_default(backend: BackendName) -> None:
     kind, _ = _MAKERS[backend]
     block = re.search(rf"^    #   {backend}:(.*\n(?:    #  {{10,}}.*\n)*)", TEXT, re.MULTILINE)

@@ -12,6 +12,7 @@ import yaml
 
 from hayate.config.models import DeploymentConfig
 from tests.deploy.stand_ins import LLM, REPOSITORY, Bench
+from tests.support.tables import table
 
 DEPLOYMENT = DeploymentConfig(backend="vllm", replicas=("http://127.0.0.1:8000",))
 SCRIPTS = sorted(LLM.glob("*/*.sh"))
@@ -31,7 +32,7 @@ def test_every_script_is_clean_to_shellcheck_and_executable(script: Path) -> Non
     assert os.access(script, os.X_OK)
 
 
-@pytest.mark.parametrize("engine", sorted(path.parent.name for path in LLM.glob("*/serve.sh")))
+@table("engine", sorted(path.parent.name for path in LLM.glob("*/serve.sh")))
 def test_every_engine_tells_how_it_is_started_and_lists_its_settings(engine: str) -> None:
     readme = (LLM / engine / "README.md").read_text(encoding="utf-8")
     script = "".join(path.read_text(encoding="utf-8") for path in (LLM / engine).glob("*.sh"))

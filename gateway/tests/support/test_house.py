@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from tests.support.house import does_something, silent_docstrings
+from tests.support.tables import table
 
 
 def function(said: str, *statements: str) -> str:
     return "\n    ".join(("async def enter(self):", f'"""{said}"""', *statements)) + "\n"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "found"),
     [
         (function("Enters the room.", "a()", "b()"), [1]),

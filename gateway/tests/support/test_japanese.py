@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.support.japanese import FORBIDDEN, complaints, faults, spoken
+from tests.support.tables import table
 
 
 def test_every_text_is_in_the_one_japanese() -> None:
     assert list(complaints()) == []
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         *(
@@ -32,7 +31,7 @@ def test_what_is_not_ours_is_found(text: str) -> None:
     assert [line for line, _ in faults(f"# Title\n{text}\n")][:1] == [2]
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         *(

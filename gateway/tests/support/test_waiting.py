@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.tables import table
 from tests.support.waiting import eventually
 
 TESTS = Path(__file__).parents[1]
@@ -61,7 +62,7 @@ def _reads_a_clock(term: ast.expr) -> bool:
     return isinstance(term, ast.BinOp) and isinstance(term.op, ast.Sub) and _is_clock(term.left)
 
 
-@pytest.mark.parametrize(
+@table(
     ("code", "found"),
     [
         ("async with asyncio.timeout(10): ...", True),

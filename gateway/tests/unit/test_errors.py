@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import sys
 
-import pytest
-
 from hayate.errors import GatewayError, InvalidRequest, RequestError
 from hayate.upstream_errors import EngineError
+from tests.support.tables import table
 
 
 def tree(root: type[GatewayError] = GatewayError) -> list[type[GatewayError]]:
     return [root, *(each for child in root.__subclasses__() for each in tree(child))]
 
 
-@pytest.mark.parametrize("kind", tree(), ids=lambda kind: kind.__name__)
+@table("kind", tree())
 def test_every_error_has_a_status_a_type_and_a_word_for_it(kind: type[GatewayError]) -> None:
     assert 400 <= kind.status < 600
     assert re.fullmatch(r"[a-z_]+", kind.type)
@@ -23,9 +22,7 @@ def test_every_error_has_a_status_a_type_and_a_word_for_it(kind: type[GatewayErr
     assert kind.__doc__
 
 
-@pytest.mark.parametrize(
-    "kind", [each for each in tree() if each.__subclasses__() == []], ids=lambda kind: kind.__name__
-)
+@table("kind", [each for each in tree() if each.__subclasses__() == []])
 def test_the_drawing_shows_every_error_with_its_status(kind: type[GatewayError]) -> None:
     drawing = (sys.modules[kind.__module__].__doc__ or "").splitlines()
     line = next(line for line in drawing if re.search(rf"\b{kind.__name__}\b", line))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import errno
 import os
 
-import pytest
-
 from hayate.language import BilingualError, Text, accepted_language, reason_of, terminal_language
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("env", "spoken"),
     [
         ({}, "en"),
@@ -27,7 +26,7 @@ def test_the_language_follows_the_locale_and_hayate_lang_overrides(env: dict[str
     assert terminal_language(env) == spoken
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "language"),
     [
         ("ja", "ja"),

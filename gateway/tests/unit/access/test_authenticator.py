@@ -12,6 +12,7 @@ from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
 from hayate.access.keys import digest_of
 from hayate.access.principals import OPERATOR, OWNER, Principal, Role
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
+from tests.support.tables import table
 
 KEY = "sk-hayate-0123456789abcdef"
 
@@ -35,7 +36,7 @@ def refused(auth: Authenticator, found: list[tuple[bytes, bytes]]) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
+@table(
     "found",
     [
         headers(authorization=f"Bearer {KEY}"),
@@ -93,7 +94,7 @@ def test_the_words_are_the_same_for_every_key_that_is_not_ours() -> None:
     assert "APIキーが正しくありません" in japanese
 
 
-@pytest.mark.parametrize(
+@table(
     "value",
     ["", " ", KEY[:-1], KEY + "x", KEY.upper(), KEY[:20], f"{KEY}\x00", "' OR 1=1 --", "null", "\xff", "Bearer"],
 )
@@ -244,7 +245,7 @@ def test_other_cookies_beside_it_do_no_harm() -> None:
         assert auth.check(headers(cookie=cookie)) is OWNER
 
 
-@pytest.mark.parametrize(
+@table(
     "found",
     [
         {"sec_fetch_site": "same-origin"},
@@ -259,7 +260,7 @@ def test_a_session_serves_our_own_page(found: dict[str, str]) -> None:
     assert auth.check(headers(host="gateway:8080", cookie=f"{COOKIE}={auth.new_session(OWNER)}", **found)) is OWNER
 
 
-@pytest.mark.parametrize(
+@table(
     "found",
     [
         {"sec_fetch_site": "cross-site"},

@@ -12,6 +12,7 @@ from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.access.terms import Terms
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.wire.http1 import Headers, fields_of
+from tests.support.tables import table
 
 KEYS = {"callers": "sk-callers-0123456789", "operators": "sk-operators-0123456789", "wrong": "sk-wrong-0123456789"}
 AUTH = Authenticator({KEYS["callers"]: OWNER, KEYS["operators"]: OPERATOR})
@@ -140,9 +141,9 @@ def test_where_keys_can_not_be_told_who_is_known_is_nobody_and_other_paths_say_s
             guard(ISSUED, headers, None)
 
 
-@pytest.mark.parametrize("guard", [callers, operators])
-@pytest.mark.parametrize("name", FIELDS)
-@pytest.mark.parametrize("other", ["wrong", "operators", "callers"])
+@table("guard", [callers, operators])
+@table("name", FIELDS)
+@table("other", ["wrong", "operators", "callers"])
 def test_a_field_that_comes_twice_with_different_keys_passes_no_guard(guard: Guard, name: bytes, other: str) -> None:
     mine = "callers" if guard is callers else "operators"
     scheme = b"Bearer " if name == FIELDS[0] else b""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.access.counters import Counters
 from hayate.access.limit_headers import LIMIT_FIELDS, duration, fresh_headers, nearest_headers
 from hayate.settings import RateLimits
 from hayate.wire.http1 import Headers
+from tests.support.tables import table
 
 PREFIX = "x-ratelimit-"
 
@@ -18,9 +17,7 @@ def read(headers: Headers) -> dict[str, str]:
     return {name.decode().removeprefix(PREFIX): value.decode() for name, value in headers}
 
 
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, b"0ms"), (0.0169, b"17ms"), (1, b"1s"), (59.2, b"1m0s"), (359.5, b"6m0s")]
-)
+@table(("seconds", "said"), [(0, b"0ms"), (0.0169, b"17ms"), (1, b"1s"), (59.2, b"1m0s"), (359.5, b"6m0s")])
 def test_durations_are_written_as_openai_does(seconds: float, said: bytes) -> None:
     assert duration(seconds) == said
 

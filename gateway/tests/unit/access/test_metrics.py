@@ -11,6 +11,7 @@ from hayate.access.principals import Principal
 from hayate.access.terms import Terms
 from hayate.errors import KeysUnknown, RateLimited
 from hayate.settings import RateLimits
+from tests.support.tables import table
 from tests.unit.access.test_key_ring import Ring
 from tests.unit.telemetry.records import exposed
 
@@ -32,8 +33,8 @@ def numbers(ring: Ring, grants: Grants) -> dict[str, float]:
     }
 
 
-@pytest.mark.parametrize("kind", LIMITS)
-@pytest.mark.parametrize("of_a_model", [False, True], ids=["of the key", "of a model"])
+@table("kind", LIMITS)
+@table("of_a_model", [False, True])
 def test_a_limit_that_is_hit_is_counted_by_its_kind(kind: str, of_a_model: bool) -> None:
     ring, terms = Ring(), Terms(limits=LIMITS[kind])
     if of_a_model:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hayate.access.terms import AREAS, FREE, MAX_WEIGHT, Defaults, Terms, over, terms_of, text_of
 from hayate.settings import RateLimits
+from tests.support.tables import table
 
 names = st.text(min_size=1, max_size=10)
 numbers = st.none() | st.integers(1, 10**12)
@@ -48,7 +49,7 @@ def test_what_a_newer_release_knows_more_does_no_harm() -> None:
     assert terms_of(kept) == Terms(models=("fast",), limits=RateLimits(requests_per_minute=5))
 
 
-@pytest.mark.parametrize(
+@table(
     "kept",
     [
         "", "null", "[]", "{", '{"areas": ["telepathy"]}', '{"models": "fast"}', '{"models": [""]}', '{"weight": 0}',

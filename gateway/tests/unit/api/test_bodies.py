@@ -19,6 +19,7 @@ from hayate.errors import BodyTooLarge, InvalidRequest
 from hayate.relay.ticker import Ticker
 from hayate.settings import Keeping, RateLimits
 from hayate.store.store import Store
+from tests.support.tables import table
 from tests.unit.api.bare import bare_gateway
 
 pytestmark = pytest.mark.anyio
@@ -106,12 +107,12 @@ def test_an_answer_is_json() -> None:
     assert Wanted.model_validate_json(bytes(answer.body)) == Wanted(name="鍵")
 
 
-@pytest.mark.parametrize(("query", "value"), [("", 5), ("n=1", 1), ("n=1000", 1000), ("n=007", 7), ("n=3&n=4", 4)])
+@table(("query", "value"), [("", 5), ("n=1", 1), ("n=1000", 1000), ("n=007", 7), ("n=3&n=4", 4)])
 def test_a_whole_number_of_the_query(query: str, value: int) -> None:
     assert whole_of(request(query=query), "n", 5, 1000) == value
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         "", "0", "-1", "+1", "1001", "1.0", "1e3", "x", " 1", "1_0", "%D9%A3", "0x10", "9" * 30, "9" * 100_000,

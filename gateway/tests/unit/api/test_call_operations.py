@@ -9,11 +9,12 @@ from hayate.api.routes import ROUTES
 from hayate.errors import ConversationLocked, Overloaded, RateLimited, UnknownModel, UnknownResponse
 from hayate.wire.generate import FIELDS
 from hayate.wire.request_schemas import KEPT_PATHS
+from tests.support.tables import table
 
 CALLS = [(row.path, method) for row in ROUTES if row.call is not None for method in row.methods]
 
 
-@pytest.mark.parametrize(("path", "method"), CALLS)
+@table(("path", "method"), CALLS)
 def test_every_path_that_calls_take_is_told_of(path: str, method: str) -> None:
     said = call_operation(path, method)
     assert said.says.endswith(".")

@@ -10,6 +10,7 @@ from openai.types.conversations import Conversation as OpenAIs
 from hayate.api.conversation_shapes import MAX_NOTES_BYTES, answer_of, check_notes
 from hayate.errors import InvalidRequest
 from hayate.store.conversations import Conversation
+from tests.support.tables import table
 
 FOUND = Conversation(
     7, "conv_1", "game", True, 1_999, 2_001, {"title": "t"}, "n", 3, 9, 400, 2, 4096, 1000, 12
@@ -39,7 +40,7 @@ def test_notes_are_kept_as_they_are_and_empty_ones_are_none(value: Any, found: s
     assert check_notes(value) == found
 
 
-@pytest.mark.parametrize("value", [1, ["x"], {}, False, "x" * (MAX_NOTES_BYTES + 1), "あ" * (MAX_NOTES_BYTES // 3 + 1)])
+@table("value", [1, ["x"], {}, False, "x" * (MAX_NOTES_BYTES + 1), "あ" * (MAX_NOTES_BYTES // 3 + 1)])
 def test_others_are_named(value: Any) -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_notes(value)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from hayate.api import kept
 from hayate.errors import GatewayError, InvalidRequest, UnknownConversation, UnknownItem, UnknownResponse
 from hayate.wire.history_ids import is_item_id
+from tests.support.tables import table
 
 
 def request(query: str = "", headers: dict[str, str] | None = None, **path: str) -> Request:
@@ -39,7 +40,7 @@ def test_a_page_is_twenty_from_the_end_unless_it_is_said() -> None:
     assert kept.page_asked(request("after=msg_1&limit=100&order=asc"), is_item_id) == ("msg_1", 100, "asc")
 
 
-@pytest.mark.parametrize(
+@table(
     ("query", "param"),
     [("after=a b", "after"), ("after=", "after"), ("limit=0", "limit"), ("limit=101", "limit"), ("order=ASC", "order")],
 )
@@ -64,7 +65,7 @@ def test_a_page_says_where_the_next_begins(found: list[int], limit: int, ids: li
     assert (told["object"], told["has_more"], len(told["data"])) == ("list", more, min(limit, len(found)))
 
 
-@pytest.mark.parametrize(("said", "size"), [(None, 0), ("12", 12), ("x", 0), ("-1", 0), ("9" * 30, 0), ("１", 0)])
+@table(("said", "size"), [(None, 0), ("12", 12), ("x", 0), ("-1", 0), ("9" * 30, 0), ("１", 0)])
 def test_how_long_a_body_is_said_to_be(said: str | None, size: int) -> None:
     headers = {} if said is None else {"content-length": said}
     assert kept.size_of(request(headers=headers)) == size

@@ -21,6 +21,7 @@ from hayate.wire.http1 import header
 from hayate.wire.paths import CHAT, COUNT_TOKENS, EMBEDDINGS, MESSAGES, PASSTHROUGH, RESPONSES, TEXT
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, scene
+from tests.support.tables import table
 from tests.unit.api.bare import bare_gateway
 from tests.unit.api.written import Written
 from tests.unit.fleet.made import spec
@@ -40,7 +41,7 @@ def filled(defaults: Defaults, path: str = CHAT, *, most: int | None = None, **f
 # Which model.
 
 
-@pytest.mark.parametrize("path", EVERY_PATH)
+@table("path", EVERY_PATH)
 def test_a_key_s_model_stands_where_a_call_names_none(path: str) -> None:
     fast = Defaults(model="fast")
     for unsaid in ({}, {"model": None}, {"model": ""}):
@@ -49,7 +50,7 @@ def test_a_key_s_model_stands_where_a_call_names_none(path: str) -> None:
     assert "model" not in filled(Defaults(), path)
 
 
-@pytest.mark.parametrize("path", EVERY_PATH)
+@table("path", EVERY_PATH)
 def test_a_model_that_is_not_the_key_s_is_refused_before_anything_else_is_looked_at(path: str) -> None:
     terms = Terms(models=("fast", "embed"))
     for fields in ({"model": "smart"}, {"model": "qwen", "messages": 7, "n": "x"}, {}, {"model": ["fast"]}):
@@ -139,7 +140,7 @@ def test_a_response_s_instructions_begin_with_the_key_s_words() -> None:
     assert filled(said, RESPONSES, instructions="Be brief.")["instructions"] == f"{SYSTEM}\n\nBe brief."
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "fields"),
     [
         (CHAT, {}),

@@ -15,6 +15,7 @@ from hayate.api.openapi import document
 from hayate.api.routes import ROUTES, documented
 from tests.support.http import fetch
 from tests.support.scene import Stage, scene
+from tests.support.tables import table
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +69,7 @@ def test_every_error_there_is_is_told_of_somewhere() -> None:
         assert of_an_engine or (kind.__doc__ or "").partition("\n")[0] in told, kind
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "method", "status", "bodies"),
     [
         ("/v1/chat/completions", "post", "503", ["Error"]),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from starlette.routing import Route
 
 from hayate.access.authenticator import Authenticator
@@ -15,6 +14,7 @@ from hayate.config.load import load_config
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.serve.app import create_app
 from hayate.wire.http1 import Headers, fields_of
+from tests.support.tables import table
 
 GAME = Principal("0123456789ab", "game")
 AUTH = Authenticator({"sk-owner-0123456789": OWNER, "sk-operator-0123456789": OPERATOR, "sk-game-0123456789": GAME})
@@ -42,7 +42,7 @@ def test_whatever_is_served_stands_in_the_table() -> None:
     )
 
 
-@pytest.mark.parametrize("row", ROUTES, ids=lambda row: f"{' '.join(row.methods)} {row.path}")
+@table("row", ROUTES)
 def test_no_path_is_without_a_guard(row: Row) -> None:
     assert row.guard in (anyone, callers, keepers, users, watchers, operators)
     let_in = [passes(row, who) for who in (NOBODY, CALLER, OWNERS, OPERATORS)]
@@ -85,8 +85,8 @@ def spelled(how: str, path: str) -> str:
     )
 
 
-@pytest.mark.parametrize("how", OTHER_SPELLINGS.values(), ids=OTHER_SPELLINGS)
-@pytest.mark.parametrize("row", ROUTES, ids=lambda row: f"{' '.join(row.methods)} {row.path}")
+@table("how", OTHER_SPELLINGS.values())
+@table("row", ROUTES)
 def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -> None:
     """What is found is found by its row's own regular expression, and so with its row's own guard."""
     written, method = spelled(how, row.path), row.methods[0]
@@ -105,7 +105,7 @@ def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -
         assert found[:1] in ([row], [])
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "meant"),
     [
         ("/admin/keys/game%20bot", "/admin/keys/game bot"),

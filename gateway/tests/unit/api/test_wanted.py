@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from hayate.api.keys import ChangedKey, NewKey, Rotation
 from hayate.api.wanted import wanted
+from tests.support.tables import table
 
 MISTAKES: list[tuple[type[BaseModel], dict[str, Any], str]] = [
     (NewKey, {"name": 7}, "text"),
@@ -33,7 +34,7 @@ MISTAKES: list[tuple[type[BaseModel], dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("model", "sent", "says"), MISTAKES, ids=range(len(MISTAKES)))
+@table(("model", "sent", "says"), MISTAKES)
 def test_what_belongs_there_is_said(model: type[BaseModel], sent: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError) as told:
         model.model_validate(sent)

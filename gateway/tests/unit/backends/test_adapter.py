@@ -20,6 +20,7 @@ from hayate.upstream_errors import EngineError
 from hayate.wire.forms import Form
 from hayate.wire.passthrough_stream import PassthroughStream
 from hayate.wire.paths import EMBEDDINGS, MESSAGES, PASSTHROUGH, RESPONSES
+from tests.support.tables import table
 
 ADAPTERS: list[type[Adapter]] = [
     VLLMClient,
@@ -39,7 +40,7 @@ def passed(path: str, fields: dict[str, Any], served_model: str | None = "theirs
     )
 
 
-@pytest.mark.parametrize(("adapter", "path"), CASES, ids=lambda each: getattr(each, "name", each))
+@table(("adapter", "path"), CASES)
 def test_a_path_passes_where_the_engine_has_it_and_is_refused_by_name_where_not(adapter: type[Any], path: str) -> None:
     made: Backend = adapter()
     asked = Asked(path, "ours", {"model": "ours", "input": "x"})

@@ -18,6 +18,7 @@ from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
 from hayate.errors import InvalidRequest
 from hayate.wire.paths import CHAT, COUNT_TOKENS, MESSAGES, RESPONSES, TEXT
+from tests.support.tables import table
 from tests.unit.backends.test_triton_client import client as triton
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "こんにちは"}]}
@@ -109,8 +110,8 @@ def test_triton_counts_the_prompt_that_is_rendered_here() -> None:
     assert response() == found()
 
 
-@pytest.mark.parametrize("adapter", [OpenAICompatible, TrtLLMClient, OllamaClient])
-@pytest.mark.parametrize("path", [CHAT, MESSAGES, RESPONSES])
+@table("adapter", [OpenAICompatible, TrtLLMClient, OllamaClient])
+@table("path", [CHAT, MESSAGES, RESPONSES])
 def test_who_has_no_such_endpoint_is_not_asked(adapter: Callable[[], Backend], path: str) -> None:
     assert adapter().counting(Asked(path, "ours", SAID if path == RESPONSES else CALL), "theirs") is None
 
@@ -126,7 +127,7 @@ def test_an_engine_that_has_told_no_model_is_not_told_one() -> None:
     assert json.loads(found.request.body) == HELLO
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "read"),
     [
         (b'{"count": 7}', 7),

@@ -6,11 +6,10 @@ import json
 import weakref
 from typing import Any
 
-import pytest
-
 from hayate.backends.base import Served
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.wire.paths import CHAT, MESSAGES, RESPONSES, TEXT
+from tests.support.tables import table
 from tests.unit.backends.prepared import chat, completion, prepared
 
 ENGINE = LlamaCppClient()
@@ -46,7 +45,7 @@ def test_it_is_asked_for_a_stream_always() -> None:
     assert [each.path for each in ENGINE.describe()] == ["/v1/models", "/props"]
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "prefix"),
     [
         ({}, ""),

@@ -11,6 +11,7 @@ from hayate.backends.ollama_client import OllamaClient, OllamaOptions
 from hayate.errors import ContextTooLong, NotSupported
 from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from hayate.wire.paths import TEXT
+from tests.support.tables import table
 from tests.unit.backends.prepared import chat, completion, decoder, prepared
 
 HELLO: dict[str, Any] = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -63,7 +64,7 @@ def test_only_embeddings_are_passed_on() -> None:
     assert prepared(client, {"input": "x"}, path="/v1/responses").request.path == "/api/chat"
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "text", "kind"),
     [
         (

@@ -10,6 +10,7 @@ import pytest
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter
+from tests.support.tables import table
 
 DONE = {"done": True, "done_reason": "stop", "prompt_eval_count": 5, "eval_count": 2}
 
@@ -38,7 +39,7 @@ def deltas(raw: bytes) -> list[Any]:
 RAW = said(thinking="まず") + said("こん") + said("にちは😀") + line({"message": {"content": ""}, **DONE})
 
 
-@pytest.mark.parametrize("size", range(1, len(RAW) + 1))
+@table("size", range(1, len(RAW) + 1))
 def test_events_do_not_depend_on_how_bytes_arrive(size: int) -> None:
     whole, split = stream(), stream()
     expected = whole.feed(RAW) + whole.end()
@@ -144,7 +145,7 @@ def test_chat_log_probabilities_have_bytes() -> None:
     assert told == [{"token": "あ", "logprob": -0.1, "bytes": list("あ".encode()), "top_logprobs": []}]
 
 
-@pytest.mark.parametrize("nothing", [b"null\n", b"[]\n", b'"x"\n', b"7\n", b"{}\n", b"\n", b" \r\n"])
+@table("nothing", [b"null\n", b"[]\n", b'"x"\n', b"7\n", b"{}\n", b"\n", b" \r\n"])
 def test_lines_that_carry_nothing_change_nothing(nothing: bytes) -> None:
     plain, between = stream(), stream()
     expected = plain.feed(RAW) + plain.end()
@@ -161,7 +162,7 @@ def test_the_bodys_end_ends_the_last_line(lacks: int) -> None:
     assert (decoder.finished, decoder.failure) == (True, None)
 
 
-@pytest.mark.parametrize("counts", [-5, 1e30, "7", None, 2.0])
+@table("counts", [-5, 1e30, "7", None, 2.0])
 def test_counts_that_are_none_break_nothing(counts: Any) -> None:
     decoder = stream()
     decoder.feed(said("a") + line({**DONE, "eval_count": counts, "prompt_eval_count": counts}))

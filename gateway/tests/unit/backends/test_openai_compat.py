@@ -14,6 +14,7 @@ from hayate.backends.base import Served
 from hayate.backends.openai_compat import OpenAICompatible, choices_of, wants_usage
 from hayate.errors import GatewayError
 from hayate.upstream_errors import UpstreamBroke, UpstreamRefused
+from tests.support.tables import table
 from tests.unit.backends.prepared import chat, completion
 
 ENGINE = OpenAICompatible()
@@ -65,9 +66,7 @@ def test_a_whole_answer_is_read_and_its_bytes_are_kept() -> None:
     assert (whole.usage.prompt_tokens, whole.usage.completion_tokens, whole.finish_reason) == (5, 2, "length")
 
 
-@pytest.mark.parametrize(
-    "answer", ["", "<html>", "[]", "7", "null", "{}", '{"choices":null}', '{"choices":7}', '{"error":"boom"}']
-)
+@table("answer", ["", "<html>", "[]", "7", "null", "{}", '{"choices":null}', '{"choices":7}', '{"error":"boom"}'])
 def test_what_is_no_answer_is_told(answer: str) -> None:
     with pytest.raises(UpstreamBroke):
         ENGINE.whole_answer(answer.encode())

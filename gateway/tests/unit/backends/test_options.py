@@ -11,6 +11,7 @@ from hayate.backends.ollama_client import OllamaOptions
 from hayate.backends.options import NoOptions, OptionError, read_options
 from hayate.backends.sglang_client import SGLangOptions
 from hayate.backends.triton_client import TritonOptions
+from tests.support.tables import table
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def test_a_number_spelled_out_in_the_environment_is_a_number() -> None:
     assert read_options(Sample, {"name": "5"}).name == "5"
 
 
-@pytest.mark.parametrize(
+@table(
     ("given", "key", "text"),
     [
         ({"counts": 5}, "counts", "there are count, share, mode, on, name"),
@@ -51,7 +52,7 @@ def test_a_mistake_names_its_key(given: dict[str, Any], key: str, text: str) -> 
     assert mistake.value.key == key
 
 
-@pytest.mark.parametrize(
+@table(
     ("kind", "given"),
     [
         (NoOptions, {"x": 1}),

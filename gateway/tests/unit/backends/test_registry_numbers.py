@@ -25,6 +25,7 @@ from hayate.wire.fields import LEAST_TOP_P
 from hayate.wire.numbers import LIMITS, REAL, WHOLE
 from hayate.wire.paths import CHAT, TEXT
 from hayate.wire.validation import check_chat, check_completion
+from tests.support.tables import table
 from tests.unit.backends.prepared import chat, completion, prepared
 from tests.unit.backends.test_triton_client import client as triton
 
@@ -59,7 +60,7 @@ def test_whatever_the_numbers_a_request_is_rendered_or_refused(name: str, number
             orjson.loads(prepared(adapter, fields, path=CHAT if chatting else TEXT).request.body)
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "sent"),
     [("vllm", LEAST_TOP_P), ("sglang", LEAST_TOP_P), ("trtllm", LEAST_TOP_P), ("openai", 0), ("llamacpp", 0)],
 )
@@ -77,7 +78,7 @@ def test_ollama_and_triton_get_a_top_p_they_take_too() -> None:
     assert orjson.loads(chat(ADAPTERS["triton"](), fields).body)["top_p"] == LEAST_TOP_P
 
 
-@pytest.mark.parametrize("name", ["vllm", "openai", "llamacpp", "sglang", "trtllm"])
+@table("name", ["vllm", "openai", "llamacpp", "sglang", "trtllm"])
 def test_a_prompt_is_scored_with_no_answer(name: str) -> None:
     fields: dict[str, Any] = {"prompt": "Hello", "max_tokens": 0, "echo": True, "logprobs": 1}
     check_completion(fields, Caps())
@@ -94,8 +95,8 @@ def test_what_can_not_score_says_so(name: str) -> None:
     assert refused.value.param == "echo"
 
 
-@pytest.mark.parametrize("name", ["vllm", "openai", "llamacpp", "sglang", "trtllm", "ollama"])
-@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens"])
+@table("name", ["vllm", "openai", "llamacpp", "sglang", "trtllm", "ollama"])
+@table("field", ["max_tokens", "max_completion_tokens"])
 def test_no_limit_reaches_no_engine_as_one(name: str, field: str) -> None:
     fields: dict[str, Any] = {"messages": HELLO["messages"], field: -1}
     check_chat(fields, Caps())

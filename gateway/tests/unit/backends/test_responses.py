@@ -21,6 +21,7 @@ from hayate.wire import sse
 from hayate.wire.paths import CHAT, EMBEDDINGS, RESPONSES
 from hayate.wire.usage import Usage
 from tests.support.responses import followed, whole
+from tests.support.tables import table
 from tests.unit.wire.engine_chunks import ANSWER, TEXTS
 
 TOOL = {"type": "function", "name": "f", "parameters": {"type": "object"}}
@@ -216,7 +217,7 @@ def test_ollamas_lines_become_a_responses_events() -> None:
     assert seen.final.usage.total_tokens == 10
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "param"),
     [
         ({"text": {"format": {"type": "grammar"}}}, "text.format.type"),

@@ -10,6 +10,7 @@ import pytest
 from hayate.backends.triton_client import TritonClient, TritonOptions
 from hayate.errors import ContextTooLong, NotSupported
 from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
+from tests.support.tables import table
 from tests.unit.backends.prepared import chat, completion, decoder, prepared
 from tests.unit.backends.test_triton_request import CLASSIC, NEWER, config
 
@@ -96,7 +97,7 @@ def test_what_it_serves_is_the_configured_model_or_triton_s_name() -> None:
     assert sent(triton), "what was known stays known"
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "raw", "kind"),
     [
         (400, b'data: {"error":"Prompt length (9000) exceeds maximum input length (4096)."}\n\n', ContextTooLong),

@@ -17,6 +17,7 @@ from hayate.backends.triton_request import (
     text_fields,
 )
 from hayate.errors import UnsupportedField
+from tests.support.tables import table
 
 CLASSIC = ("text_input", "max_tokens", "stream", "stop_words", "temperature", "top_p", "top_k", "random_seed")
 NEWER = (
@@ -46,7 +47,7 @@ def test_families_are_told_apart_by_their_inputs() -> None:
     assert (found.newer, found.cumulative) == (False, True)
 
 
-@pytest.mark.parametrize(
+@table(
     "answer",
     [
         None,

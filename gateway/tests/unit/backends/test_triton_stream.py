@@ -11,6 +11,7 @@ import pytest
 from hayate.backends.triton_stream import TritonStream
 from hayate.wire import sse
 from hayate.wire.chunks import ChunkWriter
+from tests.support.tables import table
 
 TEXT = "吾が社は、😀です"
 
@@ -44,7 +45,7 @@ GROWING = b"".join(
 )
 
 
-@pytest.mark.parametrize("size", range(1, len(DELTAS) + 1, 7))
+@table("size", range(1, len(DELTAS) + 1, 7))
 def test_events_do_not_depend_on_how_bytes_arrive(size: int) -> None:
     for cumulative, raw in ((False, DELTAS), (True, GROWING)):
         whole, split = stream(cumulative=cumulative), stream(cumulative=cumulative)
@@ -124,9 +125,7 @@ def test_odd_events() -> None:
         assert decoder.failure is not None
 
 
-@pytest.mark.parametrize(
-    "nothing", [b"data: null\n\n", b"data:\n\n", b"data: []\n\n", b": ping\n\n", b"\n", b"data: {}\n\n"]
-)
+@table("nothing", [b"data: null\n\n", b"data:\n\n", b"data: []\n\n", b": ping\n\n", b"\n", b"data: {}\n\n"])
 def test_events_that_carry_nothing_change_no_text(nothing: bytes) -> None:
     assert heard(stream(), nothing.join(map(event, TEXT)))[0] == TEXT
 

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hayate.config.addresses import CALLS, base_url, is_loopback, listening_host
 from hayate.config.mistakes import Told
 from hayate.upstream.connection_pool import ConnectionPool
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "meant"),
     [
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
@@ -36,7 +37,7 @@ def test_a_base_url_passes_without_what_stands_around_it(text: str, meant: str) 
     assert base_url(text) == meant
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "said"),
     [
         ("", "is not an http:// or https:// URL"),
@@ -97,14 +98,14 @@ def test_no_message_repeats_a_secret(text: str) -> None:
     assert "s3cret" not in str(refused.value)
 
 
-@pytest.mark.parametrize("call", CALLS)
-@pytest.mark.parametrize("base", ["http://gpu:8000", "http://gpu:8000/v1", "http://gpu/v3", "https://gpu/api/v1"])
-@pytest.mark.parametrize("end", ["", "/", "//"])
+@table("call", CALLS)
+@table("base", ["http://gpu:8000", "http://gpu:8000/v1", "http://gpu/v3", "https://gpu/api/v1"])
+@table("end", ["", "/", "//"])
 def test_the_address_of_one_call_is_the_base_url_that_it_begins_with(base: str, call: str, end: str) -> None:
     assert base_url(base + call + end) == base
 
 
-@pytest.mark.parametrize("text", ["gpu:8000", "gpu", "//gpu:8000", "gpu:8000/v1/chat/completions", "127.0.0.1:8000/"])
+@table("text", ["gpu:8000", "gpu", "//gpu:8000", "gpu:8000/v1/chat/completions", "127.0.0.1:8000/"])
 def test_who_leaves_the_scheme_out_is_told_the_whole_url(text: str) -> None:
     with pytest.raises(Told) as refused:
         base_url(text)
@@ -137,7 +138,7 @@ def test_what_is_accepted_can_be_the_address_of_a_pool_and_be_looked_up(text: st
     asyncio.run(use())
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "meant"),
     [
         ("0.0.0.0", "0.0.0.0"),
@@ -151,9 +152,7 @@ def test_a_host_to_listen_on(text: str, meant: str) -> None:
     assert listening_host(text) == meant
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "*", "a b", "a..b", "127.0.0.1:8080", "http://0.0.0.0", "[::1", "::g", "a" * 70, "x\0"]
-)
+@table("text", ["", " ", "*", "a b", "a..b", "127.0.0.1:8080", "http://0.0.0.0", "[::1", "::g", "a" * 70, "x\0"])
 def test_what_is_no_host_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a"):
         listening_host(text)
@@ -164,13 +163,11 @@ def test_a_host_that_is_accepted_can_be_looked_up(host: str) -> None:
     assert socket.getaddrinfo(listening_host(host), 0)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST"])
+@table("host", ["127.0.0.1", "127.8.9.1", "::1", "localhost", "LOCALHOST"])
 def test_this_machines_own_addresses(host: str) -> None:
     assert is_loopback(host)
 
 
-@pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.example.com", "", "127.0.0.1.example"]
-)
+@table("host", ["0.0.0.0", "::", "10.0.0.1", "example.com", "localhost.example.com", "", "127.0.0.1.example"])
 def test_addresses_at_which_others_may_be(host: str) -> None:
     assert not is_loopback(host)

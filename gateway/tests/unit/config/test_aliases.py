@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.config.aliases import alias_mistakes, expanded
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("aliases", "meant"),
     [
         ({"fast": "q"}, {"fast": ("q",)}),
@@ -38,7 +37,7 @@ def test_a_chain_without_end_is_no_fault_of_ours() -> None:
     assert len(expanded(aliases)) == 5001
 
 
-@pytest.mark.parametrize(
+@table(
     ("aliases", "said"),
     [
         ({"a": "x"}, "no deployment named x; there are q, r"),
@@ -55,6 +54,6 @@ def test_what_leads_nowhere_is_told(aliases: dict[str, Any], said: str) -> None:
     assert found[0].where[0] == "aliases"
 
 
-@pytest.mark.parametrize("aliases", [None, 7, [], {"a": 7}, {"a": {"b": 1}}, {"a": [1]}])
+@table("aliases", [None, 7, [], {"a": 7}, {"a": {"b": 1}}, {"a": [1]}])
 def test_what_has_no_shape_is_left_to_the_models(aliases: Any) -> None:
     assert list(alias_mistakes(aliases, {"q": {}})) == []

@@ -18,9 +18,10 @@ from hayate.config.environment import (
 )
 from hayate.config.load import load_config
 from hayate.config.mistakes import ConfigError
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize("backend", DEFAULT_URLS)
+@table("backend", DEFAULT_URLS)
 def test_a_backend_alone_is_enough(backend: str) -> None:
     config = load_config(env={"LLM_BACKEND": backend})
     (deployment,) = config.deployments.values()
@@ -84,7 +85,7 @@ def test_empty_variables_are_as_if_unset() -> None:
     assert load_config(env=dict.fromkeys(names, "")) == load_config(env={})
 
 
-@pytest.mark.parametrize(
+@table(
     ("env", "said"),
     [
         ({"LLM_BACKEND": "gpt"}, "LLM_BACKEND: must be one of vllm"),
@@ -132,7 +133,7 @@ def test_fields_are_let_through_by_the_environment_too(tmp_path: Path) -> None:
     assert load_config(path, {}).safety.allow_fields == ("lora_path",)
 
 
-@pytest.mark.parametrize("named", ["vLLM", "VLLM", "Ollama", "LLaMA.cpp", "TRT"])
+@table("named", ["vLLM", "VLLM", "Ollama", "LLaMA.cpp", "TRT"])
 def test_a_backend_is_known_however_its_letters_are_written(named: str) -> None:
     (deployment,) = load_config(env={"LLM_BACKEND": named}).deployments.values()
     assert deployment.backend in DEFAULT_URLS

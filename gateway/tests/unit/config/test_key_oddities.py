@@ -8,6 +8,7 @@ import pytest
 
 from hayate.config.key_oddities import key_oddities, price_oddities, record_oddities
 from hayate.config.models import Config
+from tests.support.tables import table
 
 TWO = {
     "qwen": {"backend": "vllm", "model": "Qwen/Qwen3", "replicas": ["http://a"]},
@@ -20,7 +21,7 @@ def places(**sections: Any) -> list[str]:
     return [".".join(map(str, each.where)) for each in key_oddities(config)]
 
 
-@pytest.mark.parametrize(
+@table(
     ("limits", "odd"),
     [
         ({"tokens_per_minute": 5, "input_tokens_per_minute": 5, "output_tokens_per_minute": 5}, []),
@@ -42,7 +43,7 @@ def test_limits(limits: dict[str, Any], odd: list[str]) -> None:
     assert places(limits=limits) == odd
 
 
-@pytest.mark.parametrize(
+@table(
     ("sections", "odd"),
     [
         ({}, []),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from hayate.config.load import load_config
 from hayate.config.models import Config
+from tests.support.tables import table
 
 
 def test_a_configuration_is_frozen_and_shows_no_secret() -> None:
@@ -23,9 +24,7 @@ def test_a_configuration_is_frozen_and_shows_no_secret() -> None:
     assert "secret-of-the-engine" not in config.model_dump_json()
 
 
-@pytest.mark.parametrize(
-    "values", [None, 7, {}, {"deployments": None}, {"deployments": {"q": None}}, {"aliases": {"a": {"b": 1}}}]
-)
+@table("values", [None, 7, {}, {"deployments": None}, {"deployments": {"q": None}}, {"aliases": {"a": {"b": 1}}}])
 def test_values_of_any_shape_are_refused_and_nothing_else(values: Any) -> None:
     with pytest.raises(ValidationError):
         Config.model_validate(values)
@@ -37,7 +36,7 @@ def test_a_probe_is_a_path_of_the_engine_or_none(path: str) -> None:
     assert config.deployments["a"].probe == path
 
 
-@pytest.mark.parametrize("path", ["health", "", "http://a/health", "/he alth", "/he\nalth", "/健康", "None"])
+@table("path", ["health", "", "http://a/health", "/he alth", "/he\nalth", "/健康", "None"])
 def test_what_is_neither_a_path_nor_none_is_no_probe(path: str) -> None:
     with pytest.raises(ValidationError, match=r"deployments\.a\.probe"):
         Config.model_validate({"deployments": {"a": {"backend": "vllm", "replicas": ["http://a"], "probe": path}}})

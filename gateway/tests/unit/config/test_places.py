@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.config.models import Config
 from hayate.config.places import fields_of, place_of
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("where", "kind", "nullable"),
     [
         (("server", "port"), int, False),
@@ -26,7 +25,7 @@ def test_a_place_is_found_below_every_name(where: tuple[int | str, ...], kind: t
     assert (known, place.kind, place.nullable) == (where, kind, nullable)
 
 
-@pytest.mark.parametrize(
+@table(
     ("where", "known"),
     [
         (("server", "prot"), 1),

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.config.mistakes import Where
 from hayate.config.models import Config
 from hayate.config.places import fields_of, place_of
 from hayate.config.unknown_keys import _MEANT, not_an_option
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("where", "said"),
     [
         (("servers_",), "did you mean server?"),

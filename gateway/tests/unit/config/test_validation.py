@@ -16,6 +16,7 @@ from hayate.config.load import examine
 from hayate.config.mistakes import ConfigError, Findings
 from hayate.config.models import Config
 from hayate.config.validation import validated
+from tests.support.tables import table
 from tests.unit.config.test_wanted import EVERYWHERE
 
 LIBRARY = [
@@ -74,7 +75,7 @@ def test_no_word_of_the_library_is_shown_for_any_value_at_any_place(given: list[
         assert config == Config.model_validate(values)
 
 
-@pytest.mark.parametrize("where", EVERYWHERE, ids=lambda each: ".".join(map(str, each)))
+@table("where", EVERYWHERE)
 def test_every_place_has_words_for_what_does_not_belong_there(where: tuple[Any, ...]) -> None:
     for value in ({"x": {"y": 1}}, [[1]], b"\xff", 1 << 70, object()):
         _, lines = told(put(BASE, where, value))

@@ -11,6 +11,7 @@ from hayate.config.mistakes import Where
 from hayate.config.models import Config
 from hayate.config.places import fields_of, place_of
 from hayate.config.wanted import is_empty, is_needed, must_be, nearest, wanted
+from tests.support.tables import table
 
 
 def places(where: Where = ()) -> Iterator[Where]:
@@ -35,7 +36,7 @@ def test_the_places_are_all_there() -> None:
     }
 
 
-@pytest.mark.parametrize("where", EVERYWHERE, ids=lambda each: ".".join(map(str, each)))
+@table("where", EVERYWHERE)
 def test_there_are_words_for_every_place_in_both_languages(where: Where) -> None:
     _, place = place_of(Config, where)
     for text in (wanted(where, place), must_be(where, place, "'x'"), is_needed(where, place), is_empty(where, place)):
@@ -43,7 +44,7 @@ def test_there_are_words_for_every_place_in_both_languages(where: Where) -> None
         assert not re.search(r"\b(?:tuple|dictionary|mapping|dict|str|int|bool|None|instance|class)\b", text.en)
 
 
-@pytest.mark.parametrize(
+@table(
     ("where", "shown", "advised"),
     [
         (("server", "heartbeat_s"), "'10s'", "write 10"),

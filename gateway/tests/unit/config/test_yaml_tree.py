@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.config.yaml_tree import Loader, line_of, placed, written_at
+from tests.support.tables import table
 
 
 def tree(text: str) -> tuple[Loader, object]:
@@ -16,7 +15,7 @@ def tree(text: str) -> tuple[Loader, object]:
     return loader, values
 
 
-@pytest.mark.parametrize("name", ["70", "on", "no", "null", "~", "1.5", "2026-01-01", "0x1", "="])
+@table("name", ["70", "on", "no", "null", "~", "1.5", "2026-01-01", "0x1", "="])
 def test_a_name_is_text_as_it_is_written(name: str) -> None:
     assert tree(f"{name}: 1\n")[1] == {name: 1}
 

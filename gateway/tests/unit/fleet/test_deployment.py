@@ -12,6 +12,7 @@ from hayate.errors import Overloaded
 from hayate.fleet.deployment import Deployment, unavailable
 from hayate.reasons import Reason
 from hayate.upstream_errors import ConnectFailed, UpstreamBroke
+from tests.support.tables import table
 from tests.unit.fleet.made import QUICK, spec, waiting
 
 pytestmark = pytest.mark.anyio
@@ -149,7 +150,7 @@ async def test_none_is_left_when_all_have_been_tried() -> None:
     assert qwen.choose(qwen.replicas, 5.0) is None
 
 
-@pytest.mark.parametrize("reason", [None, *Reason])
+@table("reason", [None, *Reason])
 def test_trying_again_is_advised_only_where_it_helps(reason: Reason | None) -> None:
     told = unavailable("qwen", reason)
     helps = reason is None or reason.retry_s is not None

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.history.answer_items import says_something, within
 from hayate.wire.items import message
+from tests.support.tables import table
 
 
 def reasoning(text: str) -> dict[str, Any]:
     return {"type": "reasoning", "summary": [], "content": [{"type": "reasoning_text", "text": text}]}
 
 
-@pytest.mark.parametrize(
+@table(
     ("items", "says"),
     [
         ([], False),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hayate.policy.ended_streams import AT_MOST, KEEP_S, EndedStreams, split_id
+from tests.support.tables import table
 
 
 def test_a_stream_that_ended_well_is_over_whatever_of_it_arrived() -> None:
@@ -65,7 +65,7 @@ def test_a_stream_told_again_counts_from_then() -> None:
     assert not ended.knows("main", "t-1", KEEP_S + 2)
 
 
-@pytest.mark.parametrize(
+@table(
     ("event_id", "meant"),
     [
         ("a1-7", ("a1", 7)),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hayate.errors import UnknownModel
 from hayate.policy.routing import FIRST_NAMES, least_in_flight, resolve, with_first_names
+from tests.support.tables import table
 
 
 @dataclass(eq=False)
@@ -50,7 +51,7 @@ ALIASES = {"fast": ("qwen",), "smart": ("bakeneko", "qwen"), "default": ("qwen",
 SERVED = {"qwen": {"Qwen/Qwen2.5-7B-Instruct"}, "bakeneko": {"rinna/bakeneko"}, "twin": {"rinna/bakeneko"}}
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "targets"),
     [
         ("fast", ["qwen"]),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.policy.windows import BUCKETS, Window
+from tests.support.tables import table
 
 Sent = list[tuple[float, int]]
 
@@ -95,7 +96,7 @@ def test_restored_to_what_was_used_before_it_holds_the_same(limit: int, past: Se
     assert window.left(now + BUCKETS) == limit
 
 
-@pytest.mark.parametrize("limit", [1, 2, 7, 60, 1000, 100_000])
+@table("limit", [1, 2, 7, 60, 1000, 100_000])
 def test_who_asks_for_more_in_equal_parts_gets_98_percent_of_it(limit: int) -> None:
     rng = random.Random(limit)
     window, now, passed, minutes = Window(limit), rng.random(), 0, 60

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.relay.call import Call
 from hayate.telemetry.record import CallRecord
 from hayate.wire.paths import CHAT, EMBEDDINGS, MESSAGES, TEXT
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "fields", "may"),
     [
         (CHAT, {}, True),

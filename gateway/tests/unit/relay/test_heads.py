@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.relay.heads import MAX_RETRY_AFTER_S, first_byte_limit, retry_after_s, whole_limit
 from hayate.settings import Timeouts
+from tests.support.tables import table
 
 NOW_S = 1_795_855_379.0  # Sat, 28 Nov 2026 08:42:59 GMT
 
 
-@pytest.mark.parametrize(
+@table(
     ("headers", "seconds"),
     [
         ([], None),
@@ -39,7 +39,7 @@ def test_whatever_is_written_is_a_time_within_a_day_or_none(name: bytes, value: 
     assert found is None or 0 <= found <= MAX_RETRY_AFTER_S
 
 
-@pytest.mark.parametrize(
+@table(
     ("limits", "first", "whole"),
     [
         (Timeouts(), (300.0, "first_byte_s"), (None, "whole_s")),

@@ -14,6 +14,7 @@ from hayate.config.load import load_config
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
 from hayate.serve.specs import option_mistakes, specs
+from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
 
 DEPLOYMENT = (
@@ -27,7 +28,7 @@ def configured(backend: str, **options: Any) -> Config:
     )
 
 
-@pytest.mark.parametrize(
+@table(
     ("backend", "options", "text"),
     [
         (

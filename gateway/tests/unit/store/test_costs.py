@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.settings import Price
 from hayate.store.costs import added, cost, exact, rounded
+from tests.support.tables import table
 
 amounts = st.decimals(0, 1_000_000_000, places=12)
 tokens = st.integers(0, 2**62)
@@ -48,7 +48,7 @@ def test_what_is_not_known_adds_nothing() -> None:
     assert added(None, Decimal(1)) == added(Decimal(1), None) == Decimal(1)
 
 
-@pytest.mark.parametrize(
+@table(
     ("amount", "shown", "for_people"),
     [
         (None, None, "-"),

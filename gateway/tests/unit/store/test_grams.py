@@ -5,18 +5,18 @@ from __future__ import annotations
 import hashlib
 from time import thread_time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.store.grams import MAX_TEXT_CHARS, grams, is_word, mark_of, normal, units
 from tests.support.said import SAID
+from tests.support.tables import table
 
 MOST_FROM_ONE = 18
 """Characters that NFKC makes of one."""
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "expected"),
     [
         ("東京都", "東京 京都 都"),
@@ -77,9 +77,7 @@ def test_units_are_words_or_runs(text: str) -> None:
         assert len({is_word(character) for character in unit if character not in "+#"}) == 1
 
 
-@pytest.mark.parametrize(
-    "piece", ["東", "ｶﾞ", "x", "x ", "+", "c+", "ﷺ", "が", "e\u0301", "？", "\u200d", "👨\u200d👩", "東x"]
-)
+@table("piece", ["東", "ｶﾞ", "x", "x ", "+", "c+", "ﷺ", "が", "e\u0301", "？", "\u200d", "👨\u200d👩", "東x"])
 def test_time_and_room_are_linear(piece: str) -> None:
     text = piece * MAX_TEXT_CHARS
     began = thread_time()

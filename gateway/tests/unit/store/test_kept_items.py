@@ -13,6 +13,7 @@ from hayate.store.conversations import Conversation, get
 from hayate.store.kept_items import add_items, delete_item, is_answer, item, items_page
 from hayate.store.turns import keep
 from hayate.wire.items import Item
+from tests.support.tables import table
 from tests.unit.store.conftest import LIMITS, NOW, answered, bytes_of, pictured, said, texts, texts_in, turn
 
 CALL: Item = {"type": "function_call", "name": "look_up", "call_id": "c1", "arguments": "{}"}
@@ -117,7 +118,7 @@ def test_more_than_may_be_kept_is_refused(connection: sqlite3.Connection, made: 
         add_items(connection, "shop", made.id, [said("q" * 1000)], limits=limits, now=NOW)
 
 
-@pytest.mark.parametrize(
+@table(
     ("it", "is_one"),
     [
         (said("q"), False),

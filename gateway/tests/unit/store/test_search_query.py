@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from time import thread_time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from hayate.store.grams import grams, normal
 from hayate.store.search_query import MAX_QUERY_CHARS, MAX_WORDS, Query, parse
 from hayate.store.search_tables import MAKE
 from tests.support.said import QUERIES
+from tests.support.tables import table
 
 LETTERS = st.sampled_from([*"東京都のーカナ々🎉gpu12", *" 　・。+#\"*'()-:^", "C++ ", "ｶﾞ", "か\u3099", "AND ", "ＧＰ"])
 FOUND = "SELECT 1 FROM items_fts WHERE items_fts MATCH ?"
@@ -35,7 +35,7 @@ def asked(query: str) -> Query:
     return parsed
 
 
-@pytest.mark.parametrize(
+@table(
     ("query", "matches"),
     [
         ("東京都", ['"m東京 m京都"']),
@@ -55,7 +55,7 @@ def test_what_the_index_is_asked(query: str, matches: list[str]) -> None:
     assert asked(query).matches("m") == matches
 
 
-@pytest.mark.parametrize("query", ["", " 　", "。、！", '"', "*", "'; --", "\ud800", "\x00"])
+@table("query", ["", " 　", "。、！", '"', "*", "'; --", "\ud800", "\x00"])
 def test_there_may_be_nothing_to_look_for(query: str) -> None:
     assert parse(query) is None
 
@@ -100,8 +100,8 @@ def test_what_is_over_is_not_looked_for() -> None:
     assert asked(" ".join(f"w{index}" for index in range(50))).matches("m")[0].count(" AND ") == MAX_WORDS - 1
 
 
-@pytest.mark.parametrize("query", ["の", "c++", "a.b.c", "東・京・都", "x", "a b c", "の.の"])
-@pytest.mark.parametrize("piece", ["の", "c+", "a.", "東・", "x", " ", "。", "c++++", "a b "])
+@table("query", ["の", "c++", "a.b.c", "東・京・都", "x", "a b c", "の.の"])
+@table("piece", ["の", "c+", "a.", "東・", "x", " ", "。", "c++++", "a b "])
 def test_looking_at_a_text_takes_linear_time(query: str, piece: str) -> None:
     parsed, text = asked(query), piece * 50_000
     began = thread_time()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 
-import pytest
-
 from hayate.store.search_tables import MAKE, SETTINGS
 from hayate.store.search_trees import LATER_FORM, MAX_LEVELS, RECORD, flatten, without_empty_levels
+from tests.support.tables import table
 
 COOKIE = b"\x00\x00\x00\x04"
 MERGE = "INSERT INTO items_fts (items_fts, rank) VALUES ('merge', ?)"
@@ -34,7 +33,7 @@ def test_they_may_all_go() -> None:
     assert without_empty_levels(record([[]] * 100)) == record([])
 
 
-@pytest.mark.parametrize(
+@table(
     "left",
     [
         record([[(1, 1, 5)]] * MAX_LEVELS),

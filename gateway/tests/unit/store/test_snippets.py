@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from time import thread_time
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.store.grams import normal
 from hayate.store.search_query import parse
 from hayate.store.snippets import BEFORE_CHARS, CUT, PIECE_CHARS, piece
+from tests.support.tables import table
 
 WORDS = st.lists(
     st.sampled_from(
@@ -25,7 +25,7 @@ def shown(text: str, query: str) -> tuple[str, ...]:
     return piece(text, wanted.spans(normal(text)))
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "query", "parts"),
     [
         ("東京の天気", "東京", ("", "東京", "の天気")),
@@ -92,7 +92,7 @@ def test_nothing_is_an_error(text: str, found: list[list[tuple[int, int]]]) -> N
     assert "".join(piece(text, spans)) or not text
 
 
-@pytest.mark.parametrize("letters", ["あ", "ｶﾞ", "か\u3099", "\u3099", "\u200d", "ﷺ", "x"])
+@table("letters", ["あ", "ｶﾞ", "か\u3099", "\u3099", "\u200d", "ﷺ", "x"])
 def test_time_is_linear(letters: str) -> None:
     text = letters * 50_000 + "東京"
     began = thread_time()

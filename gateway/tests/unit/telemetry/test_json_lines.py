@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from hayate.language import Text
 from hayate.telemetry.json_lines import call_lines, event_line
 from hayate.telemetry.record import CallRecord
 from hayate.wire.usage import Usage
+from tests.support.tables import table
 from tests.unit.telemetry.records import record
 
 
@@ -50,7 +49,7 @@ def test_a_call_is_one_line_with_every_fact() -> None:
     ]
 
 
-@pytest.mark.parametrize(
+@table(
     "name", ["a\nb", "\x1b[31mred", '{"event":"call"}', "\u2028", "\x9b31m", "\u202ereversed", "x" * 100_000, "模型"]
 )
 def test_a_callers_name_for_a_model_forges_nothing(name: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from hayate.telemetry import log_writer
 from tests.support.outputs import STATES, unread
+from tests.support.tables import table
 
 PROGRAM = """
 import logging, sys, threading, warnings
@@ -58,8 +59,8 @@ def test_all_of_pythons_ways_to_speak_are_heard_to_the_last_word(tmp_path: Path)
         assert ending in complained
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-@pytest.mark.parametrize("state", STATES)
+@table("stream", ["stdout", "stderr"])
+@table("state", STATES)
 def test_none_of_them_fails_or_waits_whatever_has_become_of_the_stream(stream: str, state: str) -> None:
     other = "stderr" if stream == "stdout" else "stdout"
     with unread(stream, state) as pipe:
@@ -74,8 +75,8 @@ def test_a_stream_that_sleeps_does_not_take_the_others_last_words(tmp_path: Path
     assert "ZeroDivisionError" in complained
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("verb", ["models", "check-config"])
+@table("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@table("verb", ["models", "check-config"])
 def test_commands_run_with_standard_streams_closed(verb: str, closed: str) -> None:
     hayate = Path(sys.executable).with_name("hayate")
     command = ["sh", "-c", f'exec "$@" {closed}', "sh", str(hayate), verb]

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
 
-import pytest
-
 import hayate
 from hayate.language import Text
 from hayate.telemetry.notices import SENTENCES, notice_of
+from tests.support.tables import table
 
 SOURCE = Path(hayate.__file__).parent
 
@@ -56,7 +55,7 @@ def test_a_reload_says_what_needs_a_restart() -> None:
     assert notice_of("reloaded", {**facts, "restart_needed": ()}, "en").text == "The configuration was reloaded"
 
 
-@pytest.mark.parametrize("event", [*SENTENCES, "something_new"])
+@table("event", [*SENTENCES, "something_new"])
 def test_an_event_that_lacks_facts_or_has_others_is_told_all_the_same(event: str) -> None:
     assert notice_of(event, {}, "en").text
     assert notice_of(event, {"reason": None, "{odd}": "{braces}"}, "ja").text

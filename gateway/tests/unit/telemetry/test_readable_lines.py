@@ -15,6 +15,7 @@ from hayate.telemetry.notices import SENTENCES
 from hayate.telemetry.readable_lines import ReadableLines, tokens_per_s
 from hayate.terminal import Paint, width
 from hayate.wire.usage import Usage
+from tests.support.tables import table
 from tests.unit.telemetry.records import record
 
 ENGLISH, JAPANESE = ReadableLines("en", Paint()), ReadableLines("ja", Paint())
@@ -39,7 +40,7 @@ def test_a_whole_answer_says_how_long_it_took_and_a_count_of_ours_is_about_right
     assert ENGLISH.call(record(usage=usage(0))).endswith("200 took   2.00s\n")
 
 
-@pytest.mark.parametrize(
+@table(
     ("facts", "english", "japanese"),
     [
         ({"status": 429, "error": "rate_limit_exceeded"}, "429 rate limit", "429 レート制限"),
@@ -59,11 +60,9 @@ def test_a_call_without_an_answer_says_why(facts: dict[str, Any], english: str, 
     assert JAPANESE.call(record(**facts)).rstrip("\n").endswith(japanese)
 
 
-@pytest.mark.parametrize(
-    "model", ["", "Qwen/Qwen2.5-72B-Instruct-AWQ", "日本語のとても長い名前", "é" * 99], ids=range(4)
-)
-@pytest.mark.parametrize("lines", [ENGLISH, JAPANESE], ids=["en", "ja"])
-@pytest.mark.parametrize("columns", [40, 80, 100, 300])
+@table("model", ["", "Qwen/Qwen2.5-72B-Instruct-AWQ", "日本語のとても長い名前", "é" * 99])
+@table("lines", [ENGLISH, JAPANESE])
+@table("columns", [40, 80, 100, 300])
 def test_the_columns_stand_under_each_other(lines: ReadableLines, model: str, columns: int) -> None:
     fast = lines.call(record(key="main", model=model, ttft_s=0.5, usage=usage(31)), columns).rstrip("\n")
     slow = lines.call(record(key="a-team-with-a-name", ttft_s=1.0, usage=usage(12345)), columns).rstrip("\n")
@@ -92,8 +91,8 @@ def test_no_name_is_more_than_text_in_its_column(model: str, error: str, key: st
         assert width(line.rstrip("\n")) <= max(80, columns)
 
 
-@pytest.mark.parametrize("event", [*SENTENCES, "something_new"])
-@pytest.mark.parametrize("text", NASTY)
+@table("event", [*SENTENCES, "something_new"])
+@table("text", NASTY)
 def test_no_fact_of_an_event_acts_on_the_terminal(event: str, text: str) -> None:
     facts = dict.fromkeys(("replica", "state", "reason", "url", "file", "logger", "message", "lines", "stream"), text)
     said = ENGLISH.event(1_790_000_000, event, facts).decode()

@@ -10,7 +10,6 @@ from inspect import signature
 from pathlib import Path
 from typing import Annotated
 
-import pytest
 import typer
 from typer.testing import CliRunner
 
@@ -24,6 +23,7 @@ from hayate.tools.keys.options import CreateOptions, ListOptions, OneOptions, Ro
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.records.options import BackupOptions, DbOptions, UsageOptions
+from tests.support.tables import table
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def callbacks(typed: typer.Typer, before: str = "") -> Iterator[tuple[str, Calla
         yield from callbacks(group.typer_instance, f"{before}{group.name} ")
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "options"),
     [
         ("up", UpOptions),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pytest
 from rich.cells import cell_len
 from typer.testing import CliRunner
 
 from hayate.cli import app
 from hayate.tools.help import wrapped
+from tests.support.tables import table
 
 
 def verbs(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -36,9 +36,9 @@ def test_there_are_as_many_as_there_are() -> None:
     assert {("up",), ("serve",), ("key",), ("bench",), ("plan",), ("models",), ("check-config",), ()} <= {*VERBS}
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
-@pytest.mark.parametrize("lang", ["en", "ja"])
-@pytest.mark.parametrize("option", ["-h", "--help"])
+@table("words", VERBS)
+@table("lang", ["en", "ja"])
+@table("option", ["-h", "--help"])
 def test_help_fits_a_terminal_in_either_language(words: tuple[str, ...], lang: str, option: str) -> None:
     said = shown(*words, option, HAYATE_LANG=lang)
     assert said.startswith("Usage: " if lang == "en" else "使い方: ")
@@ -46,7 +46,7 @@ def test_help_fits_a_terminal_in_either_language(words: tuple[str, ...], lang: s
     assert said.replace("疾風 ", "").isascii() is (lang == "en")
 
 
-@pytest.mark.parametrize("words", VERBS, ids=" ".join)
+@table("words", VERBS)
 def test_everything_has_words_and_the_japanese_has_no_english_left(words: tuple[str, ...]) -> None:
     said = shown(*words, "-h", HAYATE_LANG="ja")
     rows = re.split(r"\n(?=  \S)", said.partition("オプション:\n")[2])
@@ -60,7 +60,7 @@ def test_the_locale_decides_too() -> None:
     assert "Usage" in shown("-h", LANG="ja_JP.UTF-8", HAYATE_LANG="en")
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "width", "lines"),
     [
         ("one two three", 8, ["one two", "three"]),

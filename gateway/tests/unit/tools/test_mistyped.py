@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from typer.testing import CliRunner, Result
 
 from hayate.cli import app
 from hayate.tools.mistyped import shown
+from tests.support.tables import table
 
 
 def typed(*words: str, lang: str) -> Result:
@@ -58,7 +58,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("words", "english", "japanese"), MISTAKES.values(), ids=MISTAKES)
+@table(("words", "english", "japanese"), MISTAKES.values())
 def test_a_mistake_is_one_line_and_where_the_help_is(words: tuple[str, ...], english: str, japanese: str) -> None:
     for lang, said, more in (("en", english, "-h` shows what it takes."), ("ja", japanese, "-h」で表示します。")):
         told = typed(*words, lang=lang)

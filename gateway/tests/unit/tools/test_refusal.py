@@ -14,6 +14,7 @@ import pytest
 import hayate.tools
 from hayate.language import BilingualError, Text
 from hayate.tools.refusal import Refusal, out_of_range
+from tests.support.tables import table
 
 SOURCE = Path(hayate.tools.__file__).parent
 OWN_WORDS = ("UnknownGpu",)
@@ -78,7 +79,7 @@ def test_the_refusals_of_every_tool_are_seen() -> None:
     assert len(WRITTEN) > 40
 
 
-@pytest.mark.parametrize(("where", "en", "ja"), WRITTEN, ids=[where for where, *_ in WRITTEN])
+@table(("where", "en", "ja"), WRITTEN)
 def test_every_refusal_is_in_english_and_in_japanese_with_the_same_values(
     where: str, en: Sentence, ja: Sentence
 ) -> None:

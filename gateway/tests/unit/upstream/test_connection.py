@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import httptools
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from hayate.upstream.connection import Connection
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.wire.http1 import chunk_size
 from hayate.wire.openai_stream import OpenAIStream
+from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -147,8 +147,8 @@ def test_plain_chunks_go_the_short_way_the_first_text_included() -> None:
     assert client.first_at
 
 
-@pytest.mark.parametrize("cut", range(len(HEAD) - 5, len(HEAD)))
-@pytest.mark.parametrize("more", range(7))
+@table("cut", range(len(HEAD) - 5, len(HEAD)))
+@table("more", range(7))
 def test_a_chunk_begins_after_the_head_wherever_its_last_read_begins_and_ends(cut: int, more: int) -> None:
     first, rest = chunk(FIRST), [*(chunk(PLAIN.format(n).encode()) for n in range(3)), chunk(LAST), chunk(DONE)]
 
@@ -203,7 +203,7 @@ def test_a_chunk_shaped_piece_in_the_middle_of_a_chunk_is_not_taken_for_one() ->
     assert Body(client.sent).data == one_empty_line(FIRST + outer + LAST + DONE)
 
 
-@pytest.mark.parametrize(
+@table(
     "data",
     [
         b"",

@@ -22,6 +22,7 @@ from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, HUGE_HEADER, NO_ANSWER, RESET_BEFORE_HEADERS
 from tests.support.engine_script import Chat, Script, answer, body, cut, end, head, reset, silence, trickle
 from tests.support.fake_engine import FakeEngine, unanswered_port
+from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.upstream.fetching import ASKED, fetched
 
@@ -184,7 +185,7 @@ async def test_a_connection_is_not_kept_longer_than_the_engine_says(engine: Fake
     assert engine.accepted == 3
 
 
-@pytest.mark.parametrize(
+@table(
     ("path", "root", "api"),
     [
         ("", "", "/v1"),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hayate.upstream.fast_path import FastPath
 from hayate.wire.plain_event import Reader, Shape
+from tests.support.tables import table
 from tests.unit.wire.test_plain_event import event, shape_of
 
 BEFORE = b'data: {"id":"1","choices":[{"index":0,"delta":{"content":"'
@@ -99,7 +100,7 @@ def test_whatever_else_the_bytes_are_they_do_not_pass(data: st.DataObject) -> No
     assert not taker.written
 
 
-@pytest.mark.parametrize(
+@table(
     "odd",
     [
         b"",
@@ -121,7 +122,7 @@ def test_odd_reads_do_not_pass(odd: bytes) -> None:
     assert not taker.written
 
 
-@pytest.mark.parametrize("end", [b"\n\n\r", b"\n\n", b"\n\nXX", b"\n\r\n\r\n", b"\n\n\r\n\r\n"])
+@table("end", [b"\n\n\r", b"\n\n", b"\n\nXX", b"\n\r\n\r\n", b"\n\n\r\n\r\n"])
 def test_an_event_of_another_shape_must_be_a_whole_chunk_too(end: bytes) -> None:
     whole = chunk(BEFORE + b"a" + AFTER)
     taker = Taking(Everything())

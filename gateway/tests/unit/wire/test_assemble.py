@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.assemble import Assembler, merge
+from tests.support.tables import table
 from tests.unit.wire.engine_chunks import USAGE, llamacpp, llamacpp_choice, vllm, vllm_choice
 
 
@@ -197,7 +198,7 @@ def test_every_answer_begins_with_what_no_chunk_repeats() -> None:
     assert [each["message"]["content"] for each in assembler.answer()["choices"]] == ["吾が社", "吾が社"]
 
 
-@pytest.mark.parametrize("odd", [None, [], "x", 7, {"choices": 7}, {"choices": [None, 7]}, {"choices": [{"delta": 3}]}])
+@table("odd", [None, [], "x", 7, {"choices": 7}, {"choices": [None, 7]}, {"choices": [{"delta": 3}]}])
 def test_chunks_of_another_shape_are_no_exception(odd: Any) -> None:
     said = vllm([vllm_choice({"content": "a"}, "stop")])
     assert assembled(odd, said, odd)["choices"][0]["message"]["content"] == "a"
@@ -228,7 +229,7 @@ def test_a_long_answer_takes_time_by_its_length(delta: Any) -> None:
     assert time.process_time() - began < 3.0
 
 
-@pytest.mark.parametrize(
+@table(
     ("chunks", "finish", "left_out"),
     [([("a", 1), ("b", 4)], "length", 2), ([("a", 6)], "length", 0), ([], "length", 6), ([("a", 1)], "stop", 0),
      ([("a", None)], "length", 0), ([("a", -3)], "length", 0), ([("a", 9)], "length", 0)],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hayate.wire.chat_calls import CallsSaid, calls_in, output_item
+from tests.support.tables import table
 
 Message = dict[str, Any]
 FUNCTION = {"name": "f", "arguments": "{}"}
@@ -23,7 +24,7 @@ def said(calls: list[Any]) -> list[Any]:
     return calls_said
 
 
-@pytest.mark.parametrize(
+@table(
     "call",
     [
         {"id": "a", "type": "function", "function": FUNCTION},
@@ -44,9 +45,7 @@ def test_what_may_be_left_out_is_put_in() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "odd", [5, {}, {"function": 5}, {"type": "x", "x": FUNCTION}, {"function": {"name": 5}}, {"type": ["function"]}]
-)
+@table("odd", [5, {}, {"function": 5}, {"type": "x", "x": FUNCTION}, {"function": {"name": 5}}, {"type": ["function"]}])
 def test_one_that_is_none_keeps_all_where_they_are(odd: Any) -> None:
     rest = {"tool_calls": [{"id": "a", "type": "function", "function": FUNCTION}, odd]}
 

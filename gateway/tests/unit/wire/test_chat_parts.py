@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from hayate.wire.chat_parts import content_of, parts_of
+from tests.support.tables import table
 
 URL = "data:image/png;base64,AAAA"
 ALIKE: list[dict[str, Any]] = [
@@ -30,7 +31,7 @@ ALIKE: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize("part", ALIKE)
+@table("part", ALIKE)
 def test_a_part_comes_back_as_it_was(part: dict[str, Any]) -> None:
     assert content_of(parts_of([part], "user")) == [part]
 

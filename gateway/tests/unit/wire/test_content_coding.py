@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hayate.errors import UnreadableCoding
 from hayate.wire.content_coding import CODINGS, SLICE_BYTES, coding_of, decoded
 from tests.support.compress import ENCODERS, flushed_zstd
+from tests.support.tables import table
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -45,9 +46,9 @@ def take(name: str, body: bytes, limit: int = LIMIT) -> bytes:
     return b"".join(parts)
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("size", [0, 1, 2, 1000, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, LIMIT])
-@pytest.mark.parametrize("content", ["text", "noise", "zeros"])
+@table("name", REAL)
+@table("size", [0, 1, 2, 1000, SLICE_BYTES - 1, SLICE_BYTES, SLICE_BYTES + 1, LIMIT])
+@table("content", ["text", "noise", "zeros"])
 def test_the_content_is_what_went_in(name: str, size: int, content: str) -> None:
     whole = {
         "text": "日本語のプロンプト。".encode() * (size // 10 + 1),
@@ -57,8 +58,8 @@ def test_the_content_is_what_went_in(name: str, size: int, content: str) -> None
     assert take(coding(name), ENCODERS[name][1](whole)) == whole
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("times", [50, 3000])
+@table("name", REAL)
+@table("times", [50, 3000])
 def test_a_bomb_ends_a_slice_after_the_limit(name: str, times: int) -> None:
     bomb = ENCODERS[name][1](bytes(times * LIMIT // 50))
     tracemalloc.start()
@@ -71,7 +72,7 @@ def test_a_bomb_ends_a_slice_after_the_limit(name: str, times: int) -> None:
     assert peak < 12 * LIMIT
 
 
-@pytest.mark.parametrize("name", REAL)
+@table("name", REAL)
 def test_a_body_that_is_cut_is_refused(name: str) -> None:
     whole = ENCODERS[name][1](b"a body of some length " * 50)
     for keep in range(1, len(whole) - 1):
@@ -79,8 +80,8 @@ def test_a_body_that_is_cut_is_refused(name: str) -> None:
             take(coding(name), whole[:keep])
 
 
-@pytest.mark.parametrize("name", REAL)
-@pytest.mark.parametrize("behind", [b"x", b"\x00" * 8, "itself"])
+@table("name", REAL)
+@table("behind", [b"x", b"\x00" * 8, "itself"])
 def test_what_follows_the_end_is_refused(name: str, behind: bytes | str) -> None:
     whole = ENCODERS[name][1](b"hello")
     with pytest.raises(UnreadableCoding, match=r"follows its end|not valid"):
@@ -129,7 +130,7 @@ ADVERSARIES = {
 OF = {"gzip": "gzip", "stored": "deflate", "zstd": "zstd", "tables": "deflate", "brotli": "br"}
 
 
-@pytest.mark.parametrize("name", ADVERSARIES)
+@table("name", ADVERSARIES)
 def test_time_is_linear_whatever_the_bytes(name: str) -> None:
     """Eight times the bytes may not cost thirty times the time; small enough sizes that a busy machine's pauses matter little."""
     used = next(each for word, each in OF.items() if word in name)
@@ -158,7 +159,7 @@ def test_a_window_of_more_than_a_body_is_refused() -> None:
     assert take("zstd", body, 1 << 27) == b"x" * 1000
 
 
-@pytest.mark.parametrize(
+@table(
     ("values", "shown"),
     [
         (["lzma"], "lzma"),
@@ -177,6 +178,6 @@ def test_other_codings_are_refused_by_name(values: list[str], shown: str) -> Non
     assert all(name in refused.value.english for name in CODINGS)
 
 
-@pytest.mark.parametrize("values", [[], ["identity"], [""], ["identity, identity"], [" , "]])
+@table("values", [[], ["identity"], [""], ["identity, identity"], [" , "]])
 def test_a_body_may_come_as_it_is(values: list[str]) -> None:
     assert coding_of([(b"host", b"x"), *((b"content-encoding", value.encode()) for value in values)]) is None

@@ -8,11 +8,12 @@ import pytest
 
 from hayate.errors import InvalidRequest, UnknownConversation
 from hayate.wire.conversation_field import Named, named, truncates
+from tests.support.tables import table
 
 ID = "conv_" + "a" * 32
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "header", "found"),
     [
         (ID, None, Named(ID)),
@@ -29,7 +30,7 @@ def test_it_is_named(value: Any, header: bytes | None, found: Named) -> None:
     assert named(value, header) == found
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "param"),
     [
         (7, "conversation"),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.wire.decoder import DecoderState
 from hayate.wire.generate import GenerateStream
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passed_json import PassedJson
 from hayate.wire.passthrough_stream import PassthroughStream, RawStream
 from hayate.wire.paths import MESSAGES
+from tests.support.tables import table
 
 MADE: list[DecoderState] = [
     DecoderState(),
@@ -21,14 +20,14 @@ MADE: list[DecoderState] = [
 ]
 
 
-@pytest.mark.parametrize("decoder", MADE, ids=lambda decoder: type(decoder).__name__)
+@table("decoder", MADE)
 def test_before_anything_has_come_nothing_is_known(decoder: DecoderState) -> None:
     assert (decoder.finish_reason, decoder.has_output, decoder.finished, decoder.failure) == (None, False, False, None)
     assert decoder.usage.completion_tokens == 0
     assert decoder.release() == b""
 
 
-@pytest.mark.parametrize("decoder", MADE, ids=lambda decoder: type(decoder).__name__)
+@table("decoder", MADE)
 def test_what_is_read_with_every_piece_lies_in_slots(decoder: DecoderState) -> None:
     assert not hasattr(decoder, "__dict__")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.durations import LAST, MAX_S, UNITS, moment_of, seconds_of
+from tests.support.tables import table
 
 NOW = 1_790_000_000.0
 NO_LENGTHS = [
@@ -15,7 +15,7 @@ NO_LENGTHS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "seconds"),
     [
         ("90d", 90 * 86_400),
@@ -31,12 +31,12 @@ def test_a_length_is_a_whole_number_and_its_unit(text: str, seconds: int) -> Non
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", NO_LENGTHS)
+@table("text", NO_LENGTHS)
 def test_what_is_no_length_or_more_than_a_century_is_none(text: str) -> None:
     assert seconds_of(text) is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "at"),
     [
         ("2026-12-31", 1_798_675_200),
@@ -58,7 +58,7 @@ def test_a_length_is_a_moment_ahead_or_ago_and_never_before_1970() -> None:
     assert moment_of("36500d", NOW, ago=True) == 0.0
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     [
         *NO_LENGTHS[:-1], "2026-13-01", "2026-02-30", "31.12.2026", "tomorrow", "1969-12-31", "0001-01-01",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from hayate.errors import ContextTooLong, GatewayError, InvalidRequest, NotSuppo
 from hayate.reasons import Reason
 from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamRefused
 from hayate.wire.engine_errors import MAX_MESSAGE_CHARS, engine_error, parse_error, reason_of, words_of
+from tests.support.tables import table
 
 VLLM_TOO_LONG = {
     "error": {
@@ -48,7 +48,7 @@ LLAMACPP_IMAGE = {
 TRTLLM_FLAT = {"object": "error", "message": "temperature must be >= 0", "type": "BadRequestError", "param": "temperature", "code": 400}  # fmt: skip  # noqa: E501
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "body", "kind", "ours"),
     [
         (400, VLLM_TOO_LONG, ContextTooLong, 400),
@@ -105,9 +105,7 @@ def test_the_gateways_own_key_is_the_operators_business() -> None:
     assert error.status != 401
 
 
-@pytest.mark.parametrize(
-    "raw", [b"<html><body>nginx</body></html>", b"  <!DOCTYPE html>", b"\xff\xfe", b"{", b"[]", b"7", b'""']
-)
+@table("raw", [b"<html><body>nginx</body></html>", b"  <!DOCTYPE html>", b"\xff\xfe", b"{", b"[]", b"7", b'""'])
 def test_what_is_no_error_of_an_engine_is_not_repeated(raw: bytes) -> None:
     error = parse_error(502, raw)
     assert error.status == 502
@@ -142,7 +140,7 @@ def test_any_bytes_become_an_error(status: int, raw: bytes) -> None:
     assert parse_error(status, raw).english
 
 
-@pytest.mark.parametrize(
+@table(
     ("status", "body", "was_ready", "reason"),
     [
         (401, b"", True, Reason.WRONG_KEY),

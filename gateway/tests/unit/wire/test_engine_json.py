@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.engine_json import Unreadable, read, write
+from tests.support.tables import table
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -32,7 +33,7 @@ def test_whatever_pythons_own_writer_writes_is_read_and_written_as_what_any_pars
     json.loads(write(read(raw)).decode("utf-8"))
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "value"),
     [
         (b'"\\ud83e"', "\ud83e"),
@@ -50,9 +51,7 @@ def test_what_one_parser_refuses_another_reads(raw: bytes, value: Any) -> None:
     assert got == value if value is not None else got[0] == 1e30
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b"{", b"{'a':1}", b"[1,]", b"<html>", b"1 2", b'"\\x"', b"[" * 100_000, b'{"a":' * 5000]
-)
+@table("raw", [b"", b"{", b"{'a':1}", b"[1,]", b"<html>", b"1 2", b'"\\x"', b"[" * 100_000, b'{"a":' * 5000])
 def test_what_no_parser_reads_is_unreadable(raw: bytes) -> None:
     with pytest.raises(Unreadable):
         read(raw)
@@ -74,7 +73,7 @@ def test_what_is_nested_too_deeply_to_be_written_is_unreadable() -> None:
         value = value.pop()
 
 
-@pytest.mark.parametrize(
+@table(
     "raw",
     [
         b"[" + b"9" * 4_000_000 + b",NaN]",

@@ -25,6 +25,7 @@ from hayate.language import Language
 from hayate.upstream_errors import EngineError, UpstreamBroke, UpstreamTimeout
 from hayate.wire import sse
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect, error_headers, language_of
+from tests.support.tables import table
 
 WRONG = InvalidRequest("'n' is wrong.", "'n' が違います。", param="n")
 
@@ -57,7 +58,7 @@ def test_the_event_of_responses_has_a_shape_of_its_own() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
+@table(
     ("error", "kind", "status"),
     [
         (WRONG, "invalid_request_error", 400),
@@ -89,7 +90,7 @@ def test_a_message_of_several_lines_is_one_event(dialect: Dialect) -> None:
     assert "one\\n\\ntwo" in frame.decode()
 
 
-@pytest.mark.parametrize(
+@table(
     ("error", "header"),
     [
         (Overloaded("x", retry_after_s=1.2), (b"retry-after", b"2")),
@@ -117,8 +118,8 @@ def test_no_header_is_english() -> None:
     assert language_of([]) == "en"
 
 
-@pytest.mark.parametrize("dialect", [OPENAI, ANTHROPIC, GENERATE, RESPONSES])
-@pytest.mark.parametrize("error", [InvalidRequest("no", param="x"), Overloaded("full"), UpstreamBroke("cut")])
+@table("dialect", [OPENAI, ANTHROPIC, GENERATE, RESPONSES])
+@table("error", [InvalidRequest("no", param="x"), Overloaded("full"), UpstreamBroke("cut")])
 def test_a_body_is_as_its_dialects_schema_says_and_its_status_as_the_kinds(
     dialect: Dialect, error: GatewayError
 ) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.expand import MAX_AT_ONCE_BYTES, Expander
 from tests.support.compress import flushed_zstd
+from tests.support.tables import table
 
 PLAIN = b'data: {"n":1}\n\n' * 500
 PACKED: dict[str, Callable[[bytes], bytes]] = {
@@ -59,7 +60,7 @@ def test_a_coding_nobody_knows_is_named(coding: bytes) -> None:
     assert len(told.value.english) < 300
 
 
-@pytest.mark.parametrize("coding", PACKED)
+@table("coding", PACKED)
 def test_an_end_too_early_is_an_error(coding: str) -> None:
     one = expander(coding)
     with pytest.raises(UpstreamBroke, match="end is missing"):
@@ -80,7 +81,7 @@ def test_garbage_is_an_error_or_content(coding: str, garbage: bytes) -> None:
         assert len(expander(coding).feed(garbage, last=True)) <= MAX_AT_ONCE_BYTES
 
 
-@pytest.mark.parametrize("coding", PACKED)
+@table("coding", PACKED)
 def test_an_answer_without_a_body_is_whole(coding: str) -> None:
     one = expander(coding)
     assert one.feed(b"", last=True) == b""

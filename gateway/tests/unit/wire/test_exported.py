@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.exported import KIND, PAUSE_TOKENS, Exported
+from tests.support.tables import table
 
 HEAD: dict[str, Any] = {"object": KIND, "version": 1, "conversation": {"metadata": {"items": "[{"}}}
 ITEM = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": 'a "quoted" ]}\\ [{ 文'}]}
@@ -49,7 +50,7 @@ def test_whatever_the_items_hold_and_however_they_are_laid_out_they_are_what_was
     assert read(raw) == (items, {**whole, "items": [], "responses": []})
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "param"),
     [
         (b"", None),
@@ -102,10 +103,8 @@ def test_whatever_is_broken_is_told_as_a_mistake_of_the_request(noise: bytes, at
         assert {**rest, "items": items} == {**whole, **({"responses": []} if "responses" in whole else {})}
 
 
-@pytest.mark.parametrize(
-    "piece", [b'{"type":"message"},', b"[],", b"[", b'{"a":[]},', b'"' + b"x" * 100 + b'",', b'"\\"', b"]", b"{"]
-)
-@pytest.mark.parametrize("before", [b'{"items":[', b'{"a":[', b'{"items":[{"a":['])
+@table("piece", [b'{"type":"message"},', b"[],", b"[", b'{"a":[]},', b'"' + b"x" * 100 + b'",', b'"\\"', b"]", b"{"])
+@table("before", [b'{"items":[', b'{"a":[', b'{"items":[{"a":['])
 def test_a_document_takes_time_in_proportion_to_its_length_and_gives_others_theirs(piece: bytes, before: bytes) -> None:
     def seconds(count: int) -> tuple[float, int]:
         raw = before + piece * count

@@ -8,23 +8,24 @@ import pytest
 
 from hayate.errors import InvalidRequest, UnsupportedField
 from hayate.wire.fields import HARMLESS, NEUTRAL, limit_to_send, one_prompt, stop_strings, taken, text_of, unsupported
+from tests.support.tables import table
 
 
 def test_what_is_known_is_kept_and_null_is_not_set() -> None:
     assert taken("e", {"a": 1, "b": None, "c": False}, {"a", "b", "c"}) == {"a": 1, "c": False}
 
 
-@pytest.mark.parametrize("name", sorted(HARMLESS))
+@table("name", sorted(HARMLESS))
 def test_what_cannot_change_an_answer_is_left_out(name: str) -> None:
     assert taken("e", {name: "x"}, ()) == {}
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NEUTRAL.items() for value in values])
+@table(("name", "value"), [(name, value) for name, values in NEUTRAL.items() for value in values])
 def test_what_asks_for_nothing_is_left_out(name: str, value: Any) -> None:
     assert taken("e", {name: value}, ()) == {}
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "value"),
     [("mirostat", 2), ("n", 2), ("logit_bias", {"1": 2}), ("logprobs", 0), ("n", True), ("tools", [{}])],
 )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.forms import MAX_CONTENT_TYPE_BYTES, MAX_MODEL_BYTES, MAX_PARTS, Form
+from tests.support.tables import table
 
 TYPE = b"multipart/form-data; boundary=edge"
 SOUND = b'content-disposition: form-data; name="file"; filename="a.wav"\r\n\r\nRIFF\x00\xff\r\n--edg\r\nname="model"'
@@ -25,7 +26,7 @@ def field(name: str, value: bytes, *before: bytes) -> bytes:
     return b"\r\n".join(lines)
 
 
-@pytest.mark.parametrize(
+@table(
     "part",
     [
         field('"model"', b"fast"),
@@ -39,7 +40,7 @@ def field(name: str, value: bytes, *before: bytes) -> bytes:
         field('"model"', b" fast "),
     ],
 )
-@pytest.mark.parametrize("last", [False, True])
+@table("last", [False, True])
 def test_the_model_is_found_and_replaced_in_place(part: bytes, last: bool) -> None:
     body = form(SOUND, field("language", b"ja"), part) if last else form(part, SOUND, field("language", b"ja"))
     read = Form(TYPE, body)
@@ -49,7 +50,7 @@ def test_the_model_is_found_and_replaced_in_place(part: bytes, last: bool) -> No
     assert read.naming("served") == body.replace(head + b"\r\n\r\n" + value, head + b"\r\n\r\nserved")
 
 
-@pytest.mark.parametrize(
+@table(
     "body",
     [
         form(SOUND),

@@ -19,6 +19,7 @@ from hayate.wire.gathered_run import FOLD_TEXT_BYTES
 from hayate.wire.json_text import well_formed
 from hayate.wire.openai_stream import OpenAIStream
 from tests.support.streams import chunk, event, said
+from tests.support.tables import table
 
 LIMIT = 1 << 20
 
@@ -158,7 +159,7 @@ def test_halves_of_characters_meet_in_a_run() -> None:
     assert message_of(way.gathered.answer())["content"] == "ab🦊🦊"
 
 
-@pytest.mark.parametrize("half", ["\\ud83e", "\\ud83e\\", "\\u30", "\\", "日".encode()[:2].decode("latin-1")])
+@table("half", ["\\ud83e", "\\ud83e\\", "\\u30", "\\", "日".encode()[:2].decode("latin-1")])
 def test_what_is_not_whole_at_the_end_is_cut_off(half: str) -> None:
     plain = as_events([said("a"), said("b")])
     way = Way(GatheredChat(LIMIT), fast=False)

@@ -17,6 +17,7 @@ from hayate.wire.caps import Caps
 from hayate.wire.generate import GenerateStream, from_query, to_chat
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.validation import check_chat
+from tests.support.tables import table
 from tests.unit.wire.engine_chunks import ANSWER, CORE_DIED, DONE, ROLE, STOP, TEXTS, WORDS, event, vllm, vllm_choice
 
 
@@ -29,7 +30,7 @@ def relay(stream: GenerateStream, *reads: bytes) -> list[bytes]:
     return list(sse.frames(sent))
 
 
-@pytest.mark.parametrize("size", [1, 3, 17, 100, 10_000])
+@table("size", [1, 3, 17, 100, 10_000])
 def test_deltas_come_with_ids_and_the_end_with_its_facts(size: int) -> None:
     whole = b"".join(ANSWER)
     stream = generating()
@@ -104,7 +105,7 @@ def test_a_query_becomes_a_chat() -> None:
     check_chat(chat, Caps())
 
 
-@pytest.mark.parametrize(
+@table(
     ("pairs", "param"),
     [
         ([("prompt", "a"), ("prompt", "b")], "prompt"),

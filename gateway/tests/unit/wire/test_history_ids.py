@@ -16,11 +16,12 @@ from hayate.wire.history_ids import (
     unknown_item,
     unknown_response,
 )
+from tests.support.tables import table
 
 HEX = "0123456789abcdef" * 2
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "conversation", "item", "response"),
     [
         (f"conv_{HEX}", True, True, False),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.http1 import MAX_HEAD_BYTES, ResponseReader, header, render_request
+from tests.support.tables import table
 
 JSON = b'{"text":"\xe3\x81\x93\xe3\x82\x93"}'
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Id: 7\r\ncontent-length: %d\r\n\r\n%b" % (
@@ -119,7 +120,7 @@ def test_an_answer_nobody_asked_for_is_refused(second: bytes) -> None:
         apart.feed(second)
 
 
-@pytest.mark.parametrize(
+@table(
     "raw",
     [
         b"\x16\x03\x01\x02\x00 a TLS hello\r\n\r\n",

@@ -5,18 +5,18 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hayate.wire.image_hosts import ImageHosts, host_mistake
+from tests.support.tables import table
 
 LISTED = ImageHosts(
     ["img.example.com", "*.cdn.example", "other.example:8443", "192.0.2.7", "[2001:db8::7]", "Big.Example"]
 )
 
 
-@pytest.mark.parametrize(
+@table(
     "url",
     [
         "https://img.example.com/a.png",
@@ -39,7 +39,7 @@ def test_an_image_of_a_listed_host_passes(url: str) -> None:
     assert LISTED.allow(url)
 
 
-@pytest.mark.parametrize(
+@table(
     "url",
     [
         "",
@@ -141,14 +141,12 @@ def test_no_address_passes_that_is_not_listed_itself(address: ipaddress.IPv4Addr
     assert not wide.allow(f"http://{int(address)}/")
 
 
-@pytest.mark.parametrize(
-    "entry", ["img.example.com", "IMG.example.com:8443", "*.example.com", "192.0.2.7", "[::1]:8080", "localhost"]
-)
+@table("entry", ["img.example.com", "IMG.example.com:8443", "*.example.com", "192.0.2.7", "[::1]:8080", "localhost"])
 def test_a_host_may_be_listed(entry: str) -> None:
     assert host_mistake(entry) is None
 
 
-@pytest.mark.parametrize(
+@table(
     "entry",
     ["", "*", "*.", "*.com", "*.0.0.1", "a.*.com", "**.example.com", "https://img.example.com",
      "img.example.com/", "a b", "img.example.com:0",

@@ -16,6 +16,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.chat_items import items_of_messages, messages_of
 from hayate.wire.images_in_items import Image, put_back, taken_out
 from hayate.wire.item_shapes import Item, message
+from tests.support.tables import table
 
 BODY = b"\x89PNG\r\n"
 CODED = b64encode(BODY).decode()
@@ -53,7 +54,7 @@ def test_a_picture_is_kept_by_its_digest() -> None:
     assert item["content"][1]["image_url"] == URL
 
 
-@pytest.mark.parametrize(
+@table(
     ("part", "media_type"),
     [
         ({"type": "input_image", "image_url": f"data:IMAGE/PNG;charset=x;base64,{CODED}"}, "image/png"),
@@ -81,7 +82,7 @@ def test_a_made_picture_is_a_picture() -> None:
     assert again(item) == (item, [(DIGEST, "application/octet-stream", BODY)])
 
 
-@pytest.mark.parametrize(
+@table(
     "item",
     [
         message("user", "x"),
@@ -109,7 +110,7 @@ def test_what_is_no_file_stays_as_it_is(item: Item) -> None:
     assert put_back(item, lambda digest: None) is item
 
 
-@pytest.mark.parametrize(
+@table(
     ("part", "place"),
     [
         ({"type": "input_image", "image_url": "data:image/png;base64,A?=="}, "items[0].content[1].image_url"),

@@ -17,6 +17,7 @@ from hayate.wire.item_checks import check_items, checked_item
 from hayate.wire.item_shapes import MADE, message
 from hayate.wire.message_items import items_of_anthropic_answer
 from hayate.wire.response_items import items_of_input, items_of_output
+from tests.support.tables import table
 from tests.unit.wire.items_said import say
 
 PIXEL = "data:image/png;base64,AAAA"
@@ -53,7 +54,7 @@ def test_a_text_is_called_as_its_role_says_it() -> None:
         assert checked({"role": "assistant", "content": [part]}) == [message("assistant", "x")]
 
 
-@pytest.mark.parametrize(
+@table(
     "item",
     [
         {"type": "message", "role": "user", "content": [{"type": "input_image", "image_url": PIXEL, "detail": "low"}]},
@@ -82,7 +83,7 @@ def test_reasoning_is_kept_with_all_that_is_in_it() -> None:
     assert checked(item) == [{"type": "reasoning", "summary": summary, "encrypted_content": "AAAA"}]
 
 
-@pytest.mark.parametrize(
+@table(
     ("item", "place"),
     [
         (5, "items[0]"),

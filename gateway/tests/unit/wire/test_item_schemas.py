@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jsonschema_rs
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.item_checks import MOST_ITEMS, check_items
 from hayate.wire.item_schemas import ITEMS
 from hayate.wire.item_shapes import MADE
+from tests.support.tables import table
 
 SCHEMA = jsonschema_rs.Draft202012Validator(dict(ITEMS))
 WORDS: st.SearchStrategy[Any] = st.sampled_from(["x", "", None, 1, [], {}])
@@ -52,7 +52,7 @@ def test_what_the_schema_allows_is_let_through(item: dict[str, Any]) -> None:
         assert is_taken([item])
 
 
-@pytest.mark.parametrize(
+@table(
     "item",
     [
         {"type": "message", "role": "user", "content": "hi"},
@@ -76,7 +76,7 @@ def test_every_kind_is_allowed_and_let_through(item: dict[str, Any]) -> None:
     assert is_taken([item])
 
 
-@pytest.mark.parametrize(
+@table(
     "items",
     [
         {},

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-
 from hayate.wire.item_shapes import add_extra, extra_of, is_whole, mended, message, text_part
+from tests.support.tables import table
 
 
 def test_what_is_left_stands_under_its_dialect_alone() -> None:
@@ -18,17 +17,17 @@ def test_what_is_left_stands_under_its_dialect_alone() -> None:
     assert extra_of(item, "messages") == {}
 
 
-@pytest.mark.parametrize("extra", [None, 5, [], {"chat": 5}, {"chat": None}])
+@table("extra", [None, 5, [], {"chat": 5}, {"chat": None}])
 def test_what_is_ours_and_has_another_shape_is_nothing(extra: object) -> None:
     assert extra_of({"hayate": extra}, "chat") == {}
 
 
-@pytest.mark.parametrize("whole", ["", "{}", '{"a":1}', "[]", "5"])
+@table("whole", ["", "{}", '{"a":1}', "[]", "5"])
 def test_arguments_are_whole(whole: str) -> None:
     assert is_whole(whole)
 
 
-@pytest.mark.parametrize("half", ['{"a":', "{", "{a}", None, {}])
+@table("half", ['{"a":', "{", "{a}", None, {}])
 def test_arguments_are_not_whole(half: object) -> None:
     assert not is_whole(half)
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from hayate.wire.item_shapes import Item, reasoning_of
 from hayate.wire.items import answers_tools, begins_turn, is_head, message, new_id, text_of
+from tests.support.tables import table
 
 USER, ASSISTANT = message("user", "Hello"), message("assistant", "Hi")
 CALL: Item = {"type": "function_call", "call_id": "a", "name": "weather", "arguments": '{"city":"東京"}'}
@@ -40,7 +39,7 @@ def test_what_a_tool_returned_goes_on_with_its_turn() -> None:
     assert not answers_tools(USER)
 
 
-@pytest.mark.parametrize(
+@table(
     ("item", "prefix"),
     [(USER, "msg"), (CALL, "fc"), (OUTPUT, "fco"), (reasoning_of("x"), "rs"), ({"type": "web_search_call"}, "item")],
 )
@@ -49,7 +48,7 @@ def test_names_tell_the_kind_and_are_new(item: Item, prefix: str) -> None:
     assert new_id(item) != new_id(item)
 
 
-@pytest.mark.parametrize(
+@table(
     ("item", "words"),
     [
         (USER, "Hello"),

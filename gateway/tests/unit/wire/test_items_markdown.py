@@ -7,19 +7,19 @@ import time
 import unicodedata
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.item_shapes import Item, message, reasoning_of
 from hayate.wire.items_markdown import MAX_TITLE_CHARS, markdown_of, title_of
+from tests.support.tables import table
 
 
 def title(text: str) -> str:
     return title_of([message("system", "Be brief."), message("assistant", "Hi"), message("user", text)])
 
 
-@pytest.mark.parametrize(
+@table(
     ("said", "wanted"),
     [
         ("Hello", "Hello"),
@@ -128,7 +128,7 @@ def test_json_that_would_be_mostly_blanks_stays_as_it_is() -> None:
         assert len(document) < len(output) + 100
 
 
-@pytest.mark.parametrize(
+@table(
     ("part", "said"),
     [
         ({"type": "input_image", "image_url": "data:image/png;base64,AAAA"}, "*[image]*"),

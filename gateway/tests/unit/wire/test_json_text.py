@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.json_text import mended, unfinished_bytes, well_formed
+from tests.support.tables import table
 
 texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\\"\n🦊'), max_size=20)
 
@@ -25,7 +26,7 @@ def test_a_whole_text_is_finished_and_no_cut_leaves_anything_but_a_beginning(tex
         assert end - len(whole) <= 11
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "count"),
     [(b"", 0), (b"a\\", 1), (b"a\\\\", 0), (b"a\\\\\\", 1), (b"\\u12", 4), (b"\\\\u12", 0), (b"\\ud83e", 6), (b"\\ud83e\\", 7),
      (b"\\ud83e\\udd8", 11), (b"\\udd8a", 0), (b"\\ud83e\\udd8a", 0), (b"\xe6\x97", 2), (b"\xf0\x9f\xa6", 3), (b"\xa5", 0),

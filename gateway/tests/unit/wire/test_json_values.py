@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.wire.json_values import TooManyValues, loads, too_many_values
+from tests.support.tables import table
 
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8)
 TREES = st.recursive(
@@ -39,14 +40,14 @@ def test_the_weight_is_exact_whatever_is_in_strings(value: Any, escaped: bool) -
         assert too_many_values(raw, truth - 1)
 
 
-@pytest.mark.parametrize("text", ['[{,:"', "\\\\", '\\"', "\\n,", "日本語,", '\\\\\\"[', "1.5,"])
+@table("text", ['[{,:"', "\\\\", '\\"', "\\n,", "日本語,", '\\\\\\"[', "1.5,"])
 def test_text_weighs_nothing(text: str) -> None:
     raw = orjson.dumps({"text": text * 100_000})
     assert not too_many_values(raw)
     assert loads(raw)["text"] == text * 100_000
 
 
-@pytest.mark.parametrize("unit", ["[]", "{}", '{"a":1}', '""', "1", "1.5", "[[[[]]]]"])
+@table("unit", ["[]", "{}", '{"a":1}', '""', "1", "1.5", "[[[[]]]]"])
 def test_a_dense_text_is_refused_as_json_that_cannot_be_read(unit: str) -> None:
     raw = b"[" + b",".join([unit.encode()] * 250_000) + b"]"
     assert too_many_values(raw)

@@ -14,6 +14,7 @@ from hayate.wire.caps import Caps
 from hayate.wire.image_hosts import ImageHosts
 from hayate.wire.media import check_risky, check_sources, check_tools, media_fault
 from hayate.wire.request_body import MAX_DEPTH
+from tests.support.tables import table
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 
@@ -37,8 +38,8 @@ FETCHED = [
 ]
 
 
-@pytest.mark.parametrize("url", FETCHED)
-@pytest.mark.parametrize("kind", ["image_url", "video_url", "audio_url", "file_url"])
+@table("url", FETCHED)
+@table("kind", ["image_url", "video_url", "audio_url", "file_url"])
 def test_an_engine_is_made_to_fetch_nothing(kind: str, url: str) -> None:
     for value in ({"url": url}, url):
         with pytest.raises(InvalidRequest) as refused:
@@ -47,7 +48,7 @@ def test_an_engine_is_made_to_fetch_nothing(kind: str, url: str) -> None:
         assert url not in refused.value.english
 
 
-@pytest.mark.parametrize(
+@table(
     "part",
     [
         {"type": "image", "image": "https://example.com/cat.png"},
@@ -63,7 +64,7 @@ def test_other_ways_to_name_a_medium_are_refused_too(part: dict[str, Any]) -> No
         check_media("messages.0.content.0", part, Caps())
 
 
-@pytest.mark.parametrize(
+@table(
     "part",
     [
         {"type": "image_url", "image_url": {"url": IMAGE}},

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.wire.message_blocks import block_of, part_of
+from tests.support.tables import table
 
 CACHED = {"cache_control": {"type": "ephemeral"}}
 CODED = {"type": "base64", "media_type": "image/png", "data": "AAAA"}
 
 
-@pytest.mark.parametrize(
+@table(
     "block",
     [
         {"type": "text", "text": "東京"},

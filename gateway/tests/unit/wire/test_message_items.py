@@ -15,6 +15,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.chat_items import items_of_messages, messages_of
 from hayate.wire.item_shapes import message
 from hayate.wire.message_items import anthropic_of, items_of_anthropic, items_of_anthropic_answer
+from tests.support.tables import table
 from tests.unit.wire.items_said import say
 
 Message = dict[str, Any]
@@ -211,7 +212,7 @@ def test_an_input_is_an_object(arguments: str, said: Any) -> None:
     assert anthropic_of([{**call, "type": "custom_tool_call", "input": "x"}])[1][0]["content"] == [use("a", input="x")]
 
 
-@pytest.mark.parametrize(
+@table(
     ("content", "place"),
     [
         (5, "messages.0.content"),
@@ -231,7 +232,7 @@ def test_blocks_that_are_none_are_named(content: Any, place: str) -> None:
     assert raised.value.param == place
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "place"),
     [
         ({}, "messages"),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hayate.errors import GatewayError
 from hayate.wire import sse
 from hayate.wire.messages import MessageAssembler, StartingMessages
+from tests.support.tables import table
 
 START: dict[str, Any] = {
     "type": "message_start",
@@ -86,7 +87,7 @@ def test_text_thinking_and_tools_become_their_blocks() -> None:
     }
 
 
-@pytest.mark.parametrize(
+@table(
     ("pieces", "begun", "expected"),
     [
         ([], {}, {}),
@@ -95,7 +96,6 @@ def test_text_thinking_and_tools_become_their_blocks() -> None:
         ([], {"input": {"a": 1}}, {"a": 1}),
         (['{"b":', "2}"], {"input": {}}, {"b": 2}),
     ],
-    ids=["none", "cut short", "empty", "begun whole", "in pieces"],
 )
 def test_a_tools_input(pieces: list[str], begun: dict[str, Any], expected: Any) -> None:
     parts = [says(0, "input_json_delta", partial_json=piece) for piece in pieces]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.metadata import MAX_KEY_CHARS, MAX_PAIRS, MAX_VALUE_CHARS, check_metadata
+from tests.support.tables import table
 
 FULL = {f"{n:02}".ljust(MAX_KEY_CHARS, "鍵"): "値" * MAX_VALUE_CHARS for n in range(MAX_PAIRS)}
 
@@ -25,7 +26,7 @@ def test_null_is_none() -> None:
     assert check_metadata(None) == {}
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "param", "said"),
     [
         ([], "metadata", "an object"),

@@ -8,12 +8,13 @@ import pytest
 
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.ndjson import MAX_LINE_BYTES, LineSplitter
+from tests.support.tables import table
 
 RAW = '{"a":"吾が社"}\n{"b":"😀"}\r\n\n{"c":1}\n'.encode()
 LINES = [line for line in RAW.split(b"\n") if line.strip()]
 
 
-@pytest.mark.parametrize("size", range(1, len(RAW) + 1))
+@table("size", range(1, len(RAW) + 1))
 def test_lines_do_not_depend_on_how_bytes_arrive(size: int) -> None:
     splitter = LineSplitter()
     pieces = [RAW[at : at + size] for at in range(0, len(RAW), size)]

@@ -22,6 +22,7 @@ from hayate.wire.numbers import (
     is_whole,
     largest_limit,
 )
+from tests.support.tables import table
 
 NAMES = sorted({*LIMITS, *WHOLE, *REAL})
 WHOLES = [0, 1, -1, 2**31, 2**32, 2**53, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**64), 10**400]
@@ -45,8 +46,8 @@ def test_what_passes_is_within_bounds_and_can_be_sent(fields: dict[str, Any]) ->
                 assert low <= value <= high
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("value", [10**12 * 10**9, 1e300, -(10**30), float("nan"), "7", [], {}, True])
+@table("name", NAMES)
+@table("value", [10**12 * 10**9, 1e300, -(10**30), float("nan"), "7", [], {}, True])
 def test_nonsense_is_refused_by_name_in_both_languages(name: str, value: Any) -> None:
     with pytest.raises(InvalidRequest) as refused:
         check_numbers({name: value}, Caps())
@@ -56,7 +57,7 @@ def test_nonsense_is_refused_by_name_in_both_languages(name: str, value: Any) ->
     assert len(refused.value.english) < 200
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "name"),
     [
         ({"max_tokens": 5}, "max_tokens"),
@@ -73,15 +74,13 @@ def test_how_much_output_is_asked_for(fields: dict[str, Any], name: str | None) 
     assert largest_limit(fields) == name
 
 
-@pytest.mark.parametrize(
-    ("text", "number"), [("7", 7), ("-7", -7), ("7.0", 7), ("1e3", 1000), (str(2**64 - 1), 2**64 - 1), ("+5", 5)]
-)
+@table(("text", "number"), [("7", 7), ("-7", -7), ("7.0", 7), ("1e3", 1000), (str(2**64 - 1), 2**64 - 1), ("+5", 5)])
 def test_a_text_is_a_whole_number(text: str, number: int) -> None:
     assert from_text("seed", text, whole=True) == number
     assert is_whole(from_text("seed", text, whole=True))
 
 
-@pytest.mark.parametrize("text", ["", "x", "1.5", "nan", "inf", "-inf", "1e999", "9" * 5000, "0x10", "１.５"])
+@table("text", ["", "x", "1.5", "nan", "inf", "-inf", "1e999", "9" * 5000, "0x10", "１.５"])
 def test_a_text_is_no_whole_number(text: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         from_text("seed", text, whole=True)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.openai_stream import OpenAIStream
+from tests.support.tables import table
 from tests.unit.wire.engine_chunks import (
     ABORT,
     ANSWER,
@@ -47,7 +48,7 @@ def relay(stream: OpenAIStream, *reads: bytes) -> bytes:
     return sent + stream.end()
 
 
-@pytest.mark.parametrize("size", [*range(1, 40), 199, 500, len(WHOLE)])
+@table("size", [*range(1, 40), 199, 500, len(WHOLE)])
 def test_a_stream_passes_byte_for_byte_however_it_arrives(size: int) -> None:
     stream = OpenAIStream(keep_usage=True)
 
@@ -78,7 +79,7 @@ def test_no_text_is_taken_for_a_sign(text: str) -> None:
     assert stream.failure is None
 
 
-@pytest.mark.parametrize(
+@table(
     "text",
     ['"usage":{}', "data: [DONE]\n\n", '"finish_reason":null', '{"error":{"message":"x"}}', '"finish_reason":"abort"'],
 )
@@ -148,7 +149,7 @@ def test_what_the_engine_said_beside_usage_goes_where_it_says_it_unasked(
     assert done + b"\n\n" == DONE
 
 
-@pytest.mark.parametrize("rest", [b"", DONE, b": ping\n\n", CORE_DIED, event({"choices": [{"delta": {}}]})])
+@table("rest", [b"", DONE, b": ping\n\n", CORE_DIED, event({"choices": [{"delta": {}}]})])
 def test_a_finish_that_was_held_back_goes_out_before_whatever_follows(rest: bytes) -> None:
     stream = OpenAIStream(keep_usage=False)
     assert stream.feed(ROLE + WORDS[0] + STOP) == ROLE + WORDS[0]
@@ -192,7 +193,7 @@ def test_an_aborted_answer_is_a_failure_not_an_end(reads: tuple[bytes, ...]) -> 
     assert stream.finish_reason is None
 
 
-@pytest.mark.parametrize("kept", range(len(ANSWER) - 3))
+@table("kept", range(len(ANSWER) - 3))
 def test_a_stream_that_ends_before_its_finish_is_a_failure(kept: int) -> None:
     stream = OpenAIStream(keep_usage=True)
     sent = relay(stream, *ANSWER[:kept])
@@ -246,9 +247,9 @@ NOTHINGS = [
 ]
 
 
-@pytest.mark.parametrize("keep_usage", [True, False])
-@pytest.mark.parametrize("at", range(len(ANSWER)))
-@pytest.mark.parametrize("nothing", NOTHINGS)
+@table("keep_usage", [True, False])
+@table("at", range(len(ANSWER)))
+@table("nothing", NOTHINGS)
 def test_events_that_carry_nothing_are_left_out(nothing: bytes, at: int, keep_usage: bool) -> None:
     stream = OpenAIStream(keep_usage=keep_usage)
     without = relay(OpenAIStream(keep_usage=keep_usage), *ANSWER)
@@ -262,18 +263,16 @@ def test_a_choice_that_is_null_does_not_reach_a_client_beside_one_that_is_not() 
     assert stream.feed(event({"choices": [None, said]})) == event({"choices": [said]})
 
 
-@pytest.mark.parametrize("choices", ["text", 7, ["text"], [{}, 7], {"index": 0}])
+@table("choices", ["text", 7, ["text"], [{}, 7], {"index": 0}])
 def test_choices_of_an_unknown_shape_are_a_failure_and_what_came_before_is_sent(choices: Any) -> None:
     stream = OpenAIStream(keep_usage=True)
     assert relay(stream, ROLE + event({"choices": choices}) + DONE) == ROLE
     assert isinstance(stream.failure, UpstreamBroke)
 
 
-@pytest.mark.parametrize("spaced", [True, False])
-@pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize(
-    "odd", ['"\\ud83e"', '"\\udd8a"', '"\\u0000"', '"a","logprob":NaN', '"a","x":[-Infinity,1e999]']
-)
+@table("spaced", [True, False])
+@table("first", [True, False])
+@table("odd", ['"\\ud83e"', '"\\udd8a"', '"\\u0000"', '"a","logprob":NaN', '"a","x":[-Infinity,1e999]'])
 def test_json_that_clients_take_passes_as_it_is(odd: str, first: bool, spaced: bool) -> None:
     said = b'data: {"choices":[{"index":0,"delta":{"content":%b},"finish_reason":null}]}\n\n' % odd.encode()
     if spaced:
@@ -291,7 +290,7 @@ def test_bytes_that_are_no_characters_pass_as_they_are() -> None:
     assert relay(stream, *cut, *spaced, STOP, DONE) == b"".join((*cut, *spaced, STOP, DONE))
 
 
-@pytest.mark.parametrize("index", [None, "x", 3, -1, {}])
+@table("index", [None, "x", 3, -1, {}])
 def test_one_answer_needs_no_index(index: Any) -> None:
     words = [event(vllm([{**vllm_choice({"content": text}), "index": index}])) for text in TEXTS]
     last = event(vllm([{**vllm_choice({}, "stop"), "index": index}]))
@@ -301,9 +300,9 @@ def test_one_answer_needs_no_index(index: Any) -> None:
         assert stream.failure is None
 
 
-@pytest.mark.parametrize("eol", ["\n", "\r\n"])
-@pytest.mark.parametrize("lacks", [1, 2, 3, 4])
-@pytest.mark.parametrize("last", range(2, len(ANSWER)))
+@table("eol", ["\n", "\r\n"])
+@table("lacks", [1, 2, 3, 4])
+@table("last", range(2, len(ANSWER)))
 def test_the_bodys_end_ends_an_event_whatever_line_end_it_lacks(last: int, lacks: int, eol: str) -> None:
     answer = [each.replace(b"\n", eol.encode()) for each in ANSWER[: last + 1]]
     ended = answer[-1].rstrip(b"\r\n")
@@ -340,9 +339,9 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("before", range(len(ANSWER) - 1))
-@pytest.mark.parametrize("kind", ERRORS)
-@pytest.mark.parametrize("done", [DONE, b""])
+@table("before", range(len(ANSWER) - 1))
+@table("kind", ERRORS)
+@table("done", [DONE, b""])
 def test_an_error_inside_a_stream_is_a_failure_with_the_engines_words(kind: str, before: int, done: bytes) -> None:
     for lacks in (0, 1, 2) if not done else (0,):
         stream = OpenAIStream(keep_usage=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from hayate.wire.origins import EXPOSED, MAX_ASKED_BYTES, Origins, is_preflight, origin, permission
+from tests.support.tables import table
 
 GAME = b"https://game.example"
 ALLOWED, CREDENTIALS = b"access-control-allow-origin", b"access-control-allow-credentials"
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "sent"),
     {
         "https://game.example": "https://game.example",
@@ -33,7 +34,7 @@ def test_an_origin_is_kept_as_browsers_write_it(written: str, sent: str) -> None
     assert origin(written) == sent
 
 
-@pytest.mark.parametrize(
+@table(
     "written",
     ["", "game.example", "localhost:5173", "https://", "https://game.example/play", "https://*.game.example", "//a",
      "https://a b", "https://u:p@game.example", "https://game.example:0", "https://game.example:99999",
@@ -61,7 +62,7 @@ def test_a_listed_origin_reads_answers_and_uses_its_session() -> None:
     assert origins.may_use_session(GAME)
 
 
-@pytest.mark.parametrize(
+@table(
     "other",
     [b"https://game.example.evil", b"http://game.example", b"https://game.example:8443", b"https://GAME.example", b"null",
      b"*", b"", b"https://evil.example, https://game.example"],
@@ -127,7 +128,7 @@ def test_the_headers_that_are_asked_for_may_be_sent(names: bytes) -> None:
     assert b"POST" in found[b"access-control-allow-methods"]
 
 
-@pytest.mark.parametrize(
+@table(
     "names",
     [b"", b"a\tb", b"a;b", b",,", b"a" * (MAX_ASKED_BYTES + 1), b"a, " * 20_000, b"\xe9", b"a: b"],
 )

@@ -10,6 +10,7 @@ import pytest
 
 from hayate.wire import sse
 from hayate.wire.output_items import CallItem, Events, TextItem, tokens_of
+from tests.support.tables import table
 
 
 def read(raw: bytes) -> list[dict[str, Any]]:
@@ -74,7 +75,7 @@ def test_a_quiet_one_is_built_without_a_word(item: str) -> None:
     assert raw == b""
 
 
-@pytest.mark.parametrize("given", [None, 5, "x", {}, {"content": None}, {"content": [5, {}, {"token": 5}]}])
+@table("given", [None, 5, "x", {}, {"content": None}, {"content": [5, {}, {"token": 5}]}])
 def test_what_is_no_list_of_log_probabilities_says_nothing(given: Any) -> None:
     assert tokens_of(given) == []
 

@@ -8,6 +8,7 @@ import pytest
 
 from hayate.wire.faults import UNREADABLE
 from hayate.wire.partial_response import PartialResponse
+from tests.support.tables import table
 
 BEGUN = {"id": "resp_1", "object": "response", "status": "in_progress", "model": "m", "output": []}
 MESSAGE = {"type": "message", "id": "msg_1", "role": "assistant", "status": "in_progress", "content": []}
@@ -76,7 +77,7 @@ def test_an_item_that_was_never_begun() -> None:
     assert thought["summary"] == [{"type": "summary_text", "text": "s"}]
 
 
-@pytest.mark.parametrize(
+@table(
     "event",
     [kind("completed"), kind("output_item.added", item=7), kind("output_text.delta", item_id="m"), {"type": "error"},
      kind("output_text.delta", item_id="m", delta=7), kind("output_text.delta", content_index="x", delta="a"),

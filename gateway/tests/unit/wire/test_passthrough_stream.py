@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.passthrough_stream import PassthroughStream, RawStream
+from tests.support.tables import table
 
 
 def named(kind: str, **fields: Any) -> bytes:
@@ -77,8 +78,8 @@ def test_an_answer_that_is_cut_off_has_as_many_tokens_as_deltas(path: str, event
     assert stream.usage.prompt_tokens == (53 if path == "/v1/messages" else 0), "only a message tells it so soon"
 
 
-@pytest.mark.parametrize("size", [1, 50, 10_000])
-@pytest.mark.parametrize("spaced", [False, True])
+@table("size", [1, 50, 10_000])
+@table("spaced", [False, True])
 def test_deltas_are_counted_wherever_their_kind_is_written(size: int, spaced: bool) -> None:
     """vLLM writes the kind last. A text may look like anything."""
     texts = ["delta", '"delta":', 'x","type":"response.output_text.delta"', "\n\n", '{"delta": 1}']
@@ -115,8 +116,8 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("lacks", [b"", b"\n", b"\n\n", b"\r\n"])
-@pytest.mark.parametrize(("path", "last"), [(path, last) for path, each in ENDS.items() for last in each])
+@table("lacks", [b"", b"\n", b"\n\n", b"\r\n"])
+@table(("path", "last"), [(path, last) for path, each in ENDS.items() for last in each])
 def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
     path: str, last: bytes, lacks: bytes
 ) -> None:
@@ -128,8 +129,8 @@ def test_the_dialects_own_ways_to_end_are_ends_whatever_line_end_they_lack(
     assert sent.replace(b"\r", b"") == first + last.replace(b"\r", b"")
 
 
-@pytest.mark.parametrize("path", ["/v1/audio/transcriptions", "/v1/audio/speech", "/v1/embeddings"])
-@pytest.mark.parametrize(
+@table("path", ["/v1/audio/transcriptions", "/v1/audio/speech", "/v1/embeddings"])
+@table(
     "last", [b"", b"data: [DONE]\n\n", named("transcript.text.done", text="a"), named("speech.audio.done"), b"data: x"]
 )
 def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, last: bytes) -> None:
@@ -140,8 +141,8 @@ def test_where_a_dialect_names_no_last_event_the_bodys_end_is_one(path: str, las
     assert (stream.finished, stream.failure) == (True, None)
 
 
-@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
-@pytest.mark.parametrize(
+@table("path", ["/v1/responses", "/v1/messages", "/v1/audio/speech"])
+@table(
     "told",
     [
         b'data: {"error":{"message":"CUDA out of memory","code":500}}\n\n',

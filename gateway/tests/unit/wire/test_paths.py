@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from hayate.wire.paths import CHAT, COMPLETIONS, PASSTHROUGH, canonical
+from tests.support.tables import table
 
 SPELLINGS = {
     "as it is": "{}",
@@ -19,13 +18,13 @@ SPELLINGS = {
 }
 
 
-@pytest.mark.parametrize("spelling", SPELLINGS.values(), ids=SPELLINGS)
-@pytest.mark.parametrize("path", sorted(path for path in COMPLETIONS | PASSTHROUGH if path.startswith("/v1/")))
+@table("spelling", SPELLINGS.values())
+@table("path", sorted(path for path in COMPLETIONS | PASSTHROUGH if path.startswith("/v1/")))
 def test_every_spelling_is_the_same_path(path: str, spelling: str) -> None:
     assert canonical(spelling.format(path).encode()) == path.encode()
 
 
-@pytest.mark.parametrize(
+@table(
     ("written", "meant"),
     {
         "/chat/completions": CHAT,
@@ -52,7 +51,7 @@ def test_what_is_meant(written: str, meant: str) -> None:
     assert canonical(written.encode()) == meant.encode()
 
 
-@pytest.mark.parametrize(
+@table(
     "written", ["/v2/chat/completions", "/api/chat/completions", "/%2Fv1/models", "/v1/%76%31/models", "/v1/../v1/models",
                 "/./v1/models", "/V1/models", "/%6Dodels", "/v1/models/a%2F"],
 )  # fmt: skip

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
-
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.plain_event import Shape, text_in
+from tests.support.tables import table
 
 
 def shape_of(event: bytes) -> Shape | None:
@@ -19,7 +18,7 @@ def shape_of(event: bytes) -> Shape | None:
     return Shape(event[:start], event[end:], lasts=event[end - 1 : end] != b"\\")
 
 
-@pytest.mark.parametrize("key", ["content", "text", "reasoning", "reasoning_content", "arguments"])
+@table("key", ["content", "text", "reasoning", "reasoning_content", "arguments"])
 def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     whole = b'data: {"a":{"%b":"hi"},"b":"c"}\n\n' % key.encode()
     found = text_in(whole)
@@ -27,7 +26,7 @@ def test_the_shape_is_what_stands_around_the_text(key: str) -> None:
     assert whole[slice(*found)] == b"hi"
 
 
-@pytest.mark.parametrize(
+@table(
     "event",
     [
         b'data: {"delta":{"content":""}}\n\n',
@@ -52,7 +51,7 @@ def test_an_empty_text_beside_the_real_one_is_not_taken_for_it() -> None:
     assert whole[slice(*found)] == b"hm"
 
 
-@pytest.mark.parametrize(
+@table(
     ("text", "lasting"),
     [("hi", True), ('say "hi"', False), ("\\n", True), ("a\n", True), ("\\", False), ("\\ a", True)],
 )

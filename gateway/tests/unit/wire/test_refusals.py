@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.refusals import given_twice, missing, named, over_cap, shown, wrong, wrong_value
+from tests.support.tables import table
 
 TOLD = {
     "wrong": (wrong("n", "a whole number", "整数"), "'n' must be a whole number."),
@@ -20,14 +20,14 @@ TOLD = {
 }
 
 
-@pytest.mark.parametrize(("error", "said"), TOLD.values(), ids=TOLD)
+@table(("error", "said"), TOLD.values())
 def test_the_field_is_named_in_both_languages_and_for_programs(error: InvalidRequest, said: str) -> None:
     assert (error.status, error.param, error.english) == (400, "n", said)
     assert "'n'" in error.japanese
     assert not error.japanese.isascii()
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "text"),
     [
         (None, "null"),
@@ -61,7 +61,7 @@ def test_whatever_was_given_it_is_told_on_one_short_line(value: Any) -> None:
     assert "\r" not in wrong_value("n", "x", "x", value).english
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "kind"),
     [([], "a list"), ({}, "an object"), ("", "a string"), (False, "true or false"), (None, "null"), (1.5, "a number")],
 )

@@ -23,6 +23,7 @@ from hayate.wire.replies import (
     response_events,
 )
 from hayate.wire.responses import ResponseAssembler
+from tests.support.tables import table
 
 CALL = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 CHAT = {
@@ -80,7 +81,7 @@ def test_a_message_comes_back_from_its_events() -> None:
     assert joined(MessageAssembler(), raw) == MESSAGE
 
 
-@pytest.mark.parametrize("status", ["completed", "incomplete", "failed", "cancelled", None])
+@table("status", ["completed", "incomplete", "failed", "cancelled", None])
 def test_a_response_comes_back_from_its_last_event(status: str | None) -> None:
     whole: dict[str, Any] = {"id": "r", "object": "response", "status": status, "output": []}
     raw = response_events(whole)
@@ -96,15 +97,13 @@ def test_a_page_is_told_in_its_own_words() -> None:
     assert len(error.english) < 400
 
 
-@pytest.mark.parametrize(
-    "raw", [b"", b" \r\n", b"<p>x</p>", b"[1]", b"7", b"{broken", b'{"choices":null}', b'{"ok":true}']
-)
+@table("raw", [b"", b" \r\n", b"<p>x</p>", b"[1]", b"7", b"{broken", b'{"choices":null}', b'{"ok":true}'])
 def test_what_is_no_answer_is_an_error(raw: bytes) -> None:
     with pytest.raises(GatewayError):
         as_events(raw, completion_events)
 
 
-@pytest.mark.parametrize(
+@table(
     ("raw", "words", "status"),
     [
         (b'{"error":{"message":"quota","code":429}}', "quota", 429),
@@ -128,7 +127,7 @@ def test_a_welcome_document_stays_as_it_came() -> None:
         checked(b'{"error":"x"}')
 
 
-@pytest.mark.parametrize(
+@table(
     ("location", "shown"),
     [
         (b"https://elsewhere.example/v1?state=secret#x", "https://elsewhere.example/v1"),
@@ -147,7 +146,7 @@ def test_a_redirect_says_where_to_without_what_may_be_secret(location: bytes | N
     assert "secret" not in error.english + error.japanese
 
 
-@pytest.mark.parametrize(
+@table(
     ("start", "document"),
     [
         (b'{"a"', True),

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 
 from hayate.errors import InvalidRequest
 from hayate.wire.request_body import MAX_DEPTH, inside, model_of, parse_object
+from tests.support.tables import table
 
 
 def test_an_object_is_read() -> None:
     assert parse_object('{"prompt":"こんにちは","n":1}'.encode()) == {"prompt": "こんにちは", "n": 1}
 
 
-@pytest.mark.parametrize(
+@table(
     ("body", "said"),
     [
         (b"", "empty"),
@@ -45,8 +46,8 @@ def test_what_is_not_an_object_is_named(body: bytes, said: str) -> None:
         parse_object(body)
 
 
-@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"a":'])
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 1000, 100_000])
+@table("opening", [b"[", b'{"a":', b'[{"a":'])
+@table("levels", [MAX_DEPTH + 1, 1000, 100_000])
 def test_nesting_has_a_limit(opening: bytes, levels: int) -> None:
     closing = b"".join({91: b"]", 123: b"}"}[each] for each in reversed(opening) if each in b"[{")
     body = b'{"x":' + opening * levels + b"1" + closing * levels + b"}"
@@ -64,8 +65,8 @@ def test_any_bytes_are_an_object_or_refused(body: bytes) -> None:
         assert isinstance(parse_object(body), dict)
 
 
-@pytest.mark.parametrize("flat", [0, 63, 64, 1000])
-@pytest.mark.parametrize("opening", [b"[", b'{"a":'])
+@table("flat", [0, 63, 64, 1000])
+@table("opening", [b"[", b'{"a":'])
 def test_the_limit_is_the_same_beside_long_lists(opening: bytes, flat: int) -> None:
     numbers = b"1," * flat
     closing = b"]" if opening == b"[" else b"}"
@@ -84,7 +85,7 @@ def test_what_is_nested_in_long_lists_and_objects_is_found() -> None:
     assert found == [{"a": 1}, [1]]
 
 
-@pytest.mark.parametrize("unit", ["[]", "{}", "[[[]]]", '{"a":1}', '"x"', "1", "1.5"])
+@table("unit", ["[]", "{}", "[[[]]]", '{"a":1}', '"x"', "1", "1.5"])
 def test_too_many_values_are_refused_with_the_setting_named(unit: str) -> None:
     body = b'{"x":[' + b",".join([unit.encode()] * 250_000) + b"]}"
     with pytest.raises(InvalidRequest, match="max_json_weight_per_mib") as refused:

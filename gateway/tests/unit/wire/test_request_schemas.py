@@ -17,6 +17,7 @@ from hayate.wire.generate import FIELDS, from_query, to_chat
 from hayate.wire.numbers import INT32, LIMITS, MAX_TOKENS, REAL, WHOLE, check_numbers
 from hayate.wire.paths import CHAT, PASSTHROUGH, TEXT
 from hayate.wire.request_schemas import COMMON, body_of, common_fields, form_of, generate_body, in_query, number
+from tests.support.tables import table
 
 FREE = Caps(max_n=INT32)
 NUMBERS = sorted({*WHOLE, *REAL, *LIMITS})
@@ -143,7 +144,7 @@ def test_fields_of_a_generated_stream_are_allowed_where_they_are_let_through(fie
     assert allows(generate_body(), fields) == passes(check, fields)
 
 
-@pytest.mark.parametrize("path", sorted(PASSTHROUGH))
+@table("path", sorted(PASSTHROUGH))
 def test_every_other_path_takes_what_all_take_and_the_rest_is_the_engines(path: str) -> None:
     schema = body_of(path)
     assert allows(schema, {"model": "fast", "anything": [1]})

@@ -9,6 +9,7 @@ import pytest
 from hayate.errors import InvalidRequest
 from hayate.wire.item_shapes import Item, message, reasoning_of
 from hayate.wire.response_items import input_of, items_of_input, items_of_output
+from tests.support.tables import table
 
 CALL: Item = {"type": "function_call", "status": "completed", "call_id": "a", "name": "f", "arguments": "{}"}
 OUTPUT: Item = {"type": "function_call_output", "status": "completed", "call_id": "a", "output": "1"}
@@ -37,7 +38,7 @@ def test_what_an_engine_said_before_may_come_back() -> None:
     assert items == [CALL, OUTPUT, {name: each for name, each in search.items() if name != "id"}, reasoning_of("Hm")]
 
 
-@pytest.mark.parametrize(
+@table(
     ("said", "place"),
     [
         (5, "input"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
-
 from hayate.wire.chat_to_responses import _state
 from hayate.wire.response_object import ResponseObject, response_usage, settings_of
 from hayate.wire.usage import Usage
 from tests.support.responses import SAID, whole
+from tests.support.tables import table
 
 SETTINGS: dict[str, Any] = {
     "instructions": "簡潔に。",
@@ -65,7 +64,7 @@ def test_a_tool_has_the_members_that_types_demand() -> None:
     assert tool == {"type": "function", "name": "f", "parameters": None, "strict": None}
 
 
-@pytest.mark.parametrize("reported", [None, 5, {}, {"completion_tokens_details": 5}, {"completion_tokens_details": {"reasoning_tokens": -1}}])  # fmt: skip  # noqa: E501
+@table("reported", [None, 5, {}, {"completion_tokens_details": 5}, {"completion_tokens_details": {"reasoning_tokens": -1}}])  # fmt: skip  # noqa: E501
 def test_what_an_engine_does_not_count_is_none(reported: Any) -> None:
     usage = response_usage(Usage(7, 3, 9), reported)
     assert usage["output_tokens_details"] == {"reasoning_tokens": 0}

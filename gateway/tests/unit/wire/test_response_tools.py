@@ -8,6 +8,7 @@ import pytest
 
 from hayate.errors import InvalidRequest, UnsupportedField
 from hayate.wire.response_tools import put_tools
+from tests.support.tables import table
 
 
 def function(name: str, **more: Any) -> dict[str, Any]:
@@ -65,7 +66,7 @@ def test_who_heeds_no_limit_of_calls_is_not_asked_for_one() -> None:
     assert "parallel_tool_calls" not in put(limits_calls=False, **asked)
 
 
-@pytest.mark.parametrize("kind", ["web_search", "file_search", "mcp", "custom", "local_shell", None, "x" * 500])
+@table("kind", ["web_search", "file_search", "mcp", "custom", "local_shell", None, "x" * 500])
 def test_a_tool_that_nobody_runs_here_is_refused_by_name(kind: Any) -> None:
     with pytest.raises(UnsupportedField) as refused:
         put(tools=[function("f"), {"type": kind}])
@@ -76,7 +77,7 @@ def test_a_tool_that_nobody_runs_here_is_refused_by_name(kind: Any) -> None:
         assert len(text) < 250
 
 
-@pytest.mark.parametrize(
+@table(
     ("asked", "param"),
     [
         ({"tools": [5]}, "tools.0"),
@@ -94,7 +95,6 @@ def test_a_tool_that_nobody_runs_here_is_refused_by_name(kind: Any) -> None:
             "tool_choice",
         ),
     ],
-    ids=str,
 )
 def test_what_is_no_tool_and_no_choice_is_named(asked: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:

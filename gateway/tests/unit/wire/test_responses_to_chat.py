@@ -9,6 +9,7 @@ import pytest
 from hayate.errors import InvalidRequest, UnsupportedField
 from hayate.wire.fields import unsupported
 from hayate.wire.responses_to_chat import chat_fields, renamed
+from tests.support.tables import table
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 TOOL = {"type": "function", "name": "f", "parameters": SCHEMA}
@@ -96,7 +97,7 @@ def test_what_is_no_item_is_named(said: Any) -> None:
     assert (refused.value.param or "").startswith("input[0]")
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "sent"),
     [
         ({"max_output_tokens": 9}, {"max_tokens": 9}),
@@ -117,9 +118,7 @@ def test_what_is_no_item_is_named(said: Any) -> None:
         ({"top_logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
         ({"top_logprobs": 0}, {}),
         (dict.fromkeys(("text", "tools", "reasoning", "instructions", "temperature", "include")), {}),
-    ],
-    ids=str,
-)  # fmt: skip
+    ])  # fmt: skip
 def test_a_field_goes_by_chats_name_or_says_nothing(fields: dict[str, Any], sent: Any) -> None:
     assert rest(**fields) == (fields if sent is ... else sent)
 
@@ -139,7 +138,7 @@ def test_tools_go_along() -> None:
     assert (sent["tool_choice"], sent["parallel_tool_calls"]) == ("auto", False)
 
 
-@pytest.mark.parametrize(
+@table(
     ("fields", "param"),
     [
         ({"input": None}, "input"),
@@ -175,7 +174,6 @@ def test_tools_go_along() -> None:
         ({"tools": {"x": 1}}, "tools"),
         ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
     ],
-    ids=str,
 )
 def test_what_cannot_be_done_is_named(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
@@ -192,7 +190,7 @@ def test_the_callers_fields_are_left_alone() -> None:
     assert repr(fields) == before
 
 
-@pytest.mark.parametrize(
+@table(
     ("chats", "ours"),
     [
         ("response_format", "text.format"),

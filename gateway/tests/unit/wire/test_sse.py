@@ -12,6 +12,7 @@ from hayate.upstream_errors import UpstreamBroke
 from hayate.wire import sse
 from hayate.wire.sse import FrameSplitter
 from tests.support.quick import slow
+from tests.support.tables import table
 
 STREAM = (
     ': ping\n\ndata: {"delta":"こん"}\n\nid: 7\nevent: done\ndata: {"text":"にちは。😀"}\n\nretry: 3000\n\ndata: [DONE]\n\n'
@@ -23,7 +24,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
     return [data[n : n + size] for n in range(0, len(data), size)]
 
 
-@pytest.mark.parametrize("size", range(1, len(STREAM) + 1))
+@table("size", range(1, len(STREAM) + 1))
 def test_events_do_not_depend_on_how_bytes_arrive(size: int) -> None:
     splitter = FrameSplitter()
 
@@ -34,7 +35,7 @@ def test_events_do_not_depend_on_how_bytes_arrive(size: int) -> None:
     assert not splitter.tail
 
 
-@pytest.mark.parametrize("size", range(1, len(STREAM) + 1, 3))
+@table("size", range(1, len(STREAM) + 1, 3))
 def test_line_ends_of_crlf_are_the_same_to_us(size: int) -> None:
     stream = STREAM.replace(b"\n", b"\r\n")
     splitter = FrameSplitter()
@@ -83,7 +84,7 @@ def test_an_event_without_an_end_is_given_up_before_it_fills_the_memory() -> Non
         splitter.feed(b"x")
 
 
-@pytest.mark.parametrize(
+@table(
     ("frame", "data"),
     [
         (b"data: one\n\n", b"one"),
@@ -113,7 +114,7 @@ def test_an_event_is_written_as_eventsource_reads_it() -> None:
     assert sse.render(b"{}") == b"data: {}\n\n"
 
 
-@pytest.mark.parametrize(("rest", "frames"), [
+@table(("rest", "frames"), [
     (b"", []), (b"\n", []), (b"\r\n", []), (b" \n", []),
     (b"data: a", [b"data: a\n\n"]), (b"data: a\n", [b"data: a\n\n"]), (b"data: a\r\n", [b"data: a\r\n\n"]),
     (b"data: a\r\n\r", [b"data: a\r\n\n"]), (b"id: 1\ndata: a", [b"id: 1\ndata: a\n\n"]),
@@ -121,7 +122,7 @@ def test_an_event_is_written_as_eventsource_reads_it() -> None:
     (b"data: {}\ndata: [DONE]\n", [b"data: {}\n\n", b"data: [DONE]\n\n"]),
     (b"data: {\ndata: }\n", [b"data: {\ndata: }\n\n"]),
 ])  # fmt: skip
-@pytest.mark.parametrize("size", [1, 3, 100])
+@table("size", [1, 3, 100])
 def test_the_bodys_end_ends_what_waits_whatever_line_end_it_lacks(rest: bytes, frames: list[bytes], size: int) -> None:
     splitter = FrameSplitter()
     fed = b"".join(splitter.feed(piece) for piece in pieces(b": a\n\n" + rest, size))

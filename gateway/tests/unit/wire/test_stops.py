@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from hayate.wire.stops import StopWatch
+from tests.support.tables import table
 
 
 def shown(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
@@ -15,7 +15,7 @@ def shown(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
     return text + watch.rest(), watch.hit
 
 
-@pytest.mark.parametrize(
+@table(
     ("stops", "text", "expected"),
     [
         ([], "abc", "abc"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.wire.usage import Usage
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize(
+@table(
     ("reported", "counts"),
     [
         ({"prompt_tokens": 7, "completion_tokens": 3, "total_tokens": 10}, (7, 3, 0)),
@@ -32,7 +31,7 @@ def test_counts_of_every_dialect_are_read(reported: dict[str, Any], counts: tupl
     assert usage.exact
 
 
-@pytest.mark.parametrize("reported", [None, [], "7", 7, {}, {"prompt_tokens": "7"}, {"prompt_tokens": True}])
+@table("reported", [None, [], "7", 7, {}, {"prompt_tokens": "7"}, {"prompt_tokens": True}])
 def test_what_is_not_a_count_is_ignored(reported: Any) -> None:
     usage = Usage()
     usage.take(reported)
@@ -52,8 +51,8 @@ def test_passing_deltas_count_until_the_engine_says() -> None:
 ODD = [-1, -(10**9), 10**9 + 1, 10**30, 1e30, float("nan"), float("inf"), 7.5, "7", None, True, [7], {}]
 
 
-@pytest.mark.parametrize("odd", ODD)
-@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"])
+@table("odd", ODD)
+@table("name", ["prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"])
 def test_what_no_engine_can_have_counted_lowers_and_breaks_nothing(name: str, odd: Any) -> None:
     usage = Usage()
     usage.seen(4)
@@ -84,8 +83,8 @@ def test_the_order_of_deltas_and_reports_makes_no_difference() -> None:
         assert (usage.completion_tokens, usage.exact) == (5, False), "nobody has counted the answer"
 
 
-@pytest.mark.parametrize("before", [0, 3, 9])
-@pytest.mark.parametrize("told", [0, 1, 4, 300])
+@table("before", [0, 3, 9])
+@table("told", [0, 1, 4, 300])
 def test_of_an_answer_that_is_cut_off_the_deltas_count_where_they_are_more(told: int, before: int) -> None:
     usage = Usage()
     usage.seen(before)
@@ -120,7 +119,7 @@ def test_a_prompt_that_is_being_read_is_used_once_its_answer_begins() -> None:
     assert (usage.prompt_tokens, usage.cached_tokens, usage.exact) == (900, 100, False)
 
 
-@pytest.mark.parametrize("odd", [-1, 10**30, "900", None, float("nan")])
+@table("odd", [-1, 10**30, "900", None, float("nan")])
 def test_a_prompt_of_no_length_is_not_expected(odd: Any) -> None:
     usage = Usage()
     usage.expect(odd, 5)

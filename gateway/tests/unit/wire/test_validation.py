@@ -15,6 +15,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.caps import RISKY_FIELDS, Caps
 from hayate.wire.request_body import parse_object
 from hayate.wire.validation import MAX_STOPS, check_chat, check_completion
+from tests.support.tables import table
 
 HELLO = [{"role": "user", "content": "Hello"}]
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
@@ -68,7 +69,7 @@ def test_any_json_is_accepted_or_refused_by_name_and_never_anything_else(body: d
 # Chats.
 
 
-@pytest.mark.parametrize(
+@table(
     ("messages", "param"),
     [
         (None, "messages"),
@@ -92,7 +93,7 @@ def test_messages_of_a_wrong_shape_are_named(messages: Any, param: str) -> None:
     assert refusal({"messages": messages}).param == param
 
 
-@pytest.mark.parametrize(
+@table(
     "message",
     [
         {"role": "user", "content": ""},
@@ -113,8 +114,8 @@ def test_messages_of_every_good_shape_pass(message: dict[str, Any]) -> None:
     check_chat({"messages": [message]}, Caps())
 
 
-@pytest.mark.parametrize("role", ["tool", "function"])
-@pytest.mark.parametrize("content", [{}, {"content": None}, {"content": ""}], ids=["absent", "null", "empty"])
+@table("role", ["tool", "function"])
+@table("content", [{}, {"content": None}, {"content": ""}])
 def test_a_tool_may_return_nothing(role: str, content: dict[str, Any]) -> None:
     message = {"role": role, "tool_call_id": "t", **content}
     check_chat({"messages": [message]}, Caps())
@@ -164,12 +165,12 @@ BAD: dict[str, list[Any]] = {
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
+@table(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
 def test_good_values_pass(name: str, value: Any) -> None:
     check_chat(chat(**{name: value}), Caps())
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
+@table(("name", "value"), [(name, value) for name, values in BAD.items() for value in values])
 def test_bad_values_are_refused_by_name(name: str, value: Any) -> None:
     refused = refusal(chat(stream=True, **{name: value}) if name != "stream" else chat(stream=value))
     assert refused.param == name
@@ -210,9 +211,7 @@ def test_no_limit_is_not_set() -> None:
     assert fields == chat()
 
 
-@pytest.mark.parametrize(
-    ("stop", "sent"), [("", None), (["", ""], None), (["", "a", ""], ["a"]), ("a", "a"), ([], []), (["a"], ["a"])]
-)
+@table(("stop", "sent"), [("", None), (["", ""], None), (["", "a", ""], ["a"]), ("a", "a"), ([], []), (["a"], ["a"])])
 def test_a_text_that_can_stop_nothing_is_left_out(stop: Any, sent: Any) -> None:
     fields = chat(stop=stop)
     check_chat(fields, Caps())
@@ -250,7 +249,7 @@ def test_the_operators_caps_hold() -> None:
     check_chat(chat(n=2, max_tokens=100), caps)
 
 
-@pytest.mark.parametrize("name", RISKY_FIELDS)
+@table("name", RISKY_FIELDS)
 def test_fields_that_can_hurt_an_engine_are_refused_until_allowed(name: str) -> None:
     refused = refusal(chat(**{name: "x"}))
     assert refused.param == name
@@ -268,7 +267,7 @@ def test_risky_fields_are_refused_in_text_completions_too() -> None:
 # Text completions.
 
 
-@pytest.mark.parametrize("prompt", ["Hello", "", ["a", "b"], [1, 2, 3], [[1, 2], [3]]])
+@table("prompt", ["Hello", "", ["a", "b"], [1, 2, 3], [[1, 2], [3]]])
 def test_prompts_of_every_shape_pass(prompt: Any) -> None:
     check_completion({"prompt": prompt}, Caps())
 

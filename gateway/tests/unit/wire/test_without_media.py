@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from hayate.wire.without_media import media_in, without_media
+from tests.support.tables import table
 
 TEXT = {"type": "text", "text": "これは？"}
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 RESULT = {"type": "tool_result", "tool_use_id": "t", "content": [TEXT, {"type": "image", "source": {}}]}
 
 
-@pytest.mark.parametrize(
+@table(
     ("message", "words", "media"),
     [
         ({"role": "user", "content": "a"}, {"role": "user", "content": "a"}, 0),

@@ -13,6 +13,7 @@ import pytest
 from hayate.language import Language, Text
 from hayate.terminal import width
 from hayate.tools.embedded.announcement import KeyNews, Place, announcement
+from tests.support.tables import table
 
 URL = "http://127.0.0.1:8080"
 TINY = Text("tiny", "tiny")
@@ -35,8 +36,8 @@ def test_a_key_that_was_there_before_is_not_shown(language: Language, news: KeyN
     assert "sk-hayate-secret" not in announcement(Place(URL), TINY, news, language)
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("news", [KEPT, NEW, GIVEN])
+@table("language", ["en", "ja"])
+@table("news", [KEPT, NEW, GIVEN])
 def test_the_curl_is_one_that_a_shell_understands_and_names_no_key(language: Language, news: KeyNews) -> None:
     lines = announcement(Place(URL), TINY, news, language).splitlines()
     pasted = "\n".join(lines[lines.index("") + 1 :])
@@ -51,9 +52,9 @@ def test_the_curl_is_one_that_a_shell_understands_and_names_no_key(language: Lan
     assert json.loads(said[5])["messages"][0]["content"] in ("Hello", "こんにちは")
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize("news", [KEPT, NEW, GIVEN])
-@pytest.mark.parametrize("place", [Place(URL), Place("http://0.0.0.0:8080", ["http://192.168.100.200:8080"])])
+@table("language", ["en", "ja"])
+@table("news", [KEPT, NEW, GIVEN])
+@table("place", [Place(URL), Place("http://0.0.0.0:8080", ["http://192.168.100.200:8080"])])
 def test_nothing_is_wider_than_a_terminal_of_80_columns(language: Language, news: KeyNews, place: Place) -> None:
     lines = announcement(place, MODEL, news, language).splitlines()
     assert max(map(width, lines)) <= 80

@@ -9,6 +9,7 @@ import pytest
 
 from hayate.tools.embedded.reference import HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
 from hayate.tools.embedded.refusals import ModelRefused
+from tests.support.tables import table
 
 QWEN = [
     "README.md",
@@ -21,7 +22,7 @@ QWEN = [
 ]
 
 
-@pytest.mark.parametrize(
+@table(
     ("said", "meant"),
     [
         ("Qwen/Qwen2.5-0.5B-Instruct-GGUF", HubModel("Qwen/Qwen2.5-0.5B-Instruct-GGUF")),
@@ -54,7 +55,7 @@ def test_a_path_that_exists_is_a_path_even_when_it_looks_like_a_repository(tmp_p
         assert parse_model("owner/repo") == LocalModel(Path("owner/repo"))
 
 
-@pytest.mark.parametrize("said", ["llama", "a/b/c", "http://example.com/x", "hf://", "owner/repo/x.bin", "a b/c"])
+@table("said", ["llama", "a/b/c", "http://example.com/x", "hf://", "owner/repo/x.bin", "a b/c"])
 def test_what_is_neither_is_refused_in_one_sentence(said: str) -> None:
     with pytest.raises(ModelRefused) as refusal:
         parse_model(said)

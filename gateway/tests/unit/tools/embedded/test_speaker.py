@@ -12,6 +12,7 @@ import pytest
 from hayate.language import Language
 from hayate.terminal import width
 from hayate.tools.embedded.speaker import NOT_FIRST, folded
+from tests.support.tables import table
 
 SAY = """
 import sys
@@ -29,8 +30,8 @@ def test_a_line_is_said_in_the_language_of_whoever_reads(language: Language, sai
     assert (spoken.stdout, spoken.stderr) == ("", f"{said}\n  as it is\n")
 
 
-@pytest.mark.parametrize("most", [20, 40, 79, 80])
-@pytest.mark.parametrize(
+@table("most", [20, 40, 79, 80])
+@table(
     "text",
     [
         "A sentence with blanks, which is folded at them. " * 4,

@@ -8,6 +8,7 @@ from hayate.access.terms import FREE, Defaults, Terms
 from hayate.settings import RateLimits
 from hayate.tools.keys.options import CreateOptions, UpdateOptions
 from hayate.tools.keys.typed import Mistyped, check_some, expiry, grace, number, terms_of
+from tests.support.tables import table
 
 NOW = 1_800_000_000.0
 
@@ -93,7 +94,7 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("given", "names"), MISTAKES.values(), ids=MISTAKES)
+@table(("given", "names"), MISTAKES.values())
 def test_a_mistake_names_its_option(given: dict[str, object], names: str) -> None:
     with pytest.raises(Mistyped) as told:
         terms_of(CreateOptions(name="x", **given))  # type: ignore[arg-type]

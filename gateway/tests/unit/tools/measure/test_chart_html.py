@@ -13,6 +13,7 @@ from hayate.language import Language
 from hayate.tools.measure.chart_html import render_html, write_html
 from hayate.tools.measure.record import Record
 from tests.support.chromium import PATIENCE_MS
+from tests.support.tables import table
 from tests.unit.tools.measure.plotted import AFTER, BEFORE, BROKEN
 
 
@@ -39,10 +40,8 @@ class Tags(HTMLParser):
         assert self.open.pop() == tag
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
-@pytest.mark.parametrize(
-    ("shown", "before"), [(AFTER, None), (AFTER, BEFORE), (BROKEN, None), (BROKEN, BROKEN), (AFTER, BROKEN)]
-)
+@table("language", ["en", "ja"])
+@table(("shown", "before"), [(AFTER, None), (AFTER, BEFORE), (BROKEN, None), (BROKEN, BROKEN), (AFTER, BROKEN)])
 def test_a_page_is_whole_and_holds_nothing_that_fetches_or_runs(
     shown: Record, before: Record | None, language: Language
 ) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from hayate.tools.measure.dialects import AnswerReader, ChatReader, GenerateReader, message_of, request_of
 from tests.support.engine_script import DONE, Chat, Request, frame
+from tests.support.tables import table
 
 ASKED = Request("POST", "/v1/chat/completions", body=b'{"stream":true,"stream_options":{"include_usage":true}}')
 CHAT = b"".join(Chat(("こん", "にち", "は😀"), prompt_tokens=5).frames(ASKED))
@@ -34,7 +35,7 @@ def seen(reader: AnswerReader) -> tuple[Any, ...]:
     return reader.deltas, reader.chars, reader.output_tokens, reader.prompt_tokens, reader.finish_reason, failure
 
 
-@pytest.mark.parametrize("size", range(1, 60))
+@table("size", range(1, 60))
 def test_what_is_read_does_not_depend_on_how_bytes_arrive(size: int) -> None:
     assert seen(read(ChatReader(), CHAT, size)) == (3, 6, 3, 5, "stop", None)
     assert seen(read(GenerateReader(), HAYATE, size)) == (2, 5, 3, 5, "stop", None)
@@ -64,7 +65,7 @@ def test_text_reasoning_and_tool_calls_are_all_output(delta: dict[str, Any]) -> 
     assert seen(read(ChatReader(), data))[:2] == (1, 1)
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "reason"),
     [
         (frame({"choices": [{"delta": {"content": "あ"}}]}), "cut"),
@@ -85,7 +86,7 @@ def test_an_openai_stream_that_is_not_a_whole_answer_is_a_failure(data: bytes, r
     assert seen(read(ChatReader(), data))[-1] == reason
 
 
-@pytest.mark.parametrize(
+@table(
     "data",
     [
         frame({"text": "あ"}) + frame({"token": "い"}) + frame({"done": True}),
@@ -103,7 +104,7 @@ def test_old_services_are_read_as_they_are(data: bytes) -> None:
     assert read(GenerateReader(), data).failure is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("data", "reason", "detail"),
     [
         (frame({"error": {"message": "まだ読み込み中"}}, "error"), "error_event", "まだ読み込み中"),
@@ -157,7 +158,7 @@ def test_only_what_is_set_is_sent() -> None:
     assert set(asked) == {"messages", "stream", "stream_options", "max_tokens"}
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "text"),
     [
         ({"error": {"message": "a"}}, "a"),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.tools.measure import failure
 from hayate.tools.measure.failure import HOPELESS, MAX_DETAIL_CHARS, Failure
 from hayate.tools.measure.words import REASONS
+from tests.support.tables import table
 
 DOCUMENTED = {line.split()[0] for line in (failure.__doc__ or "").splitlines() if re.match(r"[a-z_N]+ {2,}", line)}
 secrets = st.from_regex(r"\Ask-[a-z0-9]{8,24}\Z")
@@ -45,7 +45,7 @@ def test_telling_twice_changes_nothing() -> None:
     assert once.told("key") == once
 
 
-@pytest.mark.parametrize("reason", sorted({*DOCUMENTED, *HOPELESS}))
+@table("reason", sorted({*DOCUMENTED, *HOPELESS}))
 def test_every_reason_has_words_or_is_a_status(reason: str) -> None:
     assert reason in REASONS or reason.startswith("status_")
 

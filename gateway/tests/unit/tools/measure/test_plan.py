@@ -15,6 +15,7 @@ from hayate.tools.measure.prompts import built_in
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target
 from hayate.tools.running import Place
+from tests.support.tables import table
 
 URL = "http://127.0.0.1:9"
 HERE = Place("http://127.0.0.1:8080", Path("/nowhere"))
@@ -86,7 +87,7 @@ def test_a_blank_between_commas_names_nothing() -> None:
     assert planned(models=" , ").models == ()
 
 
-@pytest.mark.parametrize(
+@table(
     ("option", "name", "least", "most"),
     [
         ("concurrency", "-c", 1, MOST_AT_ONCE),

@@ -9,6 +9,7 @@ import pytest
 from hayate.tools.measure.refusal import CannotMeasure
 from hayate.tools.measure.target import Target, parse_target
 from hayate.tools.running import Place
+from tests.support.tables import table
 
 KEPT = "sk-hayate-kept-0123456789"
 
@@ -26,7 +27,7 @@ def target(url: str | None, place: Place = NOWHERE, api: str = "openai", key: st
     return parse_target(url, api, key, env, lambda: place)
 
 
-@pytest.mark.parametrize(
+@table(
     ("url", "api", "origin"),
     [
         ("http://127.0.0.1:8080", "openai", "http://127.0.0.1:8080"),
@@ -42,7 +43,7 @@ def test_an_address_is_taken_in_the_forms_people_have_it_in(url: str, api: str, 
     assert target(url, api=api).origin == origin
 
 
-@pytest.mark.parametrize(
+@table(
     "url",
     [
         "127.0.0.1:8080",

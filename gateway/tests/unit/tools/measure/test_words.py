@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hayate.language import Language, Text
 from hayate.tools.measure.figures import figures_of
 from hayate.tools.measure.words import REASONS, WORDS, amount, asked, reason, seconds, word
+from tests.support.tables import table
 from tests.unit.tools.measure.measured import call, record
 
 ALL = {**WORDS, **{f"reason {name}": text for name, text in REASONS.items()}}
@@ -29,7 +30,7 @@ def has_letters(text: str) -> bool:
     return any(letter.isalpha() for part, *_ in string.Formatter().parse(text) for letter in part)
 
 
-@pytest.mark.parametrize("text", ALL.values(), ids=ALL)
+@table("text", ALL.values())
 def test_every_word_is_in_both_languages_and_takes_the_same_values(text: Text) -> None:
     assert text.en
     assert text.ja
@@ -44,7 +45,7 @@ def test_a_word_takes_its_values_in() -> None:
     assert word("faster", "ja", ratio="2.5") == "約2.5倍速い"
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "language", "said"),
     [
         ("timeout", "en", "took longer than --timeout"),
@@ -65,7 +66,7 @@ def test_one_line_tells_how_it_was_measured() -> None:
     assert asked(run, "ja") == "モデルごとに32回、同時に4件、1回最大128トークン。プロンプト: built-in-ja/1（32件）"
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "said"),
     [
         (None, "—"),
@@ -86,7 +87,7 @@ def test_a_duration_has_three_digits_that_count(value: float | None, said: str) 
     assert seconds(value) == said
 
 
-@pytest.mark.parametrize(
+@table(
     ("value", "said"),
     [
         (None, "—"),

@@ -28,6 +28,7 @@ from hayate.tools.planner.arithmetic import (
     round_up,
     shard,
 )
+from tests.support.tables import table
 
 TINY = (Attention(2, 2, 32, 32),)
 VLLM = Paging(16, 4096, 1, padded_groups=True)
@@ -50,7 +51,7 @@ pagings = st.builds(
 )
 
 
-@pytest.mark.parametrize(
+@table(
     ("layers", "kv_heads", "head_dim", "kib"),
     [(28, 4, 128, 56), (48, 8, 128, 192), (64, 8, 128, 256), (32, 8, 128, 128), (40, 8, 128, 160)],
 )

@@ -16,6 +16,7 @@ from hayate.cli import app
 from hayate.tools.planner.commands import run_plan
 from hayate.tools.planner.options import PlanOptions
 from tests.support.hub_stand_in import hub_stand_in
+from tests.support.tables import table
 from tests.unit.tools.planner.test_config_json import QWEN
 
 TINY = str(Path(__file__).parents[4] / "src/hayate/tools/embedded/model/tiny-qwen2.gguf")
@@ -137,7 +138,7 @@ def test_the_documentations_table_can_be_printed() -> None:
     assert hayate("plan", "--table-markdown").stdout.startswith("<!-- begin")
 
 
-@pytest.mark.parametrize(
+@table(
     ("words", "said"),
     [
         ((), "--gpu is needed"),

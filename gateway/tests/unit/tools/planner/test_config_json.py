@@ -9,6 +9,7 @@ import pytest
 from hayate.tools.planner.arithmetic import Attention, kv_bytes_per_token
 from hayate.tools.planner.config_json import facts_from_config
 from hayate.tools.planner.facts import FactsMissing, ModelFacts
+from tests.support.tables import table
 
 QWEN: dict[str, Any] = {
     "model_type": "qwen2",
@@ -107,7 +108,7 @@ def test_latent_attention_keeps_one_small_vector() -> None:
     assert kv_bytes_per_token(model.attention, 2) == 27 * 576 * 2
 
 
-@pytest.mark.parametrize(
+@table(
     ("rope", "context"),
     [
         ({"rope_type": "llama3", "factor": 8.0, "original_max_position_embeddings": 8192}, 32768),
@@ -122,7 +123,7 @@ def test_the_context_is_stretched_where_the_config_stretches_it(rope: object, co
     assert facts({**QWEN, "rope_scaling": rope}).context_tokens == context
 
 
-@pytest.mark.parametrize(
+@table(
     ("settings", "quantisation", "variant"),
     [
         ({"quant_method": "awq", "bits": 4}, "awq", ""),
@@ -143,7 +144,7 @@ def test_a_config_without_what_is_needed_names_it(missing: str) -> None:
         facts({key: value for key, value in QWEN.items() if key != missing})
 
 
-@pytest.mark.parametrize("value", [0, -1, "28", True, None, 10**12, 2.5, [28]])
+@table("value", [0, -1, "28", True, None, 10**12, 2.5, [28]])
 def test_absurd_numbers_are_no_numbers(value: object) -> None:
     with pytest.raises(FactsMissing, match="num_hidden_layers"):
         facts({**QWEN, "num_hidden_layers": value})

@@ -25,6 +25,7 @@ from hayate.tools.planner.engines import (
     usual_engine,
 )
 from hayate.tools.planner.gpus import Gpu, parse_gpu
+from tests.support.tables import table
 from tests.unit.tools.planner.planned import FULL, facts
 
 VLLM, SGLANG, TRTLLM, LLAMACPP, OLLAMA = ENGINES.values()
@@ -55,7 +56,7 @@ def test_a_cached_number_takes_one_byte_or_a_little_more() -> None:
     assert KV_ELEMENT_BYTES == {"fp8": 1, "q8_0": 1.0625}
 
 
-@pytest.mark.parametrize(
+@table(
     ("gpu", "tokens"),
     [("24GiB", 2048), ("69.9", 2048), ("70", 8192), ("h100", 8192), ("a100-80g", 2048), ("159", 8192), ("160", 16384)],
 )
@@ -116,9 +117,7 @@ def test_layers_are_spread_over_gpus_that_count_as_one() -> None:
     assert three.overheads.total_bytes == 3 * one.overheads.total_bytes
 
 
-@pytest.mark.parametrize(
-    ("name", "window"), [("vllm", 1024), ("sglang", None), ("trtllm", None), ("llamacpp", 1024), ("ollama", 1024)]
-)
+@table(("name", "window"), [("vllm", 1024), ("sglang", None), ("trtllm", None), ("llamacpp", 1024), ("ollama", 1024)])
 def test_sliding_layers_keep_their_window_where_the_engine_frees_it(name: EngineName, window: int | None) -> None:
     (kind,) = share(ENGINES[name], facts(attention=(SLIDING,)), CARD, 1, 8).attention
     assert kind == replace(SLIDING, window=window)

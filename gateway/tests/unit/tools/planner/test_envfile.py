@@ -19,6 +19,7 @@ from hayate.tools.planner.envfile import (
     replace_env_file,
     with_flags,
 )
+from tests.support.tables import table
 
 MINE = """# my settings
 HF_TOKEN=hf_abc # from the Hub
@@ -83,9 +84,7 @@ def test_lines_of_windows_stay_lines_of_windows() -> None:
     assert new == f"\ufeffA=9\r\nB=2\r\n\r\n{HEADER}\r\nC=3\r\n"
 
 
-@pytest.mark.parametrize(
-    "value", ["a b", "--x '{\"a\": 1}'", 'say "it"', "a#b", "$HOME", "it's `so`", "", "日本 語", "back\\slash"]
-)
+@table("value", ["a b", "--x '{\"a\": 1}'", 'say "it"', "a#b", "$HOME", "it's `so`", "", "日本 語", "back\\slash"])
 def test_values_are_quoted_so_that_they_are_read_again(value: str) -> None:
     assert read_values(merged("", {"A": value}))["A"] == value
 

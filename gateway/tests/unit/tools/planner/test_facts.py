@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.tools.planner.arithmetic import Attention
 from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.refusal import Refusal
+from tests.support.tables import table
 from tests.unit.tools.planner.planned import FULL, facts
 
 SLIDING = Attention(8, 8, 128, 128, window=512)
@@ -22,7 +22,7 @@ def test_every_layer_that_keeps_something_counts(kinds: list[Attention]) -> None
     assert facts(attention=tuple(kinds)).layers == sum(kind.layers for kind in kinds)
 
 
-@pytest.mark.parametrize(
+@table(
     ("attention", "hybrid"),
     [((FULL,), False), ((FULL, FULL), False), ((FULL, SLIDING), True), ((FULL, LINEAR), True), ((SLIDING,), True)],
 )
@@ -30,7 +30,7 @@ def test_a_model_is_hybrid_when_some_layers_forget(attention: tuple[Attention, .
     assert facts(attention=attention).hybrid is hybrid
 
 
-@pytest.mark.parametrize(
+@table(
     ("weights", "label"),
     [
         ({}, "bf16"),

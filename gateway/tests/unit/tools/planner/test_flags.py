@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from hayate.tools.planner.catalogue import find_model, load_catalogue
 from hayate.tools.planner.engines import ENGINES, EngineName
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.flags import BACKEND_URLS, EXTRA_ARGS, Flags, LaunchSettings, engine_flags
+from tests.support.tables import table
 
 REPOSITORY = Path(__file__).parents[5]
 COMPOSE = (REPOSITORY / "compose.yml").read_text(encoding="utf-8")
@@ -80,13 +79,13 @@ def service(engine: str) -> str:
     return found[0]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@table("engine", ENGINES)
 def test_the_compose_file_passes_on_what_is_written(engine: EngineName) -> None:
     names = {name for name in flags(engine, SPECIAL).env if name != "MODEL"} | {EXTRA_ARGS.get(engine, "MODEL")}
     assert {name for name in names if f" {name}:" not in service(engine) and name != "MODEL"} == set()
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@table("engine", ENGINES)
 def test_the_engine_is_where_the_compose_file_has_it(engine: EngineName) -> None:
     example = (REPOSITORY / ".env.example").read_text(encoding="utf-8")
     assert f"#BACKEND_URL={BACKEND_URLS[engine]}\n#COMPOSE_PROFILES={engine}\n" in example

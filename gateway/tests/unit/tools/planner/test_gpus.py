@@ -6,15 +6,16 @@ import pytest
 
 from hayate.tools.planner.arithmetic import GIB
 from hayate.tools.planner.gpus import CARDS, UnknownGpu, parse_gpu, parse_size
+from tests.support.tables import table
 
 
-@pytest.mark.parametrize("given", ["24GiB", "24GB", "24", "24g", " 24 gib ", "24.0", "２４ＧｉＢ"])
+@table("given", ["24GiB", "24GB", "24", "24g", " 24 gib ", "24.0", "２４ＧｉＢ"])
 def test_a_size_is_gib_however_it_is_spelled(given: str) -> None:
     assert parse_gpu(given).memory_bytes == 24 * GIB
     assert parse_gpu(given).capability is None
 
 
-@pytest.mark.parametrize(
+@table(
     ("given", "name"),
     [
         ("rtx4090", "rtx4090"),
@@ -39,7 +40,7 @@ def test_a_named_card_has_a_little_less_than_its_label() -> None:
     assert all(gib > 0 and 7 <= capability < 13 for gib, capability in CARDS.values())
 
 
-@pytest.mark.parametrize("given", ["", "nothing", "0", "-24", "24TB", "1e9", "99999", "GiB", "٢٤"])
+@table("given", ["", "nothing", "0", "-24", "24TB", "1e9", "99999", "GiB", "٢٤"])
 def test_anything_else_is_refused_with_what_there_is(given: str) -> None:
     with pytest.raises(UnknownGpu) as refused:
         parse_gpu(given)

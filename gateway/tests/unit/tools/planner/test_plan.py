@@ -14,6 +14,7 @@ from hayate.tools.planner.engines import ENGINES, EngineName
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import Gpu, parse_gpu
 from hayate.tools.planner.plan import Plan, Wish, make_plan
+from tests.support.tables import table
 
 CATALOGUE = load_catalogue()
 QWEN_7B, QWEN_AWQ = "Qwen/Qwen2.5-7B-Instruct", "Qwen/Qwen2.5-7B-Instruct-AWQ"
@@ -94,7 +95,7 @@ def test_hugging_face_weights_are_not_for_engines_of_gguf(engine: EngineName) ->
     assert (made.verdict, codes(made, "error")) == ("unusable", {"needs-gguf"})
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@table("engine", ENGINES)
 def test_the_onnx_model_is_for_none_of_them(engine: EngineName) -> None:
     assert plan(ONNX, "80GiB", engine).verdict == "unusable"
 

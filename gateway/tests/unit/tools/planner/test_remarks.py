@@ -17,6 +17,7 @@ from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import CARDS, parse_gpu
 from hayate.tools.planner.plan import Wish, make_plan
 from hayate.tools.planner.remarks import Remark, dtype_remarks, fit_remarks, format_remarks, kv_remarks, size_remarks
+from tests.support.tables import table
 from tests.unit.tools.planner.planned import facts
 
 VLLM, SGLANG, TRTLLM, LLAMACPP, OLLAMA = ENGINES.values()
@@ -38,7 +39,7 @@ def only(remarks: Iterable[Remark]) -> Text:
     return remark.text
 
 
-@pytest.mark.parametrize(
+@table(
     ("kind", "engine", "said"),
     [
         ("safetensors", VLLM, []),
@@ -71,7 +72,7 @@ def test_what_can_be_done_about_the_files_is_said() -> None:
     )
 
 
-@pytest.mark.parametrize("engine", ENGINES.values())
+@table("engine", ENGINES.values())
 def test_a_models_own_refusal_comes_before_any_of_ours(engine: Engine) -> None:
     why = Text("It is for TensorRT only.", "TensorRT専用です。")
     assert [*format_remarks(facts(refusal=why, format="onnx"), engine)] == [Remark("error", "not-for-engines", why)]
@@ -82,7 +83,7 @@ def test_autoawq_is_not_known_to_load_in_tensorrt_llm_alone() -> None:
     assert told(format_remarks(AWQ, VLLM)) == told(format_remarks(AWQ, SGLANG)) == []
 
 
-@pytest.mark.parametrize(
+@table(
     ("gpu", "dtype", "said"),
     [
         (AMPERE, "bfloat16", []),
@@ -102,7 +103,7 @@ def test_the_gpu_without_bfloat16_is_named_with_what_to_do() -> None:
     assert said.ja == "t4はbfloat16に対応していません（compute capability 7.5 < 8.0）。`--dtype half`にしてください。"
 
 
-@pytest.mark.parametrize(
+@table(
     ("gpu", "dtype", "said"),
     [
         (AMPERE, "half", []),
@@ -159,9 +160,7 @@ def test_heads_and_gpus_are_told() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("name", "noted"), [("vllm", False), ("sglang", True), ("trtllm", True), ("llamacpp", False), ("ollama", False)]
-)
+@table(("name", "noted"), [("vllm", False), ("sglang", True), ("trtllm", True), ("llamacpp", False), ("ollama", False)])
 def test_windows_that_are_counted_whole_are_noted(name: EngineName, noted: bool) -> None:
     engine = ENGINES[name]
     said = told(size_remarks(facts(attention=(SLIDING,)), engine, 1, 1))
@@ -175,7 +174,7 @@ def test_what_was_assumed_of_a_model_is_noted_in_its_own_words() -> None:
     assert said == [Remark("note", "assumption", each) for each in assumed]
 
 
-@pytest.mark.parametrize(
+@table(
     ("engine", "gpu", "kind", "said"),
     [
         (VLLM, ADA, "auto", []),

@@ -11,6 +11,7 @@ from hayate.tools.planner.catalogue import load_catalogue
 from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.resolve import resolve_model
 from tests.support.hub_stand_in import hub_stand_in
+from tests.support.tables import table
 from tests.unit.tools.planner.gguf_builder import QWEN as QWEN_GGUF
 from tests.unit.tools.planner.gguf_builder import gguf
 from tests.unit.tools.planner.test_config_json import QWEN
@@ -50,7 +51,7 @@ def test_a_set_of_gguf_files_in_a_folder_is_one_model(tmp_path: Path) -> None:
     assert resolve_model(str(tmp_path), CATALOGUE, NOWHERE).weight_bytes == 2 * len(gguf(QWEN_GGUF))
 
 
-@pytest.mark.parametrize(
+@table(
     ("name", "said"),
     [
         ("missing.gguf", "no such model file"),

@@ -13,6 +13,7 @@ from hayate.language import Text
 from hayate.tools.status.ask import ask
 from hayate.tools.status.refusals import CannotTell, KeyRefused, NoAnswer, NobodyThere, SomethingElse
 from hayate.tools.status.target import Target
+from tests.support.tables import table
 
 KEY = "sk-hayate-admin-0123456789"
 LONG_S = 30.0
@@ -52,7 +53,7 @@ def test_the_key_is_sent_and_the_answer_is_read() -> None:
     assert f"authorization: Bearer {KEY}".encode() in heard[0]
 
 
-@pytest.mark.parametrize(
+@table(
     ("answer", "kind", "says"),
     [
         (http("401 Unauthorized", b'{"error": {}}'), KeyRefused, "the/file"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any, get_args
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from hayate.language import Language
 from hayate.terminal import Paint, width
 from hayate.tools.status.answer import read_answer
 from hayate.tools.status.report import Report, duration
+from tests.support.tables import table
 from tests.unit.tools.status.answers import AT, DOWN, WELL, deployment
 
 URL = "http://127.0.0.1:8080"
@@ -64,8 +64,8 @@ def test_an_error_of_another_day_has_its_day_and_a_reason_is_not_said_twice() ->
     assert not lines[-1].endswith("nothing listens")
 
 
-@pytest.mark.parametrize("language", get_args(Language))
-@pytest.mark.parametrize("columns", [20, 80, 100, 500])
+@table("language", get_args(Language))
+@table("columns", [20, 80, 100, 500])
 def test_no_line_is_wider_than_the_terminal(language: Language, columns: int) -> None:
     long = {**DOWN, "url": "http://" + "a" * 300, "last_error": {"text": "word " * 200, "at": AT}}
     lines = shown({"deployments": [deployment(WELL, long, name="日本語のとても長い名前" * 9)]}, language, columns)
@@ -102,7 +102,7 @@ def test_colours_say_how_it_is() -> None:
     assert "\x1b[31munreachable" in text
 
 
-@pytest.mark.parametrize(
+@table(
     ("seconds", "english", "japanese"),
     [
         (0.4, "0 s", "0秒"),
