@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support.engine_script import Chat
 from tests.support.gateway import KEY
 from tests.support.http import Client
-from tests.support.quick import examples
+from tests.support.quick import examples, slow
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +37,8 @@ OFFERS: dict[str, list[bytes]] = {
     "an upgrade that the connection does not name": [b"Upgrade: websocket"],
     "a connection that upgrades to nothing": [b"Connection: Upgrade"],
 }
+QUICK = ("h2c, as Java's client does", "several, in two lines", "an upgrade, and the end of the connection")
+"""On every path in a quick run too; of the others the property test below tries some."""
 PATHS: dict[str, tuple[str, bytes, int]] = {
     "chat": (f"POST {CHAT_PATH}", json.dumps(PLAIN).encode(), 200),
     "chat, with the whole URL": (f"POST http://gateway{CHAT_PATH}", json.dumps(PLAIN).encode(), 200),
@@ -95,7 +97,7 @@ async def serves_it_and_the_next(stage: Stage, path: str, offer: str, framing: s
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-@pytest.mark.parametrize("offer", OFFERS)
+@pytest.mark.parametrize("offer", [*QUICK, *slow(*(offer for offer in OFFERS if offer not in QUICK))])
 async def test_every_offer_is_passed_over_on_every_path(stage: Stage, offer: str, framing: str) -> None:
     for path in PATHS:
         data = request(path, offer, framing)
@@ -104,7 +106,7 @@ async def test_every_offer_is_passed_over_on_every_path(stage: Stage, offer: str
             await serves_it_and_the_next(stage, path, offer, framing, cuts)
 
 
-@pytest.mark.parametrize("offer", ["a web socket", "h2c, as Java's client does"])
+@pytest.mark.parametrize("offer", ["a web socket", *slow("h2c, as Java's client does")])
 async def test_an_offer_is_passed_over_byte_by_byte(stage: Stage, offer: str) -> None:
     data = request("a body that is no call", offer, "length")
     await serves_it_and_the_next(stage, "a body that is no call", offer, "length", range(len(data)))
