@@ -67,7 +67,7 @@ class CallEndpoint:
             stream, gateway.ticker, settings.heartbeat_s, record, serves_half_closed=settings.serves_half_closed
         )
         client.answer_headers.append((b"x-request-id", stream.answer_id))
-        running = gateway.in_flight.add(record, asyncio.current_task(gateway.ticker.loop))
+        running = gateway.in_flight.add(record, stream.task)
         grant: Grant | None = None
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -27,6 +28,11 @@ class AsgiStream:
         self._mute = False
         self.half_closed = False  # ASGI does not tell
         self.answer_id = b""
+
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        """Whoever asks."""
+        return asyncio.current_task()
 
     @property
     def chunks(self) -> int:

@@ -32,9 +32,8 @@ async def serve_call(endpoint: Endpoint, call: DirectCall, connection: ClientCon
         if not isinstance(error, Exception):
             raise
     finally:
-        task = asyncio.current_task(connection.loop)
-        if task is not None:
-            connection.tasks.discard(task)
+        if call.task is not None:
+            connection.tasks.discard(call.task)
         if not call.response_complete and not call.disconnected:
             connection.close()
 

@@ -121,7 +121,7 @@ class Client:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
         self._stream.fields = {}  # the request has been read: nobody asks for these again
         self._stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
-        self._task = asyncio.current_task(self._ticker.loop)
+        self._task = self._stream.task
         self._stream.watch(self)
 
     def __exit__(self, *_: object) -> None:

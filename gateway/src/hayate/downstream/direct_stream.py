@@ -45,6 +45,7 @@ class DirectStream:
         "query",
         "response_complete",
         "response_started",
+        "task",
     )
 
     def __init__(
@@ -58,6 +59,7 @@ class DirectStream:
         keep_alive: bool,
     ) -> None:
         self._connection = connection
+        self.task: asyncio.Task[None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._held: bytes | None = None
         self._mute = method == "HEAD"
@@ -98,7 +100,8 @@ class DirectStream:
         """Its turn has come: a task serves it, which the server waits for when it stops."""
         connection = self._connection
         self.half_closed = connection.half_closed
-        connection.tasks.add(connection.loop.create_task(serve_call(self._endpoint, self, connection)))
+        self.task = task = connection.loop.create_task(serve_call(self._endpoint, self, connection))
+        connection.tasks.add(task)
 
     def body_received(self, piece: bytes) -> None:
         """A piece of the request's body."""

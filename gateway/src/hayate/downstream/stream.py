@@ -55,6 +55,10 @@ class ClientStream(Protocol):
     def chunks(self) -> int:
         """How many pieces of a streamed answer have been written."""
 
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        """The one that serves it."""
+
     half_closed: bool
     """Whether the client has ended its sending."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
@@ -25,6 +26,10 @@ class Written:
         self.body = b""
         self.ended, self.aborted = False, False
         self._listener: ClientListener | None = None
+
+    @property
+    def task(self) -> asyncio.Task[Any] | None:
+        return asyncio.current_task()
 
     @property
     def json(self) -> Any:
