@@ -92,7 +92,7 @@ class Counters:
 class KeyCounters:
     """What one key has used, with all models and with each that has limits of its own."""
 
-    __slots__ = ("by_model", "default", "model_defaults", "models", "strict", "terms", "whole")
+    __slots__ = ("by_model", "default", "model_defaults", "models", "reserves", "strict", "terms", "whole")
 
     def __init__(self, terms: Terms, default: RateLimits, model_defaults: Mapping[str, RateLimits]) -> None:
         self.terms = terms
@@ -118,6 +118,8 @@ class KeyCounters:
         each_of = [self.limits_of(model) for model in (*self.terms.model_limits, *self.model_defaults)]
         self.by_model = bool(each_of or self.models)
         """Whether models may have limits of their own."""
+        self.reserves = self.by_model or bool(self.whole.tokens)
+        """Whether it matters what a call wants, and of which model."""
         self.strict = self.whole.strict or any(limits.strict for limits in each_of)
         """Whether some call may have to reserve the most that it can use."""
 

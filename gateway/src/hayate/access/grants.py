@@ -53,27 +53,37 @@ class Asked:
 class Grant:
     """One call's leave, from `Grants.grant` to `end`."""
 
-    __slots__ = ("_asked", "_booked", "_grants", "_held", "_key", "_model", "_strict", "counts", "principal")
+    __slots__ = (
+        "_asked",
+        "_booked",
+        "_grants",
+        "_held",
+        "_key",
+        "_model",
+        "_strict",
+        "counts",
+        "principal",
+        "reserves",
+        "strict",
+    )
 
     def __init__(self, grants: Grants, principal: Principal, key: KeyCounters | None) -> None:
         self.principal = principal
-        self._grants = grants
         self._key = key
         self.counts = key is not None
-        """Whether `enter` and `reserve` have anything to do: most keys have no limits."""
+        """Whether there are limits to keep to: most keys have none."""
+        self.reserves = key is not None and key.reserves
+        """Whether `reserve` has anything to do: it may be that only requests are limited."""
+        self.strict = key is not None and key.strict
+        """Whether the call may have to reserve the most that it can use."""
         if key is not None:
+            self._grants = grants
             self._model: Counters | None = None
             self._asked: Asked | None = None
-            self._strict = False
             self._booked: list[tuple[Window, int, int, int]] = []
             """Window, second, units and their kind."""
             self._held: tuple[Counters, ...] = ()
             """Where it counts as under way."""
-
-    @property
-    def strict(self) -> bool:
-        """Whether the call may have to reserve the most that it can use."""
-        return self._key is not None and self._key.strict
 
     def enter(self, now: float) -> None:
         """Books the call itself. Raises RateLimited."""
@@ -90,9 +100,10 @@ class Grant:
         """Books what the call will use. Raises RateLimited, or InvalidRequest for what can never fit; the call's request is
         then as if never made.
         """
-        key, grants = self._key, self._grants
+        key = self._key
         if key is None:
             return
+        grants = self._grants
         counted, strict = key.whole.tokens, key.whole.strict
         model = self._model = grants.table.of_model(self.principal.id, key, asked.model) if key.by_model else None
         if model is not None:
@@ -100,10 +111,14 @@ class Grant:
             strict = strict or model.strict
         self._strict = strict
         try:
-            units = self._units(asked, counted, strict=strict) if counted else _NOTHING
+            inputs = outputs = 0
+            if counted:
+                inputs, outputs = grants.expected(self.principal.id, asked, strict=strict)
+                if not strict and outputs != asked.max_output:
+                    outputs = _at_most(outputs, inputs, counted)
             if model is not None and model.concurrency is not None and model.in_flight >= model.concurrency:
                 self._refuse_another(model.concurrency)
-            self._book(counted, units, grants.now())
+            self._book(counted, (1, inputs + outputs, inputs, outputs), grants.now())
         except (RateLimited, InvalidRequest):
             self._settle(_NOTHING)
             raise
@@ -124,12 +139,12 @@ class Grant:
             return
         for counters in self._held:
             counters.in_flight -= 1
-        inputs, outputs = usage.prompt_tokens, usage.completion_tokens
-        asked = self._asked
-        if asked is not None and whole and usage.exact:
-            self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
-        unknown = unseen or (self._strict and usage.begun and not usage.exact)
-        if self._booked and not unknown:
+        inputs, outputs, exact, asked = usage.prompt_tokens, usage.completion_tokens, usage.exact, self._asked
+        if asked is not None:
+            if whole and exact:
+                self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
+            unseen = unseen or (self._strict and usage.begun and not exact)
+        if not unseen:
             self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
 
     def headers(self) -> Headers:
@@ -143,13 +158,6 @@ class Grant:
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
         return nearest_headers(requests, tokens, self._grants.now, fresh=bool(booked))
-
-    def _units(self, asked: Asked, counted: Sequence[Counted], *, strict: bool) -> Sequence[int]:
-        """What the call will use, of each kind."""
-        inputs, outputs = self._grants.expected(self.principal.id, asked, strict=strict)
-        if not strict and outputs != asked.max_output:
-            outputs = _at_most(outputs, inputs, counted)
-        return 1, inputs + outputs, inputs, outputs
 
     def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
         """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""

@@ -5,6 +5,7 @@ request is looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from hayate.access.authenticator import Authenticator
 from hayate.access.keys import INCORRECT
@@ -15,6 +16,8 @@ from hayate.wire.http1 import Fields, Headers
 
 Guard = Callable[[Authenticator, Headers, Fields | None], Principal | None]
 """Who brings the request, as far as the path needs to know. Raises NotAuthenticated or NotAllowed for who may not."""
+_CALLER: Final = Role.CALLER
+"""Python looks for a member of an enumeration each time that it is named: this one is, with every call."""
 
 
 def anyone(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> None:
@@ -31,7 +34,7 @@ def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None)
 def _caller(auth: Authenticator, headers: Headers, fields: Fields | None) -> Principal:
     """Whoever brings a key that is not the operator's."""
     principal = auth.check(headers, fields)
-    if principal.role is not Role.CALLER:
+    if principal.role is not _CALLER:
         raise NotAuthenticated(
             f"{INCORRECT}: this is the operator's key, for /admin only. Calls take the callers' key: "
             "HAYATE_API_KEY, or what `hayate key` shows.",

@@ -104,9 +104,9 @@ def admit(gateway: Gateway, client: Client, grant: Grant, path: str, size: int, 
         return
     limit = _bind(most, path, fields)
     if grant.counts:
-        asked = _wanted(gateway, grant, path, size, fields, limit)
         try:
-            grant.reserve(asked)
+            if grant.reserves:
+                grant.reserve(_wanted(gateway, grant, path, size, fields, limit))
         finally:
             client.answer_headers += grant.headers()
 

@@ -96,6 +96,18 @@ def test_requests_are_refused_beyond_the_limit_and_told_when_to_come_back(grants
     enter(grants, game)
 
 
+def test_what_a_call_wants_matters_where_tokens_are_limited_or_models_have_limits(grants: Grants) -> None:
+    once = RateLimits(requests_per_minute=1, concurrency=1)
+    for limits, of_models, matters in (
+        (NO_DEFAULT, {}, False),
+        (once, {}, False),
+        (RateLimits(output_tokens_per_minute=1), {}, True),
+        (once, {"smart": once}, True),
+    ):
+        principal = Principal(str(limits) + str(of_models), "games", terms=Terms(limits=limits, model_limits=of_models))
+        assert grants.grant(principal, NO_DEFAULT).reserves == matters
+
+
 def test_calls_at_once(grants: Grants) -> None:
     game = who(RateLimits(concurrency=2))
     first, second = enter(grants, game), enter(grants, game)
