@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from bench.plot import draw
 from bench.rounds import Results
 from bench.scenarios import Figures
 from bench.verdicts import verdicts
@@ -92,6 +91,8 @@ def test_files_are_written_with_every_round(tmp_path: Path) -> None:
     results = known_results()
     stem = tmp_path / "results" / "20261122-example"
     report.write(results, verdicts(results), ABOUT, stem)
+    from bench.plot import draw  # Matplotlib: a third of a second that every worker would pay
+
     draw(results, "example", stem.with_suffix(".png"))
 
     whole = json.loads(stem.with_suffix(".json").read_text())
