@@ -77,13 +77,19 @@ class House:
 
         await eventually(is_failing)
 
-    def kept(self) -> list[str]:
-        """Ids of the calls on record in a copy of the file, which must be sound."""
+    @contextmanager
+    def copied(self) -> Iterator[Path]:
+        """A copy of the file, as it is in this moment."""
         with tempfile.TemporaryDirectory() as folder:
             for part in PARTS[:2]:
                 if (self.data / part).exists():
                     shutil.copy(self.data / part, folder)
-            return kept_in(Path(folder) / "hayate.db")
+            yield Path(folder) / "hayate.db"
+
+    def kept(self) -> list[str]:
+        """Ids of the calls on record in a copy of the file, which must be sound."""
+        with self.copied() as file:
+            return kept_in(file)
 
     async def all_kept(self) -> None:
         """Until every call is on record, once."""

@@ -154,7 +154,7 @@ class Talker:
         self.words.append((_MADE.findall(heard.answer)[0], talk))
         if told.ended and heard.who == "assistant":
             assert told.text == heard.answer
-        broke = BREAKS in heard.words[-1] and not told.ended and told.failed
+        broke = BREAKS in heard.words[-1] and not told.ended and told.failure != ""
         answer = (heard.who, heard.answer)
         talk.tried(Attempt(attempt.said, attempt.goes_on, answer, ended=told.ended, may_end=not broke))
 

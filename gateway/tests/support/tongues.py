@@ -169,11 +169,13 @@ class Told:
     conversation: str = ""
     response: str = ""
     """A response's id, once it is whole."""
+    stored: bool | None = None
+    """Whether it says that it is kept."""
     text: str = ""
     ended: bool = False
     """Whether it was told that this was all."""
-    failed: bool = False
-    """Whether it was told, in the stream, that it will not be."""
+    failure: str = ""
+    """What it was told instead, whole or in the stream."""
 
 
 async def call(url: str, path: str, asked: object, told: Told, *, leaves_after: int = 0, key: str = KEY) -> None:
@@ -186,7 +188,10 @@ async def call(url: str, path: str, asked: object, told: Told, *, leaves_after: 
             await client.read_body()
             if reply.status == 200:
                 whole = reply.json
-                told.text, told.response, told.ended = text_of_answer(path, whole), whole.get("id", ""), True
+                told.text, told.ended = text_of_answer(path, whole), True
+                told.response, told.stored = whole.get("id", ""), whole.get("store")
+            else:
+                told.failure = reply.text
             return
         pieces = 0
         async for event in client.frames():
@@ -195,8 +200,11 @@ async def call(url: str, path: str, asked: object, told: Told, *, leaves_after: 
             if is_end(event):
                 assert not told.ended, "two ends"
                 told.ended = True
-                told.response = event.json["response"]["id"] if path == RESPONSES else ""
-            told.failed |= is_error(event)
+                if path == RESPONSES:
+                    response = event.json["response"]
+                    told.response, told.stored = response["id"], response["store"]
+            if is_error(event):
+                told.failure = event.data
             if leaves_after and pieces >= leaves_after:
                 client.leave()
                 return

@@ -77,9 +77,11 @@ class RememberingClient:
         """As with any client."""
         self._client.__enter__()
 
-    def __exit__(self, *_: object) -> None:
-        """What came of an answer that was cut is kept; the conversation is free. An error before any answer names none."""
-        if not self._begun:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """What came of an answer that was cut is kept; the conversation is free. An error before any answer names none, nor one
+        that has not come to be.
+        """
+        if not self._begun or (kind is not None and self._turn.is_new):
             headers = self._client.answer_headers
             headers[:] = [pair for pair in headers if pair[0] not in (TELLS, TELLS_OMITTED)]
         self._ticker.discard(self)

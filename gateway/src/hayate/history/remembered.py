@@ -96,6 +96,11 @@ class Remembered:
         return self.wanted.named is not None
 
     @property
+    def is_new(self) -> bool:
+        """Whether the conversation begins with this call."""
+        return self._cached is None
+
+    @property
     def omitted(self) -> int:
         """How many turns were left out."""
         return 0 if self._fit is None else self._fit.omitted
