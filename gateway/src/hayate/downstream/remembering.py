@@ -77,7 +77,7 @@ class RememberingClient:
         """As with any client."""
         self._client.__enter__()
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None = None, *_: object) -> None:
         """What came of an answer that was cut is kept; the conversation is free. An error before any answer names none, nor one
         that has not come to be.
         """
