@@ -8,6 +8,7 @@ from dataclasses import replace
 from time import time
 from typing import Any, Final, NamedTuple
 
+from hayate.errors import ConversationLocked
 from hayate.history.along import Along
 from hayate.history.answer_items import within
 from hayate.history.wanted import Wanted
@@ -40,6 +41,7 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
     named, usage, most = wanted.named, answered.usage, wanted.limits.max_item_bytes
     answer = wanted.dialect.items_of(answered.said, cut=answered.cut)
     regenerates = named is not None and named.regenerates
+    behind = None if goes.cached is None else goes.cached.loaded.conversation.places
     return Turn(
         project=wanted.project,
         conversation=None if goes.cached is None else conversation_id,
@@ -50,6 +52,7 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
         answer=answer if answered.size <= most else within(answer, most),
         replaces_answer=regenerates,
         goes_on=goes.goes_on and not regenerates,
+        behind=behind if goes.goes_on or wanted.previous is not None else None,
         tokens=usage.prompt_tokens + usage.completion_tokens if usage.exact and answered.ended else None,
         first_turn=None if chosen is None else chosen.first_turn,
         window=None if chosen is None else chosen.window,
@@ -58,19 +61,32 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
     )
 
 
-def keeping(turn: Turn, branch: KeptResponse | None) -> Callable[[sqlite3.Connection], Kept]:
-    """What keeps the turn within a transaction of the thread that writes; in a `branch` behind that response, if there is one."""
+def keeping(
+    turn: Turn, branch: KeptResponse | None, chain: KeptResponse | None = None
+) -> Callable[[sqlite3.Connection], Kept]:
+    """What keeps the turn within a transaction of the thread that writes; in a `branch` behind that response, if there is one. So
+    it does where another process has gone on from the last response of a `chain` meanwhile.
+    """
 
     def how(connection: sqlite3.Connection) -> Kept:
-        now = time()
-        if branch is None:
-            return keep(connection, turn, now)
-        making = ResponseBranch(branch, limits=turn.limits, now=now)
-        while (made := making(connection)) is None:
-            pass
-        return keep(connection, replace(turn, conversation=made.id), now)
+        if branch is not None:
+            return _branched(connection, turn, branch)
+        try:
+            return keep(connection, turn, time())
+        except ConversationLocked:
+            if chain is None:
+                raise
+            return _branched(connection, turn, chain)
 
     return how
+
+
+def _branched(connection: sqlite3.Connection, turn: Turn, behind: KeptResponse) -> Kept:
+    now = time()
+    making = ResponseBranch(behind, limits=turn.limits, now=now)
+    while (made := making(connection)) is None:
+        pass
+    return keep(connection, replace(turn, conversation=made.id, behind=None), now)
 
 
 def _response(wanted: Wanted, said: dict[str, Any]) -> NewResponse | None:

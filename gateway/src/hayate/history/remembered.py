@@ -50,6 +50,7 @@ class Remembered:
         "_branch",
         "_busy",
         "_cached",
+        "_chain",
         "_conversations",
         "_engines",
         "_fit",
@@ -77,6 +78,8 @@ class Remembered:
         """Whether it has been tried: it is not tried again."""
         self._branch: KeptResponse | None = None
         """The response behind which others have gone on already: what is said now begins a branch there."""
+        self._chain: KeptResponse | None = None
+        """The response that is gone on with, at the end of its chain."""
         self._cached: Cached | None = None
         self._along: Along | None = None
         self._request: Request | None = None
@@ -161,7 +164,8 @@ class Remembered:
     async def keep(self, answer: dict[str, Any], size: int, *, cut: bool = False) -> bool:
         """Keeps question and answer, which came in `size` bytes: they are on the disk when this returns. False for an answer that
         was cut before it began, of which nothing is kept. Raises HistoryUnavailable, ConversationFull, UnknownConversation when
-        it has been deleted meanwhile; one of `UNREADABLE` for what is no answer.
+        it has been deleted meanwhile, ConversationLocked when it has been gone on with elsewhere and this makes no sense behind
+        that; one of `UNREADABLE` for what is no answer.
         """
         dialect = self.wanted.dialect
         ended = not cut and dialect.has_ended(answer)
@@ -174,10 +178,11 @@ class Remembered:
         if self._branch is not None and len(self._stored) > MOST_AT_ONCE:
             making = ResponseBranch(self._branch, limits=self.wanted.limits, now=time())
             made = await self._conversations.store.keep_in_steps(making)
-            self._branch, turn = None, replace(turn, conversation=made.id)
+            self._branch, turn = None, replace(turn, conversation=made.id, behind=None)
         self._busy = self._was_kept = True
         try:
-            kept = await self._conversations.store.keep(keeping(turn, self._branch), self._size, left=self._release)
+            how = keeping(turn, self._branch, self._chain)
+            kept = await self._conversations.store.keep(how, self._size, left=self._release)
         except Exception:  # who is cancelled has it kept all the same
             self._busy = False
             raise
@@ -233,7 +238,7 @@ class Remembered:
         except UnknownConversation:
             raise unknown_response(response_id, param="previous_response_id") from None
         if holds and cached.loaded.conversation.places == found.end_place:
-            self.id = chain.id
+            self.id, self._chain = chain.id, found
             return cached
         self._release()
         self._branch = found
@@ -283,12 +288,13 @@ class Remembered:
             return
         if says_something(turn.answer):
             self._busy = self._was_kept = True
-            self._conversations.store.keep_later(keeping(turn, self._branch), self._size, then=self._release)
+            how = keeping(turn, self._branch, self._chain)
+            self._conversations.store.keep_later(how, self._size, then=self._release)
 
     def _tell(self, kept: Kept) -> None:
         """The next call finds in memory what this one has read and said."""
-        self.id = kept.conversation.id
         goes, request = self._along, self._request
-        if goes is not None and self._branch is None:
+        if goes is not None and kept.conversation.id == self.id:  # no branch
             sent = Sent(self._record.deployment, None if request is None else request.rest.bytes, goes.prefix)
             self._conversations.kept(kept, self._cached, goes.stored, sent)
+        self.id = kept.conversation.id

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from hayate.errors import ConversationLocked
 from hayate.settings import History
 from hayate.store import traces
 from hayate.store.conversation_items import Prepared, Where, add, last_answer, of_turn, prepared, remove, same
@@ -41,6 +42,8 @@ class Turn:
     """The answer takes the place of the last turn's."""
     goes_on: bool = False
     """The items go on with the last turn: they are what its tools returned."""
+    behind: int | None = None
+    """How many places the conversation must have still, where the turn makes sense behind that alone; None: wherever it ends."""
     tokens: int | None = None
     """What prompt and answer came to, as the engine counted; None when it did not say."""
     first_turn: int | None = None
@@ -61,13 +64,15 @@ class Kept:
 
 def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
     """Adds the turn, at `now` in seconds since 1970. Raises UnknownConversation when it has been deleted meanwhile,
-    ConversationFull when there is no room for it.
+    ConversationLocked when something has come between, ConversationFull when there is no room for it.
     """
     now_ms = int(now * 1000)
     if turn.conversation is None:
         before = begin(connection, turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
     else:
         before = found_in(connection, turn.project, turn.conversation)
+    if turn.behind is not None and before.places != turn.behind:
+        raise _something_between()
     new, gone_bytes = _to_add(connection, turn, before)
     added = tuple(add(connection, before, new))
     after = Conversation(  # `replace` takes three times as long
@@ -92,6 +97,17 @@ def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
         first, answer = before.places + 1, after.places - len(turn.answer) + 1
         insert(connection, after, turn.response, now_ms, (first, answer))
     return Kept(after, added)
+
+
+def _something_between() -> ConversationLocked:
+    return ConversationLocked(
+        "Meanwhile another gateway has gone on with this conversation, so that the answer does not belong behind it any more. "
+        "It was not kept. Look at the conversation, and try again.",
+        "回答の生成中に、別のゲートウェイがこの会話を続けたため、この回答は保存されていません。"
+        "会話を確認してから、もう一度お試しください。",
+        param="conversation",
+        retry_after_s=1.0,
+    )
 
 
 def _to_add(

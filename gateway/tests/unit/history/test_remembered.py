@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -21,7 +23,7 @@ from hayate.errors import (
 from hayate.history.conversations import Conversations
 from hayate.history.dialects import OF_PATH
 from hayate.history.remembered import Remembered
-from hayate.settings import History
+from hayate.settings import History, Keeping
 from hayate.store.conversations import found_in
 from hayate.store.hidden import hide
 from hayate.store.store import Store
@@ -265,6 +267,37 @@ async def test_two_calls_go_on_from_one_response_at_once_and_neither_waits(conve
     assert first.id != second.id
     assert await respond(conversations, "resp_b", "resp_d", "4") == ["q1", "1", "x", "first", "q4"]
     assert await respond(conversations, "resp_c", "resp_e", "5") == ["q1", "1", "x", "second", "q5"]
+
+
+async def test_so_they_do_in_two_processes_and_neither_answer_is_lost(
+    conversations: Conversations, tmp_path: Path
+) -> None:
+    with closing(Store.open(tmp_path, Keeping())) as store:
+        elsewhere = Conversations(store)
+        await respond(conversations, None, "resp_a", "1")
+        first = response_to(conversations, "resp_a", "resp_b")
+        await first.recall({"input": "x"}, engines(), 9)
+        await respond(elsewhere, "resp_a", "resp_c", "2")
+        await first.keep(told("first"), 9)
+        first.close()
+        for each in (conversations, elsewhere):
+            assert await respond(each, "resp_b", f"resp_{id(each)}", "3") == ["q1", "1", "x", "first", "q3"]
+            assert await respond(each, "resp_c", f"resp_{id(each)}x", "3") == ["q1", "1", "q2", "2", "q3"]
+
+
+async def test_an_answer_is_made_anew_for_the_turn_that_was_the_last(
+    conversations: Conversations, tmp_path: Path
+) -> None:
+    with closing(Store.open(tmp_path, Keeping())) as store:
+        conversation = (await talk(conversations, None)).id
+        anew = call(conversations, wanted(conversation, regenerates=True))
+        await anew.recall({"messages": []}, engines(), 9)
+        await talk(Conversations(store), conversation, answer=chat("elsewhere"))
+        with pytest.raises(ConversationLocked):
+            await anew.keep(chat("anew"), 9)
+        anew.close()
+        assert await said(conversations, conversation) == ["1 question", "1 answer", "2 question", "2 elsewhere"]
+        await talk(conversations, conversation)
 
 
 async def test_a_response_of_a_callers_conversation_is_gone_on_from_beside_it(conversations: Conversations) -> None:

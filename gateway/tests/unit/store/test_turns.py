@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
-from hayate.errors import ConversationFull, UnknownConversation
+from hayate.errors import ConversationFull, ConversationLocked, UnknownConversation
 from hayate.settings import History
 from hayate.store.conversation_changes import delete
 from hayate.store.conversations import get, load
@@ -64,6 +65,16 @@ def test_what_tools_return_goes_on_with_the_turn(connection: sqlite3.Connection)
     )
     assert [(each.turn, each.place, each.answer) for each in kept.items] == [(1, 3, False), (1, 4, True)]
     assert kept.conversation.turns == 1
+
+
+def test_what_makes_sense_behind_one_turn_alone_is_put_behind_no_other(connection: sqlite3.Connection) -> None:
+    first = keep(connection, turn("q", "a"), NOW).conversation
+    keep(connection, turn("q2", "a2", first.id, behind=first.places), NOW)
+    late = turn("q3", "a3", first.id, behind=first.places)
+    for each in (late, replace(late, items=[], replaces_answer=True)):
+        with pytest.raises(ConversationLocked):
+            keep(connection, each, NOW)
+    assert texts_in(connection, "shop", first.id) == ["q", "a", "q2", "a2"]
 
 
 def test_an_answer_is_replaced_by_another(connection: sqlite3.Connection) -> None:
