@@ -109,11 +109,10 @@ class Along:
         return Known(conversation.first_turn, conversation.window, tokens, cached.deployment, cached.rest_bytes)
 
     def _says_as_much(self) -> bool:
-        """Whether all that the engine counted of the last call goes along: another head has another size, and so has a turn
-        whose answer is replaced, or an answer that is not read again as it was made.
+        """Whether what the engine counted of the last call is no less than what goes along now: another head has another size,
+        and so has an answer that is not read again as it was made. An answer that is replaced only goes.
         """
-        replaced = self.goes_on and not self.said.items
-        if replaced or (self.said.head is not None and self.said.head != self._stored_head()):
+        if self.said.head is not None and self.said.head != self._stored_head():
             return False
         answers = takewhile(attrgetter("answer"), reversed(self.stored))
         return not any(has_words(each.body, _LOST) for each in answers)
