@@ -50,7 +50,7 @@ PROMPTS = {
 def asking(path: str, prompt: str, tokens: int, **fields: Any) -> dict[str, Any]:
     said: dict[str, Any] = {"messages": [{"role": "user", "content": prompt}], "max_tokens": tokens}
     if path == "/v1/responses":
-        said = {"input": prompt, "max_output_tokens": tokens}
+        said = {"input": prompt, "max_output_tokens": tokens, "store": False}  # what is kept is told with more
     return {"model": "tiny-qwen2", "temperature": 0, **said, **fields}
 
 
