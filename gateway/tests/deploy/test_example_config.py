@@ -66,8 +66,13 @@ def test_every_option_is_there_with_its_default(path: str, name: str, default: A
 @table("backend", get_args(BackendName))
 def test_every_option_of_one_engine_is_there_with_its_default(backend: BackendName) -> None:
     kind, _ = _MAKERS[backend]
-    block = re.search(rf"^    #   {backend}:(.*\n(?:    #  {{10,}}.*\n)*)", TEXT, re.MULTILINE)
-    written = re.findall(r"^[ #]*(\w+): (\S+)", block[1], re.MULTILINE) if block else []
+    blocks = re.findall(r"^    #   (\w[\w, ]*):(.*\n(?:    #  {10,}.*\n)*)", TEXT, re.MULTILINE)
+    written = [
+        pair
+        for engines, block in blocks
+        if backend in engines.split(", ")
+        for pair in re.findall(r"^[ #]*(\w+): (\w\S*)", block, re.MULTILINE)
+    ]
     assert {name: yaml.safe_load(value) for name, value in written} == {
         each.name: each.default for each in dataclasses.fields(kind)
     }

@@ -148,6 +148,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "APIキー{key}の条件を読み取れないため、使用できません: {reason}",
         ),
     ),
+    "search_index_made_anew": _Sentence(
+        "yellow",
+        Text(
+            "The index of the conversations was damaged ({reason}) and is being made anew: until then search finds less",
+            "会話の検索索引が壊れていたため作り直しています（{reason}）。完了するまで、検索で見つからないものがあります",
+        ),
+    ),
     "store_made_anew": _Sentence(
         "red",
         Text(

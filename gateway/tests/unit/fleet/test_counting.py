@@ -22,6 +22,8 @@ from tests.unit.fleet.made import QUICK, spec
 pytestmark = pytest.mark.anyio
 
 ASKED = Asked(CHAT, "ours", {"messages": [{"role": "user", "content": "こんにちは"}]})
+PATIENCE_S = 0.3
+"""As long as nobody answers, this is how long the tests take."""
 
 
 @pytest.fixture
@@ -77,7 +79,7 @@ async def test_without_an_answer_there_is_no_count(
     engine: FakeEngine, backend: Any, script: Answer, times: int
 ) -> None:
     engine.script = script
-    assert await count_prompt(deployment(engine, backend()), ASKED, within_s=0.3) is None
+    assert await count_prompt(deployment(engine, backend()), ASKED, within_s=PATIENCE_S) is None
     assert len(engine.requests) == (times if backend is LlamaCppClient else 1)
 
 
