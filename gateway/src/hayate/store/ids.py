@@ -24,8 +24,10 @@ class Ids:
         whatever the wall's clock does.
         """
         made = first_id(at) + self._step
-        self._last = made if made > self._last else self._last + 1
-        return self._last
+        if made <= self._last:
+            made = self._last + 1
+        self._last = made
+        return made
 
 
 def first_id(at: float) -> int:

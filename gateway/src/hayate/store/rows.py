@@ -37,6 +37,7 @@ OTHER: Final = "other"
 UNKNOWN_MODEL: Final = "(unknown)"
 """In place of a model that nobody has: a caller could send a million names."""
 MAX_MS: Final = 2**31 - 1
+MAX_S: Final = MAX_MS / 1000
 
 
 class Names:
@@ -91,12 +92,14 @@ def words_of(record: CallRecord) -> tuple[str, str, str, str, str, str, str, str
 
 def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequence[CallRecord]) -> None:
     """One row for each, and what was said where that is kept, within the transaction that is open."""
-    words = [*map(words_of, records)]
+    words = [words_of(record) for record in records]
     different = {*words}  # few, of however many calls
     number_of = names.learn(connection, chain.from_iterable(different)).__getitem__
     numbers = {each: tuple(map(number_of, each)) for each in different}
     made = [ids.make(record.ended_at) for record in records]
-    values = [*chain.from_iterable(map(_row, made, records, map(numbers.__getitem__, words)))]
+    values: list[object] = []
+    for an_id, record, each in zip(made, records, words, strict=True):
+        values += _row(an_id, record, numbers[each])
     done = 0
     for count in TOGETHER:
         width = count * COLUMNS
@@ -143,4 +146,4 @@ def _row(made: int, record: CallRecord, words: tuple[int, ...]) -> tuple[object,
 
 
 def _ms(seconds: float) -> int:
-    return min(MAX_MS, int(seconds * 1000 + 0.5))
+    return int(seconds * 1000 + 0.5) if seconds < MAX_S else MAX_MS
