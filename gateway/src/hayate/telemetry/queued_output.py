@@ -213,8 +213,8 @@ class QueuedOutput(io.RawIOBase):
             _log.exception("%d lines of %s could not be made", unmade.lines, self.name)
             return b""
         finally:
-            if not self._queue.empty():
-                self._hurry.wait(PAUSE_S)
+            if not self._queue.empty() and not self._hurry.is_set():
+                time.sleep(PAUSE_S)  # an event would be dearer to wait for
 
     def _write_all(self, data: bytes) -> None:
         """Returns when all of it is written, however long that takes; or it can't be, and nobody wants it any more."""
