@@ -77,7 +77,7 @@ async def test_a_stream_is_put_together_by_the_package(client: AsyncOpenAI, mode
 async def test_what_is_made_of_a_chat_has_all_that_openais_has(gateway: RunningGateway, engine: EngineProcess) -> None:
     models = ["plain", "default"] if engine.backend == "llamacpp" else ["plain"]
     for model in models:
-        for known in (*CALLED, KNOWN[0]):
+        for known in (*CALLED, next(each for each in KNOWN if each.name == "tools left unused")):
             body: dict[str, Any] = {"model": model, "input": known.prompt, "temperature": 0, "tools": [TOOL]}
             frames = await fetch_frames(gateway.url, PATH, {**body, "stream": True}, key=gateway.key)
             seen = followed(frame.json for frame in frames if frame.data)
