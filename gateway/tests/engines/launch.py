@@ -180,7 +180,7 @@ def running_vllm(folder: Path, port: int | None = None) -> Iterator[EngineProces
         "TRANSFORMERS_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
-        "TORCHDYNAMO_DISABLE": "1",  # or the first call for log probabilities compiles a function, for as long as it takes to be ejected
+        "TORCHDYNAMO_DISABLE": "1",  # else the first call for log probabilities waits for a compiler, and the engine is ejected
     }
     # fmt: off
     command = [
