@@ -185,7 +185,7 @@ SOME_ROOM = (no_room_on_the_disk, no_room_in_a_file)
 async def test_who_names_a_conversation_is_told_that_it_can_not_be_kept(fault: str) -> None:
     fails, through = FAULTS[fault]
     if through and not can_mount():
-        pytest.skip("nothing can be mounted here")
+        pytest.skip("no namespace of one's own: nothing can be mounted")
     async with party(*through) as each:
         chained = Told()
         await call(each.house.gateway.url, RESPONSES, asked(RESPONSES, "hi"), chained)

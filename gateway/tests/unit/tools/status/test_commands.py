@@ -35,7 +35,8 @@ async def status(*arguments: str, env: dict[str, str], cwd: Path | None = None) 
 
 async def of(gateway: RunningGateway, *arguments: str, **env: str) -> tuple[int, str, str]:
     """As its operator asks, from the settings that it was started with."""
-    return await status(*arguments, env={"HAYATE_DATA": str(gateway.data), "HAYATE_PORT": str(gateway.port), **env})
+    folders = {"HAYATE_DATA": str(gateway.data), "XDG_RUNTIME_DIR": str(gateway.data.parent)}
+    return await status(*arguments, env={**folders, "HAYATE_PORT": str(gateway.port), **env})
 
 
 def operators_key(gateway: RunningGateway) -> str:
