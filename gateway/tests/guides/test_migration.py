@@ -109,7 +109,13 @@ def test_every_link_leads_somewhere(document: str) -> None:
 
 async def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """One line of the guide, as bash runs it."""
-    settings = {"PATH": f"{BIN}:{os.environ['PATH']}", "LANG": "C.UTF-8", "HOME": str(folder), **env}
+    settings = {
+        "PATH": f"{BIN}:{os.environ['PATH']}",
+        "LANG": "C.UTF-8",
+        "HOME": str(folder),
+        "XDG_RUNTIME_DIR": str(folder),  # whatever gateways run for other tests, this is the only one
+        **env,
+    }
     process = await asyncio.create_subprocess_exec(
         "bash",
         "-c",

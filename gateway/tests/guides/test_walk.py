@@ -27,7 +27,7 @@ from tests.support.walker import Newcomer, clone, with_port
 pytestmark = [pytest.mark.slow, pytest.mark.anyio]
 
 TOKEN = "discord-token-for-the-walk"
-PROGRAMS = 6
+PROGRAMS = 8
 CURL = re.compile(r"^curl -N http(?:.*\\\n)*.*$", re.MULTILINE)
 
 
