@@ -135,12 +135,12 @@ class Run:
 
 
 def _unread(port: int) -> int:
-    """Bytes on their way from and to a port."""
+    """Bytes from a port that nobody has read. A probe on its way to an engine that was halted is not among them: it stays."""
     queues = 0
     for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
         _, local, remote, _, waiting, *_ = line.split()
-        if port in (int(local[-4:], 16), int(remote[-4:], 16)):
-            queues += sum(int(each, 16) for each in waiting.split(":"))
+        sent, received = (int(each, 16) for each in waiting.split(":"))
+        queues += sent * (int(local[-4:], 16) == port) + received * (int(remote[-4:], 16) == port)
     return queues
 
 

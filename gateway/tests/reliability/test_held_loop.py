@@ -153,5 +153,6 @@ async def held(times: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 async def test_a_stream_goes_on_while_a_hundred_bodies_at_the_limit_are_read() -> None:
     await held(100)

@@ -6,6 +6,7 @@
 - What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case.
 - Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
 - Files whose tests wait for processes and browsers begin first, so that all workers end together.
+- `alone` marks slow tests that look at the clock, or whose engine takes all processors: `make test-slow` runs them after the rest.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ FIRST = (
 )
 TOGETHER = ("tests/contract/", "tests/browser/")
 """Folders that one worker runs alone: what their files share, seven engines with their gateways or a browser, is dear to start."""
-WITH_VLLM = ("tests/contract/", "tests/engines/")
-"""Folders whose slow tests share an engine that takes half a minute to start."""
+ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real")
+"""Where slow tests use an engine that takes all processors."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
 QUICK = "not slow"
 """The marks of a quick run."""
@@ -128,8 +129,6 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file to a worker, as `--dist loadfile`, but for what belongs together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if self.config.option.markexpr != QUICK and nodeid.startswith(WITH_VLLM):
-            return "vllm"
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
 
@@ -147,6 +146,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--processor-times", action="store_true", help="list the processor time of every file of a quick run"
     )
+    parser.addoption("--alone", choices=("no", "only"), help="leave out the tests that are marked so, or all others")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -171,9 +171,17 @@ def pytest_collection() -> Generator[None, Any, Any]:
         gc.enable()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the property tests, and puts those first that others would wait for in the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks the property tests and those that run alone, and puts those first that others would wait for in the end."""
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)
+        if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.alone)
     items.sort(key=_rank)
+    if wanted := config.getoption("--alone"):
+        chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
+        for item in items:
+            chosen[(item.get_closest_marker("alone") is not None) == (wanted == "only")].append(item)
+        config.hook.pytest_deselected(items=chosen[False])
+        items[:] = chosen[True]

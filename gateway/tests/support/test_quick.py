@@ -1,4 +1,6 @@
-"""A run says which files are dear, fails in CI for one that is too dear, and tries fewer examples than the slow run."""
+"""A run says which files are dear, fails in CI for one that is too dear, and tries fewer examples than the slow run, which has
+those tests by themselves that other work on the machine would disturb.
+"""
 
 from __future__ import annotations
 
@@ -50,3 +52,10 @@ def test_the_slow_run_tries_all_examples_of_the_property_tests_alone(tmp_path: P
     assert f"tried {QUICK_EXAMPLES}" in run(tmp_path, "-m", "not slow").stdout
     assert f"tried {FULL_EXAMPLES}" in run(tmp_path, "--hypothesis-profile=full").stdout
     assert "1 passed, 2 deselected" in run(tmp_path, "--hypothesis-profile=full", "-m", "slow or property").stdout
+
+
+@pytest.mark.parametrize(("alone", "ran"), [((), 3), (("--alone=no",), 2), (("--alone=only",), 1)])
+def test_what_runs_alone_is_in_one_half_of_the_slow_run(tmp_path: Path, alone: tuple[str, ...], ran: int) -> None:
+    (tmp_path / "test_clock.py").write_text("import pytest\n@pytest.mark.alone\ndef test_clock(): pass\n")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: by itself\n    slow: later\n")
+    assert f"{ran} passed" in run(tmp_path, *alone, "-k", "clock or many or property").stdout
