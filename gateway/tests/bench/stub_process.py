@@ -1,4 +1,4 @@
-"""A stub engine for one test or module."""
+"""An engine of the benchmark, for one test or module."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from tests.support.waiting import LAST_RESORT_S
 
 
 @contextmanager
-def running_stub(home: Path) -> Iterator[tuple[int, Started]]:
+def running_stub(home: Path, module: str = "bench.stub", *options: object) -> Iterator[tuple[int, Started]]:
     """Its port, and the process."""
-    started = Started([sys.executable, "-m", "bench.stub"], home=home, env={"PYTHONPATH": str(ROOT)})
+    command = [sys.executable, "-m", module, *map(str, options)]
+    started = Started(command, home=home, env={"PYTHONPATH": str(ROOT)})
     try:
         deadline = time.monotonic() + LAST_RESORT_S
         while not started.stdout.read_text().endswith("\n"):
