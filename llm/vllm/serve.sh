@@ -35,7 +35,7 @@ args=(
     --kv-cache-dtype "${VLLM_KV_CACHE_DTYPE:-auto}"
     # On SIGTERM answers under way finish; without it they end as if they were whole, with finish_reason "abort".
     --shutdown-timeout "${VLLM_SHUTDOWN_TIMEOUT:-60}"
-    # vLLM's own queue has no end otherwise. Above the gateway's max_in_flight (4096), so that only a stranger meets it.
+    # vLLM's own queue has no end otherwise. Above what the gateway sends at most (4096), so that only a stranger meets it.
     --max-num-queued-reqs "${VLLM_MAX_QUEUED:-8192}"
     # One id through the gateway's log, vLLM's log and the answer.
     --enable-request-id-headers

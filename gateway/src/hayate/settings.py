@@ -196,9 +196,14 @@ class Probing:
 class Capacity:
     """How many calls a deployment takes (in `deployments.<name>`)."""
 
-    max_in_flight: AtLeastOne = 4096
-    """At each replica."""
+    max_in_flight: AtLeastOne | Literal["auto"] = "auto"
+    """At each replica; `auto`: as many as its engine works on at a time (`policy.ceiling`)."""
+    min_tokens_per_s: Annotated[float, Gt(0)] | None = None
+    """What each answer should get at least: with `auto`, fewer calls are let in while it gets less."""
     max_queued: Annotated[int, Ge(0)] = 512
-    queue_timeout_s: Seconds = 60.0
+    queue_timeout_s: Seconds | None = None
+    """None: as long as the engine's first byte may take (`Timeouts.first_byte_s`)."""
+    gpu: tuple[str, ...] = ()
+    """The GPUs that its replicas run on, by names of the operator's choice: deployments that share one share its queue."""
     context_tokens: AtLeastOne | None = None
     """The context of the model, where the engine does not tell, or tells too much."""

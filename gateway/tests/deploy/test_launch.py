@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from hayate.config.models import DeploymentConfig
+from hayate.policy.ceiling import MOST
 from tests.deploy.stand_ins import LLM, REPOSITORY, Bench
 from tests.support.tables import table
 
-DEPLOYMENT = DeploymentConfig(backend="vllm", replicas=("http://127.0.0.1:8000",))
 SCRIPTS = sorted(LLM.glob("*/*.sh"))
 
 
@@ -56,7 +55,7 @@ class TestVLLM:
         assert call.value("--max-model-len") == "auto"
         assert call.value("--gpu-memory-utilization") == "0.90"
         assert call.value("--shutdown-timeout") == "60"
-        assert int(call.value("--max-num-queued-reqs")) > DEPLOYMENT.max_in_flight
+        assert int(call.value("--max-num-queued-reqs")) > MOST
         assert "--enable-request-id-headers" in call
         assert "--max-num-seqs" not in call
         assert "--quantization" not in call

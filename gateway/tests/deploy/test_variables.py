@@ -18,6 +18,7 @@ UNTOLD = {
     "HAYATE_WORKERS": "there is one worker",
     "HAYATE_MODELS": "an option of `hayate models` and `hayate plan`",
     "OLLAMA_CONTEXT_LENGTH": "Ollama's own variable, told with its launch files",
+    "OLLAMA_NUM_PARALLEL": "likewise",
 }
 """What the README's table leaves out, and why."""
 FIXED = {

@@ -30,6 +30,8 @@ HELLO = [{"role": "user", "content": "こんにちは"}]
 PLAIN: dict[str, Any] = {"messages": HELLO}
 STREAM: dict[str, Any] = {"messages": HELLO, "stream": True}
 TRIES = 20
+PLACES = 4096
+"""Unless a test says otherwise, nobody waits for one, and no engine is asked how busy it is."""
 SECTIONS = ("limits", "safety", "health", "aliases", "store", "keys", "prices", "currency", "record", "history")
 """What is no option of a deployment."""
 _SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
@@ -177,7 +179,7 @@ def settings(
     is a deployment more, which differs from it as said.
     """
     sections = {name: more.pop(name) for name in SECTIONS if name in more}
-    first = {"backend": "vllm", "model": "scripted", "replicas": list(urls), **more}
+    first = {"backend": "vllm", "model": "scripted", "replicas": list(urls), "max_in_flight": PLACES, **more}
     deployments = {"scripted": first, **{name: {**first, **each} for name, each in (others or {}).items()}}
     aliases = {"default": "scripted", **sections.pop("aliases", {})}
     return json.dumps({"server": server or {}, "deployments": deployments, "aliases": aliases, **sections})

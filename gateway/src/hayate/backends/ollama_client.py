@@ -36,9 +36,12 @@ class OllamaOptions:
     """The context in tokens; the deployment's `context_tokens` when unset, else 8192."""
     keep_alive: str | int | float | None = None
     """How long the model stays loaded after a call: seconds, or text such as `30m`; -1 is for ever. Ollama's own default is 5m."""
+    num_parallel: int | None = None
+    """How many calls it works on at a time: what its own OLLAMA_NUM_PARALLEL says, which it tells nobody."""
 
     def __post_init__(self) -> None:
         at_least_one("num_ctx", self.num_ctx)
+        at_least_one("num_parallel", self.num_parallel)
 
 
 class OllamaClient(TranslatingAdapter):
@@ -62,6 +65,7 @@ class OllamaClient(TranslatingAdapter):
         self._model = model
         self._num_ctx = options.num_ctx or context_tokens or DEFAULT_NUM_CTX
         self._keep_alive = options.keep_alive
+        self._slots = options.num_parallel
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """`{"error":"text"}`; the text may be the JSON of the llama-server inside."""
@@ -98,10 +102,10 @@ class OllamaClient(TranslatingAdapter):
     def read_served(self, answers: list[Any]) -> Served:
         """One model per deployment: the configured one, else the first that Ollama lists. The context is what we set."""
         if self._model is not None:
-            return Served((self._model,), self._num_ctx)
+            return Served((self._model,), self._num_ctx, self._slots)
         listed = answers[0].get("models") if isinstance(answers[0], dict) else None
         names = [each["name"] for each in listed or () if isinstance(each, dict) and isinstance(each.get("name"), str)]
-        return Served(tuple(names[:1]), self._num_ctx)
+        return Served(tuple(names[:1]), self._num_ctx, self._slots)
 
     def _translated(
         self, fields: dict[str, Any], served_model: str | None, *, chat: bool

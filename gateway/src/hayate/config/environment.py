@@ -36,6 +36,7 @@ VARIABLES = (
     "BACKEND_API_KEY",
     "MODEL",
     "OLLAMA_CONTEXT_LENGTH",
+    "OLLAMA_NUM_PARALLEL",
 )
 """What is read of the environment by itself; a file may name more."""
 EMBEDDED = "embedded"
@@ -56,6 +57,7 @@ _ALONE: Mapping[str, Where] = {
     "BACKEND_URL": ("replicas",),
     "BACKEND_API_KEY": ("api_key",),
     "OLLAMA_CONTEXT_LENGTH": ("context_tokens",),
+    "OLLAMA_NUM_PARALLEL": ("options", "num_parallel"),
     "HAYATE_TOKENIZER": ("options", "tokenizer"),
     "MODEL": ("model",),
 }
@@ -109,6 +111,8 @@ def from_env_alone(env: Mapping[str, str]) -> dict[str, Any]:
     if backend == "ollama" and env.get("OLLAMA_CONTEXT_LENGTH"):
         # Every call names a context (num_ctx), which wins over Ollama's own variable: so it has to be the same.
         deployment["context_tokens"] = env["OLLAMA_CONTEXT_LENGTH"]
+    if backend == "ollama" and env.get("OLLAMA_NUM_PARALLEL", "0") not in ("", "0"):  # 0: Ollama's own choice
+        deployment["options"] = {"num_parallel": env["OLLAMA_NUM_PARALLEL"]}  # it tells nobody how many it takes
     name = model or str(backend)
     return {"deployments": {name: deployment}}
 

@@ -27,7 +27,16 @@ from hayate.config.addresses import listening_host
 from hayate.config.aliases import expanded
 from hayate.config.environment import backend_name
 from hayate.config.mistakes import Told
-from hayate.config.values import currency_name, engine_address, image_host, key_id, listed, page_origin, probe_path
+from hayate.config.values import (
+    currency_name,
+    engine_address,
+    gpu_name,
+    image_host,
+    key_id,
+    listed,
+    page_origin,
+    probe_path,
+)
 from hayate.settings import (
     Capacity,
     DefaultLimits,
@@ -142,6 +151,7 @@ class DeploymentConfig(Capacity):
     api_key: SecretStr | None = None
     probe: Annotated[str, AfterValidator(probe_path)] | None = None
     canary: bool | None = None
+    gpu: Annotated[tuple[Annotated[str, AfterValidator(gpu_name)], ...], BeforeValidator(listed)] = Capacity.gpu
     timeouts: TimeoutConfig = TimeoutConfig()
     options: Mapping[str, Any] = Field(default_factory=dict)
 

@@ -144,6 +144,14 @@ def _limits(where: Where, each: DeploymentConfig, given: Mapping[str, Any]) -> I
             yield never((*where, "timeouts", name), f"timeouts.total_s: {times.total_s:g}")
     if "queue_timeout_s" in given and each.max_queued == 0:
         yield never((*where, "queue_timeout_s"), "max_queued: 0")
+    if each.min_tokens_per_s is not None and each.max_in_flight != "auto":
+        yield Mistake(
+            (*where, "min_tokens_per_s"),
+            Text(
+                "changes nothing where max_in_flight is a number; write auto there, or remove this",
+                "max_in_flightが数値のため効果がありません。max_in_flightをautoにするか、この行を取り除いてください",
+            ),
+        )
 
 
 def _gateway_limits(config: Config, values: Mapping[str, Any]) -> Iterator[Mistake]:
@@ -152,7 +160,7 @@ def _gateway_limits(config: Config, values: Mapping[str, Any]) -> Iterator[Mista
     if "max_media_bytes" in _given(values, "safety") and safety.max_media_bytes * 4 > server.max_body_bytes * 3:
         yield never(("safety", "max_media_bytes"), f"server.max_body_bytes: {server.max_body_bytes}")
     for name, each in config.deployments.items():
-        if "max_in_flight" in _given(values, "deployments", name):
+        if each.max_in_flight != "auto":
             in_flight = each.max_in_flight * len(each.replicas)
             if in_flight > server.max_connections:
                 yield never(("deployments", name, "max_in_flight"), f"server.max_connections: {server.max_connections}")

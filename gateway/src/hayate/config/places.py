@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -24,6 +24,8 @@ class Place:
     kind: Any
     bounds: tuple[Any, ...] = ()
     nullable: bool = False
+    words: tuple[str, ...] = ()
+    """What may stand there in place of a number."""
 
     @property
     def is_section(self) -> bool:
@@ -78,5 +80,7 @@ def _place(annotation: Any, bounds: tuple[Any, ...] = (), nullable: bool = False
         return _place(kind, (*bounds, *more), nullable)
     if get_origin(annotation) in (Union, types.UnionType):
         kinds = [each for each in get_args(annotation) if each is not type(None)]
-        return _place(kinds[0], bounds, nullable=nullable or len(kinds) < len(get_args(annotation)))
+        words = tuple(word for each in kinds[1:] if get_origin(each) is Literal for word in get_args(each))
+        first = _place(kinds[0], bounds, nullable=nullable or len(kinds) < len(get_args(annotation)))
+        return replace(first, words=words)
     return Place(annotation, bounds, nullable)

@@ -11,6 +11,9 @@ from hayate.wire.image_hosts import host_mistake
 from hayate.wire.origins import origin
 
 MAX_CURRENCY_CHARS: Final = 8
+MAX_GPU_CHARS: Final = 32
+"""It is a label of metrics."""
+_GPU_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_GPU_CHARS - 1}}}")
 _KEY_ID: Final = re.compile(r"main|[0-9a-f]{12}")
 
 
@@ -59,6 +62,16 @@ def key_id(text: str) -> str:
         raise Told(
             f"{text[:20]!r} is no key's id: `hayate key list` shows them, and main is the owner's key",
             f"{text[:20]!r}はAPIキーのIDではありません。IDは`hayate key list`で確認できます（所有者のキーはmain）",
+        )
+    return text
+
+
+def gpu_name(text: str) -> str:
+    """A name for a GPU. Raises Told."""
+    if not _GPU_NAME.fullmatch(text):
+        raise Told(
+            f"{text[:40]!r} is no name for a GPU: letters, digits, '-', '_' and '.', {MAX_GPU_CHARS} at most, such as gpu0",
+            f"{text[:40]!r}はGPUの名前として使えません。gpu0のように、英数字と「-」「_」「.」で{MAX_GPU_CHARS}文字以内にしてください",
         )
     return text
 

@@ -62,6 +62,8 @@ _BY_NAME: Mapping[str, Text] = {
     "data": Text("a folder's path such as data", "dataのようなフォルダーのパス"),
     "host": Text("a host's name or address such as 127.0.0.1", "127.0.0.1のようなホスト名かアドレス"),
     "probe": Text("a path of the engine's such as /health, or none", "/healthのようなエンジンのパスか、none"),
+    "gpu": Text("a list of names of GPUs such as [gpu0]", "[gpu0]のようなGPUの名前のリスト"),
+    "gpu[]": Text("a name for a GPU such as gpu0", "gpu0のようなGPUの名前"),
     "image_hosts": Text("a list of hosts such as [images.example]", "[images.example]のようなホストのリスト"),
     "cors_origins": Text(
         "a list of origins such as [https://game.example], or *",
@@ -135,7 +137,8 @@ def _by_kind(name: str, place: Place) -> Text:
         listed = ", ".join(str(each) for each in words)
         return Text(f"one of {listed}", f"次のいずれか（{listed}）")
     if place.is_number:
-        return _number(name, place)
+        number, words = _number(name, place), place.words
+        return Text(" or ".join((number.en, *words)), "か".join((number.ja, *words)))
     if place.is_section or not name:
         return _section(kind)
     if kind is bool:
@@ -163,7 +166,7 @@ def _section(kind: Any) -> Text:
 
 
 def _number(name: str, place: Place) -> Text:
-    unit = name.rpartition("_")[2]
+    unit = _unit(name)
     noun = "a whole number" if place.kind is int else "a number"
     japanese = "整数" if place.kind is int else "数値"
     if unit == "s":
@@ -188,6 +191,11 @@ def _number(name: str, place: Place) -> Text:
     return Text(noun, japanese)
 
 
+def _unit(name: str) -> str:
+    """What a setting's name ends in; of so much a second, none."""
+    return "" if name.endswith("_per_s") else name.rpartition("_")[2]
+
+
 def _advice(where: Where, place: Place, shown: str | None) -> Text:
     """How to write what was meant, where that can be told."""
     said = (shown or "").strip("'\"")
@@ -195,10 +203,12 @@ def _advice(where: Where, place: Place, shown: str | None) -> Text:
     if place.choices:
         meant = nearest(said, [str(each) for each in place.choices]) if said else None
     elif place.is_number:
-        meant = _without_unit(str(where[-1]).rpartition("_")[2] if where else "", said)
+        meant = _without_unit(_unit(str(where[-1])) if where else "", said)
         ordinary = unicodedata.normalize("NFKC", said)
         if meant is None and ordinary != said and ordinary.isascii():
             meant = ordinary
+        if meant is None and place.words and said:
+            meant = nearest(said, list(place.words))
     return Text("", "") if meant is None else Text(f"; write {meant}", f"。{meant}と書いてください")
 
 

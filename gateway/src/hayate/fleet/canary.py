@@ -50,7 +50,7 @@ class Canaries:
             await asyncio.gather(*self._sent.values(), return_exceptions=True)
 
     def _look(self, deployment: Deployment, replica: Replica, now: float) -> None:
-        if replica not in self._sent and (replica.health.stuck or _silent(deployment, replica, now)):
+        if replica not in self._sent and (replica.health.stuck or _silent(replica, now)):
             task = self._sent[replica] = asyncio.create_task(self._send(deployment, replica))
             task.add_done_callback(lambda done: self._over(replica, done))
 
@@ -97,12 +97,11 @@ class Canaries:
         replica.pool.fail_busy(error)
 
 
-def _silent(deployment: Deployment, replica: Replica, now: float) -> bool:
+def _silent(replica: Replica, now: float) -> bool:
     """Whether calls wait there for longer than is usual, though its probe was answered meanwhile, and one more has a place."""
     health = replica.health
-    places = min(deployment.spec.max_in_flight, replica.served.slots or deployment.spec.max_in_flight)
     return (
-        0 < replica.in_flight < places
+        0 < replica.in_flight < replica.ceiling.places
         and replica.progress.odd(now)
         and health.available(now)
         and not health.serial

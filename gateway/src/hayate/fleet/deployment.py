@@ -86,9 +86,7 @@ class Deployment:
             replica.description = description
 
     def refresh(self) -> None:
-        """Takes in what the replicas said; what is configured comes first. The gate opens as wide as the replicas are:
-        `max_in_flight` each, or the slots an engine has, if fewer.
-        """
+        """Takes in what the replicas said; what is configured comes first."""
         spec, served = self.spec, [replica.served for replica in self.replicas]
         found = [model for each in served for model in each.models]
         if spec.model is not None:
@@ -99,8 +97,14 @@ class Deployment:
         self.context_tokens = spec.context_tokens or min(
             filter(None, (each.context_tokens for each in served)), default=None
         )
-        capacity = sum(min(spec.max_in_flight, each.slots or spec.max_in_flight) for each in served)
-        for ticket in self.gate.resize(capacity, spec.max_queued):
+        for replica in self.replicas:
+            replica.ceiling.configure(spec.max_in_flight, replica.served.slots, spec.min_tokens_per_s)
+        self.widen()
+
+    def widen(self) -> None:
+        """The gate is as wide as the replicas' ceilings are together; whoever has room now is let in."""
+        capacity = sum(replica.ceiling.places + replica.ceiling.spare for replica in self.replicas)
+        for ticket in self.gate.resize(capacity, self.spec.max_queued):
             self._let_in(ticket)
 
     def ready(self, now: float) -> bool:
@@ -120,13 +124,13 @@ class Deployment:
                 retry_after_s=1.0,
             )
         try:
-            async with asyncio.timeout(self.spec.queue_timeout_s):
+            async with asyncio.timeout(self.spec.queue_s):
                 await ticket.let_in
         except TimeoutError:
             self._step_back(ticket)
             raise Overloaded(
-                f"No place became free at {self.name} within {self.spec.queue_timeout_s:g} s (queue_timeout_s). Try again later.",
-                f"{self.spec.queue_timeout_s:g}秒待っても {self.name} に空きができませんでした。しばらくしてからお試しください。",
+                f"No place became free at {self.name} within {self.spec.queue_s:g} s (queue_timeout_s). Try again later.",
+                f"{self.spec.queue_s:g}秒待っても {self.name} に空きができませんでした。しばらくしてからお試しください。",
                 retry_after_s=5.0,
             ) from None
         except BaseException:  # the client left, or the gateway stops

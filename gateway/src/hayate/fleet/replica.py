@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hayate.backends.base import Served
 from hayate.fleet.spec import KEY_SHOWN, NO_PROBE, DeploymentSpec
 from hayate.language import Text, one_line
+from hayate.policy.ceiling import Ceiling
 from hayate.policy.health import Health
 from hayate.policy.progress import Progress
 from hayate.reasons import Reason
@@ -51,6 +52,8 @@ class Replica:
         """Whether it does not take the gateway's key, though its probe may need none."""
         self.description: list[object] | None = None
         """What the engine answered to `describe`: an adapter that replaces another reads it anew."""
+        self.ceiling = Ceiling()
+        """How many calls it gets at a time; whose bounds the deployment tells (`Deployment.refresh`)."""
         self.in_flight = 0
         self.ended = 0
         """How many calls have ended there: whether one and the same went on all the time is seen by it."""

@@ -36,6 +36,11 @@ class DeploymentSpec(Capacity):
         return answer
 
     @property
+    def queue_s(self) -> float:
+        """How long a call waits for its place at most: unless said, as long as it would have waited in the engine's queue."""
+        return self.timeouts.first_byte_s if self.queue_timeout_s is None else self.queue_timeout_s
+
+    @property
     def secrets(self) -> list[bytes]:
         """The keys in what is sent to the engine with every request."""
         return [value.removeprefix(b"Bearer ") for _, value in self.credentials]

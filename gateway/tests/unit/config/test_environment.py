@@ -171,6 +171,13 @@ def test_ollamas_own_context_length_is_the_one_its_calls_name() -> None:
     assert load_config(env={**env, "LLM_BACKEND": "vllm"}).deployments["vllm"].context_tokens is None
 
 
+@pytest.mark.parametrize(("said", "options"), [("4", {"num_parallel": "4"}), ("0", {}), ("", {})])
+def test_how_many_calls_ollama_works_on_is_read_of_its_own_variable(said: str, options: dict[str, str]) -> None:
+    env = {"LLM_BACKEND": "ollama", "OLLAMA_NUM_PARALLEL": said}
+    assert load_config(env=env).deployments["ollama"].options == options
+    assert load_config(env={**env, "LLM_BACKEND": "vllm"}).deployments["vllm"].options == {}
+
+
 ENGINE = {"backend": "llamacpp", "replicas": ["http://127.0.0.1:9"]}
 
 

@@ -98,11 +98,13 @@ deployments:
   small: &small
     <<: *usual
     max_in_flight: 3
+    gpu: gpu0
   big: {<<: [*small, *usual], model: big-model, replicas: [http://b:8000]}
 """,
     )
     small, big = config.deployments["small"], config.deployments["big"]
     assert (small.timeouts.first_byte_s, big.timeouts.first_byte_s, big.max_in_flight) == (120, 120, 3)
+    assert big.gpu == ("gpu0",)
     assert (small.replicas, big.replicas, big.model) == (("http://a:8000",), ("http://b:8000",), "big-model")
 
 

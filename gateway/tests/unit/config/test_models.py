@@ -36,6 +36,12 @@ def test_a_probe_is_a_path_of_the_engine_or_none(path: str) -> None:
     assert config.deployments["a"].probe == path
 
 
+@pytest.mark.parametrize("written", ["auto", 1, 4096])
+def test_calls_in_flight_are_a_number_or_found_out(written: object) -> None:
+    deployment = {"backend": "vllm", "replicas": ["http://a"], "max_in_flight": written}
+    assert Config.model_validate({"deployments": {"a": deployment}}).deployments["a"].max_in_flight == written
+
+
 @table("path", ["health", "", "http://a/health", "/he alth", "/he\nalth", "/健康", "None"])
 def test_what_is_neither_a_path_nor_none_is_no_probe(path: str) -> None:
     with pytest.raises(ValidationError, match=r"deployments\.a\.probe"):

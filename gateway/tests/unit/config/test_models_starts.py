@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
@@ -37,12 +37,14 @@ SERVING = {"max_in_flight", "max_connections", "max_output_tokens", "context_tok
 
 def extreme(info: FieldInfo, *, largest: bool) -> float | None:
     """The smallest or largest number that the option takes; None for what is no number."""
-    kinds = get_args(info.annotation) or (info.annotation,)
+    kinds, limits = get_args(info.annotation) or (info.annotation,), info.metadata
+    if any(get_origin(each) is Literal for each in kinds[1:]):  # a number or a word
+        kinds, limits = get_args(kinds[0])[:1], list(get_args(kinds[0])[1:])
     kind = next((each for each in (int, float) if each in kinds), None)
     if kind is None:
         return None
     low, high = 0.0, float(MAX_NUMBER)
-    for limit in info.metadata:
+    for limit in limits:
         if isinstance(limit, Ge):
             low = float(limit.ge)  # type: ignore[arg-type]
         elif isinstance(limit, Gt):

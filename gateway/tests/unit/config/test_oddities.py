@@ -100,6 +100,10 @@ def odd(tmp_path: Path, text: str | None, **env: str) -> list[str]:
             "line 2: deployments.a.max_in_flight: is a limit that is never reached",
         ),
         (
+            "deployments:\n  a: {backend: vllm, replicas: [http://a], max_in_flight: 8, min_tokens_per_s: 20}\n",
+            "line 2: deployments.a.min_tokens_per_s: changes nothing where max_in_flight is a number",
+        ),
+        (
             A + "safety: {max_media_bytes: 99999999}\n",
             "line 3: safety.max_media_bytes: is a limit that is never reached",
         ),

@@ -47,3 +47,10 @@ def test_what_is_a_section_has_its_fields() -> None:
     assert not backend.is_section
     assert "vllm" in backend.choices
     assert fields_of(int) == {}
+
+
+def test_a_word_may_stand_in_place_of_a_number() -> None:
+    _, place = place_of(Config, ("deployments", "q", "max_in_flight"))
+    assert (place.kind, place.words, place.nullable) == (int, ("auto",), False)
+    assert place.is_number
+    assert not place.choices

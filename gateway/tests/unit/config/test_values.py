@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from hayate.config.mistakes import Told
-from hayate.config.values import currency_name, engine_address, image_host, key_id, listed, page_origin, probe_path
+from hayate.config.values import (
+    currency_name,
+    engine_address,
+    gpu_name,
+    image_host,
+    key_id,
+    listed,
+    page_origin,
+    probe_path,
+)
 
 Reads = Callable[[Any], Any]
 
@@ -28,6 +37,7 @@ Reads = Callable[[Any], Any]
         (key_id, "main", "main"),
         (key_id, "6b01ba977411", "6b01ba977411"),
         (currency_name, "¥", "¥"),
+        (gpu_name, "host-1.gpu_0", "host-1.gpu_0"),
     ],
 )
 def test_what_is_meant(reads: Reads, written: object, meant: object) -> None:
@@ -42,6 +52,10 @@ def test_what_is_meant(reads: Reads, written: object, meant: object) -> None:
         (probe_path, "health"),
         (probe_path, "/a b"),
         (key_id, "game"),
+        (gpu_name, ""),
+        (gpu_name, "gpu 0"),
+        (gpu_name, "GPU\n"),
+        (gpu_name, "g" * 33),
         (currency_name, ""),
         (currency_name, "US D"),
         (currency_name, "x" * 9),

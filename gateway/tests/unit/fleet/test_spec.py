@@ -26,6 +26,11 @@ def test_what_is_not_said_is_as_the_settings_say() -> None:
     assert made.timeouts == Timeouts()
 
 
+def test_a_call_waits_here_as_long_as_it_would_have_waited_in_the_engines_queue_unless_said() -> None:
+    assert spec(timeouts=Timeouts(first_byte_s=7.0)).queue_s == 7.0
+    assert spec(timeouts=Timeouts(first_byte_s=7.0), queue_timeout_s=2.0).queue_s == 2.0
+
+
 def test_a_key_that_the_engine_repeats_is_not_shown_to_callers() -> None:
     made = spec(credentials=((b"authorization", b"Bearer sk-of-the-engine"),))
     assert made.without_key(b"no sk-of-the-engine, no 'Bearer sk-of-the-engine'") == b"no [key], no 'Bearer [key]'"

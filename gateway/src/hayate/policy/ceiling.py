@@ -1,0 +1,201 @@
+"""How many calls one engine gets at a time: as many as it works on at once, found from its own signals.
+
+Beyond that number more calls only wait, and where they wait matters: here they can be ordered and can leave, in an
+engine's queue they can't. The engine is looked at about once a second, and only while it makes a difference (`matters`).
+Time is an argument, in seconds.
+
+(1) The engine has a queue, two looks in a row: it works on all it can. One call fewer than run there is the most, and
+    that is remembered for REMEMBERED_S.
+(2) Its KV cache is nearly full: one call fewer, before it has to throw work away.
+(3) Calls wait here, all places are taken and the cache has room: more. Twice as many until its limit was first met,
+    else an eighth; where the limit was met lately, one by one, so that it is passed by one call at most.
+(4) Answers get fewer tokens a second than they should: a tenth fewer calls.
+(5) An engine that tells nothing gets UNSEEN; one that refuses calls gets fewer, and more again when it has taken them
+    all for REMEMBERED_S. One that told something once and is silent keeps the number it has.
+
+A few places above the number (`spare`) are for those who have few calls there: they cost no throughput, because an
+engine's own queue is short then, and keep a short call from waiting for a long one.
+
+The code carries these numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+START: Final = 32
+"""Before anything is known."""
+UNSEEN: Final = 256
+MOST: Final = 4096
+"""Whatever the signals say."""
+REMEMBERED_S: Final = 30.0
+FULL: Final = 0.92
+ROOM: Final = 0.85
+"""Of the KV cache."""
+NEARLY: Final = 0.9
+"""So slow that one more would be too much."""
+SILENT_LOOKS: Final = 3
+"""So many without an answer, and it is known that there is none."""
+SPARE: Final = 8
+"""One place in so many is added."""
+
+Why = Literal[
+    "fixed",
+    "slots",
+    "starting",
+    "raised",
+    "engine_queue",
+    "kv_cache",
+    "too_slow",
+    "engine_refused",
+    "no_signals",
+    "stale",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What an engine says of its work; None for what it does not tell."""
+
+    running: int | None = None
+    waiting: int | None = None
+    """In its own queue."""
+    kv_use: float | None = None
+    """How much of its KV cache is in use, from 0 to 1."""
+
+    @property
+    def tells(self) -> bool:
+        """Whether a ceiling can be found by it."""
+        return self.waiting is not None or self.kv_use is not None
+
+
+class Ceiling:
+    """Of one replica. `places` (and `spare`) is how many calls it may have, `why` what decided that, `since` when."""
+
+    __slots__ = (
+        "_called",
+        "_gap_s",
+        "_in_a_row",
+        "_limit",
+        "_met_at",
+        "_raises",
+        "_silent",
+        "_told",
+        "places",
+        "since",
+        "spare",
+        "why",
+    )
+
+    def __init__(self) -> None:
+        self.places = START
+        self.spare = START // SPARE
+        self.why: Why = "starting"
+        self.since = 0.0
+        self._called: tuple[object, ...] = ()
+        self._gap_s: float | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing is known of the engine."""
+        self._limit: int | None = None
+        self._met_at = 0.0
+        self._in_a_row = 0
+        self._raises = 0
+        self._silent = 0
+        self._told = False
+
+    def configure(
+        self, max_in_flight: int | Literal["auto"], slots: int | None = None, min_tokens_per_s: float | None = None
+    ) -> None:
+        """What is set, and the places that the engine is known to have; nothing changes where neither did."""
+        self._gap_s = None if min_tokens_per_s is None else 1 / min_tokens_per_s
+        if self._called == (max_in_flight, slots):
+            return
+        self._called = max_in_flight, slots
+        if max_in_flight != "auto" and (slots is None or max_in_flight <= slots):
+            self.places, self.spare, self.why = max_in_flight, 0, "fixed"
+        elif slots is not None:  # what waits in an engine with slots can't leave
+            self.places, self.spare, self.why = slots, 0, "slots"
+        else:
+            self._forget()
+            self._take(START, "starting", self.since)
+
+    @property
+    def adapts(self) -> bool:
+        """Whether looks change anything."""
+        return self.why not in ("fixed", "slots")
+
+    def matters(self, in_flight: int, queued: int) -> bool:
+        """Whether a look may change what happens next."""
+        return self.adapts and (queued > 0 or in_flight * 4 >= self.places * 3)
+
+    def look(self, now: float, load: Load | None, in_flight: int, queued: int, gap_s: float | None = None) -> None:
+        """The engine has been asked: what it said (None: nothing), how many calls it has from here, how many wait here, and the
+        seconds between two tokens of an answer, if known.
+        """
+        if not self.adapts:
+            return
+        if load is None or not load.tells:
+            self._unseen(now, in_flight, queued)
+            return
+        if self.why == "no_signals" or (self.why == "engine_refused" and not self._told):
+            self._take(min(self.places, max(START, in_flight)), "starting", now)
+        elif self.why == "stale":
+            self.why = "raised"
+        self._silent, self._told = 0, True
+        if self._limit is not None and now - self._met_at > REMEMBERED_S:
+            self._limit = None
+        self._in_a_row = self._in_a_row + 1 if load.waiting else 0
+        if self._in_a_row >= 2:  # (1)
+            running = in_flight if load.running is None else min(load.running, in_flight)
+            self._limit, self._met_at, self._raises = max(1, running - 1), now, 0
+            self._take(min(self._limit, self.places), "engine_queue", now)
+        elif load.kv_use is not None and load.kv_use > FULL:  # (2)
+            self._met_at, self._raises = now, 0
+            self._take(self.places - 1, "kv_cache", now)
+        elif self._gap_s is not None and gap_s is not None and gap_s > self._gap_s:  # (4)
+            self._met_at, self._raises = now, 0
+            self._take(self.places * 9 // 10, "too_slow", now)
+        elif not load.waiting and queued and in_flight >= self.places and (load.kv_use or 0.0) < ROOM:  # (3)
+            if self._gap_s is None or gap_s is None or gap_s < self._gap_s * NEARLY:
+                self._raise(now)
+
+    def refused(self, now: float, in_flight: int) -> None:
+        """The engine has refused a call for having too many; `in_flight` of ours are still there. Once a second at most."""
+        if not self.adapts or (self.why == "engine_refused" and now - self.since < 1):
+            return
+        self._met_at, self._raises = now, 0
+        self._take(max(self.places * 3 // 4, min(self.places - 1, in_flight)), "engine_refused", now)
+
+    def _unseen(self, now: float, in_flight: int, queued: int) -> None:
+        self._silent += 1
+        if self._silent < SILENT_LOOKS:
+            return
+        if self._told:  # (5)
+            self.why = "stale"
+        elif self.why == "starting":
+            self._take(UNSEEN, "no_signals", now)
+        elif self.places < UNSEEN and queued and in_flight >= self.places and now - self._met_at > REMEMBERED_S:
+            self._take(min(UNSEEN, self.places + max(1, self.places // 8)), "no_signals", now)
+
+    def _raise(self, now: float) -> None:
+        limit = self._limit
+        if limit is not None and self.places >= limit:
+            return
+        self._raises += 1
+        if self.why == "starting":
+            more = self.places
+        elif (limit is None or self.places < limit * 3 // 4) and (self._met_at == 0.0 or self._raises > 4):
+            more = max(1, self.places // 8)
+        else:
+            more = 1
+        self._take(min(self.places + more, limit or MOST), "starting" if self.why == "starting" else "raised", now)
+
+    def _take(self, places: int, why: Why, now: float) -> None:
+        places = max(1, min(places, MOST))
+        if places != self.places or why != self.why:
+            self.since = now
+        self.places, self.why = places, why
+        self.spare = max(1, places // SPARE)
