@@ -197,7 +197,8 @@ async def test_a_prompt_that_does_not_fit_is_refused(client: openai.AsyncOpenAI,
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
+        ({"tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}}, "tool_choice.type"),
+        ({"tools": [{"type": "web_search"}], "tool_choice": "required"}, "tools.0.type"),
         ({"text": {"format": {"type": "json_schema", "name": "x"}}}, "text.format.schema"),
         ({"background": True}, "background"),
         ({"extra_body": {"messages": []}}, "messages"),

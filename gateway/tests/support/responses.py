@@ -22,7 +22,11 @@ SAID: Final = frozenset(
     }
 )  # fmt: skip
 """The members of every response of OpenAI's."""
-NEWER: Final = {"ResponseFunctionCallArgumentsDoneEvent": {"name"}, "Response": {"store"}}
+NEWER: Final = {
+    "ResponseFunctionCallArgumentsDoneEvent": {"name"},
+    "Response": {"store"},
+    "ResponseCustomToolCall": {"status"},
+}
 """What OpenAI says and the package has no member for."""
 _EVENTS: Final = {
     get_args(model.model_fields["type"].annotation)[0]: model for model in get_args(get_args(ResponseStreamEvent)[0])
@@ -32,6 +36,9 @@ _TEXTS: Final = {
     "response.refusal": ("refusal", "refusal"),
     "response.reasoning_text": ("reasoning_text", "text"),
 }
+
+_CALLED: Final = {"response.function_call_arguments": "arguments", "response.custom_tool_call_input": "input"}
+_CALLS: Final = {"function_call": "arguments", "custom_tool_call": "input"}
 
 
 def strict(model: type[Any], value: dict[str, Any]) -> Any:
@@ -89,8 +96,8 @@ class Followed:
             self._added(event)
         elif kind == "response.output_item.done":
             self._item_done(event)
-        elif kind.startswith("response.function_call_arguments"):
-            self._arguments(event)
+        elif kind.startswith(tuple(_CALLED)):
+            self._called(event)
         else:
             self._part(event)
 
@@ -110,6 +117,7 @@ class Followed:
         assert item["status"] == "in_progress"
         assert not item.get("content")
         assert not item.get("arguments")
+        assert not item.get("input")
         assert item["id"] not in [each["id"] for each in self.items]
         self.items.append(item)
         self._open[index] = item
@@ -120,20 +128,23 @@ class Followed:
         assert (item["id"], item["type"]) == (begun["id"], begun["type"])
         assert item["status"] in ("completed", "incomplete")
         assert item["id"] not in self._parts, "a part that was not closed"
-        if item["type"] == "function_call":
-            assert item["arguments"] == self._said.get((item["id"], None), "")
+        if item["type"] in _CALLS:
+            assert item[_CALLS[item["type"]]] == self._said.get((item["id"], None), "")
+            assert (item["name"], item.get("namespace")) == (begun["name"], begun.get("namespace"))
         else:
             for n, part in enumerate(item["content"]):
                 assert part.get("text", part.get("refusal")) == _joined(self._said[item["id"], n])
         self.items[index] = item
 
-    def _arguments(self, event: dict[str, Any]) -> None:
-        assert self._open[event["output_index"]]["id"] == event["item_id"]
+    def _called(self, event: dict[str, Any]) -> None:
+        item, kind = self._open[event["output_index"]], event["type"].rpartition(".")[0]
+        assert (item["id"], _CALLS[item["type"]]) == (event["item_id"], _CALLED[kind])
         key = (event["item_id"], None)
         if event["type"].endswith(".delta"):
+            assert event["delta"], "an empty delta"
             self._said[key] = self._said.get(key, "") + event["delta"]
         else:
-            assert event["arguments"] == self._said.get(key, "")
+            assert event[_CALLED[kind]] == self._said.get(key, "")
 
     def _part(self, event: dict[str, Any]) -> None:
         kind, item_id, n = event["type"], event["item_id"], event["content_index"]

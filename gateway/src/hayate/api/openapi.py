@@ -36,11 +36,14 @@ from hayate.errors import (
     RateLimited,
     ReadTimeout,
     UnknownPath,
+    UnknownResponse,
     UrlTooLong,
 )
 from hayate.upstream_errors import EngineError, UpstreamTimeout
+from hayate.wire.conversation_field import TELLS, TELLS_OMITTED
 from hayate.wire.error_bodies import OPENAI, Dialect
 from hayate.wire.request_schemas import COMMON, common_fields
+from hayate.wire.tool_names import OMITTED
 
 Json = dict[str, Any]
 Errors = tuple[type[GatewayError], ...]
@@ -89,16 +92,23 @@ _LEFT: Final[dict[str, Json]] = {
 }
 """What calls are told of their key's limits."""
 _KEPT: Final[dict[str, Json]] = {
-    "x-hayate-conversation": {
+    TELLS.decode(): {
         "schema": {"type": "string"},
         "description": "Which conversation it is, for a call that names one.",
     },
-    "x-hayate-turns-omitted": {
+    TELLS_OMITTED.decode(): {
         "schema": {"type": "integer", "minimum": 1},
         "description": "How many of its turns no longer fit, and did not go along.",
     },
 }
 """What calls are told that go on with a conversation."""
+_OMITTED: Final[dict[str, Json]] = {
+    OMITTED.decode(): {
+        "schema": {"type": "string"},
+        "description": "The kinds of tools that were offered and left out, where no engine here has such tools: web_search, say.",
+    }
+}
+"""What calls for a response are told."""
 _SAYS: Final = {
     200: "As asked.",
     201: "It is made.",
@@ -164,7 +174,7 @@ def document(rows: Iterable[Documented]) -> Json:
         "paths": paths,
         "components": {
             "schemas": shapes.definitions(),
-            "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT, **_KEPT},
+            "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT, **_KEPT, **_OMITTED},
             "securitySchemes": _SCHEMES,
         },
     }
@@ -240,6 +250,7 @@ def _responses(row: Documented, operation: Operation, refused: Errors, shapes: _
     for status, response in found.items():
         headers = ["X-Request-Id", *(_LEFT if status in ("200", "429") and RateLimited in operation.errors else ())]
         headers += _KEPT if status == "200" and ConversationLocked in operation.errors else ()
+        headers += _OMITTED if status == "200" and {UnknownResponse, ConversationLocked} <= {*operation.errors} else ()
         response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         response["headers"] |= _HEADERS.get(int(status), {}) if status.isdigit() else {}
     return dict(sorted(found.items()))

@@ -66,7 +66,7 @@ def pass_through(path: str) -> Callable[[Gateway, Client, CallRecord, Grant], An
             remembering = remembers(gateway, client, record, grant, fields)
             fill(terms, path, fields, system=remembering is None)
             await check_model(gateway, terms, model_of(fields))  # an unknown model's body is not looked through
-            call = _json_call(gateway, record, path, fields)
+            call = _json_call(gateway, client, record, path, fields)
             if remembering is not None and fields.get("messages"):
                 checks.check_messages(fields["messages"], gateway.settings.caps)
         if len(body) > LONG_BODY_BYTES:
@@ -123,7 +123,7 @@ async def _pass_on(gateway: Gateway, client: Told, answer: Answer, path: str) ->
     await client.end_stream()
 
 
-def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
+def _json_call(gateway: Gateway, client: Client, record: CallRecord, path: str, fields: dict[str, Any]) -> Call:
     model = model_of(fields)
     record.model = model or "default"
     checks.check_passed(fields, gateway.settings.caps)
@@ -132,7 +132,8 @@ def _json_call(gateway: Gateway, record: CallRecord, path: str, fields: dict[str
     for name in _HOLD_MEDIA:
         check_sources(name, fields.get(name), gateway.settings.caps)
     record.stream = bool(fields.get("stream"))
-    return Call(path, model, fields, record.stream, record=record)
+    headers = client.answer_headers if path == RESPONSES else None
+    return Call(path, model, fields, record.stream, record=record, answer_headers=headers)
 
 
 def _form_call(record: CallRecord, path: str, form: Form, terms: Terms) -> Call:

@@ -49,7 +49,7 @@ class Adapter(ABC):
     def counting(self, asked: Asked, served_model: str | None) -> Counting | Callable[[], int] | None:
         """A response has the prompt of the chat that it amounts to. Raises InvalidRequest."""
         if asked.path == RESPONSES:
-            chat = chat_fields(self.name, asked.fields, limits_calls=self.heeds_parallel_tool_calls)
+            chat, _ = chat_fields(self.name, asked.fields, limits_calls=self.heeds_parallel_tool_calls)
             return self._counting_chat(Asked(CHAT, asked.model, chat), served_model)
         if asked.path == MESSAGES:
             return self._counting_messages(asked, served_model)

@@ -84,6 +84,8 @@ class Prepared:
     """
     retell: Callable[[WholeAnswer], WholeAnswer] | None = None
     """Puts a whole answer of such a call into the client's dialect. Raises GatewayError."""
+    tools_omitted: tuple[str, ...] = ()
+    """The kinds of tools that the engine is not told of: what only OpenAI's servers, or no chat, could run."""
 
 
 @dataclass(slots=True)

@@ -33,7 +33,7 @@ def through_chat(adapter: HasChat, asked: Asked, served_model: str | None, now: 
     Log probabilities come as a stream always: in one piece a whole answer may hold more of them than can be read at once.
     """
     fields = asked.fields
-    chat = chat_fields(adapter.name, fields, limits_calls=adapter.heeds_parallel_tool_calls)
+    chat, offered = chat_fields(adapter.name, fields, limits_calls=adapter.heeds_parallel_tool_calls)
     streams = asked.streams or adapter.always_streams or "logprobs" in chat
     if streams:
         chat |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -41,8 +41,10 @@ def through_chat(adapter: HasChat, asked: Asked, served_model: str | None, now: 
         prepared = adapter.prepare(Asked(CHAT, asked.model, chat, streams), served_model)
     except InvalidRequest as error:
         raise renamed(error) from None
-    answer = ResponseObject(_new_id("resp"), int(now()), settings_of(fields, served_model or asked.model or "default"))
-    makes, one_call = Makes(_new_id, now), fields.get("parallel_tool_calls") is False
+    prepared.tools_omitted = offered.omitted
+    settings = settings_of(fields, served_model or asked.model or "default", omitted=offered.omitted)
+    answer = ResponseObject(_new_id("resp"), int(now()), settings)
+    makes, one_call = Makes(_new_id, now, offered.names), fields.get("parallel_tool_calls") is False
     prepared.to_events = completion_events
     if prepared.decoder is None:
         prepared.retell = _Retelling(answer, makes, one_call=one_call)

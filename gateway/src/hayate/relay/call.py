@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from hayate.backends.base import Asked
 from hayate.telemetry.record import CallRecord
+from hayate.wire.http1 import Headers
 from hayate.wire.paths import COMPLETIONS
 
 
@@ -14,6 +15,8 @@ class Call(Asked):
     """What a client asks for, as an adapter is given it, and the record of how it fares."""
 
     record: CallRecord = field(kw_only=True)
+    answer_headers: Headers | None = field(default=None, kw_only=True)
+    """What the head of the answer says beside what the engine says, if anybody is to be told what an adapter leaves out."""
 
     @property
     def takes_additions(self) -> bool:

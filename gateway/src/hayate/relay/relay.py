@@ -28,6 +28,7 @@ from hayate.telemetry.record import CallRecord
 from hayate.upstream_errors import EngineError, StaleConnection, UpstreamError
 from hayate.wire.numbers import largest_limit
 from hayate.wire.replies import TO_EVENTS
+from hayate.wire.tool_names import tell_omitted
 
 BYTES_PER_TOKEN = 4
 """Of a request, about: what a call is expected to cost is told before anybody has counted its tokens."""
@@ -193,6 +194,8 @@ def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> P
     record.sent_path, record.streamed = call.path, request.streams
     record.sent_bytes = len(request.body) if call.form is None else 0
     request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
+    if call.answer_headers is not None:
+        tell_omitted(call.answer_headers, prepared.tools_omitted)
     return prepared
 
 

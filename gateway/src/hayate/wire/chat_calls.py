@@ -10,6 +10,7 @@ from typing import Any, Final
 from hayate.wire.chat_parts import content_of, parts_of
 from hayate.wire.engine_json import write
 from hayate.wire.item_shapes import CALLS, CHAT, EXTRA, Item, add_extra, extra_of, rest_of
+from hayate.wire.tool_names import flat_name
 
 CALLING: Final = frozenset({"tool_calls", "function_call"})
 """The fields of a message that hold calls."""
@@ -121,7 +122,7 @@ class CallsSaid:
         elif speaking["content"] == "":
             speaking["content"] = None
         call_id, field = item["call_id"], CALLS[item["type"]]
-        called = {"name": item["name"], field: item[field]}
+        called = {"name": flat_name(item["name"], item.get("namespace")), field: item[field]}
         if legacy:
             self._legacy.add(call_id)
             speaking["function_call"] = {**_dict(left["function_call"]), **called}

@@ -12,19 +12,19 @@ ended is said with its usage, which comes last.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
-
-import orjson
 
 from hayate.upstream_errors import AnswerTooLarge
 from hayate.wire import sse
+from hayate.wire.call_items import CallItem
 from hayate.wire.decoder import DecoderState, StreamDecoder
 from hayate.wire.engine_json import Unreadable, read, write
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.json_text import mended
-from hayate.wire.output_items import CallItem, Events, Logprobs, TextItem, tokens_of
+from hayate.wire.output_items import Events, Logprobs, TextItem, tokens_of
 from hayate.wire.response_object import ResponseObject, response_usage
+from hayate.wire.tool_names import ToolNames
 
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 """Of the chat's events: what a response says is kept until its end, which says it all once more."""
@@ -40,6 +40,8 @@ class Makes:
     """An id that begins with this."""
     now: Callable[[], float]
     """The time in seconds since 1970."""
+    names: ToolNames = field(default_factory=ToolNames)
+    """What the names of the tools that the model calls stand for."""
 
 
 class ResponsesStream(DecoderState):
@@ -205,19 +207,21 @@ class ResponsesStream(DecoderState):
             return b""
         opened = self._close_text("completed") + self._close_latest()
         call_id = str(call.get("id") or "") or self._makes.new_id("call")
-        item = CallItem(self._events, self._makes.new_id("fc"), len(self._items), call_id=call_id, name=name)
+        names = self._makes.names
+        item_id = self._makes.new_id("ctc" if names.called(name).custom else "fc")
+        item = CallItem(self._events, item_id, len(self._items), call_id=call_id, names=names)
         self._items.append(item)
         self._calls[at] = self._latest = item
-        return opened + item.open() + item.add(name, arguments)
+        return opened + item.add(name, arguments)
 
     def _close_text(self, status: str) -> bytes:
         text, self._text = self._text, None
         return b"" if text is None else text[0].close(status)
 
     def _close_latest(self) -> bytes:
-        """The last call, if it needs no more: arguments that are JSON can't go on. Each is looked at once."""
+        """The last call, if it needs no more. Each is looked at once."""
         call, self._latest = self._latest, None
-        return call.close("completed") if call is not None and _is_json(call.arguments) else b""
+        return call.close("completed") if call is not None and call.is_whole else b""
 
     def _close_all(self, cut: bool) -> bytes:
         status = "incomplete" if cut else "completed"
@@ -278,14 +282,6 @@ def _arguments(given: Any) -> str:
     if given is None:
         return ""
     return given if isinstance(given, str) else write(given).decode()
-
-
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True
 
 
 def _too_large() -> AnswerTooLarge:

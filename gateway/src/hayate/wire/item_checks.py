@@ -121,6 +121,8 @@ def _call(item: Item, where: str) -> None:
     for name in ("call_id", "name"):
         _check_text(item, name, where)
     _check_text(item, "arguments" if item["type"] == "function_call" else "input", where, empty=True)
+    if "namespace" in item:
+        _check_text(item, "namespace", where)
 
 
 def _output(item: Item, where: str) -> None:

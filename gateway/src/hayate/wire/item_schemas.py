@@ -12,6 +12,7 @@ Schema = Mapping[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
 _NAME: Final[Schema] = {"type": "string", "minLength": 1}
+_NAMESPACE: Final[Schema] = {"type": ["string", "null"], "minLength": 1}
 _STATUS: Final[Schema] = {"enum": ["completed", "incomplete", "in_progress", None]}
 _TEXT_PART: Final[Schema] = {
     "type": "object",
@@ -57,7 +58,7 @@ def _kind(kind: str, required: list[str], /, **properties: Schema) -> Schema:
 _BY_KIND: Final[Mapping[str, Schema]] = {
     "message": _kind("message", ["role", "content"], role={"enum": [*ROLES]}, content=_CONTENT),
     **{
-        call: _kind(call, ["call_id", "name", field], call_id=_NAME, name=_NAME, **{field: _TEXT})
+        call: _kind(call, ["call_id", "name", field], call_id=_NAME, name=_NAME, namespace=_NAMESPACE, **{field: _TEXT})
         for call, field in CALLS.items()
     },
     **{output: _kind(output, ["call_id", "output"], call_id=_NAME, output=_CONTENT) for output in OUTPUTS.values()},

@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+import orjson
+
 _LONGEST_UNFINISHED_BYTES: Final = 11
 """Half of a pair in six bytes, and five of the other's."""
 _UNFINISHED_ESCAPE: Final = re.compile(
@@ -53,3 +55,12 @@ def well_formed(value: Any) -> Any:
     if isinstance(value, list):
         return [well_formed(each) for each in value]
     return value
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a JSON text, and nothing beside it."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -25,6 +25,7 @@ from hayate.wire.item_shapes import (
 )
 from hayate.wire.message_blocks import block_of, part_of
 from hayate.wire.refusals import missing, no_message, wrong, wrong_value
+from hayate.wire.tool_names import flat_name
 
 _ROLES: Final = ("user", "assistant", "system")
 _REDACTED: Final = "redacted_thinking"
@@ -182,7 +183,8 @@ def _use(item: Item) -> dict[str, Any]:
         if not isinstance(said, dict):
             said = {"arguments": text}
     left = extra_of(item, MESSAGES)
-    return {**left, "type": "tool_use", "id": item["call_id"], "name": item["name"], "input": said}
+    name = flat_name(item["name"], item.get("namespace"))
+    return {**left, "type": "tool_use", "id": item["call_id"], "name": name, "input": said}
 
 
 def _result(item: Item) -> dict[str, Any]:

@@ -1,5 +1,5 @@
-"""What a chat's answer amounts to as items of a response: messages, pieces of reasoning and function calls, each written as
-the events by which OpenAI tells of it.
+"""What a chat's answer amounts to as items of a response: messages and pieces of reasoning (calls of tools are in
+`call_items`), each written as the events by which OpenAI tells of it.
 
 An item is opened, grows by deltas, and is closed with its whole content said once more. Text is kept in pieces and joined
 at its end, so that an answer of any length costs time by its length.
@@ -145,60 +145,6 @@ class TextItem:
             said["logprobs"] = _in_events(part.logprobs)
         out = self._events.event(f"{name}.done", said)
         return out + self._events.event("response.content_part.done", {**place, "part": whole})
-
-
-class CallItem:
-    """A function call on its way."""
-
-    __slots__ = ("_events", "_index", "_name", "_pieces", "call_id", "item_id", "status")
-
-    def __init__(self, events: Events, item_id: str, index: int, *, call_id: str, name: str) -> None:
-        self._events = events
-        self._index = index
-        self._name = name
-        self._pieces: list[str] = []
-        self.call_id = call_id
-        self.item_id = item_id
-        self.status: Status = "in_progress"
-
-    def open(self) -> bytes:
-        """Tells of the call, whose arguments are to come."""
-        item = {"output_index": self._index, "item": self.whole()}
-        return self._events.event("response.output_item.added", item)
-
-    def add(self, name: str, arguments: str) -> bytes:
-        """More of the arguments; some engines say the name with every piece, or late."""
-        self._name = name or self._name
-        if not arguments:
-            return b""
-        self._pieces.append(arguments)
-        place = {"item_id": self.item_id, "output_index": self._index}
-        return self._events.event("response.function_call_arguments.delta", {**place, "delta": arguments})
-
-    @property
-    def arguments(self) -> str:
-        """What has come of them."""
-        return "".join(self._pieces)
-
-    def close(self, status: Status) -> bytes:
-        """Says what it came to."""
-        self.status = status
-        item = self.whole()
-        place = {"item_id": self.item_id, "output_index": self._index}
-        done = {**place, "name": item["name"], "arguments": item["arguments"]}
-        out = self._events.event("response.function_call_arguments.done", done)
-        return out + self._events.event("response.output_item.done", {"output_index": self._index, "item": item})
-
-    def whole(self) -> dict[str, Any]:
-        """The item as the response has it."""
-        return {
-            "id": self.item_id,
-            "type": "function_call",
-            "call_id": self.call_id,
-            "name": self._name,
-            "arguments": self.arguments,
-            "status": self.status,
-        }
 
 
 def tokens_of(logprobs: Any) -> Logprobs:

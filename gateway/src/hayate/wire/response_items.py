@@ -82,6 +82,8 @@ def _item_of(said: Any) -> Item | None:
     elif kind in CALLS:
         lost = [name for name in ("call_id", "name", CALLS[kind]) if not isinstance(item.get(name), str)]
         item |= dict.fromkeys(lost, "")
+        if not isinstance(item.get("namespace", ""), str):
+            del item["namespace"]
         half = lost or (kind == "function_call" and not is_whole(item["arguments"]))
         item["status"] = "incomplete" if half else "completed"
     elif kind in ANSWERS:

@@ -18,12 +18,13 @@ from hayate.wire.fields import unsupported
 from hayate.wire.metadata import check_metadata
 from hayate.wire.refusals import missing, wrong, wrong_value
 from hayate.wire.response_items import items_of_input
-from hayate.wire.response_tools import put_tools
+from hayate.wire.response_tools import Offered, as_functions, put_tools
 from hayate.wire.validation import check_sampling
 
 _HERE: Final = frozenset(
     {
         "background",
+        "client_metadata",
         "include",
         "input",
         "instructions",
@@ -77,8 +78,9 @@ _CHECKED: Final = Caps(allow_fields=frozenset(RISKY_FIELDS))
 """What the operator allows has been looked at before; here it is only whether a field is what it should be."""
 
 
-def chat_fields(engine: str, fields: dict[str, Any], *, limits_calls: bool) -> dict[str, Any]:
-    """The fields of a chat whose answer is the response; neither the model nor whether it is streamed is among them.
+def chat_fields(engine: str, fields: dict[str, Any], *, limits_calls: bool) -> tuple[dict[str, Any], Offered]:
+    """The fields of a chat whose answer is the response, and what has become of the tools; neither the model nor whether it is
+    streamed is among the fields.
 
     `limits_calls`: the engine heeds `parallel_tool_calls`. Raises InvalidRequest and UnsupportedField, in the names of the
     response's fields.
@@ -96,15 +98,18 @@ def chat_fields(engine: str, fields: dict[str, Any], *, limits_calls: bool) -> d
             raise unsupported(engine, name)
     check_said_again(asked)
     chat = {name: value for name, value in asked.items() if name not in _HERE and name not in _ONE_ANSWER}
-    chat["messages"] = _messages(asked)
+    if "input" not in asked:
+        raise missing("input")
+    items = items_of_input(asked["input"])
+    offered = put_tools(engine, asked, items, chat, limits_calls=limits_calls)
+    chat["messages"] = _messages(messages_of(as_functions(items, offered.names)), asked.get("instructions"))
     if "max_output_tokens" in asked:
         chat["max_tokens"] = asked["max_output_tokens"]
-    put_tools(engine, asked, chat, limits_calls=limits_calls)
     _put_text(engine, asked.get("text", {}), chat)
     _put_reasoning(engine, asked.get("reasoning", {}), chat)
     _put_logprobs(asked, chat)
     check_sampling(chat, _CHECKED)
-    return chat
+    return chat, offered
 
 
 def renamed(error: InvalidRequest) -> InvalidRequest:
@@ -156,18 +161,14 @@ _KINDS: Final[Mapping[str, tuple[type, str, str]]] = {
 }
 
 
-def _messages(asked: dict[str, Any]) -> list[dict[str, Any]]:
+def _messages(messages: list[dict[str, Any]], instructions: str | None) -> list[dict[str, Any]]:
     """The conversation. What stands before it becomes one message of the system's: many models' templates know no other."""
-    said = asked.get("input")
-    if said is None:
-        raise missing("input")
-    messages = messages_of(items_of_input(said))
     head = 0
     while head < len(messages) and messages[head]["role"] in _SYSTEM and _words(messages[head]) is not None:
         head += 1
     first = [_words(each) or "" for each in messages[:head]]
-    if asked.get("instructions"):
-        first.insert(0, asked["instructions"])
+    if instructions:
+        first.insert(0, instructions)
     rest = [{**each, "role": "system"} if each["role"] == "developer" else each for each in messages[head:]]
     if not messages:
         raise InvalidRequest(

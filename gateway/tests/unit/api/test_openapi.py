@@ -108,6 +108,13 @@ def test_calls_are_told_what_is_left_of_their_keys_limits() -> None:
     assert "x-ratelimit-limit-requests" not in DOCUMENT["paths"]["/v1/models"]["get"]["responses"]["200"]["headers"]
 
 
+def test_what_was_left_out_is_told_of_responses_alone() -> None:
+    for path, told in (("/v1/responses", True), ("/v1/chat/completions", False)):
+        headers = DOCUMENT["paths"][path]["post"]["responses"]["200"]["headers"]
+        assert ("x-hayate-tools-omitted" in headers) is told
+        assert "x-hayate-turns-omitted" in headers
+
+
 def test_whose_key_a_path_takes_is_told() -> None:
     paths = DOCUMENT["paths"]
     assert "security" not in paths["/livez"]["get"]

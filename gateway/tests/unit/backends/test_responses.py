@@ -244,3 +244,28 @@ def test_what_is_usual_is_no_reason_to_refuse() -> None:
     assert asked(OllamaClient(), **usual).request.path == "/api/chat"
     with pytest.raises(UnsupportedField):
         asked(OllamaClient(), previous_response_id="resp_1")
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_tools_that_the_model_has_not_are_none_of_the_responses(stream: bool) -> None:
+    tools = [TOOL, {"type": "web_search"}, {"type": "namespace", "name": "n", "description": "d", "tools": [TOOL]}]
+    prepared = asked(LlamaCppClient(THROUGH_CHAT), stream=stream, tools=[*tools, {"type": "custom", "name": "patch"}])
+    assert prepared.tools_omitted == ("web_search",)
+    decoder = prepared.decoder
+    assert decoder is not None
+    raw = b"".join(map(decoder.feed, ANSWER)) + decoder.end()
+    if stream:
+        final = followed(events(raw)).final
+    else:
+        assert prepared.assembly is not None
+        final = whole(prepared.assembly.parts.answer())
+    assert final is not None
+    assert [tool.type for tool in final.tools] == ["function", "namespace", "custom"]
+
+
+@pytest.mark.parametrize("make", [OpenAICompatible, OllamaClient, TrtLLMClient])
+def test_a_whole_answer_calls_tools_by_their_callers_names(make: Any) -> None:
+    backend = make() if make is not OpenAICompatible else make(THROUGH_CHAT)
+    agents = {"type": "namespace", "name": "agents", "description": "d", "tools": [TOOL]}
+    body = sent(backend, tools=[agents])
+    assert [tool["function"]["name"] for tool in body["tools"]] == ["agents__f"]

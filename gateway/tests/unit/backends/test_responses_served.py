@@ -198,3 +198,78 @@ async def test_an_engine_that_has_neither_says_so(stage: Stage) -> None:
     stage.engine.script = answer({"detail": "Not Found"}, 404)
     reply = await stage.post({**ASK, "model": "native"}, PATH)
     assert (reply.status, reply.json["error"]["code"]) == (501, "not_supported")
+
+
+AGENTS = {"type": "namespace", "name": "agents", "description": "d", "tools": [TOOL]}
+PATCH = {"type": "custom", "name": "patch"}
+TOOLS = [TOOL, AGENTS, PATCH, {"type": "web_search"}, {"type": "image_generation"}]
+CALLS = [
+    {"index": 0, "id": "a", "type": "function", "function": {"name": "agents__weather", "arguments": "{}"}},
+    {"index": 1, "id": "b", "type": "function", "function": {"name": "patch", "arguments": '{"input":"x"}'}},
+]
+
+
+def _calling(request: Request) -> Script:
+    """Calls two tools, and says something once they have returned."""
+    if request.json["messages"][-1]["role"] == "tool":
+        return Chat()(request)
+    if request.asks_for_stream:
+        return Chat([{"tool_calls": CALLS}], finish_reason="tool_calls")(request)
+    message = {"role": "assistant", "content": None, "tool_calls": CALLS}
+    return answer({"object": "chat.completion", "choices": [{"message": message, "finish_reason": "tool_calls"}]})
+
+
+@MODELS
+@pytest.mark.parametrize("streams", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("stored", [True, False], ids=["stored", "said-again"])
+async def test_agents_tools_are_called_and_answered(stage: Stage, model: str, streams: bool, stored: bool) -> None:
+    stage.engine.script = _calling
+    asked = {"model": model, "tools": TOOLS, "store": stored}
+    first = await _response(stage, {**asked, "input": "こんにちは"}, streams)
+    calls = first["output"]
+    assert [(call["type"], call.get("namespace"), call["name"]) for call in calls] == [
+        ("function_call", "agents", "weather"),
+        ("custom_tool_call", None, "patch"),
+    ]
+    assert (calls[0]["arguments"], calls[1]["input"]) == ("{}", "x")
+    outputs = [{"type": f"{call['type']}_output", "call_id": call["call_id"], "output": "ok"} for call in calls]
+    if stored:
+        kept = await stage.get(f"{PATH}/{first['id']}")
+        assert [(each["type"], each.get("namespace")) for each in kept.json["output"]] == [
+            ("function_call", "agents"),
+            ("custom_tool_call", None),
+        ]
+        more = {"previous_response_id": first["id"], "input": outputs}
+    else:
+        more = {"input": [{"role": "user", "content": "こんにちは"}, *calls, *outputs]}
+    second = await _response(stage, {**asked, **more}, streams)
+    assert second["output"][0]["content"][0]["text"] == Chat().text
+    said = stage.engine.requests[-1].json["messages"]
+    assert [each["function"] for each in said[1]["tool_calls"]] == [each["function"] for each in CALLS]
+    assert [each.get("tool_call_id") for each in said] == [None, None, "a", "b"]
+
+
+async def _response(stage: Stage, asked: dict[str, Any], streams: bool) -> dict[str, Any]:
+    """The response, whose head says what was left out."""
+    async with stage.connect() as client:
+        await client.send(stage.request({**asked, "stream": streams}, PATH))
+        reply = await client.read_head()
+        assert reply.headers["x-hayate-tools-omitted"] == "web_search, image_generation"
+        if not streams:
+            response: dict[str, Any] = json.loads(await client.read_body())
+            return response
+        frames = [frame async for frame in client.frames()]
+    events = read(frames)
+    for each in events:
+        each.get("response", {}).pop("conversation", None)
+    followed(events)
+    final: dict[str, Any] = events[-1]["response"]
+    return final
+
+
+async def test_nothing_is_told_where_nothing_is_left_out(stage: Stage) -> None:
+    nothing = await stage.post({**ASK, "tools": [TOOL]}, PATH)
+    assert "x-hayate-tools-omitted" not in nothing.headers
+    refused = await stage.post({**ASK, "tools": TOOLS, "tool_choice": {"type": "web_search"}}, PATH)
+    assert (refused.status, refused.json["error"]["param"]) == (400, "tool_choice.type")
+    assert "x-hayate-tools-omitted" not in refused.headers

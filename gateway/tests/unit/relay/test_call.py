@@ -28,3 +28,7 @@ def test_additions_are_made_to_completions_whose_caller_sent_none_of_its_own(
 ) -> None:
     call = Call(path, "m", fields, record=CallRecord("id-1", "chat", 0.0))
     assert call.takes_additions is may
+
+
+def test_nobody_is_told_what_is_left_out_unless_that_is_asked_for() -> None:
+    assert Call(CHAT, "m", {}, record=CallRecord("id-1", "chat", 0.0)).answer_headers is None

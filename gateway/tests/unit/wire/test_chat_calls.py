@@ -109,3 +109,10 @@ def test_what_a_tool_returned_comes_back_as_it_was(message: Message) -> None:
     CallsSaid(messages).output(output_item(message, "tool"))
 
     assert messages == [message]
+
+
+def test_one_of_a_namespace_has_both_names() -> None:
+    messages: list[Message] = []
+    CallsSaid(messages).call({"type": "function_call", "call_id": "a", **FUNCTION, "namespace": "agents"}, None)
+
+    assert messages[0]["tool_calls"][0]["function"] == {**FUNCTION, "name": f"agents__{FUNCTION['name']}"}

@@ -16,6 +16,7 @@ from hayate.wire import chat_to_responses, sse
 from hayate.wire.chat_to_responses import Makes, ResponsesStream
 from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.response_object import ResponseObject, settings_of
+from hayate.wire.tool_names import Called, ToolNames
 from tests.support.responses import Followed, followed, whole
 from tests.unit.wire.engine_chunks import (
     ABORT,
@@ -34,11 +35,14 @@ from tests.unit.wire.engine_chunks import (
 )
 
 Events = list[dict[str, Any]]
+SPAWN, PATCH = Called("spawn", "agents"), Called("patch", custom=True)
 
 
 def stream(*, quiet: bool = False, one_call: bool = False) -> ResponsesStream:
-    numbers = count()
-    makes = Makes(new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: 1_700_000_009.5)
+    numbers, names = count(), ToolNames()
+    for tool in (SPAWN, PATCH):
+        names.add(tool)
+    makes = Makes(new_id=lambda prefix: f"{prefix}_{next(numbers)}", now=lambda: 1_700_000_009.5, names=names)
     answer = ResponseObject("resp_1", 1_700_000_000, settings_of({}, "tiny"))
     return ResponsesStream(OpenAIStream(keep_usage=True), answer, makes, quiet=quiet, one_call=one_call)
 
@@ -344,3 +348,21 @@ def test_whatever_an_engine_sends_is_events_or_a_failure(junk: bytes) -> None:
     for each in read(raw):
         seen.take(each)
     assert decoder.failure or decoder.finished or seen.final is None
+
+
+@given(st.text(max_size=30), st.integers(1, 9))
+def test_a_tool_of_any_kind_is_called_as_its_caller_names_it(text: str, size: int) -> None:
+    arguments = json.dumps({"input": text})
+    pieces = [arguments[at : at + size] for at in range(0, len(arguments), size)]
+    calls = [chunk({"tool_calls": [call(0, "{}", id="a", name="agents__spawn")]})]
+    calls += [chunk({"tool_calls": [call(1, "", id="b", name="patch")]})]
+    calls += [chunk({"tool_calls": [call(1, piece)]}) for piece in pieces]
+    events = told(ROLE, *calls, chunk({}, "tool_calls"), USAGE_EVENT, DONE)
+    spawn, patch = output(events)
+    assert (spawn["type"], spawn["namespace"], spawn["name"]) == ("function_call", "agents", "spawn")
+    assert (patch["type"], patch["name"], patch["input"]) == ("custom_tool_call", "patch", text)
+    assert patch["id"].startswith("ctc_")
+    decoder = stream(quiet=True)
+    for each in (ROLE, *calls, chunk({}, "tool_calls"), USAGE_EVENT, DONE):
+        decoder.feed(each)
+    assert [decoder.response["output"][n] | {"id": ""} for n in (0, 1)] == [spawn | {"id": ""}, patch | {"id": ""}]

@@ -33,7 +33,7 @@ ITEM = st.fixed_dictionaries(
         "content": CONTENT,
         "summary": CONTENT,
         "output": CONTENT,
-        **dict.fromkeys(("call_id", "name", "arguments", "input"), WORDS),
+        **dict.fromkeys(("call_id", "name", "namespace", "arguments", "input"), WORDS),
     },
 )
 

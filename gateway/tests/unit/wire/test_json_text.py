@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.wire.json_text import mended, unfinished_bytes, well_formed
+from hayate.wire.json_text import is_json, mended, unfinished_bytes, well_formed
 from tests.support.tables import table
 
 texts = st.text(st.characters(codec="utf-8") | st.sampled_from('\\"\n🦊'), max_size=20)
@@ -58,3 +58,8 @@ def test_an_escape_that_is_none_is_meant(raw: bytes, text: str) -> None:
 def test_halves_of_characters_are_joined_or_replaced() -> None:
     value = {"\ud83e": ["a\ud83e\udd8a", "\ud83e", {"k": "\udd8ab"}, 7, None, "c"]}
     assert well_formed(value) == {"\ufffd": ["a🦊", "\ufffd", {"k": "\ufffdb"}, 7, None, "c"]}
+
+
+@pytest.mark.parametrize(("text", "so"), [("{}", True), ("1", True), ("", False), ('{"a":', False), ("{} {}", False)])
+def test_a_json_text_is_one_value(text: str, so: bool) -> None:
+    assert is_json(text) is so

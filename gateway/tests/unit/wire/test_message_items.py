@@ -277,3 +277,9 @@ def test_what_an_engine_says_wrongly_is_left_out() -> None:
     items = items_of_anthropic_answer({"content": content}, cut=False)
 
     assert [part["text"] for part in items[0]["content"]] == ["a\ufffd"]
+
+
+def test_one_of_a_namespace_has_both_names() -> None:
+    call = {"type": "function_call", "call_id": "a", "name": "f", "namespace": "agents", "arguments": "{}"}
+
+    assert anthropic_of([call])[1][0]["content"][0]["name"] == "agents__f"

@@ -6,10 +6,8 @@ import json
 import time
 from typing import Any
 
-import pytest
-
 from hayate.wire import sse
-from hayate.wire.output_items import CallItem, Events, TextItem, tokens_of
+from hayate.wire.output_items import Events, TextItem, tokens_of
 from tests.support.tables import table
 
 
@@ -48,31 +46,11 @@ def test_another_kind_of_content_is_another_part() -> None:
     assert [part["type"] for part in item.whole()["content"]] == ["output_text", "refusal", "output_text"]
 
 
-def test_a_call_knows_its_arguments_and_the_name_that_was_said_last() -> None:
-    item = CallItem(Events(), "fc_1", 0, call_id="call_1", name="")
-    item.open()
-    assert item.add("f", "") == b""
-    item.add("", '{"a":')
-    item.add("", "1}")
-    assert item.arguments == '{"a":1}'
-    done, closed = read(item.close("completed"))
-    assert (done["arguments"], done["name"]) == ('{"a":1}', "f")
-    assert closed["item"]["call_id"] == "call_1"
-
-
-@pytest.mark.parametrize("item", ["text", "call"])
-def test_a_quiet_one_is_built_without_a_word(item: str) -> None:
-    events = Events(quiet=True)
-    if item == "text":
-        text = TextItem(events, "rs_1", 0, reasoning=True)
-        raw = text.open() + text.say("reasoning_text", "hm", []) + text.close("incomplete")
-        assert text.whole()["content"] == [{"type": "reasoning_text", "text": "hm"}]
-        assert text.whole()["status"] == "incomplete"
-    else:
-        call = CallItem(events, "fc_1", 0, call_id="c", name="f")
-        raw = call.open() + call.add("", "{}") + call.close("completed")
-        assert call.whole()["arguments"] == "{}"
-    assert raw == b""
+def test_a_quiet_one_is_built_without_a_word() -> None:
+    text = TextItem(Events(quiet=True), "rs_1", 0, reasoning=True)
+    assert text.open() + text.say("reasoning_text", "hm", []) + text.close("incomplete") == b""
+    assert text.whole()["content"] == [{"type": "reasoning_text", "text": "hm"}]
+    assert text.whole()["status"] == "incomplete"
 
 
 @table("given", [None, 5, "x", {}, {"content": None}, {"content": [5, {}, {"token": 5}]}])

@@ -130,6 +130,8 @@ def test_an_output_is_kept_as_it_was_with_the_engines_ids() -> None:
         {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": []},
         {**CALL, "id": "fc_1", "arguments": "{", "namespace": None},
         {"type": "web_search_call", "id": "ws_1", "status": "failed"},
+        {**CALL, "id": "fc_2", "arguments": "{}", "namespace": "agents"},
+        {**CALL, "id": "fc_3", "arguments": "{}", "namespace": 5},
         {**message("assistant", "x"), "content": [{"type": "output_text", "text": "x", "logprobs": None}, 5]},
         {"type": "message"},
         None,
@@ -141,6 +143,8 @@ def test_an_output_is_kept_as_it_was_with_the_engines_ids() -> None:
         output[1],
         {**CALL, "id": "fc_1", "arguments": "{", "status": "incomplete"},
         output[3],
+        {**output[4], "status": "completed"},
+        {**CALL, "id": "fc_3", "arguments": "{}", "status": "completed"},
         {**message("assistant", "x"), "content": [{"type": "output_text", "text": "x"}]},
         {**message("assistant", "x"), "content": []},
     ]

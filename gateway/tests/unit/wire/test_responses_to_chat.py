@@ -16,7 +16,7 @@ TOOL = {"type": "function", "name": "f", "parameters": SCHEMA}
 
 
 def chat(**fields: Any) -> dict[str, Any]:
-    return chat_fields("engine", {"input": "Hello", **fields}, limits_calls=True)
+    return chat_fields("engine", {"input": "Hello", **fields}, limits_calls=True)[0]
 
 
 def rest(**fields: Any) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def test_tools_go_along() -> None:
         ({"text": {"format": {"type": "json_schema"}}}, "text.format.schema"),
         ({"text": {"colour": "red"}}, "text.colour"),
         ({"tools": {"x": 1}}, "tools"),
-        ({"tools": [{"type": "web_search"}]}, "tools.0.type"),
+        ({"tools": [{"type": "web_searches"}]}, "tools.0.type"),
     ],
 )
 def test_what_cannot_be_done_is_named(fields: dict[str, Any], param: str) -> None:
@@ -216,3 +216,31 @@ def test_a_refusal_that_names_no_field_stays_as_it_is() -> None:
     error = InvalidRequest("no", "いいえ")
     assert renamed(error) is error
     assert error.english == "no"
+
+
+def test_calls_of_every_kind_of_tool_go_on_as_calls_of_functions() -> None:
+    agents = {"type": "namespace", "name": "agents", "description": "d", "tools": [TOOL]}
+    said = [
+        user(),
+        {"type": "additional_tools", "role": "developer", "tools": [{"type": "custom", "name": "patch"}]},
+        {"type": "function_call", "call_id": "a", "name": "f", "namespace": "agents", "arguments": "{}"},
+        {"type": "custom_tool_call", "call_id": "b", "name": "patch", "input": "x"},
+        {"type": "function_call_output", "call_id": "a", "output": "1"},
+        {"type": "custom_tool_call_output", "call_id": "b", "output": "2"},
+    ]
+    sent = chat(input=said, tools=[TOOL, agents, {"type": "web_search"}], client_metadata={"x": "y"})
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["f", "agents__f", "patch"]
+    assert "client_metadata" not in sent
+    assert sent["messages"] == [
+        user(),
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "agents__f", "arguments": "{}"}},
+                {"id": "b", "type": "function", "function": {"name": "patch", "arguments": '{"input":"x"}'}},
+            ],
+        },
+        {"role": "tool", "tool_call_id": "a", "content": "1"},
+        {"role": "tool", "tool_call_id": "b", "content": "2"},
+    ]
