@@ -63,6 +63,19 @@ class GatewayError(BilingualError):
         """Of the event that tells it, in a dialect whose events have ids."""
 
 
+def let_go(error: BaseException) -> None:
+    """Forgets what an error came through, and what it came of: it is only told from here on.
+
+    Its traceback holds every frame on the way, and with them all that a call has; where one of those holds the error, nothing
+    but the collector would ever free them.
+    """
+    each: BaseException | None = error
+    while each is not None:
+        following = each.__context__
+        each.__traceback__ = each.__context__ = each.__cause__ = None
+        each = following
+
+
 class RequestError(GatewayError):
     """The caller can mend it."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import sys
+import weakref
 
-from hayate.errors import GatewayError, InvalidRequest, RequestError
+from hayate.errors import GatewayError, InvalidRequest, RequestError, let_go
 from hayate.upstream_errors import EngineError
 from tests.support.tables import table
 
@@ -39,3 +41,31 @@ def test_texts_come_in_two_languages() -> None:
     assert (error.text(), error.text("ja")) == ("Wrong.", "違います。")
     assert InvalidRequest("Only this.").text("ja") == "Only this."
     assert str(error) == "Wrong."
+
+
+class Held:
+    """What a call has."""
+
+
+def failing(seen: list[weakref.ref[Held]]) -> None:
+    """Raises an error that its own frame holds, as one does that came by way of a future."""
+    held = Held()
+    seen.append(weakref.ref(held))
+    error = InvalidRequest("Wrong.", "違います。")
+    try:
+        int("no number")
+    except ValueError:
+        raise error from None
+
+
+def test_an_error_that_is_let_go_keeps_nothing_of_what_it_came_through() -> None:
+    seen: list[weakref.ref[Held]] = []
+    gc.disable()
+    try:
+        try:
+            failing(seen)
+        except GatewayError as error:
+            let_go(error)
+        assert seen[0]() is None
+    finally:
+        gc.enable()

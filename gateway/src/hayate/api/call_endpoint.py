@@ -23,7 +23,7 @@ from hayate.downstream.client import Client
 from hayate.downstream.kept_client import KeptClient
 from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
-from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited
+from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, let_go
 from hayate.settings import Recording
 from hayate.telemetry.content import Content
 from hayate.telemetry.record import CallRecord
@@ -78,6 +78,7 @@ class CallEndpoint:
             await self._handle(gateway, client, record, grant)
             record.status = record.status or 200
         except GatewayError as error:
+            let_go(error)
             await self._tell(client, record, error)
         except ClientGone:
             record.status = CLIENT_CLOSED

@@ -33,7 +33,7 @@ class UvicornTransport(asyncio.Transport):
     __slots__ = ("_protocol", "_transport")
 
     def __init__(self, protocol: ClosingProtocol, transport: asyncio.Transport) -> None:
-        self._protocol = protocol
+        self._protocol: ClosingProtocol | None = protocol
         self._transport = transport
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
@@ -47,11 +47,16 @@ class UvicornTransport(asyncio.Transport):
 
     def is_closing(self) -> bool:
         """Whether it is closed or about to be."""
-        return self._protocol.closing or self._transport.is_closing()
+        return self._protocol is None or self._protocol.closing or self._transport.is_closing()
 
     def close(self) -> None:
         """Closes once everything has been written."""
-        self._protocol.close()
+        if self._protocol is not None:
+            self._protocol.close()
+
+    def lost(self) -> None:
+        """There is no connection any more: nothing that still holds this holds its protocol."""
+        self._protocol = None
 
 
 class ClosingProtocol(HttpToolsProtocol):
@@ -61,7 +66,17 @@ class ClosingProtocol(HttpToolsProtocol):
     keys of.
     """
 
-    __slots__ = ("_lingered_bytes", "_lingering", "_phase", "_phase_bytes", "_serving", "_stall", "closing", "raw")
+    __slots__ = (
+        "_lingered_bytes",
+        "_lingering",
+        "_phase",
+        "_phase_bytes",
+        "_serving",
+        "_stall",
+        "_uvicorns",
+        "closing",
+        "raw",
+    )
 
     limits: Listening
     origins: Origins
@@ -76,7 +91,8 @@ class ClosingProtocol(HttpToolsProtocol):
         self._serving: Serving | None = None
         self._stall: asyncio.TimerHandle | None = None
         self._lingering: asyncio.TimerHandle | None = None
-        super().connection_made(UvicornTransport(self, transport))
+        self._uvicorns = UvicornTransport(self, transport)
+        super().connection_made(self._uvicorns)
         transport.set_write_buffer_limits(high=WRITE_HIGH_WATER_BYTES)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -87,6 +103,7 @@ class ClosingProtocol(HttpToolsProtocol):
                 timer.cancel()
         self._lingering = self._stall = None
         super().connection_lost(exc)
+        self._uvicorns.lost()
 
     def pause_writing(self) -> None:
         """The client is behind: from now on it is watched whether it takes anything at all."""

@@ -30,7 +30,7 @@ class LeanFlow(FlowControl):
     """uvicorn's FlowControl without its event (760 bytes a connection with its queue), which only a full client needs."""
 
     def __init__(self, protocol: ClientProtocol) -> None:
-        self._protocol = protocol
+        self._protocol: ClientProtocol | None = protocol
         self._writable: asyncio.Event | None = None
         self.read_paused = False
         self.write_paused = False
@@ -42,15 +42,17 @@ class LeanFlow(FlowControl):
 
     def pause_reading(self) -> None:
         """Takes nothing more from the client for now."""
-        if not self.read_paused and not self._protocol.reads_ahead():
+        protocol = self._protocol
+        if not self.read_paused and protocol is not None and not protocol.reads_ahead():
             self.read_paused = True
-            self._protocol.raw.pause_reading()
+            protocol.raw.pause_reading()
 
     def resume_reading(self) -> None:
         """Reads on, unless what has come is not all read."""
-        if self.read_paused and not self._protocol.has_unread:
+        protocol = self._protocol
+        if self.read_paused and protocol is not None and not protocol.has_unread:
             self.read_paused = False
-            self._protocol.raw.resume_reading()
+            protocol.raw.resume_reading()
 
     def pause_writing(self) -> None:
         """The client is behind."""
@@ -65,11 +67,15 @@ class LeanFlow(FlowControl):
             self._writable = None
             self.write_paused = False
 
+    def lost(self) -> None:
+        """There is no connection any more: a call that is still under way holds this, but not its protocol."""
+        self._protocol = None
+
 
 class ClientProtocol(ReadingProtocol):
     """A connection whose calls are served on it. The class attributes are set once, by `serve.server`."""
 
-    __slots__ = ("_half_closed_check",)
+    __slots__ = ("_flow", "_half_closed_check")
 
     hot: Mapping[tuple[bytes, bytes], Endpoint]
     """The endpoints that are served without ASGI, by method and path."""
@@ -78,16 +84,20 @@ class ClientProtocol(ReadingProtocol):
         """A client has connected. Our flow control takes the place of uvicorn's, which it has just made."""
         self._half_closed_check: asyncio.TimerHandle | None = None
         super().connection_made(transport)
-        self.flow = LeanFlow(self)
+        self.flow = self._flow = LeanFlow(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client is gone: uvicorn's state first, then the call that is being served, and what waits behind it."""
         if self._half_closed_check is not None:
             self._half_closed_check.cancel()
         super().connection_lost(exc)
-        if self._serving is not None:
-            self._serving.client_gone()
-        for each in self._ahead:
+        serving, ahead = self._serving, self._ahead
+        self._serving = self._reading = None
+        self._ahead = ()
+        self._flow.lost()
+        if serving is not None:
+            serving.client_gone()
+        for each in ahead:
             each.client_gone()
 
     def eof_received(self) -> bool | None:  # type: ignore[override]

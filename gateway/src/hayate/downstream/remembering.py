@@ -88,6 +88,7 @@ class RememberingClient:
         try:
             self._turn.close(self._gathered)
         finally:
+            self._pump = None  # which holds this as its sink
             self._client.__exit__()
 
     def tick(self, _: float) -> None:

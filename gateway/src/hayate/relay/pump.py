@@ -124,6 +124,7 @@ class Pump:
             await self._done
         finally:
             self._sink.attach(None)
+            del self._write  # nothing is written any more, and what a sink writes with may hold this
             self._watch.ticker.discard(self)
             usage = self._decoder.usage
             usage.seen(self._exchange.passed)

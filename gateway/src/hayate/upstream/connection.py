@@ -62,7 +62,6 @@ class Connection(FastPath, asyncio.Protocol):
     def __init__(self, pool: Keeper) -> None:
         super().__init__()
         self._pool = pool
-        self._reader = ResponseReader()
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._head: asyncio.Future[None] | None = None
@@ -119,6 +118,12 @@ class Connection(FastPath, asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
+    def abandon(self) -> None:
+        """Nobody waits for it any more: uvloop closes one that has come about meanwhile, and tells it nothing."""
+        if self._transport is not None:
+            self._transport = None
+            self._reader.close()
+
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
         self._exchange = None
@@ -130,7 +135,10 @@ class Connection(FastPath, asyncio.Protocol):
     # What the event loop calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """It is open, and a request may be written."""
+        """It is open, and a request may be written. What reads the answers is made here: whoever makes it must see its end
+        (`ResponseReader.close`), which a connection that never comes about has not.
+        """
+        self._reader = ResponseReader()
         self._transport = transport  # type: ignore[assignment]
 
     def _read(self, data: bytes) -> None:
@@ -189,7 +197,10 @@ class Connection(FastPath, asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """It is closed; whether that ends the answer or breaks it, the answer's own framing says."""
         transport, self._transport = self._transport, None
+        if transport is None:
+            return
         self._pool.forget(self)
+        self._reader.close()
         if self._exchange is None:
             return
         if self._reader.end() and (self._expander is None or self._expander.complete):

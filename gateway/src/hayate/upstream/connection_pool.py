@@ -100,10 +100,12 @@ class ConnectionPool:
             await head
         except BaseException:
             exchange.close()
+            del exchange
             raise
         finally:
             if first_byte_s is not None:
                 self._heads.discard(head)
+            del head  # it holds the error that it has, and the error holds this frame
         return exchange
 
     def take_back(self, connection: Connection) -> None:
@@ -185,10 +187,19 @@ class ConnectionPool:
             self._reaper = self.loop.call_later(max(0.1, left[0].idle_since - oldest), self._reap)
 
     async def _connect(self) -> Connection:
+        connection = Connection(self)
+        try:
+            await self._open(connection)
+        except BaseException:
+            connection.abandon()
+            raise
+        return connection
+
+    async def _open(self, connection: Connection) -> None:
         try:
             async with asyncio.timeout(self._connect_s):
-                transport, connection = await self.loop.create_connection(
-                    lambda: Connection(self),
+                transport, _ = await self.loop.create_connection(
+                    lambda: connection,
                     self._host,
                     self._port,
                     ssl=self._tls,
@@ -200,14 +211,8 @@ class ConnectionPool:
                 f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。",
             ) from None
         except OSError as error:
-            failed = ConnectFailed(
-                f"The engine is not reachable ({_word(error).en}). It may be starting, or BACKEND_URL may be wrong.",
-                f"エンジンに接続できません（{_word(error).ja}）。起動中か、BACKEND_URLが誤っている可能性があります。",
-            )
-            failed.reason = _reason(error)
-            raise failed from None
+            raise _unreachable(error) from None
         _notice_dead_hosts(transport.get_extra_info("socket"))
-        return connection
 
     def _target(self, path: str) -> bytes:
         api = path.startswith(_API)
@@ -238,6 +243,15 @@ def _notice_dead_hosts(sock: socket.socket) -> None:
     for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         if hasattr(socket, name):  # not every system has all of them
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def _unreachable(error: OSError) -> ConnectFailed:
+    failed = ConnectFailed(
+        f"The engine is not reachable ({_word(error).en}). It may be starting, or BACKEND_URL may be wrong.",
+        f"エンジンに接続できません（{_word(error).ja}）。起動中か、BACKEND_URLが誤っている可能性があります。",
+    )
+    failed.reason = _reason(error)
+    return failed
 
 
 def _late(limit_s: float, limit: str) -> UpstreamTimeout:

@@ -139,9 +139,13 @@ class Exchange:
         self.stream_to(collected)
         try:
             await collected.future
-        finally:
+        except BaseException:
             collected.close()
             self.receiver = None
+            del collected  # its future holds the error that it has, and the error holds this frame
+            raise
+        collected.close()
+        self.receiver = None
         if not collected.ended:
             self.pause()
         return collected.take(), collected.ended
@@ -160,7 +164,7 @@ class Exchange:
 
     def close(self) -> None:
         """Ends the exchange. If the answer is not whole, the connection is cut and the engine stops."""
-        self.receiver = None
+        self.receiver = self._failure = None
         connection = self._connection
         if connection is not None:
             self._detach()

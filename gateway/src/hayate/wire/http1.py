@@ -168,6 +168,10 @@ class ResponseReader:
             return False
         return not self._delimited
 
+    def close(self) -> None:
+        """Nothing more will be read: the parser goes, which holds this as this holds it."""
+        del self._parser
+
     # What httptools calls.
 
     def on_message_begin(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import httptools
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,3 +223,13 @@ def test_what_is_not_exactly_one_chunk_has_no_size(data: bytes) -> None:
 
 def test_one_whole_chunk_has_its_size() -> None:
     assert chunk_size(b"4\r\nhell\r\n") == 4
+
+
+@pytest.mark.anyio
+async def test_a_connection_that_nobody_waits_for_any_more_holds_nothing_and_hears_of_its_end_all_the_same() -> None:
+    never, come = (Connection(ConnectionPool("http://127.0.0.1:1", connect_s=1)) for _ in range(2))
+    never.abandon()
+    come.connection_made(Socket())
+    come.abandon()
+    come.connection_lost(None)
+    assert not hasattr(come._reader, "_parser")
