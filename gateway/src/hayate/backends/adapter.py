@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 import orjson
@@ -12,6 +13,8 @@ import orjson
 from hayate.backends.base import Asked, Clock, Counting, Prepared
 from hayate.backends.responses import through_chat
 from hayate.errors import GatewayError, NotSupported
+from hayate.policy.ceiling import Load
+from hayate.wire.gauges import samples
 from hayate.wire.passthrough_stream import LAST_EVENTS, PassthroughStream
 from hayate.wire.paths import CHAT, MESSAGES, RESPONSES
 from hayate.wire.responses_to_chat import chat_fields
@@ -19,6 +22,16 @@ from hayate.wire.upstream_request import UpstreamRequest
 
 ASKED_AGAIN_S: Final = 600.0
 """How long an engine is not asked for what it has said to have not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Where an engine tells Prometheus how busy it is, and by which names; of those for the cache's use, any."""
+
+    path: str
+    running: bytes
+    waiting: bytes
+    kv_use: tuple[bytes, ...] = ()
 
 
 class Adapter(ABC):
@@ -31,6 +44,8 @@ class Adapter(ABC):
     heeds_parallel_tool_calls = True
     always_streams = False
     """A completion is asked for as a stream even where the client wants it whole."""
+    _gauges: ClassVar[Gauges | None] = None
+    """None: it does not tell how busy it is."""
     _clock: Clock = staticmethod(time.time)
     _chat_until_s: float = 0.0
     """So long responses are made of chats: the engine has said that it has none, and may be another release by then."""
@@ -69,6 +84,18 @@ class Adapter(ABC):
             return False
         self._chat_until_s = self._clock() + ASKED_AGAIN_S
         return True
+
+    def load(self) -> UpstreamRequest | None:
+        """What Prometheus would read of it."""
+        return None if self._gauges is None else UpstreamRequest(self._gauges.path, method=b"GET")
+
+    def read_load(self, body: bytes) -> Load | None:
+        """The figures of all its parts together, where an engine has several; of caches, the fullest."""
+        if self._gauges is None or not (waiting := samples(body, self._gauges.waiting)):
+            return None
+        running = samples(body, self._gauges.running)
+        use = [each for name in self._gauges.kv_use for each in samples(body, name)]
+        return Load(int(sum(running)) if running else None, int(sum(waiting)), max(use, default=None))
 
     def _has_chat_alone_for(self, path: str) -> bool:
         return path == RESPONSES and (path not in self.passes or self._clock() < self._chat_until_s)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from hayate.errors import GatewayError
+from hayate.policy.ceiling import Load
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.forms import Form
 from hayate.wire.replies import ToEvents
@@ -153,6 +154,12 @@ class Backend(Protocol):
 
     def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
         """Whether the parsed answer to `asleep` says so. Anything else means that it is awake."""
+
+    def load(self) -> UpstreamRequest | None:
+        """Asks how much the engine has to do; None where it tells nobody."""
+
+    def read_load(self, body: bytes) -> Load | None:
+        """The answer to `load`, read in linear time; None where it does not tell how many calls wait."""
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """Requests whose answers `read_served` understands: what the engine serves."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from hayate.backends.adapter import for_a_stream
+from hayate.backends.adapter import Gauges, for_a_stream
 from hayate.backends.base import Asked, Assembly, Counting, Prepared, Served
 from hayate.backends.counting import TOKENIZE, number, of_messages
 from hayate.backends.llamacpp_stream import LlamaCppStream
@@ -40,6 +40,8 @@ class LlamaCppClient(OpenAICompatible):
     name = "llamacpp"
     canary = True
     always_streams = True
+    # Served if it was started with --metrics; wanted only of a server that does not tell its slots.
+    _gauges = Gauges("/metrics", b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
     _better_responses = "chat"  # its own events have no indices and no numbers, and tell a cut answer as a whole one
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from hayate.backends.adapter import Gauges
 from hayate.backends.base import Asked, Counting
 from hayate.backends.counting import of_chat, of_messages
 from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
@@ -32,6 +33,9 @@ class SGLangClient(OpenAICompatible):
     name = "sglang"
     canary = True
     _takes_top_p_0 = False
+    _gauges = Gauges(
+        "/metrics", b"sglang:num_running_reqs", b"sglang:num_queue_reqs", (b"sglang:token_usage",)
+    )  # served if it was started with --enable-metrics
     passes = PASSTHROUGH - {SPEECH, TRANSLATIONS}
 
     def __init__(self, options: SGLangOptions | None = None) -> None:

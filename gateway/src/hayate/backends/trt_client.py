@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from hayate.backends.adapter import Gauges
 from hayate.backends.base import Asked, WholeAnswer
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.trt_request import chat_body, text_body
@@ -31,6 +32,12 @@ class TrtLLMClient(OpenAICompatible):
     name = "trtllm"
     canary = True
     _stream = TrtLLMStream
+    _gauges = Gauges(
+        "/prometheus/metrics",
+        b"trtllm_num_requests_running",
+        b"trtllm_num_requests_waiting",
+        (b"trtllm_kv_cache_utilization",),
+    )  # older releases don't tell how many wait
     heeds_parallel_tool_calls = False  # it takes the field
     # Not its /v1/responses: that schema is closed, too, and not every release has it.
     passes = frozenset({EMBEDDINGS, MESSAGES, COUNT_TOKENS})

@@ -7,6 +7,7 @@ while it drains, new calls get a 500 that says so (`wire.engine_errors`).
 
 from __future__ import annotations
 
+from hayate.backends.adapter import Gauges
 from hayate.backends.base import Asked, Counting
 from hayate.backends.counting import of_chat, of_messages
 from hayate.backends.openai_compat import OpenAICompatible
@@ -19,6 +20,12 @@ class VLLMClient(OpenAICompatible):
     name = "vllm"
     canary = True
     _takes_top_p_0 = False
+    _gauges = Gauges(
+        "/metrics",
+        b"vllm:num_requests_running",
+        b"vllm:num_requests_waiting",
+        (b"vllm:kv_cache_usage_perc", b"vllm:gpu_cache_usage_perc"),  # as it was called until 2025
+    )
 
     def probe(self) -> UpstreamRequest:
         """200 while the engine core lives."""

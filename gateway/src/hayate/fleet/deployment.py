@@ -99,6 +99,7 @@ class Deployment:
         )
         for replica in self.replicas:
             replica.ceiling.configure(spec.max_in_flight, replica.served.slots, spec.min_tokens_per_s)
+            replica.progress.watch_pace(wanted=spec.min_tokens_per_s is not None)
         self.widen()
 
     def widen(self) -> None:

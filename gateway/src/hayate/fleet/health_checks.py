@@ -22,6 +22,7 @@ from hayate.fleet.replica import Replica
 from hayate.language import Text
 from hayate.policy.health import CLOSE_S
 from hayate.reasons import Reason
+from hayate.upstream.exchange import Exchange
 from hayate.upstream_errors import UpstreamError, UpstreamTimeout
 from hayate.wire.engine_errors import reason_of, words_of
 from hayate.wire.upstream_request import UpstreamRequest
@@ -69,13 +70,13 @@ class Heard:
             return None
 
 
-async def ask(replica: Replica, request: UpstreamRequest, limit_s: float) -> Heard:
-    """One question on a connection of its own."""
+async def ask(replica: Replica, request: UpstreamRequest, limit_s: float, most_bytes: int | None = None) -> Heard:
+    """One question on a connection of its own. An answer of more than `most_bytes` has no body."""
     try:
         async with asyncio.timeout(limit_s):
             exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True, keep=False)
             try:
-                body = await exchange.read()
+                body = await _read(exchange, limit_s, most_bytes)
             finally:
                 exchange.close()
     except (TimeoutError, UpstreamTimeout):
@@ -83,6 +84,13 @@ async def ask(replica: Replica, request: UpstreamRequest, limit_s: float) -> Hea
     except UpstreamError as error:
         return Heard(fault=error.texts, reason=error.reason)
     return Heard(exchange.status, body, _status(replica, request.path, exchange.status, body))
+
+
+async def _read(exchange: Exchange, limit_s: float, most_bytes: int | None) -> bytes:
+    if most_bytes is None:
+        return await exchange.read()
+    body = await exchange.read_held(most_bytes, silence_s=limit_s)
+    return b"" if body is None or len(body) > most_bytes else body
 
 
 def _no_answer(path: str, limit_s: float) -> Text:

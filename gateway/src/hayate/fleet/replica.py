@@ -15,7 +15,7 @@ from hayate.policy.progress import Progress
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream.connection_pool import ConnectionPool
-from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError
+from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, EngineError, UpstreamError, UpstreamRefused
 
 MAX_LAST_ERROR_CHARS = 300
 LEAST_SECRET_CHARS = 4
@@ -87,6 +87,8 @@ class Replica:
         """A call failed; counts it if that was the replica's fault. True when that threw it out."""
         if not isinstance(error, EngineError):
             self.note(error.texts, error.reason)
+        if isinstance(error, UpstreamRefused) and error.reason is not Reason.LOADING:
+            self.ceiling.refused(now, self.in_flight)
         if not error.counts_against_replica:
             return False
         if isinstance(error, ConnectTimedOut) and self.pool.busy_connections and self.health.may_be_busy:

@@ -64,11 +64,6 @@ class Load:
     kv_use: float | None = None
     """How much of its KV cache is in use, from 0 to 1."""
 
-    @property
-    def tells(self) -> bool:
-        """Whether a ceiling can be found by it."""
-        return self.waiting is not None or self.kv_use is not None
-
 
 class Ceiling:
     """Of one replica. `places` (and `spare`) is how many calls it may have, `why` what decided that, `since` when."""
@@ -137,10 +132,10 @@ class Ceiling:
         """
         if not self.adapts:
             return
-        if load is None or not load.tells:
+        if load is None or load.waiting is None:  # by the cache alone it is not seen when it has enough
             self._unseen(now, in_flight, queued)
             return
-        if self.why == "no_signals" or (self.why == "engine_refused" and not self._told):
+        if self.why in ("no_signals", "engine_refused"):
             self._take(min(self.places, max(START, in_flight)), "starting", now)
         elif self.why == "stale":
             self.why = "raised"
@@ -158,13 +153,16 @@ class Ceiling:
         elif self._gap_s is not None and gap_s is not None and gap_s > self._gap_s:  # (4)
             self._met_at, self._raises = now, 0
             self._take(self.places * 9 // 10, "too_slow", now)
-        elif not load.waiting and queued and in_flight >= self.places and (load.kv_use or 0.0) < ROOM:  # (3)
-            if self._gap_s is None or gap_s is None or gap_s < self._gap_s * NEARLY:
+        elif not load.waiting and queued and in_flight >= self.places and (load.kv_use or 0.0) < ROOM:
+            nearly_too_slow = self._gap_s is not None and gap_s is not None and gap_s > self._gap_s * NEARLY
+            if not nearly_too_slow:  # (3)
                 self._raise(now)
 
     def refused(self, now: float, in_flight: int) -> None:
-        """The engine has refused a call for having too many; `in_flight` of ours are still there. Once a second at most."""
-        if not self.adapts or (self.why == "engine_refused" and now - self.since < 1):
+        """An engine that tells nothing has refused a call; `in_flight` of ours are still there. Counts once a second at most,
+        and not where it has none of ours: then they are not what is too many.
+        """
+        if not self.adapts or self._told or not in_flight or (self.why == "engine_refused" and now - self.since < 1):
             return
         self._met_at, self._raises = now, 0
         self._take(max(self.places * 3 // 4, min(self.places - 1, in_flight)), "engine_refused", now)

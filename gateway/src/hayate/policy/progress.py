@@ -11,6 +11,7 @@ The code carries these numbers.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from hayate.settings import Probing
@@ -19,6 +20,7 @@ FACTOR = 3.0
 HALF_LIFE_S = 600.0
 LEAST_S = 5.0
 SAMPLES = 3
+MAX_GAPS = 256
 SHORT_S = LEAST_S / FACTOR
 """The limit is the same for all that are no longer than this."""
 
@@ -32,6 +34,8 @@ class Progress:
     """When something last came, or the first of the calls in flight went."""
     longest_s: float = 0.0
     samples: int = 0
+    gaps: deque[float] | None = None
+    """Seconds from token to token of the streams that were looked at last; None where nobody wants to know."""
 
     def began(self, now: float) -> None:
         """A call went where there was none."""
@@ -50,6 +54,15 @@ class Progress:
             self.longest_s = silence_s
         elif longest_s > SHORT_S:  # else it makes no difference how much has faded
             self.longest_s = max(silence_s, longest_s * 0.5 ** (silence_s / HALF_LIFE_S))
+
+    def paced(self, tokens: int, in_s: float) -> None:
+        """A stream got so many tokens since it was looked at before."""
+        if self.gaps is not None and tokens > 0:
+            self.gaps.append(in_s / tokens)
+
+    def watch_pace(self, *, wanted: bool) -> None:
+        """Whether anybody wants to know `gaps`."""
+        self.gaps = (self.gaps or deque(maxlen=MAX_GAPS)) if wanted else None
 
     def limit_s(self) -> float:
         """A longer silence than this is odd."""

@@ -75,6 +75,7 @@ class Pump:
         "_fast",
         "_finished_at",
         "_last",
+        "_paced",
         "_paused_at",
         "_progress_seen",
         "_reader",
@@ -96,6 +97,7 @@ class Pump:
         self._reads = 0
         self._progress_seen = 0
         self._last = 0.0
+        self._paced = (0, 0.0)
         self._paused_at = 0.0
         self._finished_at = 0.0
         self._fast = False
@@ -247,7 +249,10 @@ class Pump:
     def tick(self, now: float) -> None:
         """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
         watch, limits = self._watch, self._watch.timeouts
-        progress = self._reads + self.passed + self._decoder.usage.completion_tokens
+        tokens = self.passed + self._decoder.usage.completion_tokens
+        progress = self._reads + tokens
+        if watch.progress.gaps is not None and not self._decoder.finished:
+            self._pace(tokens, now)
         if progress != self._progress_seen:
             self._progress_seen = progress
             self._last = now
@@ -267,6 +272,13 @@ class Pump:
             self._finish(_silent("silence_s", limits.silence_s))
         if limits.total_s is not None and now - watch.started > limits.total_s:
             self._finish(took_too_long("total_s", limits.total_s))
+
+    def _pace(self, tokens: int, now: float) -> None:
+        """How fast the tokens come, from one look to the next; a client that is behind says nothing of the engine."""
+        before, at = self._paced
+        self._paced = tokens, now
+        if before and not self._paused_at:
+            self._watch.progress.paced(tokens - before, now - at)
 
 
 def _silent(name: str, limit_s: float) -> UpstreamTimeout:

@@ -31,6 +31,7 @@ from hayate.downstream.request_id import answer_id
 from hayate.downstream.stream import Endpoint
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.fleet.canary import Canaries
+from hayate.fleet.ceilings import Ceilings
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
@@ -113,7 +114,12 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh
-        watches = prober.run(), keys.follow(), Canaries(fleet, on_change=_tell_change).run()
+        watches = (
+            prober.run(),
+            keys.follow(),
+            Canaries(fleet, on_change=_tell_change).run(),
+            Ceilings(fleet, on_unseen=_tell_unseen).run(),
+        )
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))
             for row in ROUTES
@@ -174,6 +180,10 @@ def _tell_change(replica: Replica, is_ready: bool) -> None:
             advice=last.reason.advice if last and last.reason else None,
             reason=last.texts if last else None,
         )
+
+
+def _tell_unseen(replica: Replica) -> None:
+    log_event("load_not_told", replica=replica.label, places=replica.ceiling.places)
 
 
 async def _tell_error(request: Request, error: GatewayError) -> Response:

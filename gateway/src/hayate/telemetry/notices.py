@@ -45,6 +45,13 @@ SENTENCES: Mapping[str, _Sentence] = {
         "yellow",
         Text("{replica} gets no calls for {for_s} s: {reason}", "{replica}への送信を{for_s}秒間止めます: {reason}"),
     ),
+    "load_not_told": _Sentence(
+        "yellow",
+        Text(
+            "{replica} does not tell how busy it is: it gets up to {places} calls at a time; max_in_flight sets another number",
+            "{replica}は混雑状況を返さないため、同時に最大{places}件を送ります。max_in_flightで変更できます",
+        ),
+    ),
     "reloaded": _Sentence("green", Text("The configuration was reloaded", "設定を再読み込みしました")),
     "reload_refused": _Sentence(
         "red",

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hayate.backends.adapter import Adapter, for_a_stream
 from hayate.backends.base import Asked, Backend, Prepared
@@ -16,6 +18,7 @@ from hayate.backends.sglang_client import SGLangClient
 from hayate.backends.trt_client import TrtLLMClient
 from hayate.backends.vllm_client import VLLMClient
 from hayate.errors import NotSupported
+from hayate.policy.ceiling import Load
 from hayate.upstream_errors import EngineError
 from hayate.wire.forms import Form
 from hayate.wire.passthrough_stream import PassthroughStream
@@ -100,3 +103,69 @@ def test_a_whole_answer_that_is_streamed_here_is_asked_for_with_all_that_is_coun
     fields = {"messages": [], "stream": False, "stream_options": {"include_usage": False}}
     assert for_a_stream(fields) == {"messages": [], "stream": True, "stream_options": {"include_usage": True}}
     assert fields["stream"] is False
+
+
+TOLD: dict[type[Adapter], tuple[str, list[bytes], Load]] = {
+    VLLMClient: (
+        "/metrics",
+        [
+            b'vllm:num_requests_running{engine="0"} 3.0',
+            b'vllm:num_requests_running{engine="1"} 4.0',
+            b'vllm:num_requests_waiting{engine="0"} 0.0',
+            b'vllm:num_requests_waiting{engine="1"} 2.0',
+            b'vllm:num_requests_waiting_by_reason{engine="0",reason="capacity"} 9.0',
+            b'vllm:kv_cache_usage_perc{engine="0"} 0.5',
+            b'vllm:kv_cache_usage_perc{engine="1"} 0.75',
+        ],
+        Load(7, 2, 0.75),
+    ),
+    LlamaCppClient: ("/metrics", [b"llamacpp:requests_deferred 1", b"llamacpp:requests_processing 2"], Load(2, 1)),
+    SGLangClient: (
+        "/metrics",
+        [
+            b'sglang:num_running_reqs{model_name="m"} 8',
+            b'sglang:num_queue_reqs{model_name="m"} 4',
+            b"sglang:token_usage{} 0.28",
+        ],
+        Load(8, 4, 0.28),
+    ),
+    TrtLLMClient: (
+        "/prometheus/metrics",
+        [
+            b"trtllm_num_requests_running 5",
+            b"trtllm_num_requests_waiting 0",
+            b"trtllm_kv_cache_utilization 0.1",
+        ],
+        Load(5, 0, 0.1),
+    ),
+}
+
+
+@table("adapter", list(TOLD))
+def test_how_busy_an_engine_is_is_read_of_its_own_figures(adapter: type[Any]) -> None:
+    path, said, load = TOLD[adapter]
+    made: Backend = adapter()
+    request = made.load()
+    assert request is not None
+    assert (request.method, request.path, request.body) == (b"GET", path, b"")
+    assert made.read_load(b"\n".join(said)) == load
+    assert made.read_load(b"") is None
+
+
+@table("adapter", [OpenAICompatible, OllamaClient])
+def test_an_engine_that_tells_nobody_is_not_asked(adapter: type[Any]) -> None:
+    made: Backend = adapter()
+    assert made.load() is None
+    assert made.read_load(b"vllm:num_requests_waiting 1") is None
+
+
+def test_without_how_many_wait_nothing_is_known() -> None:
+    assert TrtLLMClient().read_load(b"trtllm_kv_cache_utilization 0.1\n") is None
+    assert VLLMClient().read_load(b"vllm:num_requests_waiting 1\n") == Load(None, 1, None)
+
+
+@given(st.lists(st.sampled_from([b"vllm:num_requests_waiting", b"vllm:num_requests_running"]) | st.binary(max_size=20)))
+def test_whatever_an_engine_says_of_its_load_is_read(pieces: list[bytes]) -> None:
+    for said in (b"".join(pieces), b" ".join(pieces), b"\n".join(pieces), b" 9e99\n".join(pieces)):
+        load = VLLMClient().read_load(said)
+        assert load is None or (load.waiting is not None and load.waiting >= 0)

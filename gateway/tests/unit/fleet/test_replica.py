@@ -154,3 +154,14 @@ async def test_a_key_that_the_engine_repeats_is_remembered_nowhere(before: str, 
         assert SECRET[:4] not in text
     assert made.without_key(f"no {SECRET} twice {SECRET}.") == f"no {KEY_SHOWN} twice {KEY_SHOWN}."
     assert made.without_key("sk is no key") == "sk is no key"
+
+
+@pytest.mark.parametrize(("reason", "lowered"), [(Reason.REFUSED, True), (Reason.LOADING, False)])
+async def test_an_engine_that_refuses_calls_beside_others_gets_fewer(reason: Reason, lowered: bool) -> None:
+    made = replica()
+    before = made.ceiling.places
+    made.in_flight = 9
+    refused = UpstreamRefused("queue full", "queue full")
+    refused.reason = reason
+    made.failed(refused, 5.0, alone=True)
+    assert (made.ceiling.places < before) is lowered

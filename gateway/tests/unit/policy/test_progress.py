@@ -58,3 +58,16 @@ def test_the_limit_stays_within_its_bounds(happened: list[tuple[bool, float]], m
             progress.began(now)
         assert min(LEAST_S, most_s) <= progress.limit_s() <= most_s
         assert progress.longest_s <= now
+
+
+def test_the_pace_is_kept_where_it_is_wanted() -> None:
+    progress = Progress()
+    progress.paced(10, 1.0)
+    assert progress.gaps is None
+    progress.watch_pace(wanted=True)
+    progress.paced(10, 1.0)
+    progress.paced(0, 1.0)
+    progress.watch_pace(wanted=True)
+    assert list(progress.gaps or ()) == [0.1]
+    progress.watch_pace(wanted=False)
+    assert progress.gaps is None

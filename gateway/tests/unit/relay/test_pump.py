@@ -162,6 +162,15 @@ async def test_tokens_that_keep_coming_reach_no_limit() -> None:
     assert sink.text.endswith(b"[DONE]\n\n")
 
 
+async def test_how_fast_tokens_come_is_seen_where_it_is_wanted() -> None:
+    async with pumping(Chat(["x"] * 24, gap_s=0.05), Kept(framed=True)) as (task, pump, *_):
+        progress = pump._watch.progress
+        progress.watch_pace(wanted=True)
+        await asyncio.wait_for(task, LAST_RESORT_S)
+        assert progress.gaps
+        assert max(progress.gaps) > 0.01
+
+
 async def test_a_full_sink_stops_the_reading_and_a_drained_one_goes_on() -> None:
     sink = Kept()
     script = Chat(["x" * 4000] * 4000)
