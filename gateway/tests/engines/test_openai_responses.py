@@ -75,8 +75,7 @@ async def test_a_stream_is_put_together_by_the_package(client: AsyncOpenAI, mode
 
 
 async def test_what_is_made_of_a_chat_has_all_that_openais_has(gateway: RunningGateway, engine: EngineProcess) -> None:
-    models = ["plain", "default"] if engine.backend == "llamacpp" else ["plain"]
-    for model in models:
+    for model in _made_of_a_chat(engine):
         for known in (*CALLED, next(each for each in KNOWN if each.name == "tools left unused")):
             body: dict[str, Any] = {"model": model, "input": known.prompt, "temperature": 0, "tools": [TOOL]}
             frames = await fetch_frames(gateway.url, PATH, {**body, "stream": True}, key=gateway.key)
@@ -84,6 +83,10 @@ async def test_what_is_made_of_a_chat_has_all_that_openais_has(gateway: RunningG
             reply = (await fetch(gateway.url, PATH, body, key=gateway.key)).json
             whole(reply)
             assert [_alike(item) for item in seen.items] == [_alike(item) for item in reply["output"]]
+
+
+def _made_of_a_chat(engine: EngineProcess) -> list[str]:
+    return ["plain", "default"] if engine.backend == "llamacpp" else ["plain"]
 
 
 def _alike(item: dict[str, Any]) -> dict[str, Any]:
@@ -134,3 +137,48 @@ async def test_in_node_too(gateway: RunningGateway, tmp_path: Path) -> None:
         assert seen["calls"] == list(two.calls)
         assert seen["after"] in ("completed", "incomplete")
         assert seen["refused"] == {"class": "BadRequestError", "status": 400, "param": "background"}
+
+
+AGENTS: list[Any] = [
+    {"type": "namespace", "name": "demo", "description": "Of a city.", "tools": [TOOL]},
+    {"type": "web_search"},
+]
+"""As the Codex CLI offers them."""
+WRITE: Any = {"type": "custom", "name": "write"}
+
+
+async def test_one_of_a_namespace_is_called_and_answered(client: AsyncOpenAI, engine: EngineProcess) -> None:
+    for model in _made_of_a_chat(engine):
+        said: list[Any] = [{"role": "user", "content": CALLED[0].prompt}]
+        asked: Any = {"model": model, "tools": AGENTS, "temperature": 0}
+        async with client.responses.stream(**asked, input=said) as events:
+            response = await (await events.until_done()).get_final_response()
+        calls = [item for item in response.output if item.type == "function_call"]
+        assert [(call.namespace, call.name) for call in calls] == [("demo", "get_weather")]
+        sound = {
+            "arguments": '{"city":"東京"}'
+        }  # the tiny model has never seen such a tool, and vLLM holds it to nothing
+        said += [item.model_dump(exclude_none=True, exclude={"parsed_arguments"}) | sound for item in calls]
+        said += [{"type": "function_call_output", "call_id": call.call_id, "output": "晴れ"} for call in calls]
+        last = await client.responses.create(**asked, input=said, max_output_tokens=32)
+        assert last.output
+
+
+async def test_a_custom_tool_is_called_with_a_text_and_answered(client: AsyncOpenAI, engine: EngineProcess) -> None:
+    """The model knows no such tool: it is made to call one, and says what it likes."""
+    asked: Any = {"model": "plain", "tools": [WRITE], "temperature": 0, "max_output_tokens": 400}
+    stream = await client.responses.create(**asked, tool_choice="required", input="Hello", stream=True)
+    events: list[Any] = [event async for event in stream]
+    calls = [item for item in events[-1].response.output if item.type == "custom_tool_call"]
+    assert calls, f"{engine.backend} was told that a tool must be called"
+    assert {call.name for call in calls} == {"write"}
+    for call in calls:
+        deltas = [
+            event.delta for event in events if getattr(event, "item_id", "") == call.id and hasattr(event, "delta")
+        ]
+        assert "".join(deltas) == call.input
+    outputs: Any = [{"type": "custom_tool_call_output", "call_id": call.call_id, "output": "ok"} for call in calls]
+    last = await client.responses.create(
+        **{**asked, "max_output_tokens": 16}, previous_response_id=events[-1].response.id, input=outputs
+    )
+    assert last.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def read(page: str) -> str:
 def test_both_languages_have_the_same_code() -> None:
     one, other = ([(each.language, bare(each.code)) for each in fenced(read(page))] for page in PAGES)
     assert one == other
-    assert {each[0] for each in one} == {"sh", "python", "yaml"}
+    assert {each[0] for each in one} == {"sh", "python", "toml", "yaml"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -51,6 +52,14 @@ def test_the_configuration_is_accepted(page: str, tmp_path: Path) -> None:
         load_config(tmp_path / "c.yaml", {})
 
 
+def test_the_codex_clis_configuration_leads_here() -> None:
+    (block,) = (each.code for each in fenced(read("history.md")) if each.language == "toml")
+    wanted = tomllib.loads(block)
+    provider = wanted["model_providers"][wanted["model_provider"]]
+    assert (wanted["model"], provider["env_key"], provider["wire_api"]) == ("fast", "HAYATE_API_KEY", "responses")
+    assert provider["base_url"] == "http://127.0.0.1:8080/v1"
+
+
 @pytest.fixture
 async def gateway() -> AsyncIterator[RunningGateway]:
     async with running_engine(Chat(["花子", "さんですね。"])) as engine:
@@ -63,7 +72,7 @@ async def gateway() -> AsyncIterator[RunningGateway]:
 async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path: Path) -> None:
     terminal = Terminal(gateway, tmp_path, "en", HAYATE_API_KEY=gateway.key)
     shown = []
-    for block in (each for each in fenced(read("history.md")) if each.language != "yaml"):
+    for block in (each for each in fenced(read("history.md")) if each.language in ("sh", "python")):
         code = block.code
         if block.language == "python":
             (tmp_path / "block.py").write_text(terminal.beside(code), encoding="utf-8")
