@@ -30,6 +30,8 @@ from hayate.tools.records.options import UsageOptions
 from hayate.tools.records.verbs import usage
 from hayate.tools.status.options import StatusOptions
 from hayate.tools.status.verbs import status_at
+from hayate.tools.top.options import TopOptions
+from hayate.tools.top.verbs import top_at
 
 
 class _Hayate(Verbs):
@@ -123,6 +125,18 @@ app.command("status", cls=Verb)(
             "are not, 2 when the gateway can't be asked.",
             "ゲートウェイ、デプロイメント、レプリカの状態を表示します。終了コードは、すべて正常なら0、"
             "一部が利用できなければ1、ゲートウェイに確認できなければ2です。",
+        ),
+    )
+)
+app.command("top", cls=Verb)(
+    verb(
+        TopOptions,
+        mistakes_told(top_at(place_of)),
+        Text(
+            "Show live who has the places at the engines and who waits: ceilings, keys, waits, tokens/s, the "
+            "longest-running calls. Ctrl-C ends it.",
+            "エンジンの使用状況とキューをリアルタイムで表示します（同時実行数の上限、キーごとの待ち、トークン/秒、"
+            "実行時間の長い呼び出し）。Ctrl-Cで終了します。",
         ),
     )
 )

@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
     "tools/records/verbs.py": "unit/tools/records/test_db.py",
     "tools/status/verbs.py": "unit/tools/status/test_commands.py",
+    "tools/top/verbs.py": "unit/tools/top/test_commands.py",
 }
 """Modules whose tests need sockets and processes, and where under `tests` those are."""
 

@@ -27,13 +27,16 @@ _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
 
 class Keys(Protocol):
-    """The keys that were made for projects (`key_ring`). Both methods may raise KeysUnknown."""
+    """The keys that were made for projects (`key_ring`). The first two methods may raise KeysUnknown."""
 
     def find(self, presented: bytes, digest: bytes) -> Principal | None:
         """Whose key it is. Raises NotAuthenticated for one that has expired, which only its holder can bring."""
 
     def by_id(self, key_id: str) -> Principal | None:
         """The principal of a key, by the public part of it."""
+
+    def project_of(self, key_id: str) -> str | None:
+        """Whose a key is, where that is known without a look-up."""
 
 
 class NoKeys:
@@ -45,6 +48,10 @@ class NoKeys:
 
     def by_id(self, key_id: str) -> Principal | None:
         """Nobody."""
+        return None
+
+    def project_of(self, key_id: str) -> str | None:
+        """Of no key, there being none."""
         return None
 
 
@@ -107,6 +114,11 @@ class Authenticator:
         """Whose key this is. How long that takes tells nothing of it: it is the digest that is looked up."""
         digest = digest_of(presented)
         return self._own.get(digest) or self._issued.find(presented, digest)
+
+    def project_of(self, key_id: str) -> str:
+        """Whose a key is that calls; empty where that is not known any more. Nothing is looked up."""
+        own = next((each.project for each in self._own.values() if each.id == key_id), None)
+        return own or self._issued.project_of(key_id) or ""
 
     def new_session(self, principal: Principal) -> str:
         """A cookie's value: whose session it is, when it ends, and a signature that only the gateway can make."""

@@ -107,6 +107,11 @@ class KeyRing:
             known = self._learn(row, principal)
         return self._still(known)
 
+    def project_of(self, key_id: str) -> str | None:
+        """Whose a key is that is known here; None for any other."""
+        known = self._known.get(key_id)
+        return None if known is None else known.principal.project
+
     def refresh(self) -> None:
         """Follows what has changed in the store, and the time. Called every REFRESH_S; never raises."""
         now = self._wall_clock()

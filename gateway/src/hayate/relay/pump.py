@@ -138,6 +138,16 @@ class Pump:
         return self._exchange.passed
 
     @property
+    def made(self) -> int:
+        """How many tokens of the answer have come, as far as is known before its end."""
+        return self.passed + self._decoder.usage.completion_tokens
+
+    @property
+    def progress(self) -> Progress:
+        """That of the replica which makes the answer."""
+        return self._watch.progress
+
+    @property
     def complete(self) -> bool:
         """Whether all that the answer says has been written: what is left is the end of its framing."""
         ended = self._done.done() and not self._done.cancelled() and self._done.exception() is None

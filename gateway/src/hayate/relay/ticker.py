@@ -6,6 +6,7 @@ A timer per stream is some 500 bytes and two heap operations; a look at each str
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from time import monotonic
 from typing import Protocol
 
@@ -39,6 +40,10 @@ class Ticker:
     def discard(self, member: Ticked) -> None:
         """Looks at it no longer; a timer that has nobody to look at ends by itself."""
         self._members.discard(member)
+
+    def __iter__(self) -> Iterator[Ticked]:
+        """All that is looked at now."""
+        return iter(tuple(self._members))
 
     def close(self) -> None:
         """Forgets all members: nobody is looked at once the gateway goes down."""

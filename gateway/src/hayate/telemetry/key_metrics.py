@@ -87,6 +87,18 @@ class KeyMetrics(Collector):
                 found = self._place_of(record.key)
             found.add(record)
 
+    def labels(self, keys: Iterable[str]) -> dict[str, str]:
+        """How other metrics name these keys: by their ids if they have counters of their own, or while there is room for
+        more of them; the others are `other`.
+        """
+        free = self._max_named - len(self._named)
+        found: dict[str, str] = {}
+        for key in dict.fromkeys(keys):
+            named = key in self._named or free > 0
+            free -= key not in self._named
+            found[key] = key if named else OTHER
+        return found
+
     def _place_of(self, key: str) -> _Counted:
         """Where a call of a key is counted that has no counters of its own so far."""
         if len(self._named) < self._max_named:

@@ -177,6 +177,9 @@ class Issued:
     def by_id(self, key_id: str) -> Principal | None:
         return self.principal if self.principal is not None and self.principal.id == key_id else None
 
+    def project_of(self, key_id: str) -> str | None:
+        return self.principal.project if self.principal is not None and self.principal.id == key_id else None
+
 
 GAME = Principal("a1b2c3d4e5f6", "games", version=3)
 
@@ -187,6 +190,12 @@ def test_a_key_that_was_made_for_a_project_is_found_after_the_gateway_s_own() ->
     assert auth.check(headers(x_api_key=KEY)) is OWNER
     assert auth.identify(b"operator") is OPERATOR
     assert refused(auth, headers(x_api_key="other"))
+
+
+def test_whose_a_key_is_that_calls_is_told_without_a_look_up() -> None:
+    auth = Authenticator({KEY: OWNER, "operator": OPERATOR}, Issued(GAME))
+    assert [auth.project_of(each) for each in (OWNER.id, GAME.id, "forgotten")] == ["default", "games", ""]
+    assert Authenticator({KEY: OWNER}).project_of(GAME.id) == ""
 
 
 def test_a_session_is_that_of_the_key_it_was_bought_with_and_ends_with_its_version() -> None:

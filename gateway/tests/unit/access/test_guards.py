@@ -102,6 +102,9 @@ class Issued:
     def by_id(self, key_id: str) -> Principal | None:
         return self._found.get(key_id)
 
+    def project_of(self, key_id: str) -> str | None:
+        return None
+
 
 PLAIN = Principal("plain", "games")
 CALLS = Principal("calls", "games", terms=Terms(areas=("calls",)))

@@ -104,6 +104,14 @@ def test_a_key_is_looked_up_once_and_says_who_it_is(r: Ring) -> None:
     assert r.source.asked == 1
 
 
+def test_whose_a_key_is_that_was_used_is_known_without_a_look_up(r: Ring) -> None:
+    (made, _), (other, _) = r.add(), r.add()
+    r.find(made)
+    asked = r.source.asked
+    assert (r.ring.project_of(made.id), r.ring.project_of(other.id)) == ("games", None)
+    assert r.source.asked == asked
+
+
 def test_what_has_not_the_form_of_a_key_is_never_looked_up(r: Ring) -> None:
     made, row = r.add()
     for presented in (b"", b"sk-hayate-old", made.key.encode()[:-1], row.digest, row.digest.hex().encode()):

@@ -152,6 +152,14 @@ async def test_every_limit_is_named_when_it_is_reached(script: Answer, timeouts:
             await asyncio.wait_for(task, LAST_RESORT_S)
 
 
+@pytest.mark.parametrize("framed", [False, True])
+async def test_what_has_come_is_known_before_the_end(framed: bool) -> None:
+    sink = Kept(framed=framed)
+    async with pumping(silent_mid_stream(), sink) as (_, pump, *_):
+        await eventually(lambda: sink.text.count(b"data: ") >= 2)
+        assert 0 < pump.made <= sink.text.count(b"data: ")
+
+
 async def test_tokens_that_keep_coming_reach_no_limit() -> None:
     sink = Kept(framed=True)
     async with pumping(Chat(["x"] * 24, gap_s=0.05), sink, timeouts=Timeouts(first_byte_s=1.0, silence_s=1.0)) as (

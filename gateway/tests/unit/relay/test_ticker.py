@@ -44,6 +44,16 @@ async def test_a_member_may_leave_and_an_idle_ticker_starts_again() -> None:
     ticker.close()
 
 
+async def test_its_members_can_be_looked_through_while_they_come_and_go() -> None:
+    ticker, members = Ticker(), [Member(), Member()]
+    for member in members:
+        ticker.add(member)
+    for each in ticker:
+        ticker.discard(each)
+    assert list(ticker) == []
+    ticker.close()
+
+
 async def test_a_member_that_fails_is_told_of_and_the_others_are_still_looked_at() -> None:
     told: list[dict[str, Any]] = []
     loop = asyncio.get_running_loop()

@@ -106,3 +106,12 @@ def test_a_crowd_of_idle_keys_takes_a_bounded_room_and_no_names() -> None:
     assert len(metrics._candidates) <= 50
     call(metrics, "busier", 4)
     assert "busier" in keys(metrics)
+
+
+def test_other_metrics_name_keys_as_these_do_and_only_as_many_more_as_there_is_room_for() -> None:
+    metrics = KeyMetrics(max_named=3)
+    metrics.calls_ended([record(key="a"), record(key="b")])
+    assert metrics.labels(["x", "y", "b", "x", "z"]) == {"x": "x", "y": OTHER, "b": "b", "z": OTHER}
+    metrics.calls_ended([record(key="c")])
+    assert metrics.labels(["x", "a"]) == {"x": OTHER, "a": "a"}
+    assert metrics.labels([]) == {}

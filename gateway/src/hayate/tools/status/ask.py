@@ -34,11 +34,11 @@ class _Asking:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-def ask(target: Target, timeout_s: float) -> dict[str, Any]:
-    """What the gateway says of itself. Raises CannotTell."""
+def ask(target: Target, timeout_s: float, path: str = PATH, holds: str = "deployments") -> dict[str, Any]:
+    """What the gateway says there: an object with a list that has this name. Raises CannotTell."""
     asking = _Asking()
     # A thread, because neither a name's resolution nor a head that comes byte by byte can be given a limit otherwise.
-    threading.Thread(target=_fetch, args=(target, timeout_s, asking), daemon=True, name="status").start()
+    threading.Thread(target=_fetch, args=(target, path, timeout_s, asking), daemon=True, name="status").start()
     if not asking.done.wait(timeout_s) or isinstance(asking.error, TimeoutError):
         raise NoAnswer(
             f"{target.url} says nothing within {timeout_s:g} s. Something listens there; it may be very busy or frozen.",
@@ -48,7 +48,7 @@ def ask(target: Target, timeout_s: float) -> dict[str, Any]:
         raise _unreachable(target, asking.error)
     if asking.status in (401, 403):
         raise _key_refused(target)
-    return _read(target, asking)
+    return _read(target, asking, holds)
 
 
 def _key_refused(target: Target) -> KeyRefused:
@@ -68,7 +68,7 @@ def _key_refused(target: Target) -> KeyRefused:
     )
 
 
-def _fetch(target: Target, timeout_s: float, asking: _Asking) -> None:
+def _fetch(target: Target, path: str, timeout_s: float, asking: _Asking) -> None:
     parts = urlsplit(target.url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
@@ -77,7 +77,7 @@ def _fetch(target: Target, timeout_s: float, asking: _Asking) -> None:
             headers = {"accept": "application/json"}
             if target.key is not None:
                 headers["authorization"] = f"Bearer {target.key}"
-            connection.request("GET", parts.path + PATH, headers=headers)
+            connection.request("GET", parts.path + path, headers=headers)
             response = connection.getresponse()
             asking.status, asking.body = response.status, response.read(MAX_ANSWER_BYTES + 1)
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -108,7 +108,7 @@ def _unreachable(target: Target, error: Exception) -> CannotTell:
     )
 
 
-def _read(target: Target, asking: _Asking) -> dict[str, Any]:
+def _read(target: Target, asking: _Asking, holds: str) -> dict[str, Any]:
     """The answer, if it is a gateway's."""
     try:
         values = orjson.loads(asking.body)
@@ -117,7 +117,7 @@ def _read(target: Target, asking: _Asking) -> dict[str, Any]:
     if asking.status == 404 and isinstance(values, dict) and "error" in values:
         said = Text("an older Hayate, or another API", "古いHayateか、別のAPI")
         raise _something_else(target, said)
-    if asking.status != 200 or not isinstance(values, dict) or not isinstance(values.get("deployments"), list):
+    if asking.status != 200 or not isinstance(values, dict) or not isinstance(values.get(holds), list):
         raise _something_else(target)
     return values
 

@@ -37,12 +37,12 @@ def run_status(options: StatusOptions, env: Environment, place_of: Callable[[Pat
         values = ask(target, options.timeout_s)
     except (CannotTell, KeyFileError) as error:
         if options.as_json:
-            _print_json(values_without(error.english, url))
+            print_json(values_without(error.english, url))
         sys.stderr.write(error.text(env.language) + "\n")
         return UNREACHABLE
     answer = read_answer(values, "en" if options.as_json else env.language)
     if options.as_json:
-        _print_json(values_of(answer, url))
+        print_json(values_of(answer, url))
     else:
         fd = sys.stdout.fileno() if sys.stdout.isatty() else None
         report = Report(env.language, time.time(), columns_of(fd), paint_for(fd is not None, env))
@@ -50,5 +50,6 @@ def run_status(options: StatusOptions, env: Environment, place_of: Callable[[Pat
     return STATUS[answer.overall]
 
 
-def _print_json(values: object) -> None:
+def print_json(values: object) -> None:
+    """For programs, on standard output."""
     sys.stdout.write(orjson.dumps(values, option=orjson.OPT_INDENT_2).decode() + "\n")

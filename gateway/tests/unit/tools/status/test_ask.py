@@ -53,6 +53,14 @@ def test_the_key_is_sent_and_the_answer_is_read() -> None:
     assert f"authorization: Bearer {KEY}".encode() in heard[0]
 
 
+def test_another_question_has_a_path_and_a_list_of_its_own() -> None:
+    with server(http("200 OK", b'{"in_flight": []}')) as (url, heard):
+        assert ask(at(url), LONG_S, "/admin/calls?limit=1", "in_flight") == {"in_flight": []}
+    assert heard[0].startswith(b"GET /admin/calls?limit=1 HTTP/1.1\r\n")
+    with server(http("200 OK", b'{"in_flight": []}')) as (url, _), pytest.raises(SomethingElse):
+        ask(at(url), LONG_S)
+
+
 @table(
     ("answer", "kind", "says"),
     [

@@ -1,0 +1,1 @@
+"""`hayate top`: who has the places and who waits, live in a terminal."""
