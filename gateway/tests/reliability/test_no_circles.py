@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.every_kind import KINDS, Kind
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.garbage import WITHOUT_COLLECTOR, circles, sockets
+from tests.support.garbage import KEEPING_CIRCLES, circles, sockets
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.scene import Stage, settings
 from tests.support.waiting import NEVER_S, eventually
@@ -30,7 +30,7 @@ async def watched() -> AsyncIterator[tuple[Stage, int]]:
     """A gateway of which nothing has been asked yet, and how many sockets it has then."""
     async with running_engine() as engine:
         config = settings(engine.url, server=SERVER, timeouts=SHORT, health=UNWATCHED)
-        async with running_gateway(config=config, through=WITHOUT_COLLECTOR) as gateway:
+        async with running_gateway(config=config, through=KEEPING_CIRCLES) as gateway:
             await gateway.ready()
             await over(gateway, engine, None)
             await circles(gateway)

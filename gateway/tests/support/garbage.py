@@ -1,12 +1,11 @@
 """A gateway that tells on request what only a collector would free: objects that hold each other in a circle.
 
-    async with running_gateway(config=..., through=WITHOUT_COLLECTOR) as gateway:
+    async with running_gateway(config=..., through=KEEPING_CIRCLES) as gateway:
         await circles(gateway)                # forgets what is there already
         ...
         assert not await circles(gateway)     # how many, by type; functions and frames by their names
 
-As a program it is what `hayate` is, with automatic collection off from the start; at SIGUSR2 it collects, and writes down what it
-found.
+As a program it is what `hayate` is, but what its collector finds is kept; at SIGUSR2 everything is collected, and written down.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from tests.support.gateway import RunningGateway
 from tests.support.waiting import eventually
 
 _PROGRAM = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r}); from tests.support.garbage import main; main()"
-WITHOUT_COLLECTOR = (sys.executable, "-c", _PROGRAM)
+KEEPING_CIRCLES = (sys.executable, "-c", _PROGRAM)
 OURS = ("hayate.", "uvicorn.", "uvloop.", "httptools.", "asyncio.", "_asyncio.", "starlette.", "fastapi.")
 """What belongs to a connection or a call. What a library leaves of its own work is for the collector."""
 _FILE = "circles.json"
@@ -55,19 +54,19 @@ def main() -> None:
     """`hayate`, with the arguments after its own name."""
     from hayate import cli
 
-    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)  # whatever is collected meanwhile is kept too
     signal.signal(signal.SIGUSR2, lambda *_: _write_down())
     sys.argv = sys.argv[1:]
     cli.main()
 
 
 def _write_down() -> None:
-    gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
-    gc.set_debug(0)
     found = Counter(map(_name, gc.garbage))
+    gc.set_debug(0)
     gc.garbage.clear()
     gc.collect()
+    gc.set_debug(gc.DEBUG_SAVEALL)
     part = Path(f"{_FILE}.part")
     part.write_text(json.dumps(found), encoding="utf-8")
     part.rename(_FILE)

@@ -41,6 +41,7 @@ from hayate.relay.ticker import Ticker
 from hayate.serve.keys import Keys, remember_last_minute
 from hayate.serve.reload import Reloader
 from hayate.serve.specs import specs
+from hayate.serve.sweeper import Sweeper
 from hayate.store.metrics import StoreMetrics
 from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
@@ -108,18 +109,13 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         relay, history = Relay(fleet, ticker), Conversations(store)
         gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
-        metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer))
+        app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)
+        metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer), sweeper)
         await remember_last_minute(store, gateway.grants)
         reloader = Reloader(gateway, config, load, keys)
         app.state.reload = reloader.reload
         prober = Prober(fleet, on_change=_tell_change)
         gateway.relay.refresh = prober.refresh
-        watches = (
-            prober.run(),
-            keys.follow(),
-            Canaries(fleet, on_change=_tell_change).run(),
-            Ceilings(fleet, on_unseen=_tell_unseen).run(),
-        )
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))
             for row in ROUTES
@@ -127,7 +123,13 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
             for method in row.methods
         )
         try:
-            async with _running(*watches):
+            async with _running(
+                prober.run(),
+                keys.follow(),
+                sweeper.run(),
+                Canaries(fleet, on_change=_tell_change).run(),
+                Ceilings(fleet, on_unseen=_tell_unseen).run(),
+            ):
                 yield {"gateway": gateway}
         finally:
             ticker.close()

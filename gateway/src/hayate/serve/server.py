@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -67,9 +66,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listens, and then says where that is."""
         await super().startup(sockets)
-        # What has been loaded stays: the collector need not walk it again and again, in pauses that every stream would feel.
-        gc.collect()
-        gc.freeze()
+        self._app.state.sweeper.start()
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._leave_word(url)
