@@ -181,8 +181,8 @@ class Remembered:
             self._branch, turn = None, replace(turn, conversation=made.id, behind=None)
         self._busy = self._was_kept = True
         try:
-            how = keeping(turn, self._branch, self._chain)
-            kept = await self._conversations.store.keep(how, self._size, left=self._release)
+            how, within_s = keeping(turn, self._branch, self._chain), self.wanted.within_s
+            kept = await self._conversations.store.keep(how, self._size, left=self._release, within_s=within_s)
         except Exception:  # who is cancelled has it kept all the same
             self._busy = False
             raise

@@ -10,6 +10,7 @@ from hayate.history.dialects import Dialect
 from hayate.history.fitting_calls import Fields
 from hayate.policy.estimates import Estimates
 from hayate.settings import History
+from hayate.store.spare import SPARE_S
 from hayate.wire.conversation_field import Named
 
 
@@ -34,6 +35,11 @@ class Wanted:
     """Whether the call names something that goes along. One that does not is sent as it came."""
     must: bool = True
     """False: nobody has asked for it to be kept. If it can't be, the caller gets the answer all the same."""
+
+    @property
+    def within_s(self) -> float | None:
+        """How long the caller may wait until it is kept, in seconds; None: as long as anybody does."""
+        return None if self.must else SPARE_S
 
 
 @dataclass(slots=True)

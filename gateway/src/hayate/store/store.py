@@ -26,6 +26,7 @@ from hayate.store.making import Making
 from hayate.store.migrate import open_file
 from hayate.store.quick import TakesLong
 from hayate.store.reading import Reading
+from hayate.store.spare import Spare
 from hayate.store.turns import LIMITS
 from hayate.store.writer import Writer
 from hayate.telemetry.log import log_event
@@ -90,13 +91,15 @@ class Store:
         size_bytes: int = 0,
         *,
         left: Callable[[], None] | None = None,
+        within_s: float | None = None,
     ) -> Result:
         """What `how` gives, in a transaction that is on the disk by then; `size_bytes`: about how much it keeps. Who is cancelled
-        while it waits has it kept all the same: then `left` is called, on the loop, when that is over. Raises HistoryUnavailable,
-        and what `how` raises.
+        while it waits has it kept all the same: then `left` is called, on the loop, when that is over. With `within_s` it is not
+        kept at all unless it has begun by then. Raises HistoryUnavailable, and what `how` raises.
         """
+        spare = None if within_s is None else Spare(how, within_s)
         try:
-            result = await _made(self.writer.keep(how, size_bytes), self._told(left))
+            result = await _made(self.writer.keep(spare or how, size_bytes), self._told(left), spare)
         except (*FAULTS, TooManyWait) as error:
             raise self._unavailable(error) from None
         self._is_gone = False
@@ -213,18 +216,23 @@ class Store:
         )
 
 
-async def _made(future: Future[Result], left: Callable[[Future[Any]], None] | None = None) -> Result:
-    """What the thread that writes gives, or raises. Raises TimeoutError when it has not begun after CHANGE_S. When who waits is
-    cancelled, so is what has not begun; unless there is `left`, which is told what becomes of it.
+async def _made(
+    future: Future[Result],
+    left: Callable[[Future[Any]], None] | None = None,
+    spare: Spare[Result] | None = None,
+) -> Result:
+    """What the thread that writes gives, or raises. Raises TimeoutError when it has not begun after CHANGE_S, or when the file of
+    `spare` could not be had in its time. When who waits is cancelled, so is what has not begun; unless there is `left`, which is
+    told what becomes of it.
     """
     loop = asyncio.get_running_loop()
     over = loop.create_future()  # of the loop's own, and no more around it: that would cost half as much again
     future.add_done_callback(lambda _: _tell(loop, over))
-    timer = loop.call_later(CHANGE_S, _end, over)
+    timer = loop.call_later(CHANGE_S if spare is None else spare.within_s, _end, over)
     try:
         await over
         if not future.done():
-            if future.cancel():  # unless it is being made, or has been
+            if future.cancel() or (spare is not None and spare.give_up()):  # unless it is being made, or has been
                 raise TimeoutError("the thread that writes is busy")
             made = asyncio.wrap_future(future)  # that can't be taken back, and its end is not far
             made.add_done_callback(_looked_at)

@@ -10,11 +10,12 @@ from contextlib import closing
 import pytest
 from sqlalchemy import Connection, select, text
 
-from hayate.errors import InvalidRequest, StoreGone
+from hayate.errors import HistoryUnavailable, InvalidRequest, StoreGone
 from hayate.settings import Keeping
 from hayate.store import store as module
 from hayate.store.schema import names
 from hayate.store.store import Store
+from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -104,3 +105,35 @@ async def test_after_the_end_a_change_finds_the_store_gone(store: Store) -> None
     await asyncio.to_thread(store.close)
     with pytest.raises(StoreGone):
         await store.change(lambda _: None)
+
+
+async def test_what_nobody_has_asked_for_is_given_up_while_the_file_is_held_and_never_kept(store: Store) -> None:
+    def keep(connection: sqlite3.Connection) -> int:
+        return connection.execute("INSERT INTO names (name) VALUES ('spare')").rowcount
+
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(HistoryUnavailable):
+            await store.keep(keep, within_s=0.05)  # runs out
+    await store.keep(lambda _: None)  # behind it
+    assert await store.read(lambda connection: connection.execute(select(names.c.name)).scalars().all()) == []
+    assert await store.keep(keep, within_s=LAST_RESORT_S) == 1
+    assert await store.read(lambda connection: connection.execute(select(names.c.name)).scalars().all()) == ["spare"]
+
+
+async def test_what_nobody_has_asked_for_and_is_being_kept_is_told_as_kept(store: Store) -> None:
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def keep(connection: sqlite3.Connection) -> str:
+        begun.set()
+        assert goes_on.wait(LAST_RESORT_S)
+        connection.execute("INSERT INTO names (name) VALUES ('slow')")
+        return "kept"
+
+    while not begun.is_set():  # a busy machine may be too slow to begin, and it is given up
+        waits = asyncio.ensure_future(store.keep(keep, within_s=0.05))  # runs out
+        await asyncio.wait({waits}, timeout=0.2)  # runs out
+    await asyncio.sleep(0.1)
+    assert not waits.done(), "it is over time, and is waited for"
+    goes_on.set()
+    assert await waits == "kept"
