@@ -61,6 +61,8 @@ class GatewayError(BilingualError):
         self.retry_after_s = retry_after_s
         self.event_id: str | None = None
         """Of the event that tells it, in a dialect whose events have ids."""
+        self.event_number = 0
+        """Of that event, in one whose events are numbered."""
 
 
 def let_go(error: BaseException) -> None:

@@ -113,6 +113,7 @@ class CallEndpoint:
         error = shutting_down()
         record.status, record.error = error.status, error.code
         if client.started and client.events:
+            error.event_number = client.next_number()
             client.write(self.dialect.frame(error, language_of(client.headers)))
 
     async def _tell(self, client: Client, record: CallRecord, error: GatewayError) -> None:
@@ -123,6 +124,7 @@ class CallEndpoint:
         if not client.started:
             await client.respond(record.status, error_headers(error), self.dialect.body(error, language))
         elif client.events:
+            error.event_number = client.next_number()
             client.write(self.dialect.frame(error, language))
             await client.end_stream()
         else:

@@ -107,6 +107,7 @@ async def _pass_on(gateway: Gateway, client: Told, answer: Answer, path: str) ->
             await respond_assembled(gateway, client, answer, decoder, answer.assembly)
             return
         await client.start_stream()
+        client.number_by(lambda: decoder.next_number)
     else:
         decoder = RawStream()
         if content_type.startswith(b"application/json"):

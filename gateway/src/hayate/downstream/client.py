@@ -49,6 +49,7 @@ class Client:
         "full",
         "gone",
         "headers",
+        "next_number",
         "opening",
         "started",
     )
@@ -77,6 +78,8 @@ class Client:
         """Whether a client that has gone had all of its answer by then."""
         self.opening = b""
         """What a stream begins with, pings included."""
+        self.next_number: Callable[[], int] = int
+        """Gives the number of the next event of its stream, in a dialect that numbers them."""
         self.full = False
         self._task: asyncio.Task[Any] | None = None
         self._pump: Pump | None = None
@@ -156,6 +159,10 @@ class Client:
         await self._stream.start(status, (SSE_HEADERS if headers is None else headers) + self.answer_headers)
         if self.opening:
             self.write(self.opening)
+
+    def number_by(self, next_number: Callable[[], int]) -> None:
+        """Who numbers the events of its stream."""
+        self.next_number = next_number
 
     def end_stream(self) -> Awaitable[None]:
         """The proper end of a streamed answer, to be awaited."""

@@ -22,6 +22,7 @@ from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import sse
 from hayate.wire.conversation_field import TELLS, TELLS_OMITTED
 from hayate.wire.engine_json import TooDense, Unreadable, read, write
+from hayate.wire.event_numbers import first_number
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.gathered import Gathered
 from hayate.wire.glance import chat_in
@@ -135,6 +136,15 @@ class RememberingClient:
             self._gathered = self._turn.gatherer()
             self._ticker.add(self)
         await self._client.start_stream(status)
+
+    def number_by(self, next_number: Callable[[], int]) -> None:
+        """As with any client, but for what waits for the turn to be kept: an error stands in its place."""
+
+        def of_the_next() -> int:
+            withheld = first_number(self._ended)
+            return next_number() if withheld is None else withheld
+
+        self._client.number_by(of_the_next)
 
     async def end_stream(self) -> None:
         """Keeps the turn, then tells the end. Raises what says that it could not be kept."""

@@ -97,6 +97,11 @@ class ResponsesStream(DecoderState):
         self._state: dict[str, Any] | None = None
 
     @property
+    def next_number(self) -> int:
+        """One more than the last event has."""
+        return self._events.number
+
+    @property
     def output(self) -> list[dict[str, Any]]:
         """The items as far as they have come."""
         return [item.whole() for item in self._items]

@@ -36,6 +36,10 @@ class StreamDecoder(Protocol):
     def plain_reader(self) -> Reader | None:
         """What tells plain events from others, in a dialect that passes those unread; None in any other."""
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next event, in a dialect that numbers them; 0 in any other."""
+
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only. May raise UpstreamBroke."""
 
@@ -65,6 +69,11 @@ class DecoderState:
     def plain_reader(self) -> Reader | None:
         """None: every event is looked at."""
         return None
+
+    @property
+    def next_number(self) -> int:
+        """0: few dialects number their events."""
+        return 0
 
     def release(self) -> bytes:
         """Nothing is held back: only OpenAI's finish is, for what may come with the usage."""

@@ -96,7 +96,7 @@ class ResponsesDialect(OpenAIDialect):
             "code": error.code,
             "message": error.text(language),
             "param": error.param,
-            "sequence_number": 0,
+            "sequence_number": error.event_number,
         }
         return sse.render(orjson.dumps(event), event="error")
 

@@ -27,11 +27,12 @@ _WORDS: Final = {
 class Events:
     """Writes and numbers a response's events. One per call; a `quiet` one writes none, for a client who wants the whole alone."""
 
-    __slots__ = ("_number", "quiet")
+    __slots__ = ("number", "quiet")
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
-        self._number = 0
+        self.number = 0
+        """The next event's."""
 
     def event(self, kind: str, fields: dict[str, Any]) -> bytes:
         """An event with these fields beside its type and its number."""
@@ -44,7 +45,7 @@ class Events:
 
     def numbered(self, begun: bytes) -> bytes:
         """An event that lacks its number and its end."""
-        number, self._number = self._number, self._number + 1
+        number, self.number = self.number, self.number + 1
         return b'%b,"sequence_number":%d}\n\n' % (begun, number)
 
 

@@ -14,6 +14,7 @@ from hayate.wire import sse
 from hayate.wire.decoder import DecoderState
 from hayate.wire.engine_errors import engine_error
 from hayate.wire.engine_json import Unreadable, read
+from hayate.wire.event_numbers import NUMBERED, next_number
 from hayate.wire.faults import UNREADABLE, too_early, unreadable
 from hayate.wire.paths import MESSAGES, RESPONSES
 
@@ -41,7 +42,7 @@ _DELTA: Final = b'"delta":'
 class PassthroughStream(DecoderState):
     """Engine events in, the same events out. One per call; `path` says whose events they are."""
 
-    __slots__ = ("_failed", "_last", "_marks", "_splitter")
+    __slots__ = ("_failed", "_last", "_marks", "_numbered", "_splitter")
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -49,6 +50,13 @@ class PassthroughStream(DecoderState):
         self._last = LAST_EVENTS.get(path, ())
         self._marks = _MARKS + tuple(f'"{kind}"'.encode() for kind in self._last)
         self._failed = False
+        self._numbered: bytes | None = b"" if path == RESPONSES else None
+        """The last events that had a number, in a dialect that numbers them."""
+
+    @property
+    def next_number(self) -> int:
+        """One more than the last event has that passed."""
+        return 0 if self._numbered is None else next_number(self._numbered)
 
     def feed(self, data: bytes) -> bytes:
         """What of `data` may go to the client now: whole events only."""
@@ -57,21 +65,26 @@ class PassthroughStream(DecoderState):
         whole = self._splitter.feed(data)
         if not whole or not any(mark in whole for mark in self._marks):
             self._heard(whole)
-            return whole
-        return self._read_each(sse.frames(whole))
+            return self._passed(whole)
+        return self._passed(self._read_each(sse.frames(whole)))
 
     def end(self) -> bytes:
         """The engine's body has ended; too early, if its dialect has a last event and that has not come."""
         out = b""
         for frame in self._splitter.rest():
             if not self._failed and (not self._last or _is_readable(frame)):
-                out += self._read_each([frame])
+                out += self._passed(self._read_each([frame]))
         if not self.finished and self.failure is None:
             if self._last:
                 self.failure = too_early()
             else:
                 self.finished = True
         return out
+
+    def _passed(self, events: bytes) -> bytes:
+        if self._numbered is not None and NUMBERED in events:
+            self._numbered = events
+        return events
 
     def _heard(self, passed: bytes) -> None:
         deltas = passed.count(_DELTA)

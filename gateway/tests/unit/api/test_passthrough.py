@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hayate.wire.paths import PASSTHROUGH
-from tests.support.engine_script import SSE, Request, Script, answer, body, end, error, head
+from tests.support.engine_script import SSE, Request, Script, answer, body, cut, end, error, frame, head
 from tests.support.scene import HELLO, Stage, scene
 
 pytestmark = pytest.mark.anyio
@@ -275,3 +275,21 @@ async def test_the_gateways_own_headers_do_not_reach_the_engine(stage: Stage) ->
     seen = stage.engine.requests[0].headers
     assert not {"authorization", "cookie", "x-api-key", "x-custom"} & set(seen)
     assert stage.key not in str(seen)
+
+
+async def test_an_error_goes_on_with_the_numbers_of_the_engines_events(stage: Stage) -> None:
+    events: list[dict[str, Any]] = [
+        {"type": "response.created", "sequence_number": 0},
+        {"type": "x.delta", "delta": "a", "sequence_number": 4},
+    ]
+    stage.engine.script = [
+        head(headers=SSE),
+        *(body(frame(each, each["type"])) for each in events),
+        body(b": x\n\n"),
+        cut,
+    ]
+    *passed, last = [
+        each.json for each in await stage.frames({"input": "x", "stream": True}, "/v1/responses") if each.data
+    ]
+    assert passed == events
+    assert (last["type"], last["sequence_number"]) == ("error", 5)

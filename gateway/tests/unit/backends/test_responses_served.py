@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -111,8 +113,18 @@ async def test_a_stream_that_breaks_ends_with_the_dialects_error(stage: Stage, h
     assert events[-1]["type"] == "response.output_text.delta"
     assert last.keys() == {"type", "code", "message", "param", "sequence_number"}
     assert (last["type"], last["code"]) == ("error", "upstream_error")
+    assert last["sequence_number"] == len(events), "it goes on where they have come to"
     call = await stage.call()
     assert (call["status"], call["error"]) == (502, "upstream_error")
+
+
+async def test_an_error_in_place_of_the_end_has_the_ends_number(stage: Stage) -> None:
+    with closing(sqlite3.connect(stage.gateway.data / "hayate.db", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        *events, last = read(await stage.frames({**STREAM, "store": True}, PATH))
+    assert (last["type"], last["code"]) == ("error", "history_unavailable")
+    assert [each["sequence_number"] for each in (*events, last)] == list(range(len(events) + 1))
+    assert events[-1]["type"] == "response.output_item.done"
 
 
 @MODELS

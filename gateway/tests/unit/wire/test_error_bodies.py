@@ -51,10 +51,12 @@ def test_openais_event_is_plain_and_generates_has_a_name() -> None:
 
 
 def test_the_event_of_responses_has_a_shape_of_its_own() -> None:
-    frame = RESPONSES.frame(UpstreamBroke("It broke."), "en")
+    error = UpstreamBroke("It broke.")
+    error.event_number = 7
+    frame = RESPONSES.frame(error, "en")
     assert sse.event_of(frame) == b"error"
     assert json.loads(sse.data_of(frame) or b"") == {
-        "type": "error", "code": "upstream_error", "message": "It broke.", "param": None, "sequence_number": 0,
+        "type": "error", "code": "upstream_error", "message": "It broke.", "param": None, "sequence_number": 7,
     }  # fmt: skip
 
 

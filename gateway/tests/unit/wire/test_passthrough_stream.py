@@ -184,3 +184,14 @@ def test_a_body_that_is_no_event_stream_passes_as_it_is() -> None:
     assert stream.feed(b"\x00\xff\n\n") == b"\x00\xff\n\n"
     assert stream.end() == b""
     assert (stream.failure, stream.has_output) == (None, True)
+
+
+@pytest.mark.parametrize("size", [1, 50, 10_000])
+def test_the_number_of_the_next_event_is_known(size: int) -> None:
+    for path, events, number in (("/v1/responses", RESPONSES[:3], 6), ("/v1/messages", MESSAGES, 0)):
+        stream, whole = PassthroughStream(path), b"".join(events)
+        assert stream.next_number == 0
+        for n in range(0, len(whole), size):
+            stream.feed(whole[n : n + size])
+        stream.feed(b": ping\n\n")
+        assert stream.next_number == number
