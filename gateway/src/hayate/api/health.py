@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -34,6 +33,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.language import Language
 from hayate.reasons import Reason
+from hayate.telemetry.exposition import CONTENT_TYPE, in_slices
 from hayate.wire.error_bodies import language_of
 
 _STARTED = int(time.time())
@@ -101,7 +101,7 @@ def _reason(reason: Reason | None, language: Language) -> ReasonWord | None:
 async def metrics(_: Request, gateway: Gateway) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
     gateway.calls.flush()
-    return Response(gateway.metrics.expose(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await in_slices(gateway.metrics.pieces()), media_type=CONTENT_TYPE)
 
 
 @described("The models that may be called: aliases, deployments, and what else their engines serve.", ModelsAnswer)

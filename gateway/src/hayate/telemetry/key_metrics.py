@@ -128,17 +128,19 @@ class KeyMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Calls and tokens by key; nothing of `other` while every key has counters of its own."""
-        calls = CounterMetricFamily("hayate_key_calls", "Calls by key and outcome.", labels=["key", "outcome"])
-        tokens = CounterMetricFamily(
-            "hayate_key_tokens", "Tokens by key; the cached ones are input, too.", labels=["key", "type"]
-        )
         rows = [*self._named.items()]
         if any(self._other.outcomes.values()):
             rows.append((OTHER, self._other))
         for key, counted in rows:
+            calls = CounterMetricFamily("hayate_key_calls", "Calls by key and outcome.", labels=["key", "outcome"])
             for outcome, count in counted.outcomes.items():
                 if count:
                     calls.add_metric([key, outcome], count)
+            yield calls
+        for key, counted in rows:
+            tokens = CounterMetricFamily(
+                "hayate_key_tokens", "Tokens by key; the cached ones are input, too.", labels=["key", "type"]
+            )
             for kind, count in (("input", counted.inputs), ("cached", counted.cached), ("output", counted.outputs)):
                 tokens.add_metric([key, kind], count)
-        return [calls, tokens]
+            yield tokens

@@ -7,14 +7,16 @@ look-up and a few additions, and the library does what it is for: the exposition
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from hayate.fleet.fleet import Fleet
+from hayate.fleet.replica import Replica
+from hayate.telemetry.exposition import pieces
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.log_writer import dropped_lines
@@ -94,43 +96,54 @@ class CallMetrics(Collector):
         return _Outcome(duration, self._deployments.setdefault(deployment, _Deployment()))
 
     def collect(self) -> Iterable[Metric]:
-        """What calls add up to: by outcome, then by deployment."""
-        calls = CounterMetricFamily("hayate_calls", "Calls by outcome.", labels=["endpoint", "deployment", "status"])
-        for (endpoint, deployment, status), outcome in self._outcomes.items():
-            calls.add_metric([endpoint, deployment or "-", str(status)], outcome.calls)
-        duration = HistogramMetricFamily(
-            "gen_ai_server_request_duration_seconds",
-            "From the request's arrival to its end.",
-            labels=["endpoint", "deployment"],
-        )
-        for labels, histogram in self._durations.items():
-            histogram.add_to(duration, labels)
-        return [calls, duration, *self._by_deployment()]
-
-    def _by_deployment(self) -> list[Metric]:
-        tokens = CounterMetricFamily("hayate_tokens", "Tokens by direction.", labels=["deployment", "type"])
-        retries = CounterMetricFamily("hayate_retries", "Attempts after the first.", labels=["deployment"])
-        ttft, tpot, queued = (
-            HistogramMetricFamily(name, text, labels=["deployment"])
-            for name, text in (
-                (
-                    "gen_ai_server_time_to_first_token_seconds",
-                    "To the first non-empty delta, queue included.",
-                ),
-                (
-                    "gen_ai_server_time_per_output_token_seconds",
-                    "(total - first token) / (output tokens - 1).",
-                ),
-                ("hayate_queued_seconds", "Waiting for a place at the deployment."),
+        """What calls add up to: by outcome, then by deployment, and each deployment by itself."""
+        for (endpoint, deployment, status), outcome in list(self._outcomes.items()):
+            calls = CounterMetricFamily(
+                "hayate_calls", "Calls by outcome.", labels=["endpoint", "deployment", "status"]
             )
-        )
-        for name, at in self._deployments.items():
+            calls.add_metric([endpoint, deployment or "-", str(status)], outcome.calls)
+            yield calls
+        for labels, histogram in list(self._durations.items()):
+            duration = HistogramMetricFamily(
+                "gen_ai_server_request_duration_seconds",
+                "From the request's arrival to its end.",
+                labels=["endpoint", "deployment"],
+            )
+            histogram.add_to(duration, labels)
+            yield duration
+        deployments = list(self._deployments.items())
+        yield from self._counters(deployments)
+        for name, text, histogram_of in _TIMES:
+            for deployment, at in deployments:
+                times = HistogramMetricFamily(name, text, labels=["deployment"])
+                histogram_of(at).add_to(times, [deployment])
+                yield times
+
+    def _counters(self, deployments: Sequence[tuple[str, _Deployment]]) -> Iterable[Metric]:
+        for name, at in deployments:
+            tokens = CounterMetricFamily("hayate_tokens", "Tokens by direction.", labels=["deployment", "type"])
             tokens.add_metric([name, "input"], at.input_tokens)
             tokens.add_metric([name, "output"], at.output_tokens)
+            yield tokens
+        for name, at in deployments:
+            retries = CounterMetricFamily("hayate_retries", "Attempts after the first.", labels=["deployment"])
             retries.add_metric([name], at.retries)
-            for family, histogram in ((ttft, at.ttft), (tpot, at.tpot), (queued, at.queued)):
-                histogram.add_to(family, [name])
-        return [tokens, retries, ttft, tpot, queued]
+            yield retries
+
+
+_TIMES: Final[Sequence[tuple[str, str, Callable[[_Deployment], Histogram]]]] = (
+    (
+        "gen_ai_server_time_to_first_token_seconds",
+        "To the first non-empty delta, queue included.",
+        attrgetter("ttft"),
+    ),
+    (
+        "gen_ai_server_time_per_output_token_seconds",
+        "(total - first token) / (output tokens - 1).",
+        attrgetter("tpot"),
+    ),
+    ("hayate_queued_seconds", "Waiting for a place at the deployment.", attrgetter("queued")),
+)
 
 
 class FleetMetrics(Collector):
@@ -141,23 +154,28 @@ class FleetMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """How each replica does at this moment."""
-        in_flight = GaugeMetricFamily("hayate_in_flight", "Calls at a replica.", labels=["deployment", "replica"])
-        healthy = GaugeMetricFamily(
-            "hayate_replica_healthy", "1 when calls may go there.", labels=["deployment", "replica"]
-        )
-        connections = GaugeMetricFamily(
-            "hayate_upstream_connections", "Open connections to a replica.", labels=["deployment", "replica"]
-        )
-        queued = GaugeMetricFamily("hayate_queued", "Calls waiting for a place.", labels=["deployment"])
-        now = time.monotonic()
-        for deployment in self._fleet.deployments.values():
+        deployments = list(self._fleet.deployments.values())
+        for name, text, value_of in _OF_REPLICAS:
+            for deployment in deployments:
+                gauge = GaugeMetricFamily(name, text, labels=["deployment", "replica"])
+                for replica in deployment.replicas:
+                    gauge.add_metric([deployment.name, replica.label], value_of(replica))
+                yield gauge
+        for deployment in deployments:
+            queued = GaugeMetricFamily("hayate_queued", "Calls waiting for a place.", labels=["deployment"])
             queued.add_metric([deployment.name], deployment.gate.queued)
-            for replica in deployment.replicas:
-                labels = [deployment.name, replica.label]
-                in_flight.add_metric(labels, replica.in_flight)
-                healthy.add_metric(labels, replica.available(now))
-                connections.add_metric(labels, replica.pool.open_connections)
-        return [in_flight, healthy, connections, queued]
+            yield queued
+
+
+_OF_REPLICAS: Final[Sequence[tuple[str, str, Callable[[Replica], float]]]] = (
+    ("hayate_in_flight", "Calls at a replica.", attrgetter("in_flight")),
+    (
+        "hayate_replica_healthy",
+        "1 when calls may go there.",
+        lambda replica: replica.available(time.monotonic()),
+    ),
+    ("hayate_upstream_connections", "Open connections to a replica.", attrgetter("pool.open_connections")),
+)
 
 
 class LogMetrics(Collector):
@@ -181,14 +199,13 @@ class Metrics:
     def __init__(self, fleet: Fleet) -> None:
         self.calls = CallMetrics()
         self.keys = KeyMetrics()
-        self._registry = CollectorRegistry()
+        self._collectors: list[Collector] = []
         self.add(self.calls, self.keys, FleetMetrics(fleet), LogMetrics())
 
     def add(self, *collectors: Collector) -> None:
         """What else there is to tell, of rooms that telemetry knows nothing of."""
-        for each in collectors:
-            self._registry.register(each)
+        self._collectors += collectors
 
-    def expose(self) -> bytes:
-        """The Prometheus text."""
-        return generate_latest(self._registry)
+    def pieces(self) -> Iterator[str]:
+        """The Prometheus text, a few rows at a time (`exposition.in_slices`)."""
+        return pieces(self._collectors)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
+from hayate.telemetry.exposition import pieces
 from hayate.telemetry.record import CallRecord
 
 
@@ -18,6 +18,4 @@ def record(**facts: Any) -> CallRecord:
 
 def exposed(collector: Collector) -> str:
     """The text of one collector."""
-    registry = CollectorRegistry()
-    registry.register(collector)
-    return generate_latest(registry).decode()
+    return "".join(pieces([collector]))

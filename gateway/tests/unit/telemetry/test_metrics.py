@@ -78,7 +78,7 @@ async def test_live_counters_are_read_when_asked_for() -> None:
     deployment.replicas[1].in_flight = 5
     for _ in range(2):
         deployment.replicas[0].health.probe_failed(0.0)
-    metrics = Metrics(tables).expose().decode()
+    metrics = "".join(Metrics(tables).pieces())
     for line in (
         'hayate_in_flight{deployment="qwen",replica="qwen/1"} 5.0',
         'hayate_replica_healthy{deployment="qwen",replica="qwen/0"} 0.0',
