@@ -13,7 +13,7 @@ from typing import Any
 
 from hayate.downstream.request_body import read_body, too_large
 from hayate.downstream.stream import ClientStream
-from hayate.relay.pump import Pump
+from hayate.relay.pump import Look, Pump
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.record import CallRecord
 from hayate.wire import sse
@@ -221,11 +221,18 @@ class Client:
         """The client has not read for too long."""
         self._stream.give_up()
 
-    def attach(self, pump: Pump | None) -> None:
-        """Whom to tell about being full and drained."""
+    def attach(self, pump: Pump | None) -> Look | None:
+        """Whom to tell about being full and drained. While there is a pump, whoever looks at that looks at this, too."""
         self._pump = pump
         if pump is not None and self.full:
             pump.pause()
+        if not self._beats:
+            return None
+        if pump is None:
+            self._ticker.add(self)
+        else:
+            self._ticker.discard(self)
+        return self.tick
 
     # What the stream says.
 

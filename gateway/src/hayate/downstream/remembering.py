@@ -17,7 +17,7 @@ from hayate.history.remembered import Remembered
 from hayate.history.wanted import Engines
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call
-from hayate.relay.pump import Pump
+from hayate.relay.pump import Look, Pump
 from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
 from hayate.wire import sse
 from hayate.wire.conversation_field import TELLS, TELLS_OMITTED
@@ -40,13 +40,13 @@ class RememberingClient:
 
     __slots__ = (
         "_begun",
+        "_beside",
         "_client",
         "_ended",
         "_gathered",
         "_head",
         "_pump",
         "_retold",
-        "_ticker",
         "_turn",
         "_whole",
         "flush",
@@ -56,12 +56,13 @@ class RememberingClient:
 
     def __init__(self, client: Client, turn: Remembered, retold: Retold | None = None) -> None:
         self._client = client
-        self._ticker = client._ticker
         self._turn = turn
         self._begun = False
         """Whether an engine's answer has."""
         self._retold = retold
         self._pump: Pump | None = None
+        self._beside: Look | None = None
+        """The client's look."""
         self._gathered: Gathered | None = None
         """There while the answer is a stream of events."""
         self._ended = b""
@@ -85,15 +86,16 @@ class RememberingClient:
         if not self._begun or (kind is not None and self._turn.is_new):
             headers = self._client.answer_headers
             headers[:] = [pair for pair in headers if pair[0] not in (TELLS, TELLS_OMITTED)]
-        self._ticker.discard(self)
         try:
             self._turn.close(self._gathered)
         finally:
             self._pump = None  # which holds this as its sink
             self._client.__exit__()
 
-    def tick(self, _: float) -> None:
-        """What passes unread is looked at now and then: nobody else does while it does."""
+    def tick(self, now: float) -> None:
+        """The client's look, and one at what passes unread: nobody else does while it does."""
+        if self._beside is not None:
+            self._beside(now)
         if self._gathered is not None:
             self._gathered.settle()
 
@@ -134,7 +136,6 @@ class RememberingClient:
             return
         if self._turn.keeps:
             self._gathered = self._turn.gatherer()
-            self._ticker.add(self)
         await self._client.start_stream(status)
 
     def number_by(self, next_number: Callable[[], int]) -> None:
@@ -166,12 +167,13 @@ class RememberingClient:
 
     # The sink.
 
-    def attach(self, pump: Pump | None) -> None:
+    def attach(self, pump: Pump | None) -> Look | None:
         """Whom to tell about being full, and who tells what passes unread."""
         self._pump = pump or self._pump
         if pump is not None and self._gathered is not None:
             pump.listening = self._gathered.listening
-        self._client.attach(pump)
+        self._beside = self._client.attach(pump)
+        return self.tick
 
     def writer(self) -> Callable[[bytes], None]:
         """What gathers, and sends on what is not the end."""

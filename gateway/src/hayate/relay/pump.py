@@ -17,9 +17,8 @@ from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
-from hayate.upstream.bodies import took_too_long
+from hayate.upstream.bodies import silent, took_too_long
 from hayate.upstream.exchange import Exchange
-from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.faults import UNREADABLE, unreadable
 from hayate.wire.plain_event import Reader, Shape
@@ -28,6 +27,10 @@ LINGER_S = 2.0
 """How long an engine may take to close an answer that is complete, before its connection is given up."""
 
 _COLON = ord(":")
+
+
+Look = Callable[[float], None]
+"""What is done now and then, at a time (`time.monotonic()`)."""
 
 
 class Sink(Protocol):
@@ -45,8 +48,8 @@ class Sink(Protocol):
     def flush(self) -> None:
         """Sends what was held, in one system call."""
 
-    def attach(self, pump: Pump | None) -> None:
-        """Whom to tell about being full and drained."""
+    def attach(self, pump: Pump | None) -> Look | None:
+        """Whom to tell about being full and drained. What else wants a look whenever the pump has one."""
 
     def give_up(self) -> None:
         """The client has not read for too long: its connection is cut."""
@@ -69,6 +72,7 @@ class Pump:
     """One streamed answer on its way."""
 
     __slots__ = (
+        "_beside",
         "_decoder",
         "_done",
         "_exchange",
@@ -91,6 +95,7 @@ class Pump:
         self._exchange = exchange
         self._decoder = decoder
         self._sink = sink
+        self._beside: Look | None = None
         self._watch = watch
         self._reader: Reader
         self._write: Callable[[bytes], None]
@@ -109,7 +114,7 @@ class Pump:
 
     async def run(self) -> None:
         """Returns when the answer is complete. Raises GatewayError when it broke; what came before has been written."""
-        self._sink.attach(self)
+        self._beside = self._sink.attach(self)
         self._write, raw_write = self._sink.writer(), self._sink.raw_writer()
         self._watch.ticker.add(self)
         reader = self._decoder.plain_reader
@@ -125,6 +130,7 @@ class Pump:
             self._sink.flush()
             await self._done
         finally:
+            self._beside = None
             self._sink.attach(None)
             del self._write  # nothing is written any more, and what a sink writes with may hold this
             self._watch.ticker.discard(self)
@@ -277,11 +283,13 @@ class Pump:
                 self._sink.give_up()
         elif not self._last:
             if now - watch.started > limits.first_byte_s:
-                self._finish(_silent("first_byte_s", limits.first_byte_s))
+                self._finish(silent("first_byte_s", limits.first_byte_s))
         elif now - self._last > limits.silence_s:
-            self._finish(_silent("silence_s", limits.silence_s))
+            self._finish(silent("silence_s", limits.silence_s))
         if limits.total_s is not None and now - watch.started > limits.total_s:
             self._finish(took_too_long("total_s", limits.total_s))
+        if self._beside is not None:
+            self._beside(now)
 
     def _pace(self, tokens: int, now: float) -> None:
         """How fast the tokens come, from one look to the next; a client that is behind says nothing of the engine."""
@@ -289,10 +297,3 @@ class Pump:
         self._paced = tokens, now
         if before and not self._paused_at:
             self._watch.progress.paced(tokens - before, now - at)
-
-
-def _silent(name: str, limit_s: float) -> UpstreamTimeout:
-    return UpstreamTimeout(
-        f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
-        f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
-    )

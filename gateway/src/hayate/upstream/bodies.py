@@ -139,3 +139,11 @@ def took_too_long(limit: str, limit_s: float) -> UpstreamTimeout:
         f"The answer took longer than {limit_s:g} s in all (timeouts.{limit}).",
         f"回答にかかった時間が{limit_s:g}秒を超えました（timeouts.{limit}）。",
     )
+
+
+def silent(name: str, limit_s: float) -> UpstreamTimeout:
+    """For a stream of which nothing more came within the setting `name`."""
+    return UpstreamTimeout(
+        f"The engine sent nothing for {limit_s:g} s (timeouts.{name}). It may be stuck or overloaded.",
+        f"エンジンから{limit_s:g}秒間何も届きませんでした（timeouts.{name}）。停止しているか、過負荷の可能性があります。",
+    )

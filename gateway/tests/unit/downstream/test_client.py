@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -131,3 +132,17 @@ async def test_a_pump_that_comes_to_a_client_that_is_behind_is_paused_at_once(ch
 def as_pump(stand_in: Any) -> Pump:
     pump: Pump = stand_in
     return pump
+
+
+async def test_while_a_pump_is_looked_at_its_client_is_not_looked_at_by_itself(channel: Make) -> None:
+    client = channel().client
+    pump: Any = SimpleNamespace(passed=0, complete=False, close_fast_path=lambda: None)
+    assert client.attach(pump) is None  # nor is it otherwise: it is no stream that must not be silent
+    client.expect_stream()
+    ticker = client._ticker
+    assert list(ticker) == [client]
+    assert client.attach(pump) == client.tick
+    assert list(ticker) == []
+    client.attach(None)
+    assert list(ticker) == [client]
+    ticker.discard(client)

@@ -12,7 +12,7 @@ import pytest
 
 from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
-from hayate.relay.pump import Pump, Watch
+from hayate.relay.pump import Look, Pump, Watch
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
 from hayate.upstream.connection_pool import ConnectionPool
@@ -245,3 +245,19 @@ async def test_an_error_of_ours_is_raised_as_it_is() -> None:
     async with pumping(Chat(), Kept(), Refusing()) as (task, *_):
         with pytest.raises(GatewayError, match=r"^no$"):
             await asyncio.wait_for(task, LAST_RESORT_S)
+
+
+async def test_a_stream_has_one_look_at_it_however_many_want_to_look() -> None:
+    looks: list[float] = []
+
+    class Looking(Kept):
+        def attach(self, pump: Pump | None) -> Look:  # type: ignore[override]
+            super().attach(pump)
+            return looks.append
+
+    async with pumping(silent_mid_stream(), Looking()) as (task, pump, _, __):
+        await eventually(lambda: len(looks) >= 3)
+        assert list(pump._watch.ticker) == [pump]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert list(pump._watch.ticker) == []

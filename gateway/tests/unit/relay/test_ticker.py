@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hayate.relay.ticker import Ticker
+from hayate.relay.ticker import AT_ONCE, Ticker
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -77,3 +77,40 @@ async def test_a_closed_ticker_looks_no_more() -> None:
     ticker.close()
     await asyncio.sleep(0.03)
     assert member.looks == 0
+
+
+async def test_a_turn_has_few_looks_and_everybody_has_one_in_time() -> None:
+    turns: list[list[float]] = []
+    ticker = Ticker(0.2)
+
+    class Told(Member):
+        def tick(self, now: float) -> None:
+            super().tick(now)
+            if not turns or turns[-1][0] != now:
+                turns.append([])
+            turns[-1].append(now)
+
+    members = [Told() for _ in range(20 * AT_ONCE)]
+    for member in members:
+        ticker.add(member)
+    await eventually(lambda: min(member.looks for member in members) >= 3)
+    ticker.close()
+    assert max(map(len, turns)) == AT_ONCE
+    assert max(member.looks for member in members) <= 4  # one after another, not some again and again
+
+
+async def test_members_may_leave_while_others_are_looked_at() -> None:
+    ticker = Ticker(0.01)
+
+    class Last(Member):
+        def tick(self, now: float) -> None:
+            super().tick(now)
+            for each in members:
+                ticker.discard(each)
+
+    members = [Last() for _ in range(3)]
+    for member in members:
+        ticker.add(member)
+    await eventually(lambda: any(member.looks for member in members))
+    await asyncio.sleep(0.03)
+    assert [member.looks for member in members] == [1, 0, 0]
