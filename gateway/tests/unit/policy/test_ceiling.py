@@ -18,7 +18,7 @@ def auto(min_tokens_per_s: float | None = None) -> Ceiling:
 
 
 def settled(places: int, min_tokens_per_s: float | None = None) -> Ceiling:
-    """One whose engine has been seen to work on that many calls and one more."""
+    """One whose engine has been seen to work on one call more than that."""
     ceiling = auto(min_tokens_per_s)
     while ceiling.places < places:
         ceiling.look(0.0, QUIET, ceiling.places, 1)
@@ -62,15 +62,33 @@ def test_it_is_looked_at_while_it_matters_alone() -> None:
     assert ceiling.matters(0, 1)
 
 
-def test_an_engine_that_takes_all_gets_twice_as_many_until_its_limit_is_met() -> None:
+def test_an_engine_that_takes_all_gets_a_quarter_more_until_its_limit_is_met() -> None:
     ceiling = auto()
-    for doubled in (2, 4, 8):
-        ceiling.look(doubled, QUIET, ceiling.places, 100)
-        assert (ceiling.places, ceiling.why) == (START * doubled, "starting")
-    ceiling.look(9.0, Load(200, 56), 256, 100)
-    assert ceiling.places == 256, "one look may have met a moment"
-    ceiling.look(10.0, Load(200, 56), 256, 100)
-    assert (ceiling.places, ceiling.why, ceiling.since) == (199, "engine_queue", 10.0)
+    for places in (20, 25, 31, 38, 47, 58, 72):
+        ceiling.look(places / 10, QUIET, ceiling.places, 100)
+        assert (ceiling.places, ceiling.why) == (places, "starting")
+    ceiling.look(9.0, Load(64, 8), 72, 100)
+    assert ceiling.places == 72, "one look may have met a moment"
+    ceiling.look(10.0, Load(62, 10), 72, 100)
+    assert (ceiling.places, ceiling.why, ceiling.since) == (62, "engine_queue", 10.0)
+
+
+@pytest.mark.parametrize(("ran", "places"), [(1, 1), (7, 7), (8, 7), (33, 32), (64, 62), (256, 248)])
+def test_a_few_of_the_engines_places_are_left_free(ran: int, places: int) -> None:
+    ceiling = auto()
+    while ceiling.places < ran:
+        ceiling.look(0.0, QUIET, ceiling.places, 1)
+    for now in (1.0, 2.0):
+        ceiling.look(now, Load(ran, 5), ran + 5, 1)
+    assert ceiling.places == places
+
+
+def test_what_runs_while_prompts_are_read_is_not_all_that_could() -> None:
+    ceiling = settled(31)
+    ceiling.look(3.0, Load(31, 0), 31, 9)
+    ceiling.look(4.0, Load(9, 22), 31, 9)
+    ceiling.look(5.0, Load(20, 11), 31, 9)
+    assert ceiling.places == 30
 
 
 def test_no_more_is_given_where_nobody_waits_or_places_are_free() -> None:
@@ -100,17 +118,24 @@ def test_a_limit_that_is_gone_is_left_behind_quickly() -> None:
 
 def test_others_at_the_engine_are_not_counted_as_ours() -> None:
     ceiling = settled(30)
-    for now in (3.0, 4.0):
+    for now in (3.0, 4.0, 5.0):
         ceiling.look(now, Load(100, 3), 20, 1)
     assert ceiling.places == 19
 
 
-def test_a_cache_that_is_nearly_full_takes_one_away_and_one_that_fills_gives_none() -> None:
+def test_a_cache_that_is_nearly_full_takes_one_away() -> None:
     ceiling = settled(20)
     ceiling.look(3.0, Load(20, 0, 0.95), 20, 9)
     assert (ceiling.places, ceiling.why) == (19, "kv_cache")
-    ceiling.look(REMEMBERED_S + 4, Load(19, 0, 0.9), 19, 9)
-    assert ceiling.places == 19
+
+
+@pytest.mark.parametrize(("uses", "more"), [((0.7, 0.7), 1), ((0.9, 0.9), 0), ((0.5, 0.56), 0), ((0.56, 0.5), 1)])
+def test_none_is_given_to_a_cache_that_is_full_or_fills(uses: tuple[float, float], more: int) -> None:
+    ceiling = settled(20)
+    before, after = uses
+    for now, use in enumerate((before, before, before, after)):
+        ceiling.look(REMEMBERED_S + 3 + now, Load(20, 0, use), 20 if now == 3 else 19, 9)
+    assert ceiling.places == 20 + more
 
 
 def test_answers_that_are_too_slow_are_fewer() -> None:
