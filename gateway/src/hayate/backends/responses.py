@@ -42,8 +42,7 @@ def through_chat(adapter: HasChat, asked: Asked, served_model: str | None, now: 
     except InvalidRequest as error:
         raise renamed(error) from None
     prepared.tools_omitted = offered.omitted
-    settings = settings_of(fields, served_model or asked.model or "default", omitted=offered.omitted)
-    answer = ResponseObject(_new_id("resp"), int(now()), settings)
+    answer = ResponseObject(_new_id("resp"), int(now()), settings_of(fields, served_model or asked.model or "default"))
     makes, one_call = Makes(_new_id, now, offered.names), fields.get("parallel_tool_calls") is False
     prepared.to_events = completion_events
     if prepared.decoder is None:

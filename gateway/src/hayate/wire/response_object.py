@@ -6,10 +6,10 @@ The settings are kept as JSON: a stream says them three times, and may take long
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Any, Final
 
 from hayate.wire.engine_json import read, write
+from hayate.wire.response_tools import built_in
 from hayate.wire.usage import Usage, count
 
 _TEXT: Final = {"format": {"type": "text"}}
@@ -34,9 +34,9 @@ class ResponseObject:
         return {**read(self._head), **state, **read(self._settings)}
 
 
-def settings_of(fields: dict[str, Any], model: str, *, omitted: Container[str] = ()) -> bytes:
-    """What a response says of the request that it answers, as JSON; `model` is the name of the one that answers. Tools of the
-    kinds `omitted` were not among those that it had.
+def settings_of(fields: dict[str, Any], model: str) -> bytes:
+    """What a response says of the request that it answers, as JSON; `model` is the name of the one that answers. Of the tools it
+    says those that the model had.
     """
     text = fields.get("text") or {}
     reasoning = fields.get("reasoning") or {}
@@ -63,7 +63,7 @@ def settings_of(fields: dict[str, Any], model: str, *, omitted: Container[str] =
     settings["model"] = model
     settings["reasoning"] = {"effort": None, "summary": None, **reasoning}
     settings["text"] = {**_TEXT, **{name: value for name, value in text.items() if value is not None}}
-    tools = [tool for tool in fields.get("tools") or () if tool.get("type") not in omitted]
+    tools = [tool for tool in fields.get("tools") or () if built_in(tool) is None]
     settings["tools"] = [{**_FUNCTION, **tool} if tool.get("type") == "function" else tool for tool in tools]
     return write(settings)
 

@@ -68,8 +68,9 @@ def put_tools(
     tools: list[_Tool] = []
     left_out: dict[str, str] = {}
     for where, tool in _each(asked, items):
-        if _is_built_in(tool):
-            left_out.setdefault(tool["type"], f"{where}.type")
+        kind = built_in(tool)
+        if kind is not None:
+            left_out.setdefault(kind, f"{where}.type")
         else:
             tools += _functions(engine, names, where, tool)
     offered = Offered(names, tuple(left_out))
@@ -96,6 +97,13 @@ def put_tools(
     return offered
 
 
+def built_in(tool: Any) -> str | None:
+    """Which of OpenAI's kinds it is, whatever its release; None for any other."""
+    said = tool.get("type") if isinstance(tool, dict) else None
+    kind = _RELEASE.sub("", said) if isinstance(said, str) else None
+    return kind if kind in BUILT_IN else None
+
+
 def as_functions(items: Iterable[Item], names: ToolNames) -> list[Item]:
     """Items whose calls are of functions alone, as the chat has them."""
     return [_as_function(item, names) if item["type"] in CALLS else item for item in items]
@@ -118,11 +126,6 @@ def _each(asked: dict[str, Any], items: Iterable[Item]) -> Iterator[tuple[str, A
         if item["type"] == _MORE and isinstance(item.get("tools"), list):
             for n, tool in enumerate(item["tools"]):
                 yield f"input[{m}].tools.{n}", tool
-
-
-def _is_built_in(tool: Any) -> bool:
-    kind = tool.get("type") if isinstance(tool, dict) else None
-    return isinstance(kind, str) and _RELEASE.sub("", kind) in BUILT_IN
 
 
 def _functions(engine: str, names: ToolNames, where: str, tool: Any) -> list[_Tool]:
@@ -221,8 +224,8 @@ def _allowed(choice: dict[str, Any], names: ToolNames, tools: list[_Tool]) -> tu
     listed = choice.get("tools")
     if not isinstance(listed, list) or not all(isinstance(each, dict) for each in listed):
         raise wrong("tool_choice.tools", "a list of objects", "オブジェクトのリスト")
-    built_in = {each["type"]: f"tool_choice.tools.{n}.type" for n, each in enumerate(listed) if _is_built_in(each)}
+    left_out = {kind: f"tool_choice.tools.{n}.type" for n, each in enumerate(listed) if (kind := built_in(each))}
     named = [each for each in listed if isinstance(each.get("name"), str)]
     whole = {each["name"] for each in named if each.get("type") == "namespace"}
     ones = {_chosen(each, names) for each in named if each.get("type") != "namespace"}
-    return [tool for tool in tools if tool.called.namespace in whole or tool.sent["function"]["name"] in ones], built_in
+    return [tool for tool in tools if tool.called.namespace in whole or tool.sent["function"]["name"] in ones], left_out

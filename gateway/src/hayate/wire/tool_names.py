@@ -38,13 +38,15 @@ class Called(NamedTuple):
 class ToolNames:
     """One per call. Names that only history says are known, too: each comes to the same every time."""
 
-    __slots__ = ("_alone", "_called", "_names")
+    __slots__ = ("_alone", "_called", "_count", "_names")
 
     def __init__(self) -> None:
         self._names: dict[Called, str] = {}
         self._called: dict[str, Called] = {}
         self._alone: dict[str, Called | None] = {}
         """The tools of namespaces by their names alone, None where several have that."""
+        self._count: dict[str, int] = {}
+        """How many came to the same name: whoever sends many such must not have them counted anew each time."""
 
     def add(self, called: Called) -> str:
         """The name of a tool that is offered; no two have the same."""
@@ -52,9 +54,8 @@ class ToolNames:
         if known is not None:
             return known
         name = flat = flat_name(called.name, called.namespace)
-        n = 1
         while name in self._called:
-            n += 1
+            self._count[flat] = n = self._count.get(flat, 1) + 1
             name = _cut(f"{flat}_{n}")
         self._names[called] = name
         self._called[name] = called
