@@ -1,83 +1,279 @@
-"""Who may go in, who waits, who is turned away: a gate with a bounded queue in front of a deployment, first come, first
-served.
+"""Who may go in, who waits, who is turned away: a gate with a bounded queue in front of a deployment, fair to keys. Pure; time
+is an argument, in seconds, and work is counted in units (`policy.lanes`).
 
-The gate holds opaque tickets and decides; waiting, and telling a ticket's owner, is the caller's business. It is told
-whose call comes (`key`), what it is expected to take (`cost`) and what it has taken in the end (`used`), both in
-tokens: what a queue that is fair to keys goes by. In order of arrival they make no difference.
+(1) With room and nobody waiting, a call goes in. Else it waits in its key's lane, in order; the lane with the lowest counter
+    is let in next, of two alike the one with fewer calls in flight.
+(2) A call is charged when it goes in, with what it is expected to take; more as its answer grows beyond that; and settled to
+    what it took when it leaves.
+(3) Some spare places above the capacity are for lanes with less than half their share in flight: whoever asks seldom need
+    not wait until another's long answer has come to its end.
+(4) When the queue is full, the latest call of the lane that holds most of it is turned away; a lane with nothing waiting
+    there never is. So there may wait as many more as there are keys.
+
+The gate holds places and decides; waiting, and telling who waits, is the caller's business. The code carries these numbers.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from enum import Enum
-from typing import Generic, TypeVar
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Final, Generic, TypeVar
 
-Ticket = TypeVar("Ticket")
+from hayate.policy.lanes import HIGH, OUTPUT_UNITS, Lane, Lanes
 
+Waiter = TypeVar("Waiter")
 
-class Verdict(Enum):
-    """What became of a ticket."""
-
-    IN = "in"
-    """There was room, and nobody waited."""
-    QUEUED = "queued"
-    REFUSED = "refused"
-    """The queue is full."""
+GROWN_TOKENS: Final = 64
+"""An answer that is longer than expected is charged in such steps."""
+RECENT: Final = 0.05
+"""Weight of the latest call in the mean time that calls stay."""
 
 
-class Gate(Generic[Ticket]):
-    """One per deployment. Every IN, and every ticket that `leave` or `resize` returns, must `leave` once."""
+class Place(Generic[Waiter]):
+    """One call's place, or its wait for one."""
 
-    def __init__(self, capacity: int, max_queued: int) -> None:
+    __slots__ = ("charged", "in_since", "lane", "output", "prompt", "since", "waiter")
+
+    def __init__(self, lane: Lane, prompt: int, output: int, now: float, waiter: Waiter | None = None) -> None:
+        self.lane = lane
+        self.prompt = prompt
+        """Tokens that are expected of the prompt, one at least, and `output` of the answer."""
+        self.output = output
+        self.charged = prompt + OUTPUT_UNITS * output
+        self.since = now
+        self.in_since = 0.0
+        """When it was let in."""
+        self.waiter = waiter
+        """Whom to tell."""
+
+    def made(self, tokens: int) -> None:
+        """The answer has so many tokens already: what is beyond the expected is charged now (2)."""
+        more = tokens - self.output
+        if more >= GROWN_TOKENS:
+            self.output = tokens
+            self.charged += OUTPUT_UNITS * more
+            self.lane.charge(OUTPUT_UNITS * more)
+
+
+class _Queue(Generic[Waiter]):
+    """What waits of one lane at one gate."""
+
+    __slots__ = ("places", "units")
+
+    def __init__(self) -> None:
+        self.places: OrderedDict[Place[Waiter], None] = OrderedDict()
+        self.units = 0
+
+    def add(self, place: Place[Waiter]) -> None:
+        self.places[place] = None
+        self.units += place.charged
+
+    def take(self, place: Place[Waiter]) -> None:
+        del self.places[place]
+        self.units -= place.charged
+
+
+class Gate(Generic[Waiter]):
+    """One per deployment. Every place that is in, because `try_enter` or `enter` let it or because `leave`, `withdraw` or
+    `resize` returned it, must `leave` once.
+    """
+
+    def __init__(self, lanes: Lanes, capacity: int, max_queued: int, spare: int = 0) -> None:
+        self.lanes = lanes
         self.capacity = capacity
+        self.spare = spare
+        """Places above the capacity, for lanes with less than half their share (3)."""
         self.max_queued = max_queued
         self.in_flight = 0
-        self._waiting: deque[Ticket] = deque()
+        self.queued = 0
+        self.service_s: float | None = None
+        """How long calls stay, in the mean; None before the first has left."""
+        self._queues: dict[Lane, _Queue[Waiter]] = {}
 
-    @property
-    def queued(self) -> int:
-        """How many wait."""
-        return len(self._waiting)
-
-    def try_enter(self, key: str, cost: int) -> bool:
-        """Goes in if there is room and nobody waits: the common case, without a ticket."""
-        if self.in_flight >= self.capacity or self._waiting:
+    def try_enter(self, place: Place[Waiter]) -> bool:
+        """Goes in if there is room and nobody waits: the common case (1)."""
+        if self.queued or self.in_flight >= self.capacity:
             return False
-        self.in_flight += 1
+        lane, lanes = place.lane, self.lanes
+        if lane.counter < lanes.last:
+            lane.counter = lanes.last
+        self._let_in(place, lane, place.since)
         return True
 
-    def enter(self, ticket: Ticket, key: str, cost: int) -> Verdict:
-        """Takes a place, or one in the queue. A ticket that is REFUSED is not kept."""
-        if self.try_enter(key, cost):
-            return Verdict.IN
-        if len(self._waiting) < self.max_queued:
-            self._waiting.append(ticket)
-            return Verdict.QUEUED
-        return Verdict.REFUSED
+    def enter(self, place: Place[Waiter]) -> Place[Waiter] | None:
+        """Takes a place, or one in the queue: `waits` tells which. Returns the place that is turned away for it, which may be
+        itself (4).
+        """
+        lane = place.lane
+        if not lane.waiting:
+            self.lanes.lift(lane)
+        room = self.in_flight < self.capacity and not self.queued
+        if room or (lane not in self._queues and self._spare_for(lane)):
+            self._let_in(place, lane, place.since)
+            return None
+        refused = self._too_many(lane)
+        if refused is lane:
+            return place
+        turned_away = None if refused is None else next(reversed(self._queues[refused].places))
+        if turned_away is not None:
+            self.withdraw(turned_away)
+        self._queue(place, lane)
+        return turned_away
 
-    def withdraw(self, ticket: Ticket) -> bool:
-        """Takes a waiting ticket out. False when it was not waiting (it may have been let in)."""
-        try:
-            self._waiting.remove(ticket)
-        except ValueError:
+    def waits(self, place: Place[Waiter]) -> bool:
+        """Whether it waits here."""
+        queue = self._queues.get(place.lane)
+        return queue is not None and place in queue.places
+
+    def withdraw(self, place: Place[Waiter]) -> bool:
+        """Takes a waiting place out. False when it was not waiting (it may have been let in)."""
+        if not self.waits(place):
             return False
+        self._unqueue(place, place.lane)
+        if not place.lane.active:
+            self.lanes.active -= 1
         return True
 
-    def leave(self, key: str, used: int) -> Ticket | None:
-        """Gives a place back; returns the ticket that takes it, if any."""
+    def leave(self, place: Place[Waiter], used: int, now: float) -> Place[Waiter] | None:
+        """Gives a place back, which has taken so many units; returns the place that is let in instead, if any."""
+        lane = place.lane
+        more = used - place.charged
+        if more:
+            lane.charge(more)
+        lane.in_flight -= 1
+        lane.used_at = now
         self.in_flight -= 1
-        return self._next() if self._waiting else None
+        if not lane.active:
+            self.lanes.active -= 1
+        stayed_s = now - place.in_since
+        self.service_s = stayed_s if self.service_s is None else self.service_s + RECENT * (stayed_s - self.service_s)
+        return self.next(now) if self.queued else None
 
-    def resize(self, capacity: int, max_queued: int) -> list[Ticket]:
-        """New bounds; returns the waiting tickets that now fit."""
-        self.capacity, self.max_queued = capacity, max_queued
-        admitted = []
-        while (ticket := self._next()) is not None:
-            admitted.append(ticket)
-        return admitted
+    def next(self, now: float) -> Place[Waiter] | None:
+        """Lets in whoever is next, if there is room for it (1), (3)."""
+        full, lane, lowest = self.in_flight >= self.capacity, None, 0.0
+        if full and self.in_flight >= self.capacity + self.spare:
+            return None
+        for each in self._queues:
+            counter = each.counter
+            if lane is None or counter < lowest or (counter == lowest and each.in_flight < lane.in_flight):
+                if full and not self._spare_for(each):
+                    continue
+                lane, lowest = each, counter
+        if lane is None:
+            return None
+        place = next(iter(self._queues[lane].places))
+        self._let_in(place, lane, now)
+        self._unqueue(place, lane)
+        return place
 
-    def _next(self) -> Ticket | None:
-        if self._waiting and self.in_flight < self.capacity:
-            self.in_flight += 1
-            return self._waiting.popleft()
-        return None
+    def resize(self, capacity: int, max_queued: int, spare: int, now: float) -> list[Place[Waiter]]:
+        """New bounds; returns the waiting places that are let in now."""
+        self.capacity, self.max_queued, self.spare = capacity, max_queued, spare
+        let_in = []
+        while (place := self.next(now)) is not None:
+            let_in.append(place)
+        return let_in
+
+    def ahead(self, place: Place[Waiter]) -> int:
+        """How many calls are let in before one that would wait from now on, about: if nobody else came."""
+        queue = self._queues.get(place.lane)
+        own, units = (0, 0) if queue is None else (len(queue.places), queue.units)
+        turn = place.lane.counter + units / place.lane.weight
+        count = own
+        for lane, other in self._queues.items():
+            if lane is not place.lane and lane.counter < turn:
+                waiting = len(other.places)
+                count += min(waiting, int((turn - lane.counter) * lane.weight * waiting / other.units) + 1)
+        return count
+
+    def wait_s(self, ahead: int) -> float | None:
+        """How long that takes, by how long calls stay; None before one has left."""
+        if self.service_s is None:
+            return None
+        return (ahead + 1) * self.service_s / max(1, self.capacity)
+
+    def order(self) -> list[Place[Waiter]]:
+        """All that wait, in the order in which they would be let in if nobody else came."""
+        turns: list[tuple[float, int, Place[Waiter]]] = []
+        for lane, queue in self._queues.items():
+            turn = lane.counter
+            for place in queue.places:
+                turns.append((turn, len(turns), place))
+                turn += place.charged / lane.weight
+        return [place for _, _, place in sorted(turns, key=lambda each: each[:2])]
+
+    def waiting(self) -> Iterator[tuple[Lane, int, Place[Waiter]]]:
+        """The lanes that wait here, how many calls of each, and the one that has waited longest."""
+        for lane, queue in self._queues.items():
+            yield lane, len(queue.places), next(iter(queue.places))
+
+    def move(self, lanes: Lanes, now: float) -> None:
+        """Another set of lanes from now on: the deployment stands on other GPUs. Calls in flight are settled with the old ones."""
+        waiting = self.order()
+        for place in waiting:
+            self.withdraw(place)
+        self.lanes = lanes
+        for place in waiting:
+            old = place.lane
+            weight = round(old.main.weight if old.main is not None else old.weight)
+            place.lane = lanes.of(old.key, weight, now, low=old.low)
+            if not place.lane.waiting:
+                lanes.lift(place.lane)
+            self._queue(place, place.lane)
+
+    def _let_in(self, place: Place[Waiter], lane: Lane, now: float) -> None:
+        lanes = self.lanes
+        if not lane.in_flight and not lane.waiting:
+            lanes.active += 1
+        lane.in_flight += 1
+        self.in_flight += 1
+        lanes.last = lane.counter if lane.main is None else lane.main.counter
+        lane.charge(place.charged)
+        place.in_since = now
+        if lane.waits is not None or now > place.since:
+            lane.waited(now - place.since)
+        if lanes.last > HIGH:
+            lanes.rebase()
+
+    def _queue(self, place: Place[Waiter], lane: Lane) -> None:
+        if not lane.active:
+            self.lanes.active += 1
+        queue = self._queues.get(lane)
+        if queue is None:
+            queue = self._queues[lane] = _Queue()
+        queue.add(place)
+        if not lane.waiting:
+            self.lanes.waiting[lane] = None
+        lane.waiting += 1
+        self.queued += 1
+
+    def _unqueue(self, place: Place[Waiter], lane: Lane) -> None:
+        queue = self._queues[lane]
+        queue.take(place)
+        if not queue.places:
+            del self._queues[lane]
+        lane.waiting -= 1
+        if not lane.waiting:
+            del self.lanes.waiting[lane]
+        self.queued -= 1
+
+    def _spare_for(self, lane: Lane) -> bool:
+        """Whether one of the spare places is for a lane (3)."""
+        if not self.spare or self.in_flight >= self.capacity + self.spare or lane.low:
+            return False
+        return lane.in_flight < max(1.0, self.capacity / (2 * max(1, self.lanes.active)))
+
+    def _too_many(self, lane: Lane) -> Lane | None:
+        """The lane of which a call is turned away for another of `lane` (4); None while there is room."""
+        if self.queued < self.max_queued:
+            return None
+        if not self.max_queued:
+            return lane
+        own = self._queues.get(lane)
+        most = max(self._queues, key=lambda each: len(self._queues[each].places))
+        held = len(self._queues[most].places)
+        if own is None:
+            return most if held > 1 else None
+        return most if held > len(own.places) else lane
+

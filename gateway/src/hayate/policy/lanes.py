@@ -1,0 +1,112 @@
+"""What each caller has had of a GPU, by its weight: virtual token counters (Sheng et al., OSDI 2024). Pure; time is an
+argument, in seconds.
+
+A lane is what one key has of one GPU, whichever deployments stand on it. Its counter says how much work was done for it,
+divided by its weight: whoever has the lowest is next. What is not asked for is not saved up: who comes back is lifted to the
+lowest counter that waits, or to that of whoever was let in last.
+
+A call that its own key calls less urgent has a lane of its own beside the key's, with a tenth of its weight; what it takes
+counts for the key too, so that no key gets more by splitting its calls.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+OUTPUT_UNITS: Final = 2
+"""Of work in a token that is written; one that is read is a unit."""
+LOW_SHARE: Final = 10
+"""How many times less a call of low priority weighs."""
+IDLE_S: Final = 600.0
+"""How long a lane is kept that nobody uses: by then it would be lifted anyway."""
+LOOKS: Final = 2
+"""At old lanes for each new one: enough to drop them as fast as they come."""
+HIGH: Final = 1e12
+"""Counters are taken down together when they are as high as this: units of work still differ there."""
+WAITS: Final = 100
+"""Of a lane, the latest, of which the percentiles are told."""
+
+
+class Lane:
+    """One key's part of one GPU."""
+
+    __slots__ = ("counter", "in_flight", "key", "low", "main", "used_at", "waiting", "waits", "weight")
+
+    def __init__(self, key: str, weight: int, main: Lane | None = None) -> None:
+        self.key = key
+        self.low = main is not None
+        self.main = main
+        """The key's own lane, of a low one."""
+        self.weight: float = weight
+        self.counter = 0.0
+        self.in_flight = 0
+        self.waiting = 0
+        """At all deployments of the GPU."""
+        self.used_at = 0.0
+        self.waits: deque[float] | None = None
+        """Of the latest calls, in seconds; from the first on that had to wait."""
+
+    @property
+    def active(self) -> bool:
+        """Whether it has calls in flight, or waiting."""
+        return self.in_flight > 0 or self.waiting > 0
+
+    def charge(self, units: float) -> None:
+        """So much work was done for it, or is going to be."""
+        self.counter += units / self.weight
+        if self.main is not None:
+            self.main.counter += units / self.main.weight
+
+    def waited(self, wait_s: float) -> None:
+        """One of its calls was let in after so long."""
+        if self.waits is not None:
+            self.waits.append(wait_s)
+        elif wait_s > 0:
+            self.waits = deque([wait_s], maxlen=WAITS)
+
+
+class Lanes:
+    """Those of one GPU, or of several that are used together."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[tuple[str, bool], Lane] = {}
+        """The longest unused first, about: one that is met in use goes to the end."""
+        self.last = 0.0
+        """The counter of the lane that was let in last."""
+        self.active = 0
+        """How many lanes have calls in flight, or waiting."""
+        self.waiting: dict[Lane, None] = {}
+        """Those that have calls waiting."""
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    def of(self, key: str, weight: int, now: float, *, low: bool = False) -> Lane:
+        """A key's lane; its weight is what it is now."""
+        lane = self._lanes.get((key, low))
+        if lane is None:
+            self._drop_idle(now)
+            main = self.of(key, weight, now) if low else None
+            lane = self._lanes[key, low] = Lane(key, weight, main)
+        lane.weight = weight / LOW_SHARE if low else weight
+        lane.used_at = now
+        return lane
+
+    def lift(self, lane: Lane) -> None:
+        """A lane that had nothing waiting comes: for what it did not ask for it gets nothing now."""
+        floor = min((each.counter for each in self.waiting), default=self.last)
+        if lane.counter < floor:
+            lane.counter = floor
+
+    def _drop_idle(self, now: float) -> None:
+        for name in [name for name, _ in zip(self._lanes, range(LOOKS), strict=False)]:
+            lane = self._lanes.pop(name)
+            if lane.active or now - lane.used_at < IDLE_S:
+                self._lanes[name] = lane
+
+    def rebase(self) -> None:
+        """Takes all counters down by the same: only what lies between them counts."""
+        for lane in self._lanes.values():
+            lane.counter -= self.last
+        self.last = 0.0
