@@ -263,6 +263,12 @@ class Overloaded(GatewayError):
     code = "overloaded"
 
 
+class DeadlineUnmet(Overloaded):
+    """The call would have to wait longer than it may (`X-Deadline-Ms`)."""
+
+    code = "deadline_unmet"
+
+
 class KeysUnknown(GatewayError):
     """Whose key it is can't be told: the store can't be read."""
 

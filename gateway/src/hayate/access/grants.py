@@ -54,12 +54,12 @@ class Grant:
     """One call's leave, from `Grants.grant` to `end`."""
 
     __slots__ = (
-        "_asked",
         "_booked",
         "_grants",
         "_held",
         "_key",
         "_model",
+        "_reserved",
         "_strict",
         "counts",
         "principal",
@@ -79,7 +79,7 @@ class Grant:
         if key is not None:
             self._grants = grants
             self._model: Counters | None = None
-            self._asked: Asked | None = None
+            self._reserved = False
             self._booked: list[tuple[Window, int, int, int]] = []
             """Window, second, units and their kind."""
             self._held: tuple[Counters, ...] = ()
@@ -125,10 +125,10 @@ class Grant:
         if model is not None:
             model.in_flight += 1
             self._held = *self._held, model
-        self._asked = asked
+        self._reserved = True
 
-    def end(self, usage: Usage, *, whole: bool, taken: bool, unseen: bool = False) -> None:
-        """The call is over, however it ended: `usage` is what it used; `whole`: its answer came to its end; `taken`: it was
+    def end(self, usage: Usage, *, taken: bool, unseen: bool = False) -> None:
+        """The call is over, however it ended: `usage` is what it used; `taken`: it was
         not refused before any engine was asked; `unseen`: its client left an engine that had shown nothing of its work.
         Called once.
 
@@ -139,11 +139,9 @@ class Grant:
             return
         for counters in self._held:
             counters.in_flight -= 1
-        inputs, outputs, exact, asked = usage.prompt_tokens, usage.completion_tokens, usage.exact, self._asked
-        if asked is not None:
-            if whole and exact:
-                self._grants.estimates.learn_answer(self.principal.id, asked.model, outputs)
-            unseen = unseen or (self._strict and usage.begun and not exact)
+        inputs, outputs = usage.prompt_tokens, usage.completion_tokens
+        if self._reserved:
+            unseen = unseen or (self._strict and usage.begun and not usage.exact)
         if not unseen:
             self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
 

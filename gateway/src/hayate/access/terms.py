@@ -22,6 +22,9 @@ AREAS: Final[tuple[Area, ...]] = ("calls", "history", "usage")
 """What paths belong to: calls of models, conversations that are kept, what was used."""
 MAX_WEIGHT: Final = 100
 Weight = Annotated[int, Ge(1), Le(MAX_WEIGHT)]
+MAX_DEADLINE_MS: Final = 86_400_000
+"""A day."""
+Deadline = Annotated[int, Ge(1), Le(MAX_DEADLINE_MS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,8 @@ class Defaults:
     max_tokens: AtLeastOne | None = None
     store: bool | None = None
     """Whether a response is kept (`history.responses_store_default`)."""
+    deadline_ms: Deadline | None = None
+    """How long after it came a call is of use; beyond that it is refused, or no longer waited for."""
 
 
 SAYS_NOTHING: Final = Defaults()

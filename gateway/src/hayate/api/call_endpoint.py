@@ -14,9 +14,10 @@ from starlette.types import Receive, Scope, Send
 from hayate.access.authenticator import Authenticator
 from hayate.access.grants import Grant
 from hayate.access.principals import Principal
-from hayate.api.counted import count_prompt
+from hayate.api.counted import count
 from hayate.api.gateway import Gateway
 from hayate.api.in_flight import Running
+from hayate.api.queueing import wanted_waits
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.call_task import shutting_down
 from hayate.downstream.client import Client
@@ -72,6 +73,7 @@ class CallEndpoint:
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
             client = _of(principal, client, record, settings.recording)
+            record.waits = wanted_waits(stream.fields, principal.terms, client)
             grant = gateway.grants.grant(principal, settings.limits, settings.model_limits)
             if grant.counts:
                 _enter(grant, client, record.started)
@@ -133,12 +135,12 @@ class CallEndpoint:
 
 def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
     """What the call has used is known as well as it ever will be."""
-    count_prompt(record, gateway.grants.estimates, gateway.relay.fleet)
+    count(record, gateway.relay.estimates, gateway.relay.fleet)
     if grant is not None:
         # Taken: not refused before any engine was asked.
         taken = record.attempts > 0 or record.status < 400
         unseen = record.status == CLIENT_CLOSED and record.attempts > 0 and not record.usage.begun
-        grant.end(record.usage, whole=record.status == 200, taken=taken, unseen=unseen)
+        grant.end(record.usage, taken=taken, unseen=unseen)
 
 
 def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:

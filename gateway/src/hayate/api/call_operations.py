@@ -17,6 +17,7 @@ from hayate.errors import (
     ContextTooLong,
     ConversationFull,
     ConversationLocked,
+    DeadlineUnmet,
     GatewayError,
     HistoryUnavailable,
     InvalidRequest,
@@ -48,6 +49,7 @@ ENDINGS: Final = (
     EngineError,
     NotSupported,
     Overloaded,
+    DeadlineUnmet,
     UpstreamError,
     UpstreamRefused,
     UpstreamTimeout,
@@ -58,6 +60,11 @@ ENDINGS: Final = (
 OF_KEPT: Final = (UnknownConversation, ConversationLocked, ConversationFull, HistoryUnavailable)
 """How one may end beside, that goes on with a conversation."""
 _NAMES: Final = {"X-Conversation-Id": "The same as `conversation`, for programs that can't say it in the body."}
+_WAITS: Final = {
+    "X-Deadline-Ms": "When the answer is of no use any more: a call that would have to wait longer is refused at once.",
+    "X-Hayate-Priority": "`low` lets the other calls of this key, and everybody's, go before.",
+    "X-Hayate-Queue": "`events` has a stream that waits told its place, as a comment.",
+}
 _OBJECT: Final = {"type": "object", "description": "What the engine answers."}
 _JSON: Final = {"description": "What the engine answers."}
 _OTHER: Final = {"description": "Whatever else an engine answers passes through, too."}
@@ -89,8 +96,8 @@ def call_operation(path: str, method: str) -> Operation:
 def _of_kept(path: str) -> tuple[tuple[type[GatewayError], ...], Mapping[str, str]]:
     """How a call at this path may end, and the headers that change it."""
     if path not in schemas.KEPT_PATHS:
-        return ENDINGS, {}
-    return (*ENDINGS, *OF_KEPT, *((UnknownResponse,) if path == RESPONSES else ())), _NAMES
+        return ENDINGS, _WAITS
+    return (*ENDINGS, *OF_KEPT, *((UnknownResponse,) if path == RESPONSES else ())), {**_NAMES, **_WAITS}
 
 
 def _answers(path: str) -> Content:
@@ -119,6 +126,7 @@ def _generate(method: str) -> Operation:
         errors=(*ENDINGS, *OF_KEPT),
         headers={
             **_NAMES,
+            **_WAITS,
             "Last-Event-ID": "Which a browser sends that has lost the stream: the prompt is not run again, and 204 says that "
             "it is over.",
         },

@@ -14,11 +14,13 @@ from hayate.telemetry.record import CallRecord
 from hayate.wire.replies import TO_EVENTS
 
 
-def count_prompt(record: CallRecord, estimates: Estimates, fleet: Fleet) -> None:
+def count(record: CallRecord, estimates: Estimates, fleet: Fleet) -> None:
     """Learns from the call, or puts in what it probably used; once it has ended."""
     usage, size = record.usage, record.sent_bytes
     if not size:
         return
+    if record.status == 200 and usage.exact and record.sent_path in TO_EVENTS:
+        estimates.learn_answer(record.key, record.model, usage.completion_tokens)
     if usage.told_prompt:
         if usage.exact:
             estimates.learn_prompt(record.deployment, record.sent_path, size, usage.prompt_tokens)

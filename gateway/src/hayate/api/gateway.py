@@ -68,7 +68,7 @@ class Gateway:
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
     settings: CallSettings = field(default_factory=CallSettings)
-    grants: Grants = field(default_factory=lambda: Grants(monotonic))
+    grants: Grants = field(init=False)
     in_flight: InFlight = field(default_factory=InFlight)
     adding_up: set[str] = field(default_factory=set)
     """Ids of the keys whose usage is being added up."""
@@ -78,3 +78,7 @@ class Gateway:
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)
+
+    def __post_init__(self) -> None:
+        """Limits go by the same estimates as the queue."""
+        self.grants = Grants(monotonic, self.relay.estimates)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -57,6 +58,7 @@ async def generate_stream(gateway: Gateway, client: Client, record: CallRecord, 
             size = await recall(gateway, remembering, grant, CHAT, fields, size)
         admit(gateway, client, grant, CHAT, size, fields)
         client.expect_stream()
+        record.waits = replace(record.waits, tell=client.stands)
         call = Call(CHAT, fields.get("model"), fields, streams=True, record=record)
         opening = gateway.relay.open(call) if remembering is None else remembering.open(gateway.relay.open, call)
         answering = _stream(gateway, told, record, opening)

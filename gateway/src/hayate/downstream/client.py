@@ -191,9 +191,19 @@ class Client:
     def _beat(self) -> None:
         if not self.started:
             if self._starting is None:
-                self._starting = self._ticker.loop.create_task(self._start_early())
+                self._starting = self._ticker.loop.create_task(self._start_early(sse.PING))
         elif self.events:
             self.write(sse.PING)
+
+    def stands(self, place: int, wait_s: float | None) -> None:
+        """Tells who waits for a stream where it stands in the queue, as a comment: that commits the response to 200."""
+        if self._record is None or not self._record.stream:
+            return
+        comment = sse.queue_comment(place, wait_s)
+        if self.started:
+            self._stream.writer()(comment)
+        elif self._starting is None:
+            self._starting = self._ticker.loop.create_task(self._start_early(comment))
 
     # The sink.
 
@@ -268,8 +278,10 @@ class Client:
         if self._pump is not None:
             self._pump.resume()
 
-    async def _start_early(self) -> None:
+    async def _start_early(self, comment: bytes) -> None:
         self.started = self.events = True
         await self._stream.start(200, SSE_HEADERS + self.answer_headers)
-        self.write(self.opening + sse.PING)
+        if self.opening:
+            self.write(self.opening)
+        self._stream.writer()(comment)
         self.flush()

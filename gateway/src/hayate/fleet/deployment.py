@@ -7,30 +7,24 @@ was started with, whatever a reload does to the tables.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 from hayate.errors import Overloaded
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.fleet.waiting import Waiter, Waiting
 from hayate.language import Text
-from hayate.policy.admission import Gate, Verdict
+from hayate.policy.admission import Gate, Place
+from hayate.policy.lanes import Lanes
 from hayate.policy.routing import least_in_flight
+from hayate.policy.waits import Waits
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream_errors import UpstreamError
 from hayate.wire.upstream_request import UpstreamRequest
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Ticket:
-    """A call that waits for its place: the future is done when it has one."""
-
-    let_in: asyncio.Future[None]
-    key: str
 
 
 class Deployment:
@@ -39,7 +33,8 @@ class Deployment:
     def __init__(self, spec: DeploymentSpec, probing: Probing) -> None:
         self.name = spec.name
         self.replicas: list[Replica] = []
-        self.gate: Gate[Ticket] = Gate(0, spec.max_queued)
+        self.gate: Gate[Waiter] = Gate(Lanes(), 0, spec.max_queued)
+        self.waiting = Waiting(spec.name, self.gate)
         self._probing = probing
         self.served_model: str | None = None
         """The engine's own name for the model."""
@@ -103,54 +98,32 @@ class Deployment:
         self.widen()
 
     def widen(self) -> None:
-        """The gate is as wide as the replicas' ceilings are together; whoever has room now is let in."""
-        capacity = sum(replica.ceiling.places + replica.ceiling.spare for replica in self.replicas)
-        for ticket in self.gate.resize(capacity, self.spec.max_queued):
-            self._let_in(ticket)
+        """The gate is as wide as the ceilings of the replicas in use are together; whoever has room now is let in."""
+        used = [each.ceiling for each in self.replicas if each.health.out is None] or [
+            each.ceiling for each in self.replicas
+        ]
+        capacity, spare = sum(each.places for each in used), sum(each.spare for each in used)
+        for place in self.gate.resize(capacity, self.spec.max_queued, spare, monotonic()):
+            self.waiting.let_in(place)
+
+    @property
+    def gpus(self) -> tuple[str, ...]:
+        """The names of those that it stands on; none: on GPUs of its own."""
+        return self.spec.gpu
+
+    def stand_on(self, lanes: Lanes) -> None:
+        """Shares these lanes with whatever else stands on its GPUs."""
+        if lanes is not self.gate.lanes:
+            self.gate.move(lanes, monotonic())
 
     def ready(self, now: float) -> bool:
         """Whether some replica has been seen to answer and may be called."""
         return any(replica.health.ready(now) for replica in self.replicas)
 
-    async def enter(self, key: str, cost: int) -> None:
-        """Takes a place, waiting in the queue if need be. Raises Overloaded. Every success must `leave` once."""
-        ticket = Ticket(asyncio.get_running_loop().create_future(), key)
-        verdict = self.gate.enter(ticket, key, cost)
-        if verdict is Verdict.IN:
-            return
-        if verdict is Verdict.REFUSED:
-            raise Overloaded(
-                f"{self.name} is at capacity and its queue of {self.gate.max_queued} is full. Try again shortly.",
-                f"{self.name}は同時実行数の上限に達し、キュー（{self.gate.max_queued}件）も埋まっています。少し待ってからお試しください。",
-                retry_after_s=1.0,
-            )
-        try:
-            async with asyncio.timeout(self.spec.queue_s):
-                await ticket.let_in
-        except TimeoutError:
-            self._step_back(ticket)
-            raise Overloaded(
-                f"No place became free at {self.name} within {self.spec.queue_s:g} s (queue_timeout_s). Try again later.",
-                f"{self.spec.queue_s:g}秒待っても {self.name} に空きができませんでした。しばらくしてからお試しください。",
-                retry_after_s=5.0,
-            ) from None
-        except BaseException:  # the client left, or the gateway stops
-            self._step_back(ticket)
-            raise
-
-    def leave(self, key: str, used: int) -> None:
-        """Gives the place of a call of `key` back, which has used so many tokens; whoever is next takes it."""
-        following = self.gate.leave(key, used)
-        if following is not None:
-            self._let_in(following)
-
-    def _let_in(self, ticket: Ticket) -> None:
-        """Tells a ticket's owner that it is in; when that has left meanwhile, the next one."""
-        following: Ticket | None = ticket
-        while following is not None and following.let_in.done():
-            following = self.gate.leave(following.key, 0)
-        if following is not None:
-            following.let_in.set_result(None)
+    def place(self, key: str, waits: Waits, prompt: int, output: int, now: float) -> Place[Waiter]:
+        """For a call of `key`, which is expected to take so many tokens; not taken yet."""
+        lane = self.gate.lanes.of(key, waits.weight, now, low=waits.low)
+        return Place(lane, prompt, output, now)
 
     def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
         """The next replica to try, the available ones first; None when there is none."""
@@ -177,11 +150,6 @@ class Deployment:
             return None
         found = [each for each in (replica.trouble(now) for replica in self.replicas) if each is not None]
         return next((each for each in found if each.retry_s is not None), found[0] if found else None)
-
-    def _step_back(self, ticket: Ticket) -> None:
-        """Undoes a wait: out of the queue, or, when let in at this very moment, out again."""
-        if not self.gate.withdraw(ticket) and ticket.let_in.done() and not ticket.let_in.cancelled():
-            self.leave(ticket.key, 0)
 
 
 def unavailable(deployment: str, reason: Reason | None) -> Overloaded:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hayate.errors import UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.spec import DeploymentSpec
+from hayate.policy.lanes import Lanes
 from hayate.policy.routing import resolve, with_first_names
 from hayate.settings import Probing
 
@@ -21,6 +22,7 @@ class Fleet:
         self.deployments: dict[str, Deployment] = {}
         self.aliases: Mapping[str, Sequence[str]] = {}
         self._configured: Mapping[str, Sequence[str]] = {}
+        self._lanes: Mapping[frozenset[str], Lanes] = {}
         self._routes: dict[str, list[Deployment]] = {}  # only names that resolve, so a caller can't fill it
         self.apply(specs, aliases)
 
@@ -41,6 +43,7 @@ class Fleet:
                     replica.pool.close()
         self.deployments = new
         self._configured = aliases
+        self._lanes = shared_lanes(new.values(), self._lanes)
         self._name()
 
     def _name(self) -> None:
@@ -83,3 +86,28 @@ class Fleet:
         for deployment in self.deployments.values():
             for replica in deployment.replicas:
                 replica.pool.close()
+
+
+def shared_lanes(
+    deployments: Iterable[Deployment], kept: Mapping[frozenset[str], Lanes]
+) -> Mapping[frozenset[str], Lanes]:
+    """Gives the same lanes to deployments that share a GPU, directly or by way of others; by the GPUs that belong together so.
+    What is `kept` goes on where these are the same. Deployments that name no GPU have lanes of their own.
+    """
+    together: list[tuple[set[str], list[Deployment]]] = []
+    for deployment in deployments:
+        gpus, members = set(deployment.gpus), [deployment]
+        if not gpus:
+            if deployment.gate.lanes in kept.values():
+                deployment.stand_on(Lanes())
+            continue
+        for group in [each for each in together if each[0] & gpus]:
+            together.remove(group)
+            gpus |= group[0]
+            members = group[1] + members
+        together.append((gpus, members))
+    found = {frozenset(gpus): kept.get(frozenset(gpus), Lanes()) for gpus, _ in together}
+    for gpus, members in together:
+        for deployment in members:
+            deployment.stand_on(found[frozenset(gpus)])
+    return found

@@ -2,7 +2,7 @@
 is an argument, in seconds, and work is counted in units (`policy.lanes`).
 
 (1) With room and nobody waiting, a call goes in. Else it waits in its key's lane, in order; the lane with the lowest counter
-    is let in next, of two alike the one with fewer calls in flight.
+    is let in next, of two alike the one with fewer calls in flight, then the one that was let in longer ago.
 (2) A call is charged when it goes in, with what it is expected to take; more as its answer grows beyond that; and settled to
     what it took when it leaves.
 (3) Some spare places above the capacity are for lanes with less than half their share in flight: whoever asks seldom need
@@ -52,7 +52,7 @@ class Place(Generic[Waiter]):
         if more >= GROWN_TOKENS:
             self.output = tokens
             self.charged += OUTPUT_UNITS * more
-            self.lane.charge(OUTPUT_UNITS * more)
+            self.lane.charge(OUTPUT_UNITS * more, OUTPUT_UNITS * more)
 
 
 class _Queue(Generic[Waiter]):
@@ -94,9 +94,8 @@ class Gate(Generic[Waiter]):
         """Goes in if there is room and nobody waits: the common case (1)."""
         if self.queued or self.in_flight >= self.capacity:
             return False
-        lane, lanes = place.lane, self.lanes
-        if lane.counter < lanes.last:
-            lane.counter = lanes.last
+        lane = place.lane
+        lane.counter = max(lane.counter, lane.all.last)
         self._let_in(place, lane, place.since)
         return True
 
@@ -106,7 +105,7 @@ class Gate(Generic[Waiter]):
         """
         lane = place.lane
         if not lane.waiting:
-            self.lanes.lift(lane)
+            lane.all.lift(lane)
         room = self.in_flight < self.capacity and not self.queued
         if room or (lane not in self._queues and self._spare_for(lane)):
             self._let_in(place, lane, place.since)
@@ -131,20 +130,18 @@ class Gate(Generic[Waiter]):
             return False
         self._unqueue(place, place.lane)
         if not place.lane.active:
-            self.lanes.active -= 1
+            place.lane.all.active -= 1
         return True
 
     def leave(self, place: Place[Waiter], used: int, now: float) -> Place[Waiter] | None:
         """Gives a place back, which has taken so many units; returns the place that is let in instead, if any."""
         lane = place.lane
-        more = used - place.charged
-        if more:
-            lane.charge(more)
+        lane.charge(used - place.charged, -place.charged)
         lane.in_flight -= 1
         lane.used_at = now
         self.in_flight -= 1
         if not lane.active:
-            self.lanes.active -= 1
+            lane.all.active -= 1
         stayed_s = now - place.in_since
         self.service_s = stayed_s if self.service_s is None else self.service_s + RECENT * (stayed_s - self.service_s)
         return self.next(now) if self.queued else None
@@ -156,7 +153,7 @@ class Gate(Generic[Waiter]):
             return None
         for each in self._queues:
             counter = each.counter
-            if lane is None or counter < lowest or (counter == lowest and each.in_flight < lane.in_flight):
+            if lane is None or counter < lowest or (counter == lowest and _asks_less(each, lane)):
                 if full and not self._spare_for(each):
                     continue
                 lane, lowest = each, counter
@@ -195,13 +192,13 @@ class Gate(Generic[Waiter]):
 
     def order(self) -> list[Place[Waiter]]:
         """All that wait, in the order in which they would be let in if nobody else came."""
-        turns: list[tuple[float, int, Place[Waiter]]] = []
+        turns: list[tuple[float, int, int, int, Place[Waiter]]] = []
         for lane, queue in self._queues.items():
-            turn = lane.counter
+            counter = lane.counter
             for place in queue.places:
-                turns.append((turn, len(turns), place))
-                turn += place.charged / lane.weight
-        return [place for _, _, place in sorted(turns, key=lambda each: each[:2])]
+                turns.append((counter, lane.in_flight, lane.turn, len(turns), place))
+                counter += place.charged / lane.weight
+        return [each[-1] for each in sorted(turns, key=lambda each: each[:-1])]
 
     def waiting(self) -> Iterator[tuple[Lane, int, Place[Waiter]]]:
         """The lanes that wait here, how many calls of each, and the one that has waited longest."""
@@ -223,13 +220,15 @@ class Gate(Generic[Waiter]):
             self._queue(place, place.lane)
 
     def _let_in(self, place: Place[Waiter], lane: Lane, now: float) -> None:
-        lanes = self.lanes
+        lanes = lane.all
         if not lane.in_flight and not lane.waiting:
             lanes.active += 1
         lane.in_flight += 1
         self.in_flight += 1
-        lanes.last = lane.counter if lane.main is None else lane.main.counter
-        lane.charge(place.charged)
+        lanes.turns += 1
+        lane.turn = lanes.turns
+        lanes.last = lane.had if lane.main is None else lane.main.had
+        lane.charge(place.charged, place.charged)
         place.in_since = now
         if lane.waits is not None or now > place.since:
             lane.waited(now - place.since)
@@ -238,13 +237,13 @@ class Gate(Generic[Waiter]):
 
     def _queue(self, place: Place[Waiter], lane: Lane) -> None:
         if not lane.active:
-            self.lanes.active += 1
+            lane.all.active += 1
         queue = self._queues.get(lane)
         if queue is None:
             queue = self._queues[lane] = _Queue()
         queue.add(place)
         if not lane.waiting:
-            self.lanes.waiting[lane] = None
+            lane.all.waiting[lane] = None
         lane.waiting += 1
         self.queued += 1
 
@@ -255,7 +254,7 @@ class Gate(Generic[Waiter]):
             del self._queues[lane]
         lane.waiting -= 1
         if not lane.waiting:
-            del self.lanes.waiting[lane]
+            del lane.all.waiting[lane]
         self.queued -= 1
 
     def _spare_for(self, lane: Lane) -> bool:
@@ -277,3 +276,7 @@ class Gate(Generic[Waiter]):
             return most if held > 1 else None
         return most if held > len(own.places) else lane
 
+
+def _asks_less(lane: Lane, other: Lane) -> bool:
+    """Who comes back has the counter of another to begin with: it need not wait for that one's next call, too."""
+    return (lane.in_flight, lane.turn) < (other.in_flight, other.turn)

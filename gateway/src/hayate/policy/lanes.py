@@ -3,7 +3,8 @@ argument, in seconds.
 
 A lane is what one key has of one GPU, whichever deployments stand on it. Its counter says how much work was done for it,
 divided by its weight: whoever has the lowest is next. What is not asked for is not saved up: who comes back is lifted to the
-lowest counter that waits, or to that of whoever was let in last.
+lowest counter that waits, or to that of whoever was let in last; but for what is charged there for calls in flight, which they
+have not had yet and may never have.
 
 A call that its own key calls less urgent has a lane of its own beside the key's, with a tenth of its weight; what it takes
 counts for the key too, so that no key gets more by splitting its calls.
@@ -12,6 +13,7 @@ counts for the key too, so that no key gets more by splitting its calls.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from typing import Final
 
 OUTPUT_UNITS: Final = 2
@@ -31,18 +33,37 @@ WAITS: Final = 100
 class Lane:
     """One key's part of one GPU."""
 
-    __slots__ = ("counter", "in_flight", "key", "low", "main", "used_at", "waiting", "waits", "weight")
+    __slots__ = (
+        "all",
+        "counter",
+        "in_flight",
+        "key",
+        "low",
+        "main",
+        "pending",
+        "turn",
+        "used_at",
+        "waiting",
+        "waits",
+        "weight",
+    )
 
-    def __init__(self, key: str, weight: int, main: Lane | None = None) -> None:
+    def __init__(self, every: Lanes, key: str, weight: int, main: Lane | None = None) -> None:
+        self.all = every
+        """Those that it is one of."""
         self.key = key
         self.low = main is not None
         self.main = main
         """The key's own lane, of a low one."""
         self.weight: float = weight
         self.counter = 0.0
+        self.pending = 0
+        """Units that were charged for calls in flight."""
         self.in_flight = 0
         self.waiting = 0
         """At all deployments of the GPU."""
+        self.turn = 0
+        """When it was last let in, counted in calls of all lanes."""
         self.used_at = 0.0
         self.waits: deque[float] | None = None
         """Of the latest calls, in seconds; from the first on that had to wait."""
@@ -52,11 +73,19 @@ class Lane:
         """Whether it has calls in flight, or waiting."""
         return self.in_flight > 0 or self.waiting > 0
 
-    def charge(self, units: float) -> None:
-        """So much work was done for it, or is going to be."""
+    @property
+    def had(self) -> float:
+        """Its counter, without what calls in flight were charged."""
+        return self.counter - self.pending / self.weight
+
+    def charge(self, units: int, pending: int) -> None:
+        """So many units more, of which so many are for a call in flight; or were, where it has ended."""
         self.counter += units / self.weight
-        if self.main is not None:
-            self.main.counter += units / self.main.weight
+        self.pending += pending
+        main = self.main
+        if main is not None:
+            main.counter += units / main.weight
+            main.pending += pending
 
     def waited(self, wait_s: float) -> None:
         """One of its calls was let in after so long."""
@@ -73,7 +102,8 @@ class Lanes:
         self._lanes: dict[tuple[str, bool], Lane] = {}
         """The longest unused first, about: one that is met in use goes to the end."""
         self.last = 0.0
-        """The counter of the lane that was let in last."""
+        """What the lane had that was let in last, just before."""
+        self.turns = 0
         self.active = 0
         """How many lanes have calls in flight, or waiting."""
         self.waiting: dict[Lane, None] = {}
@@ -82,22 +112,24 @@ class Lanes:
     def __len__(self) -> int:
         return len(self._lanes)
 
+    def __iter__(self) -> Iterator[Lane]:
+        return iter(list(self._lanes.values()))
+
     def of(self, key: str, weight: int, now: float, *, low: bool = False) -> Lane:
         """A key's lane; its weight is what it is now."""
         lane = self._lanes.get((key, low))
         if lane is None:
             self._drop_idle(now)
             main = self.of(key, weight, now) if low else None
-            lane = self._lanes[key, low] = Lane(key, weight, main)
+            lane = self._lanes[key, low] = Lane(self, key, weight, main)
         lane.weight = weight / LOW_SHARE if low else weight
         lane.used_at = now
         return lane
 
     def lift(self, lane: Lane) -> None:
         """A lane that had nothing waiting comes: for what it did not ask for it gets nothing now."""
-        floor = min((each.counter for each in self.waiting), default=self.last)
-        if lane.counter < floor:
-            lane.counter = floor
+        floor = min((each.had for each in self.waiting), default=self.last)
+        lane.counter = max(lane.counter, floor)
 
     def _drop_idle(self, now: float) -> None:
         for name in [name for name, _ in zip(self._lanes, range(LOOKS), strict=False)]:

@@ -10,6 +10,9 @@ from typing import Protocol, Self, TypeVar
 from hayate.backends.base import Assembly, Backend, WholeAnswer
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.replica import Replica
+from hayate.fleet.waiting import Waiter
+from hayate.policy.admission import Place
+from hayate.policy.lanes import OUTPUT_UNITS
 from hayate.relay.heads import whole_limit
 from hayate.relay.pump import Pump, Sink, Watch
 from hayate.relay.ticker import Ticker
@@ -52,6 +55,7 @@ class Answer:
     record: CallRecord
     decoder: StreamDecoder | None
     assembly: Assembly | None
+    place: Place[Waiter]
     sent_at: float
     retell: Callable[[WholeAnswer], WholeAnswer] | None = None
     """Puts a whole answer into the client's dialect, where the engine was asked in another one."""
@@ -63,14 +67,21 @@ class Answer:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
         self.exchange.close()
         self.replica.leave()
-        usage = self.record.usage
-        self.deployment.leave(self.record.key, usage.prompt_tokens + usage.completion_tokens)
+        self.deployment.waiting.leave(self.place, self._used())
+
+    def _used(self) -> int:
+        """The work that was done for the call, in units: what was expected, where nobody has told."""
+        usage, place = self.record.usage, self.place
+        if not usage.told_prompt and not usage.completion_tokens:
+            return place.charged
+        prompt = max(0, usage.prompt_tokens - usage.cached_tokens) if usage.told_prompt else place.prompt
+        return prompt + OUTPUT_UNITS * usage.completion_tokens
 
     async def pump(self, decoder: StreamDecoder, sink: Sink, *, client_stall_s: float) -> None:
         """Streams the answer to `sink`. Raises GatewayError when it broke; what came before has been written."""
         record = self.record
         limits = self.deployment.spec.timeouts
-        watch = Watch(self.opener.ticker, limits, client_stall_s, self.sent_at, self.replica.progress)
+        watch = Watch(self.opener.ticker, limits, client_stall_s, self.sent_at, self.replica.progress, self.place)
         pump = Pump(self.exchange, decoder, sink, watch)
         try:
             await pump.run()

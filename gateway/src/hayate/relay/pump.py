@@ -11,9 +11,10 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from hayate.errors import GatewayError
+from hayate.policy.admission import Place
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts
@@ -66,6 +67,8 @@ class Watch:
     client_stall_s: float
     started: float
     progress: Progress
+    place: Place[Any] | None = None
+    """What pays for an answer that is longer than expected."""
 
 
 class Pump:
@@ -273,6 +276,8 @@ class Pump:
             self._progress_seen = progress
             self._last = now
             watch.progress.moved(now)
+            if watch.place is not None:
+                watch.place.made(progress - self._reads)
         else:
             self._release()
         if self._finished_at:

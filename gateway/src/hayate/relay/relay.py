@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hayate.backends.base import Backend, Prepared
-from hayate.errors import InvalidRequest, NotSupported, Overloaded, UnknownModel
+from hayate.errors import GatewayError, InvalidRequest, NotSupported, Overloaded, UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
+from hayate.fleet.waiting import Waiter
+from hayate.policy.admission import Place
+from hayate.policy.estimates import Estimates
 from hayate.policy.retries import RetryBudget
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call
@@ -30,15 +34,25 @@ from hayate.wire.numbers import largest_limit
 from hayate.wire.replies import TO_EVENTS
 from hayate.wire.tool_names import tell_omitted
 
-BYTES_PER_TOKEN = 4
-"""Of a request, about: what a call is expected to cost is told before anybody has counted its tokens."""
+
+@dataclass(slots=True)
+class _Tried:
+    """What has come of a call's attempts, once one has failed."""
+
+    served_model: str | None
+    """What the engine is asked for."""
+    replicas: list[Replica] = field(default_factory=list)
+    conceded: bool = False
+    """Whether something was left out that the engine had refused."""
 
 
 class Relay:
     """Opens calls. One per gateway."""
 
-    def __init__(self, fleet: Fleet, ticker: Ticker) -> None:
+    def __init__(self, fleet: Fleet, ticker: Ticker, estimates: Estimates | None = None) -> None:
         self.fleet = fleet
+        self.estimates = estimates or Estimates()
+        """What calls are expected to take."""
         self.ticker = ticker
         self.now = time.monotonic
         self.refresh: Callable[[], Awaitable[None]] = _nothing_new
@@ -86,6 +100,7 @@ class Relay:
     def record_failure(self, deployment: Deployment, replica: Replica, error: UpstreamError) -> None:
         """Counts a failure against a replica, and says so when that throws it out."""
         if deployment.record_failure(replica, error, self.now()):
+            deployment.widen()
             log_event(
                 "replica_ejected",
                 replica=replica.label,
@@ -100,51 +115,77 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         prepared = _prepared(call, deployment, served_model)
-        key, cost = record.key, len(prepared.request.body) // BYTES_PER_TOKEN
-        if not deployment.gate.try_enter(key, cost):
-            await self._wait(deployment, record, cost)
-        replica = deployment.choose((), self.now())
+        now = self.now()
+        place = self._place(deployment, record, now)
+        if not deployment.gate.try_enter(place):
+            await self._wait(deployment, place, call)
+            now = self.now()
+        replica = deployment.choose((), now)
         if replica is None:
-            deployment.leave(key, 0)
-            raise deployment.no_replica(self.now())
-        tried: list[Replica] = []
-        conceded = False
+            deployment.waiting.leave(place, 0)
+            raise deployment.no_replica(now)
+        so_far: _Tried | None = None
         try:
             while True:
                 record.replica = replica.label
                 record.attempts += 1
                 try:
-                    return await self._attempt(deployment, replica, call, prepared)
+                    return await self._attempt(deployment, replica, call, prepared, place)
                 except (UpstreamError, NotSupported) as error:
-                    if _knows_better(deployment.backend, call, prepared, error, conceded=conceded):
-                        conceded = conceded or isinstance(error, EngineError)
-                        prepared = _prepared(call, deployment, served_model)
-                        continue
-                    if isinstance(error, NotSupported):
-                        raise
-                    self.record_failure(deployment, replica, error)
-                    if error.code == "model_not_found" and await self._renamed(deployment, call, served_model):
-                        served_model = deployment.served_model
-                        prepared = _prepared(call, deployment, served_model)
-                        continue
-                    tried.append(replica)
-                    following = deployment.choose(tried, self.now()) if error.safe_to_retry else None
-                    if following is None or not self._budget.allow(self.now()):
-                        raise
-                    replica = following
-        except BaseException:
-            deployment.leave(key, 0)
+                    so_far = so_far or _Tried(served_model)
+                    replica, prepared = await self._after(error, deployment, replica, call, prepared, so_far)
+        except GatewayError:
+            deployment.waiting.leave(place, 0)
+            raise
+        except BaseException:  # its client left: how much was done for it, nobody has told
+            deployment.waiting.leave(place, place.charged)
             raise
 
-    async def _wait(self, deployment: Deployment, record: CallRecord, cost: int) -> None:
-        """For a place, and takes it. Raises Overloaded."""
-        waited_from = self.now()
-        try:
-            await deployment.enter(record.key, cost)
-        finally:
-            record.queued_s += self.now() - waited_from
+    async def _after(
+        self,
+        error: UpstreamError | NotSupported,
+        deployment: Deployment,
+        replica: Replica,
+        call: Call,
+        prepared: Prepared,
+        so_far: _Tried,
+    ) -> tuple[Replica, Prepared]:
+        """Where a failed call goes next, and what is asked there. Raises the error where there is no such place."""
+        if _knows_better(deployment.backend, call, prepared, error, conceded=so_far.conceded):
+            so_far.conceded = so_far.conceded or isinstance(error, EngineError)
+            return replica, _prepared(call, deployment, so_far.served_model)
+        if isinstance(error, NotSupported):
+            raise error
+        self.record_failure(deployment, replica, error)
+        if error.code == "model_not_found" and await self._renamed(deployment, call, so_far.served_model):
+            so_far.served_model = deployment.served_model
+            return replica, _prepared(call, deployment, so_far.served_model)
+        so_far.replicas.append(replica)
+        following = deployment.choose(so_far.replicas, self.now()) if error.safe_to_retry else None
+        if following is None or not self._budget.allow(self.now()):
+            raise error
+        return following, prepared
 
-    async def _attempt(self, deployment: Deployment, replica: Replica, call: Call, prepared: Prepared) -> Answer:
+    def _place(self, deployment: Deployment, record: CallRecord, now: float) -> Place[Waiter]:
+        """What the call is expected to take. Its request has been prepared."""
+        estimates = self.estimates
+        prompt = estimates.prompt_tokens(deployment.name, record.sent_path, record.sent_bytes)
+        output = int(estimates.answer_tokens(record.key, record.model)) if record.sent_path in TO_EVENTS else 0
+        return deployment.place(record.key, record.waits, prompt, output, now)
+
+    async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call) -> None:
+        """For a place, and takes it. Raises Overloaded."""
+        record, waits = call.record, call.record.waits
+        if waits.deadline_s is not None:
+            waits = replace(waits, deadline_s=record.started + waits.deadline_s - place.since)
+        try:
+            await deployment.waiting.enter(place, waits, deployment.spec.queue_s)
+        finally:
+            record.queued_s += self.now() - place.since
+
+    async def _attempt(
+        self, deployment: Deployment, replica: Replica, call: Call, prepared: Prepared, place: Place[Waiter]
+    ) -> Answer:
         request, sent_at = prepared.request, self.now()
         replica.enter(sent_at)
         limits = deployment.spec.timeouts
@@ -166,7 +207,7 @@ class Relay:
             replica.leave()
             raise
         backend, decoder, assembly = deployment.backend, prepared.decoder, prepared.assembly
-        answer = Answer(self, deployment, backend, replica, exchange, call.record, decoder, assembly, sent_at)
+        answer = Answer(self, deployment, backend, replica, exchange, call.record, decoder, assembly, place, sent_at)
         answer.retell = prepared.retell
         return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hayate.policy.waits import PLAIN, Waits
 from hayate.telemetry.content import Content
 from hayate.wire.usage import Usage
 
@@ -32,6 +33,8 @@ class CallRecord:
     """Size of the request that it got; 0 where nothing follows from that: it is a recording."""
     streamed: bool = False
     """Whether the engine was asked for a stream, so that it shows when it begins to answer."""
+    waits: Waits = PLAIN
+    """How it wants to wait for its place."""
     queued_s: float = 0.0
     ttft_s: float | None = None
     status: int = 0

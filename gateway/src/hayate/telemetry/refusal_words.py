@@ -37,6 +37,7 @@ WORDS: Mapping[str, Text] = {
     "store_unreachable": Text("no database", "データベースを利用不能"),
     "history_unavailable": Text("no history", "履歴を利用不能"),
     "overloaded": Text("overloaded", "過負荷"),
+    "deadline_unmet": Text("too late for its deadline", "期限に間に合わず"),
     "shutting_down": Text("shutting down", "停止処理中"),
     "upstream_error": Text("engine failed", "エンジンの障害"),
     "answer_too_large": Text("answer too large", "応答が大きすぎます"),

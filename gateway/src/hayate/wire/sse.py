@@ -17,6 +17,13 @@ from hayate.upstream_errors import UpstreamBroke
 PING = b": ping\n"
 """One line: an empty line after it ends an event that has no data, which widely used clients take for an answer's event."""
 DONE = b"data: [DONE]\n\n"
+
+
+def queue_comment(place: int, wait_s: float | None) -> bytes:
+    """Where a call stands in its queue, and about how long it has to wait there; one line, as PING is."""
+    return b": queue place=%d" % place + (b"\n" if wait_s is None else b" wait_s=%.1f\n" % wait_s)
+
+
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """An event that is longer is not an answer: the engine is cut off."""
 MAX_DATA_LINES = 10_000

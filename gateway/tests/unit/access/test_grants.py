@@ -56,8 +56,8 @@ def enter(grants: Grants, principal: Principal, default: RateLimits = NO_DEFAULT
     return grant
 
 
-def end(grant: Grant, inputs: int = 0, outputs: int = 0, *, whole: bool = True, taken: bool = True) -> None:
-    grant.end(Usage(inputs, outputs, exact=True), whole=whole, taken=taken)
+def end(grant: Grant, inputs: int = 0, outputs: int = 0, *, taken: bool = True) -> None:
+    grant.end(Usage(inputs, outputs, exact=True), taken=taken)
 
 
 def headers(grant: Grant) -> dict[str, str]:
@@ -127,6 +127,7 @@ def test_tokens_are_reserved_and_settled_to_what_was_used(grants: Grants) -> Non
     assert headers(grant)["remaining-tokens"] == str(1000 - 101 - 50)
     end(grant, 80, 20)
     grants.estimates.learn_prompt("qwen", CHAT, 300, 80)
+    grants.estimates.learn_answer(game.id, "fast", 20)
     after = enter(grants, game)
     after.reserve(asked(size=300, max_output=50))
     learned = (80 + 1) + 40  # 3.75 bytes a token, 20 tokens an answer
@@ -138,7 +139,7 @@ def test_what_an_engine_did_unseen_for_a_client_that_left_stays_booked(grants: G
     game = who(RateLimits(tokens_per_minute=1000, input_tokens_per_minute=1000, output_tokens_per_minute=1000))
     grant = enter(grants, game)
     grant.reserve(asked(size=1500, max_output=50))
-    grant.end(Usage(), whole=False, taken=True, unseen=unseen)
+    grant.end(Usage(), taken=True, unseen=unseen)
     after = enter(grants, game)
     after.reserve(asked(size=3, max_output=1))
     assert headers(after)["remaining-tokens"] == str(1000 - (501 + 50 if unseen else 0) - 2 - 1)
@@ -156,7 +157,7 @@ def test_a_strict_key_has_used_all_that_it_might_have_where_no_engine_has_counte
     grant = enter(grants, game)
     grant.reserve(asked(size=300, max_output=50))
     reserved = 1000 - int(headers(grant)["remaining-tokens"])
-    grant.end(usage, whole=False, taken=True)
+    grant.end(usage, taken=True)
     after = enter(grants, game)
     used = usage.prompt_tokens + usage.completion_tokens if counted or not strict else reserved
     assert headers(after)["remaining-tokens"] == str(1000 - used)
@@ -184,7 +185,7 @@ def test_a_call_that_is_refused_before_any_engine_was_asked_has_used_nothing(gra
     for _ in range(5):
         grant = enter(grants, game)
         grant.reserve(asked())
-        end(grant, whole=False, taken=False)
+        end(grant, taken=False)
     grant = enter(grants, game)
     grant.reserve(asked())
     end(grant, 10, 10)
@@ -197,7 +198,7 @@ def test_tokens_that_no_engine_counted_are_given_back(grants: Grants) -> None:
     for _ in range(5):
         grant = enter(grants, game)
         grant.reserve(asked())
-        end(grant, whole=False)
+        end(grant)
 
 
 def test_an_overshoot_is_carried_as_a_debt(grants: Grants, clock: Clock) -> None:
@@ -205,7 +206,7 @@ def test_an_overshoot_is_carried_as_a_debt(grants: Grants, clock: Clock) -> None
     grant = enter(grants, game)
     grant.reserve(asked())
     clock.at += 100
-    end(grant, 100, 1500, whole=False)
+    end(grant, 100, 1500)
     clock.at += 50
     refused = enter(grants, game)
     with pytest.raises(RateLimited):
@@ -229,6 +230,7 @@ def test_a_guess_that_could_never_fit_is_no_reason_to_refuse(
     grant = enter(grants, who(limits))
     grant.reserve(asked(max_output=most))  # nobody knows yet how long this key's answers are
     end(grant, 100, 20)
+    grants.estimates.learn_answer(grant.principal.id, "fast", 20)
     for _ in range(3):
         grant = enter(grants, who(limits))
         grant.reserve(asked(max_output=most))  # now it is known
@@ -395,7 +397,7 @@ class Key:
         self.running.remove(call)
         call.over_after = len(self.made)
         inputs = self.dice.randint(0, call.used)
-        end(call.grant, inputs, call.used - inputs, whole=self.dice.random() < 0.8)
+        end(call.grant, inputs, call.used - inputs)
 
     def call(self, size: int, most: int, lasts_s: float) -> bool:
         """Whether it was let through. Some of them no engine is asked for."""
@@ -484,6 +486,6 @@ def test_who_asks_for_more_gets_98_percent_of_it_less_one_call(limit: int, stric
             end(grant, taken=False)
             clock.at += refusal.retry_after_s or 0
             continue
-        grant.end(Usage(*reserve), whole=True, taken=True)
+        grant.end(Usage(*reserve), taken=True)
         passed += sum(reserve)
     assert passed >= minutes * (0.98 * limit - largest)

@@ -30,13 +30,13 @@ def call(grants: Grants, model: str, principal: Principal, default: RateLimits =
     try:
         grant.reserve(Asked(model, "qwen", 300, None, None))
     except BaseException:
-        grant.end(Usage(), whole=False, taken=True)
+        grant.end(Usage(), taken=True)
         raise
     return grant
 
 
 def end(grant: Grant) -> None:
-    grant.end(Usage(3, 5, exact=True), whole=True, taken=True)
+    grant.end(Usage(3, 5, exact=True), taken=True)
 
 
 def test_a_key_that_says_nothing_has_the_limits_of_the_model(grants: Grants) -> None:

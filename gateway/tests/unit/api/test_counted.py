@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hayate.api.counted import count_prompt
+from hayate.api.counted import count
 from hayate.fleet.fleet import Fleet
 from hayate.policy.estimates import Estimates
 from hayate.telemetry.record import CallRecord
@@ -43,14 +43,14 @@ def settled(deltas: int = 0, told: dict[str, int] | None = None, *, whole: bool 
 
 def test_a_stream_that_had_begun_has_used_its_prompt(estimates: Estimates) -> None:
     left = record(settled(20))
-    count_prompt(left, estimates, NO_FLEET)
+    count(left, estimates, NO_FLEET)
     assert left.usage == Usage(201, 20, exact=False)
 
 
 @pytest.mark.parametrize("status", [429, 499, 502, 504, 503])
 def test_a_stream_that_had_not_begun_has_used_nothing(estimates: Estimates, status: int) -> None:
     left = record(settled(), status=status)
-    count_prompt(left, estimates, NO_FLEET)
+    count(left, estimates, NO_FLEET)
     assert left.usage == Usage()
 
 
@@ -69,23 +69,23 @@ def test_a_stream_that_had_not_begun_has_used_nothing(estimates: Estimates, stat
 )
 def test_a_whole_answer_can_have_begun_unseen(estimates: Estimates, facts: dict[str, Any], tokens: int) -> None:
     left = record(settled(), streamed=False, **facts)
-    count_prompt(left, estimates, NO_FLEET)
+    count(left, estimates, NO_FLEET)
     assert (left.usage.prompt_tokens, left.usage.exact) == (tokens, False)
 
 
 def test_what_the_engine_has_told_stays_and_teaches(estimates: Estimates) -> None:
     counts = {"prompt_tokens": 7, "completion_tokens": 3}
     cut = record(settled(2, counts))
-    count_prompt(cut, estimates, NO_FLEET)
+    count(cut, estimates, NO_FLEET)
     assert cut.usage == Usage(7, 3, exact=False)
     assert estimates.prompt_tokens("qwen", CHAT, 800) == 201, "it was cut off: the count may be no last word"
     whole = record(settled(2, {"prompt_tokens": 400, "completion_tokens": 3}, whole=True), status=200)
-    count_prompt(whole, estimates, NO_FLEET)
+    count(whole, estimates, NO_FLEET)
     assert whole.usage == Usage(400, 3, exact=True)
     assert estimates.prompt_tokens("qwen", CHAT, 800) > 201
 
 
 def test_a_deployment_that_is_gone_by_now_is_estimated_too(estimates: Estimates) -> None:
     left = record(settled(1), deployment="gone")
-    count_prompt(left, estimates, NO_FLEET)
+    count(left, estimates, NO_FLEET)
     assert left.usage.prompt_tokens == 267

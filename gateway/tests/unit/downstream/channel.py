@@ -9,12 +9,13 @@ from typing import Any
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.relay.ticker import Ticker
+from hayate.telemetry.record import CallRecord
 
 
 class Channel:
     """The server's side of one request, by hand."""
 
-    def __init__(self, ticker: Ticker, **headers: str) -> None:
+    def __init__(self, ticker: Ticker, record: CallRecord | None = None, **headers: str) -> None:
         self.incoming: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
         self.taking = asyncio.Event()
@@ -26,7 +27,7 @@ class Channel:
             "query_string": b"",
             "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()],
         }
-        self.client = Client(AsgiStream(scope, self.incoming.get, self._send), ticker, heartbeat_s=0.1)
+        self.client = Client(AsgiStream(scope, self.incoming.get, self._send), ticker, 0.1, record)
 
     async def _send(self, message: Any) -> None:
         await self.taking.wait()

@@ -19,4 +19,4 @@ async def ticker() -> AsyncIterator[Ticker]:
 
 @pytest.fixture
 def channel(ticker: Ticker) -> Callable[..., Channel]:
-    return lambda **headers: Channel(ticker, **headers)
+    return lambda record=None, **headers: Channel(ticker, record, **headers)

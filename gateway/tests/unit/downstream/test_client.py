@@ -11,6 +11,7 @@ import pytest
 from hayate.downstream.stream import ClientGone
 from hayate.errors import BodyTooLarge
 from hayate.relay.pump import Pump
+from hayate.telemetry.record import CallRecord
 from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.downstream.channel import Make
 
@@ -146,3 +147,24 @@ async def test_while_a_pump_is_looked_at_its_client_is_not_looked_at_by_itself(c
     client.attach(None)
     assert list(ticker) == [client]
     ticker.discard(client)
+
+
+async def test_who_waits_for_a_stream_is_told_where_it_stands_as_comments(channel: Make) -> None:
+    server = channel(CallRecord("r", "chat", 0.0, stream=True))
+    with server.client:
+        server.client.expect_stream()
+        server.client.stands(3, None)
+        server.client.stands(3, None)  # its head is just being sent
+        await server.client.settled()
+        server.client.stands(2, 4.25)
+        await eventually(lambda: b"place=2" in server.text)
+    assert server.text == b": queue place=3\n: queue place=2 wait_s=4.2\n"
+    assert server.sent[0]["status"] == 200
+
+
+async def test_who_waits_for_a_whole_answer_is_told_nothing(channel: Make) -> None:
+    server = channel(CallRecord("r", "chat", 0.0))
+    with server.client:
+        server.client.stands(3, 1.0)
+        await asyncio.sleep(0)
+    assert server.sent == []

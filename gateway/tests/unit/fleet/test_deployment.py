@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from hayate.errors import Overloaded
 from hayate.fleet.deployment import Deployment, unavailable
 from hayate.reasons import Reason
 from hayate.upstream_errors import ConnectFailed, UpstreamBroke
 from tests.support.tables import table
-from tests.unit.fleet.made import QUICK, spec, waiting
+from tests.unit.fleet.made import QUICK, entered, spec
 
 pytestmark = pytest.mark.anyio
 
@@ -21,78 +18,24 @@ pytestmark = pytest.mark.anyio
 # Places.
 
 
-async def test_places_are_given_queued_and_refused() -> None:
-    qwen = Deployment(spec(max_in_flight=1, max_queued=1), QUICK)
-    await qwen.enter("key", 1)
-    (second,) = await waiting(qwen)
-    with pytest.raises(Overloaded) as full:
-        await qwen.enter("key", 1)
-    assert full.value.retry_after_s == 1.0
-    qwen.leave("key", 1)
-    await second
-    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
-
-
 async def test_every_replica_adds_its_places() -> None:
     qwen = Deployment(spec("qwen", "http://a:1", "http://b:1", max_in_flight=2), QUICK)
     for _ in range(4):
-        await qwen.enter("key", 1)
-    assert not qwen.gate.try_enter("key", 1)
+        await entered(qwen)
+    assert (qwen.gate.in_flight, qwen.gate.capacity, qwen.gate.spare) == (4, 4, 0)
 
 
-async def test_who_waits_too_long_is_told_and_takes_no_place() -> None:
-    qwen = Deployment(spec(max_in_flight=1, queue_timeout_s=0.02), QUICK)
-    await qwen.enter("key", 1)
-    with pytest.raises(Overloaded, match="queue_timeout_s"):
-        await qwen.enter("key", 1)
-    qwen.leave("key", 1)
-    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
-
-
-async def test_who_leaves_the_queue_takes_no_place() -> None:
-    qwen = Deployment(spec(max_in_flight=1), QUICK)
-    await qwen.enter("key", 1)
-    first, second = await waiting(qwen, qwen)
-    first.cancel()
-    qwen.leave("key", 1)
-    await second
-    with pytest.raises(asyncio.CancelledError):
-        await first
-    assert (qwen.gate.in_flight, qwen.gate.queued) == (1, 0)
-
-
-async def test_who_leaves_at_the_very_moment_of_being_let_in_gives_the_place_back() -> None:
-    qwen = Deployment(spec(max_in_flight=1), QUICK)
-    await qwen.enter("key", 1)
-    first, second = await waiting(qwen, qwen)
-    qwen.leave("key", 1)  # lets the first in, who does not know yet
-    first.cancel()
-    await second
-    with suppress(asyncio.CancelledError):
-        await first
-    qwen.leave("key", 1)
-    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
-
-
-@pytest.mark.parametrize("seed", range(20))
-async def test_no_place_is_lost_whatever_the_order_of_coming_and_going(seed: int) -> None:
-    qwen = Deployment(spec(max_in_flight=3, max_queued=5, queue_timeout_s=0.03), QUICK)
-
-    async def call(number: int) -> None:
-        await asyncio.sleep((number * 7 + seed) % 5 / 500)
-        with suppress(Overloaded):
-            await qwen.enter("key", 1)
-            try:
-                await asyncio.sleep((number * 3 + seed) % 4 / 200)
-            finally:
-                qwen.leave("key", 1)
-
-    calls = [asyncio.create_task(call(number)) for number in range(30)]
-    for number, task in enumerate(calls):
-        if number % 3 == seed % 3:
-            asyncio.get_running_loop().call_later((number + seed) % 7 / 300, task.cancel)
-    await asyncio.gather(*calls, return_exceptions=True)
-    assert (qwen.gate.in_flight, qwen.gate.queued) == (0, 0)
+async def test_a_replica_that_is_out_adds_none() -> None:
+    qwen = Deployment(spec("qwen", "http://a:1", "http://b:1", max_in_flight=2), QUICK)
+    broken, sound = qwen.replicas
+    for _ in range(QUICK.eject_after):
+        qwen.record_failure(broken, ConnectFailed("x", "x"), 0.0)
+    qwen.widen()
+    assert qwen.gate.capacity == sound.ceiling.places
+    for _ in range(QUICK.eject_after):
+        qwen.record_failure(sound, ConnectFailed("x", "x"), 0.0)
+    qwen.widen()
+    assert qwen.gate.capacity == 4, "nothing is in use: none counts less than another"
 
 
 # What is known of a deployment.

@@ -11,7 +11,7 @@ from hayate.errors import UnknownModel
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import NO_PROBE
 from tests.support.waiting import LAST_RESORT_S
-from tests.unit.fleet.made import spec, waiting
+from tests.unit.fleet.made import entered, spec, waiting
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +91,7 @@ async def test_a_new_configuration_keeps_what_stays() -> None:
     fleet = Fleet([spec("a", "http://a:1", "http://b:1"), spec("gone")], {"default": ("a",)})
     a, old = fleet.deployments["a"], fleet.deployments["a"].replicas
     old[1].in_flight = 3
-    await a.enter("key", 1)
+    await entered(a)
 
     fleet.apply([spec("a", "http://b:1", "http://c:1", max_in_flight=7), spec("new")], {"default": ("new",)})
 
@@ -125,7 +125,36 @@ async def test_a_reload_changes_how_a_replica_that_stays_is_probed() -> None:
 async def test_more_places_let_in_who_waits() -> None:
     fleet = Fleet([spec("a", max_in_flight=1)], {})
     a = fleet.deployments["a"]
-    await a.enter("key", 1)
+    await entered(a)
     (second,) = await waiting(a)
     fleet.apply([spec("a", max_in_flight=2)], {})
     await asyncio.wait_for(second, LAST_RESORT_S)
+
+
+def lanes_of(fleet: Fleet) -> list[int]:
+    """Which lanes each deployment has, as numbers in the order of first use."""
+    found = [each.gate.lanes for each in fleet.deployments.values()]
+    return [next(number for number, each in enumerate(found) if each is lanes) for lanes in found]
+
+
+async def test_deployments_that_share_a_gpu_share_lanes_and_a_reload_keeps_them() -> None:
+    gpus = {"a": ("gpu0",), "b": ("gpu1",), "c": ("gpu0",), "d": (), "e": ("gpu1", "gpu2"), "f": ()}
+    fleet = Fleet([spec(name, gpu=gpu) for name, gpu in gpus.items()], {})
+    assert lanes_of(fleet) == [0, 1, 0, 3, 1, 5]
+    before = fleet.deployments["a"].gate.lanes
+    fleet.apply([spec(name, gpu=gpu) for name, gpu in gpus.items()], {})
+    assert fleet.deployments["a"].gate.lanes is before
+
+
+async def test_a_reload_to_other_gpus_loses_nobody_who_waits() -> None:
+    fleet = Fleet([spec("a", max_in_flight=1, gpu=("gpu0",)), spec("b", gpu=("gpu0",))], {})
+    a = fleet.deployments["a"]
+    first = await entered(a)
+    (second,) = await waiting(a)
+    for gpus, together in (((("gpu0",), ("gpu1",)), False), (((), ()), False), ((("x",), ("x",)), True)):
+        fleet.apply([spec("a", max_in_flight=1, gpu=gpus[0]), spec("b", gpu=gpus[1])], {})
+        assert (lanes_of(fleet) == [0, 0]) is together
+        assert (a.gate.in_flight, a.gate.queued) == (1, 1)
+    a.waiting.leave(first, 0)
+    a.waiting.leave(await asyncio.wait_for(second, LAST_RESORT_S), 0)
+    assert (a.gate.in_flight, a.gate.queued, a.gate.lanes.active) == (0, 0, 0)

@@ -141,6 +141,14 @@ class TermsOptions:
             "storeを省略したレスポンスを保存するかどうか。省略するとゲートウェイの既定値。",
         ),
     ] = None
+    deadline_ms: Annotated[
+        str | None,
+        Option("--deadline-ms"),
+        Text(
+            "How many milliseconds a call is of use that does not say; 'none' for none.",
+            "期限を指定しない呼び出しの期限（ミリ秒）。なしならnone。",
+        ),
+    ] = None
     json: JsonOption = False
     config: ConfigOption = None
 

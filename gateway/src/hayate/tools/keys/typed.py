@@ -161,4 +161,6 @@ def _defaults(options: TermsOptions, before: Defaults) -> Defaults:
         said["max_tokens"] = number("--default-max-tokens", options.default_max_tokens)
     if options.store is not None:
         said["store"] = options.store
+    if options.deadline_ms is not None:
+        said["deadline_ms"] = number("--deadline-ms", options.deadline_ms)
     return replace(before, **said)
