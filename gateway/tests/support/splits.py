@@ -23,8 +23,9 @@ import httptools
 from hayate.api.assembled import AssemblingSink
 from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
-from hayate.relay.pump import Pump, Watch
+from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
+from hayate.relay.watch import Watch
 from hayate.settings import Timeouts
 from hayate.upstream.connection import Connection
 from hayate.wire.assemble import Assembler

@@ -72,8 +72,7 @@ class CallEndpoint:
         grant: Grant | None = None
         try:
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
-            client = _of(principal, client, record, settings.recording)
-            record.waits = wanted_waits(stream.fields, principal.terms, client)
+            client = _of(principal, client, record, settings.recording, stream.fields)
             grant = gateway.grants.grant(principal, settings.limits, settings.model_limits)
             if grant.counts:
                 _enter(grant, client, record.started)
@@ -143,14 +142,17 @@ def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
         grant.end(record.usage, taken=taken, unseen=unseen)
 
 
-def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording) -> Client:
-    """The call is the principal's; the client that serves it, which keeps what is said where that is asked for."""
+def _of(principal: Principal, client: Client, record: CallRecord, recording: Recording, fields: Fields) -> Client:
+    """The call is the principal's, who says how it waits, or its headers do; the client that serves it, which keeps what is said
+    where that is asked for. Raises InvalidRequest.
+    """
     record.key, record.project = principal.id, principal.project
     kept = recording.content.get(principal.id) if recording.content else None
-    if kept is None:
-        return client
-    record.content = Content(recording.max_content_bytes, kept.days * DAY_S)
-    return KeptClient(client, record.content)
+    if kept is not None:
+        record.content = Content(recording.max_content_bytes, kept.days * DAY_S)
+        client = KeptClient(client, record.content)
+    record.waits = wanted_waits(fields, principal.terms, client)
+    return client
 
 
 def _enter(grant: Grant, client: Client, now: float) -> None:

@@ -120,7 +120,7 @@ class Gate(Generic[Waiter]):
         return turned_away
 
     def waits(self, place: Place[Waiter]) -> bool:
-        """Whether it waits here."""
+        """Whether it is in the queue here, and neither in nor out."""
         queue = self._queues.get(place.lane)
         return queue is not None and place in queue.places
 

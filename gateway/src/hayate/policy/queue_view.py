@@ -48,7 +48,7 @@ class GateView:
 
 
 def view(gate: Gate[Waiter], now: float) -> GateView:
-    """Of a gate, now."""
+    """How a gate and its lanes stand at the moment `now`, on the clock that its places were given."""
     waiting = {lane: (count, now - first.since) for lane, count, first in gate.waiting()}
     lanes = [each for each in gate.lanes if each.in_flight or each in waiting]
     least = min((each.counter for each in lanes), default=0.0)

@@ -14,8 +14,9 @@ from hayate.fleet.waiting import Waiter
 from hayate.policy.admission import Place
 from hayate.policy.lanes import OUTPUT_UNITS
 from hayate.relay.heads import whole_limit
-from hayate.relay.pump import Pump, Sink, Watch
+from hayate.relay.pump import Pump, Sink
 from hayate.relay.ticker import Ticker
+from hayate.relay.watch import Watch
 from hayate.settings import Timeouts
 from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 from hayate.errors import GatewayError
-from hayate.policy.admission import Place
 from hayate.policy.progress import Progress
-from hayate.relay.ticker import Ticker
-from hayate.settings import Timeouts
+from hayate.relay.watch import Watch
 from hayate.upstream.bodies import silent, took_too_long
 from hayate.upstream.exchange import Exchange
 from hayate.wire.decoder import StreamDecoder
@@ -56,21 +53,6 @@ class Sink(Protocol):
         """The client has not read for too long: its connection is cut."""
 
 
-@dataclass(slots=True)
-class Watch:
-    """What a pump's limits are, who looks at them, since when the attempt runs (`time.monotonic()`), and who else wants
-    to know that something came.
-    """
-
-    ticker: Ticker
-    timeouts: Timeouts
-    client_stall_s: float
-    started: float
-    progress: Progress
-    place: Place[Any] | None = None
-    """What pays for an answer that is longer than expected."""
-
-
 class Pump:
     """One streamed answer on its way."""
 
@@ -82,7 +64,6 @@ class Pump:
         "_fast",
         "_finished_at",
         "_last",
-        "_paced",
         "_paused_at",
         "_progress_seen",
         "_reader",
@@ -105,7 +86,6 @@ class Pump:
         self._reads = 0
         self._progress_seen = 0
         self._last = 0.0
-        self._paced = (0, 0.0)
         self._paused_at = 0.0
         self._finished_at = 0.0
         self._fast = False
@@ -271,13 +251,13 @@ class Pump:
         tokens = self.passed + self._decoder.usage.completion_tokens
         progress = self._reads + tokens
         if watch.progress.gaps is not None and not self._decoder.finished:
-            self._pace(tokens, now)
+            watch.paced(tokens, now, paused=self._paused_at > 0)
         if progress != self._progress_seen:
             self._progress_seen = progress
             self._last = now
             watch.progress.moved(now)
             if watch.place is not None:
-                watch.place.made(progress - self._reads)
+                watch.place.made(tokens)
         else:
             self._release()
         if self._finished_at:
@@ -296,9 +276,3 @@ class Pump:
         if self._beside is not None:
             self._beside(now)
 
-    def _pace(self, tokens: int, now: float) -> None:
-        """How fast the tokens come, from one look to the next; a client that is behind says nothing of the engine."""
-        before, at = self._paced
-        self._paced = tokens, now
-        if before and not self._paused_at:
-            self._watch.progress.paced(tokens - before, now - at)

@@ -12,8 +12,9 @@ import pytest
 
 from hayate.errors import GatewayError
 from hayate.policy.progress import Progress
-from hayate.relay.pump import Look, Pump, Watch
+from hayate.relay.pump import Look, Pump
 from hayate.relay.ticker import Ticker
+from hayate.relay.watch import Watch
 from hayate.settings import Timeouts
 from hayate.upstream.connection_pool import ConnectionPool
 from hayate.upstream.exchange import Exchange

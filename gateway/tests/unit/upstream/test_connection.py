@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.policy.progress import Progress
-from hayate.relay.pump import Pump, Watch
+from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
+from hayate.relay.watch import Watch
 from hayate.settings import Timeouts
 from hayate.upstream.connection import Connection
 from hayate.upstream.connection_pool import ConnectionPool
