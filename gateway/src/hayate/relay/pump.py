@@ -275,4 +275,3 @@ class Pump:
             self._finish(took_too_long("total_s", limits.total_s))
         if self._beside is not None:
             self._beside(now)
-
