@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hayate.access.guards import Guard, anyone, callers, keepers, operators, users, watchers
-from hayate.api import admin, contents, health, keys, page, responses, session, status, usage
+from hayate.api import admin, contents, health, keys, page, queue, responses, session, status, usage
 from hayate.api import conversation_copies as copies
 from hayate.api import conversation_exports as exports
 from hayate.api import conversation_items as items
@@ -138,6 +138,7 @@ ROUTES: Final = (
     plain("/admin/reload", "POST", operators, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
+    plain("/admin/queue", "GET", operators, queue.show_queue),
     plain("/admin/keys", "GET", operators, keys.list_keys),
     plain("/admin/keys", "POST", operators, keys.create_key),
     plain("/admin/keys/{key}", "GET", operators, keys.show_key),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from hayate.policy.admission import Gate
-from hayate.policy.lanes import Lane
+from hayate.policy.lanes import IDLE_S, Lane
 
 Waiter = TypeVar("Waiter")
 
@@ -27,9 +27,21 @@ class LaneView:
     """At the deployment."""
     oldest_s: float
     """How long the first of them has waited."""
-    wait_p50_s: float | None
-    wait_p95_s: float | None
-    """Of its latest calls; None while none has had to wait."""
+    waits: tuple[float, ...]
+    """Of its latest calls; none while none has had to wait."""
+
+    @property
+    def wait_p50_s(self) -> float | None:
+        """What half of its latest calls have waited at most."""
+        return self._part(50)
+
+    @property
+    def wait_p95_s(self) -> float | None:
+        """The same of 95 % of them."""
+        return self._part(95)
+
+    def _part(self, percent: int) -> float | None:
+        return sorted(self.waits)[len(self.waits) * percent // 100] if self.waits else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +56,7 @@ class GateView:
     service_s: float | None
     """How long calls stay, in the mean."""
     lanes: tuple[LaneView, ...]
-    """Those with calls in flight or waiting, the longest queue first."""
+    """Those with calls in flight or waiting, the longest queue first; then those whose calls have waited lately."""
 
 
 def view(gate: Gate[Waiter], now: float) -> GateView:
@@ -52,6 +64,11 @@ def view(gate: Gate[Waiter], now: float) -> GateView:
     waiting = {lane: (count, now - first.since) for lane, count, first in gate.waiting()}
     lanes = [each for each in gate.lanes if each.in_flight or each in waiting]
     least = min((each.counter for each in lanes), default=0.0)
+    lanes += [
+        each
+        for each in gate.lanes
+        if each.waits and not each.in_flight and each not in waiting and now - each.used_at < IDLE_S
+    ]
     views = [_lane(each, *waiting.get(each, (0, 0.0)), least) for each in lanes]
     views.sort(key=lambda each: (-each.waiting, -each.in_flight, each.key))
     return GateView(
@@ -60,6 +77,6 @@ def view(gate: Gate[Waiter], now: float) -> GateView:
 
 
 def _lane(lane: Lane, waiting: int, oldest_s: float, least: float) -> LaneView:
-    waits = sorted(lane.waits or ())
-    p50, p95 = (waits[len(waits) * part // 100] if waits else None for part in (50, 95))
-    return LaneView(lane.key, lane.low, lane.weight, lane.counter - least, lane.in_flight, waiting, oldest_s, p50, p95)
+    ahead = max(0.0, lane.counter - least)  # an idle one would be lifted
+    waits = tuple(lane.waits or ())
+    return LaneView(lane.key, lane.low, lane.weight, ahead, lane.in_flight, waiting, oldest_s, waits)

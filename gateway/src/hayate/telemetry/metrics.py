@@ -20,6 +20,7 @@ from hayate.telemetry.exposition import pieces
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.log_writer import dropped_lines
+from hayate.telemetry.queue_metrics import QueueMetrics
 from hayate.telemetry.record import CallRecord
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
@@ -94,6 +95,11 @@ class CallMetrics(Collector):
             return _Outcome(Histogram(SECONDS), None)
         duration = self._durations.setdefault((endpoint, deployment), Histogram(SECONDS))
         return _Outcome(duration, self._deployments.setdefault(deployment, _Deployment()))
+
+    def output_tokens(self, deployment: str) -> int:
+        """What the engines of a deployment have made for calls that have ended."""
+        at = self._deployments.get(deployment)
+        return 0 if at is None else at.output_tokens
 
     def collect(self) -> Iterable[Metric]:
         """What calls add up to: by outcome, then by deployment, and each deployment by itself."""
@@ -200,7 +206,7 @@ class Metrics:
         self.calls = CallMetrics()
         self.keys = KeyMetrics()
         self._collectors: list[Collector] = []
-        self.add(self.calls, self.keys, FleetMetrics(fleet), LogMetrics())
+        self.add(self.calls, self.keys, FleetMetrics(fleet), QueueMetrics(fleet, self.keys.labels), LogMetrics())
 
     def add(self, *collectors: Collector) -> None:
         """What else there is to tell, of rooms that telemetry knows nothing of."""

@@ -23,7 +23,9 @@ from tests.unit.api.bare import bare_gateway
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/admin/deployments"), ("POST", "/admin/reload")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/admin/deployments"), ("GET", "/admin/queue"), ("POST", "/admin/reload")]
+)
 @pytest.mark.parametrize(("language", "says"), [("en", "this is the callers' key"), ("ja", "これは呼び出し用")])
 async def test_a_callers_key_at_the_operators_paths_is_told_which_key_it_takes(
     stage: Stage, method: str, path: str, language: str, says: str

@@ -66,6 +66,13 @@ def test_calls_tokens_and_times_are_counted_by_deployment() -> None:
         assert line in metrics.splitlines()
 
 
+def test_what_a_deployment_has_made_is_told_by_itself() -> None:
+    metrics = CallMetrics()
+    assert metrics.output_tokens("qwen") == 0
+    metrics.calls_ended([record(usage=Usage(50, 11)), record(usage=Usage(50, 7)), record(deployment="")])
+    assert metrics.output_tokens("qwen") == 18
+
+
 def test_a_call_that_reached_no_deployment_is_counted_too() -> None:
     metrics = counted(record(deployment="", replica="", status=401, error="invalid_api_key", model="whatever it said"))
     assert 'hayate_calls_total{deployment="-",endpoint="chat",status="401"} 1.0' in metrics

@@ -1,5 +1,5 @@
 """`hayate top` as it is typed: live in a terminal of our own, once in a pipe, as JSON for programs; beside a stand-in whose
-queues are full.
+queues are full, and beside a real gateway.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 from hayate.terminal import width
-from tests.support.gateway import INHERITED
+from tests.support.fake_engine import running_engine
+from tests.support.gateway import INHERITED, running_gateway
 from tests.support.nursery import Born, born, run
 from tests.support.ports import free_port
+from tests.support.scene import PLAIN, Stage, settings
 from tests.support.terminals import COLOUR, Terminal, terminal
 from tests.support.waiting import eventually
 from tests.unit.tools.top.told import BOT, LANE, LOWERED, call, calls, deployment
@@ -178,3 +180,22 @@ async def test_where_nothing_can_be_told_it_ends_with_2(tmp_path: Path, language
     assert "No gateway answers" in values["error"]
     assert says in err
     assert err.count("\n") == 1
+
+
+async def test_beside_a_real_gateway_from_the_settings_that_it_was_started_with(tmp_path: Path) -> None:
+    async with running_engine() as engine:
+        config = settings(engine.url, max_in_flight=1, gpu="gpu0")
+        async with running_gateway({"HAYATE_ADMIN_KEY": KEY}, config=config) as gateway:
+            await gateway.ready()
+            stage = Stage(engine, gateway)
+            await asyncio.gather(*(stage.post(PLAIN) for _ in range(4)))
+            there = {"HAYATE_DATA": str(gateway.data), "HAYATE_PORT": str(gateway.port)}
+            code, out, err = await top(tmp_path, "--json", **there)
+            assert (code, err) == (0, "")
+            [scripted] = json.loads(out)["deployments"]
+            assert (scripted["gpus"], scripted["capacity"], scripted["ceilings"][0]["why"]) == (["gpu0"], 1, "fixed")
+            assert [each["key"] for each in scripted["lanes"]] == ["main"]
+            assert scripted["output_tokens"] > 0
+            assert scripted["tokens_per_s"] == 0
+            code, out, _ = await top(tmp_path, "--once", language="ja", **there)
+            assert (code, "scripted (vllm, gpu0)" in out, "設定値" in out) == (0, True, True)
