@@ -157,13 +157,13 @@ def widened_gguf(folder: Path) -> Path:
 
 @contextmanager
 def running_llamacpp(
-    folder: Path, port: int | None = None, context_tokens: int = CONTEXT_TOKENS
+    folder: Path, port: int | None = None, context_tokens: int = CONTEXT_TOKENS, slots: int = SLOTS
 ) -> Iterator[EngineProcess]:
-    """llama.cpp's own server; up in about half a second. `context_tokens`: what one call has."""
+    """llama.cpp's own server; up in about half a second. `context_tokens`: what one call has, of which `slots` run at once."""
     port = port or free_port()
-    command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), str(port), str(context_tokens)]
+    command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), port, context_tokens, slots]
     with _running("llamacpp", command, port, folder) as engine:
-        engine.context_tokens = context_tokens
+        engine.context_tokens, engine.slots = context_tokens, slots
         yield engine
 
 

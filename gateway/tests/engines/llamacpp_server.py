@@ -1,4 +1,4 @@
-"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT CONTEXT."""
+"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT CONTEXT SLOTS."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import xllamacpp
 SLOTS = 2
 
 
-def main(model: str, port: int, context_tokens: int) -> None:
-    """Serves until SIGTERM, with so much context for each slot."""
+def main(model: str, port: int, context_tokens: int, slots: int) -> None:
+    """Serves until SIGTERM, with so many slots and so much context for each."""
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {"tiny-qwen2"}
     params.hostnames = ["127.0.0.1"]
     params.port = port
-    params.n_ctx = context_tokens * SLOTS
-    params.n_parallel = SLOTS
+    params.n_ctx = context_tokens * slots
+    params.n_parallel = slots
     params.n_batch = params.n_ubatch = 256
     params.n_gpu_layers = 0
     params.cpuparams.n_threads = 1
@@ -37,4 +37,4 @@ def main(model: str, port: int, context_tokens: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))

@@ -33,6 +33,7 @@ FIRST = (
     "tests/reliability/test_stuck",
     "tests/reliability/test_one_caller",
     "tests/reliability/",
+    "tests/fairness/",
     "tests/engines/",
     "tests/examples/",
     "tests/guides/",
