@@ -88,7 +88,7 @@ class Screen:
         if silent_since is not None:
             end, colour = self._say(no_answer(silent_since)), "red"
         begin = left(f"疾風 Hayate  {plain(url, MOST_NAME)}  {time_of_day}", wide - width(end) - 1)
-        return f"{begin} {self.paint(end, colour)}".rstrip()
+        return f"{begin} {self.paint(end, colour)}" if end else begin.rstrip()
 
     def _headings(self, wide: int) -> str:
         name, *others = (self._say(each) for each in LANES)

@@ -136,7 +136,7 @@ def test_what_is_not_told_is_left_open_and_said() -> None:
 def test_a_gateway_that_is_silent_is_told_in_place_of_the_way_out() -> None:
     assert shown(silent_since="10:20:00")[0].endswith("no answer since 10:20:00")
     assert shown(silent_since="10:20:00", language="ja")[0].endswith("10:20:00から応答なし")
-    assert shown(rows=None)[0].endswith(CLOCK)
+    assert shown(rows=None, paint=Paint(True))[0].endswith(CLOCK)
 
 
 def test_a_lane_that_waits_is_marked() -> None:
