@@ -6,7 +6,8 @@ import time
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from hayate.access.guards import known
 from hayate.access.principals import OWNER, Principal, Role
@@ -101,7 +102,15 @@ def _reason(reason: Reason | None, language: Language) -> ReasonWord | None:
 async def metrics(_: Request, gateway: Gateway) -> Response:
     """GET /metrics: Prometheus text. Needs the key, as everything that tells of use does."""
     gateway.calls.flush()
-    return Response(await in_slices(gateway.metrics.pieces()), media_type=CONTENT_TYPE)
+    return _InSlices(in_slices(gateway.metrics.pieces()), media_type=CONTENT_TYPE)
+
+
+class _InSlices(StreamingResponse):
+    """An answer that is sent while it is made. A client that leaves meanwhile is not watched for: there is not much to make."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Starlette's own would watch, in two tasks more."""
+        await self.stream_response(send)
 
 
 @described("The models that may be called: aliases, deployments, and what else their engines serve.", ModelsAnswer)

@@ -19,6 +19,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask, tell_state
 from hayate.fleet.replica import Replica
+from hayate.fleet.turns import LOOKED_AT_ONCE, by_turns
 from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
@@ -38,11 +39,10 @@ class Canaries:
         """Until cancelled."""
         try:
             while True:
-                now = monotonic()
-                for deployment in self._fleet.deployments.values():
-                    if deployment.spec.sends_canaries:
-                        for replica in deployment.replicas:
-                            self._look(deployment, replica, now)
+                canaried = [each for each in self._fleet.deployments.values() if each.spec.sends_canaries]
+                pairs = [(each, replica) for each in canaried for replica in each.replicas]
+                async for deployment, replica in by_turns(pairs, LOOKED_AT_ONCE):
+                    self._look(deployment, replica, monotonic())
                 await asyncio.sleep(TICK_S)
         finally:
             for task in self._sent.values():

@@ -19,6 +19,7 @@ import orjson
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
+from hayate.fleet.turns import by_turns, part_of_interval
 from hayate.language import Text
 from hayate.policy.health import CLOSE_S
 from hayate.reasons import Reason
@@ -124,6 +125,10 @@ class Prober:
         self._fleet = fleet
         self._on_change = on_change
         self._watches: dict[Replica, asyncio.Task[None]] = {}
+        self._watched: object = None
+        """The tables as they were when each replica in them was given its watch."""
+        self._begun = 0
+        self._ended = False
         self._listed_at: dict[Replica, float] = {}
         self._refreshing: asyncio.Task[None] | None = None
         self._refreshed_at = -MISS_S
@@ -132,7 +137,7 @@ class Prober:
         """Until cancelled."""
         try:
             while True:
-                self._keep_watches()
+                await self._keep_watches()
                 await asyncio.sleep(TICK_S)
         finally:
             for task in self._watches.values():
@@ -156,27 +161,39 @@ class Prober:
             if replica.available(now)
         ]
         try:
-            await asyncio.gather(*(self._list(deployment, replica) for deployment, replica in pairs))
+            async with asyncio.TaskGroup() as asking:
+                async for deployment, replica in by_turns(pairs):
+                    asking.create_task(self._list(deployment, replica))
         finally:
             self._refreshing = None
             self._refreshed_at = monotonic()
 
-    def _keep_watches(self) -> None:
+    async def _keep_watches(self) -> None:
         """One running task for every replica there is, and for no other."""
+        if self._fleet.deployments is self._watched and not self._ended:  # nearly always: the tables are swapped whole
+            return
+        self._watched, self._ended = self._fleet.deployments, False
         pairs = {replica: each for each in self._fleet.deployments.values() for replica in each.replicas}
         for replica in [each for each in self._watches if each not in pairs]:
             self._watches.pop(replica).cancel()
             self._listed_at.pop(replica, None)
-        for replica, deployment in pairs.items():
+        unwatched = [each for each in pairs if each not in self._watches or self._watches[each].done()]
+        async for replica in by_turns(unwatched):
             task = self._watches.get(replica)
-            if task is not None and task.done():  # a fault of ours: told, and the watch goes on
+            if task is not None:  # a fault of ours: told, and the watch goes on
                 asyncio.get_running_loop().call_exception_handler(
                     {"message": f"watching {replica.label} failed", "exception": task.exception()}
                 )
-            if task is None or task.done():
-                self._watches[replica] = asyncio.create_task(self._watch(deployment, replica))
+            task = asyncio.create_task(self._watch(pairs[replica], replica, part_of_interval(self._begun)))
+            task.add_done_callback(self._watch_ended)
+            self._watches[replica] = task
+            self._begun += 1
 
-    async def _watch(self, deployment: Deployment, replica: Replica) -> None:
+    def _watch_ended(self, _: asyncio.Task[None]) -> None:
+        self._ended = True
+
+    async def _watch(self, deployment: Deployment, replica: Replica, part: float) -> None:
+        """`part`: of the interval that it waits after the first time, so that not all are asked at the same time ever after."""
         while True:
             replica.doubt.clear()
             now = monotonic()
@@ -187,6 +204,7 @@ class Prober:
                 await self._list(deployment, replica)
             waited_s = monotonic() - now
             wait_s = replica.health.probe_in_s(now + waited_s, self._fleet.probing.probe_interval_s)
+            wait_s, part = wait_s * part, 1.0
             await asyncio.sleep(min(wait_s, CLOSE_S))  # however many calls fail, it is asked no more often
             if wait_s > CLOSE_S:
                 with contextlib.suppress(TimeoutError):

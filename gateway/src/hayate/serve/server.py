@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FrameType
+from typing import Final
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -32,6 +33,9 @@ from hayate.store.sqlite import StoreRefused
 from hayate.telemetry.library_lines import hear_libraries
 from hayate.telemetry.log import log_event, set_log_form
 from hayate.telemetry.log_writer import take_standard_streams, write_error
+
+TOLD_AT_ONCE: Final = 32
+"""How many connections are told of the end in a turn of the event loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,16 @@ class _Server(uvicorn.Server):
         self._notices.listening(url)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """A second signal ends the waiting, not the cleaning up: uvicorn would leave the lifespan to die with the loop."""
+        """A second signal ends the waiting, not the cleaning up: uvicorn would leave the lifespan to die with the loop.
+
+        Nor would it let anybody else have a turn until every connection has been told.
+        """
+        for server in self.servers:
+            server.close()
+        for number, connection in enumerate(list(self.server_state.connections)):
+            connection.shutdown()
+            if number % TOLD_AT_ONCE == 0:
+                await asyncio.sleep(0)
         await super().shutdown(sockets)
         if self.force_exit:
             await self.lifespan.shutdown()

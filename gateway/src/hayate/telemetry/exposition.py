@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -40,15 +40,16 @@ def pieces(collectors: Iterable[Collector]) -> Iterator[str]:
                 yield "".join(map(_row, batch))
 
 
-async def in_slices(text: Iterator[str]) -> bytes:
-    """All of it, joined; the event loop goes on after each SLICE_S."""
+async def in_slices(text: Iterator[str]) -> AsyncIterator[bytes]:
+    """All of it, a slice at a time; the event loop goes on after each, which took SLICE_S to make."""
     parts, began = [], time.thread_time()
     for piece in text:
         parts.append(piece)
         if time.thread_time() - began > SLICE_S:
+            yield "".join(parts).encode()
             await asyncio.sleep(0)
-            began = time.thread_time()
-    return "".join(parts).encode()
+            parts, began = [], time.thread_time()
+    yield "".join(parts).encode()
 
 
 def _head(family: Metric) -> str:

@@ -29,6 +29,10 @@ meanwhile would be lost. So a connection rests after a stream until it is known 
 closed so soon, none is kept.
 """
 MAX_IDLE = 512
+AT_ONCE = 16
+"""How many connections are cut in a turn of the event loop."""
+REAP_S = 0.02
+"""Between two turns at those that have been idle for too long."""
 MAX_TARGETS = 64
 _API = "/v1/"
 _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
@@ -134,9 +138,15 @@ class ConnectionPool:
                 self._saw_end(connection)
 
     def fail_busy(self, error: GatewayError) -> None:
-        """Every exchange under way ends with `error`; their connections are cut, so that the engine stops."""
-        for connection in list(self._busy):
-            connection.fail(error)
+        """Every exchange under way ends with `error`; their connections are cut, so that the engine stops. A few at a time."""
+        self._fail(list(self._busy), error)
+
+    def _fail(self, busy: list[Connection], error: GatewayError) -> None:
+        for connection in busy[:AT_ONCE]:
+            if connection in self._busy:
+                connection.fail(error)
+        if left := busy[AT_ONCE:]:
+            self.loop.call_soon(self._fail, left, error)
 
     def close(self) -> None:
         """Closes the idle connections; busy ones go when their exchange ends."""
@@ -181,10 +191,10 @@ class ConnectionPool:
         oldest = self.loop.time() - IDLE_S + 0.05
         self._reaper = None
         free = (*self._idle, *self._resting)
-        for connection in [each for each in free if each.idle_since <= oldest]:
+        for connection in [each for each in free if each.idle_since <= oldest][:AT_ONCE]:
             connection.abort()
         if left := (*self._idle, *self._resting):
-            self._reaper = self.loop.call_later(max(0.1, left[0].idle_since - oldest), self._reap)
+            self._reaper = self.loop.call_later(max(REAP_S, left[0].idle_since - oldest), self._reap)
 
     async def _connect(self) -> Connection:
         connection = Connection(self)

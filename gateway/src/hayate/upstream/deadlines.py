@@ -9,6 +9,10 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable
+from typing import Final
+
+APART_S: Final = 0.05
+"""Between two looks at all of them: where many limits end one after another, some are told so much later."""
 
 
 class Deadlines:
@@ -46,4 +50,5 @@ class Deadlines:
                 del self._due[future]
                 if not future.done():
                     future.set_exception(late())
-        self._set(min((at for at, _ in self._due.values()), default=math.inf))
+        earliest = min((at for at, _ in self._due.values()), default=math.inf)
+        self._set(max(earliest, now + APART_S))
