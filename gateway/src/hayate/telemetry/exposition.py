@@ -28,13 +28,15 @@ _HELP_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\n": "\\n"})
 
 
 def pieces(collectors: Iterable[Collector]) -> Iterator[str]:
-    """The text, a few rows at a time; what is told is what holds when its piece is asked for."""
+    """The text, at most ROWS rows at a time; what is told is what holds when its piece is asked for."""
     told = ""
     for collector in collectors:
         for family in collector.collect():
             if family.name != told:
                 told = family.name
                 yield _head(family)
+            if not family.samples:
+                yield ""  # whoever has something to do before the next row lets others have their turn
             rows = iter(family.samples)
             while batch := list(islice(rows, ROWS)):
                 yield "".join(map(_row, batch))

@@ -44,7 +44,6 @@ class _Lane:
             self.waits = {"0.5": lane.wait_p50_s, "0.95": lane.wait_p95_s}
 
 
-Rows = Sequence[tuple[list[str], _Lane]]
 _OF_LANES: Final[Sequence[tuple[str, str, Callable[[_Lane], float]]]] = (
     ("hayate_queue_waiting", "Calls that wait, by lane.", attrgetter("waiting")),
     ("hayate_queue_in_flight", "Places that are taken on the GPU, by lane.", attrgetter("in_flight")),
@@ -64,7 +63,8 @@ class QueueMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """The ceilings by replica, then the lanes by deployment, a row at a time."""
         yield from _ceilings(list(self._fleet.deployments.values()))
-        rows = self._rows()
+        rows: list[tuple[list[str], _Lane]] = []
+        yield from self._gather(rows)
         for name, text, value_of in _OF_LANES:
             yield _gauge(name, text)
             for labels, lane in rows:
@@ -79,10 +79,13 @@ class QueueMetrics(Collector):
                     waits.add_metric([*labels, quantile], wait_s)
             yield waits
 
-    def _rows(self) -> Rows:
-        """Of each deployment and label, what stands under it."""
-        now = self._now()
-        by_name = {each.name: view(each.gate, now).lanes for each in self._fleet.deployments.values()}
+    def _gather(self, rows: list[tuple[list[str], _Lane]]) -> Iterator[Metric]:
+        """Of each deployment and label, what stands under it. A family without a row after each deployment, for others' turn."""
+        by_name: dict[str, tuple[LaneView, ...]] = {}
+        nothing = _gauge(*_OF_LANES[0][:2])
+        for each in list(self._fleet.deployments.values()):
+            by_name[each.name] = view(each.gate, self._now()).lanes
+            yield nothing
         names = self._labels(lane.key for lanes in by_name.values() for lane in lanes)
         found: dict[tuple[str, str], _Lane] = {}
         for deployment, lanes in by_name.items():
@@ -90,7 +93,8 @@ class QueueMetrics(Collector):
                 name = names[lane.key]
                 label = deployment, name + (LOW if lane.low else "")
                 found.setdefault(label, _Lane()).add(lane, alone=name != OTHER)
-        return [([*label], lane) for label, lane in found.items()]
+            yield nothing
+        rows += [([*label], lane) for label, lane in found.items()]
 
 
 def _gauge(name: str, text: str) -> GaugeMetricFamily:
