@@ -168,8 +168,8 @@ def running_llamacpp(
 
 
 @contextmanager
-def running_vllm(folder: Path, port: int | None = None) -> Iterator[EngineProcess]:
-    """vLLM on CPU; up in 20 to 60 s."""
+def running_vllm(folder: Path, port: int | None = None, places: int = SLOTS) -> Iterator[EngineProcess]:
+    """vLLM on CPU; up in 20 to 60 s. `places`: how many calls it works on at a time."""
     port = port or free_port()
     env = {
         "VLLM_CPU_KVCACHE_SPACE": "1",
@@ -185,7 +185,7 @@ def running_vllm(folder: Path, port: int | None = None) -> Iterator[EngineProces
     # fmt: off
     command = [
         ENGINES / "vllm/bin/vllm", "serve", TINY_HF, "--host", "127.0.0.1", "--port", str(port),
-        "--served-model-name", MODEL, "--dtype", "float32", "--enforce-eager", "--max-num-seqs", str(SLOTS),
+        "--served-model-name", MODEL, "--dtype", "float32", "--enforce-eager", "--max-num-seqs", str(places),
         "--max-model-len", str(CONTEXT_TOKENS), "--hf-overrides", f'{{"max_position_embeddings": {CONTEXT_TOKENS}}}',
         "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details",
     ]
