@@ -1,4 +1,4 @@
-"""How many calls an engine gets is found from the engine itself: its own gauges say whether it has a queue, and whether it is busy."""
+"""How many calls an engine gets is found from the engine: its own gauges say whether it has a queue, and whether it is busy."""
 
 from __future__ import annotations
 

@@ -43,6 +43,8 @@ class Ceilings:
             while True:
                 await asyncio.sleep(self._look_s)
                 for deployment in self._fleet.deployments.values():
+                    if len(deployment.replicas) > 1:
+                        deployment.widen()  # one may have gone, or come back
                     for replica in deployment.replicas:
                         if replica not in self._looking and self._matters(deployment, replica):
                             task = self._looking[replica] = asyncio.create_task(self._look(deployment, replica))

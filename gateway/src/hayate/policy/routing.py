@@ -6,12 +6,14 @@ from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from hayate.errors import UnknownModel
+from hayate.policy.ceiling import Ceiling
 
 
 class Candidate(Protocol):
     """What a choice looks at."""
 
     in_flight: int
+    ceiling: Ceiling
 
     def available(self, now: float) -> bool:
         """Whether calls may go there."""
@@ -23,12 +25,16 @@ AnyCandidate = TypeVar("AnyCandidate", bound=Candidate)
 def least_in_flight(
     replicas: Iterable[AnyCandidate], tried: Container[AnyCandidate], now: float
 ) -> AnyCandidate | None:
-    """The available, untried replica with the fewest calls in flight; ties go to the first listed."""
+    """The available, untried replica with the fewest calls in flight for the places that it has; ties go to the first listed."""
     best: AnyCandidate | None = None
     for replica in replicas:
-        if (best is None or replica.in_flight < best.in_flight) and replica.available(now) and replica not in tried:
+        if (best is None or _emptier(replica, best)) and replica.available(now) and replica not in tried:
             best = replica
     return best
+
+
+def _emptier(one: Candidate, other: Candidate) -> bool:
+    return one.in_flight * other.ceiling.places < other.in_flight * one.ceiling.places
 
 
 FIRST_NAMES = ("default", "fast", "smart")

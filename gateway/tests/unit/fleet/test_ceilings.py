@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ class Looked:
     """A fleet on one engine, looked at; for whom it was told that they are not seen."""
 
     def __init__(self, engine: FakeEngine, **more: Any) -> None:
-        self.fleet = Fleet([spec("a", engine.url, **{"backend": VLLMClient(), **more})], {}, QUICK)
+        self.fleet = Fleet([spec("a", **{"backend": VLLMClient(), "replicas": (engine.url,), **more})], {}, QUICK)
         self.deployment: Deployment = self.fleet.deployments["a"]
         self.replica = self.deployment.replicas[0]
         self.unseen: list[Replica] = []
@@ -121,6 +122,16 @@ async def test_answers_that_come_too_slowly_lower_it() -> None:
         looked.replica.progress.paced(0, 1.0)
         await eventually(lambda: looked.replica.ceiling.why == "too_slow")
         assert looked.replica.ceiling.places == START * 9 // 10
+
+
+async def test_the_places_of_a_replica_that_is_out_are_none_until_it_is_back() -> None:
+    async with looking(max_in_flight=3, replicas=("http://a:1", "http://b:1")) as looked:
+        gate, replica = looked.deployment.gate, looked.replica
+        assert gate.capacity == 6
+        replica.health.made_nothing()
+        await eventually(lambda: gate.capacity == 3)
+        replica.health.made_something(monotonic())
+        await eventually(lambda: gate.capacity == 6)
 
 
 async def test_an_engine_that_is_not_there_is_not_asked() -> None:

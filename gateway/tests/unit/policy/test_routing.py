@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.errors import UnknownModel
+from hayate.policy.ceiling import Ceiling
 from hayate.policy.routing import FIRST_NAMES, least_in_flight, resolve, with_first_names
 from tests.support.tables import table
 
@@ -17,6 +18,7 @@ from tests.support.tables import table
 class Candidate:
     in_flight: int
     healthy: bool = True
+    ceiling: Ceiling = field(default_factory=Ceiling)
 
     def available(self, now: float) -> bool:
         return self.healthy
@@ -25,6 +27,15 @@ class Candidate:
 def test_the_fewest_in_flight_is_taken_and_ties_go_to_the_first() -> None:
     a, b, c = Candidate(2), Candidate(1), Candidate(1)
     assert least_in_flight([a, b, c], set(), 0.0) is b
+
+
+def test_replicas_fill_alike_for_the_places_that_each_has() -> None:
+    small, large = Candidate(3), Candidate(10)
+    small.ceiling.configure(4)
+    large.ceiling.configure(16)
+    assert least_in_flight([small, large], set(), 0.0) is large
+    large.in_flight = 13
+    assert least_in_flight([small, large], set(), 0.0) is small
 
 
 def test_what_was_tried_or_is_out_is_passed_over() -> None:
