@@ -98,12 +98,14 @@ class Deployment:
         self.widen()
 
     def widen(self) -> None:
-        """The gate is as wide as the ceilings of the replicas in use are together; whoever has room now is let in."""
-        used = [each.ceiling for each in self.replicas if each.health.out is None] or [
-            each.ceiling for each in self.replicas
-        ]
+        """The gate is as wide as the ceilings of the replicas that can be called are together, or of all where none can; whoever
+        has room now is let in.
+        """
+        now = monotonic()
+        used = [each.ceiling for each in self.replicas if each.health.out is None and each.available(now)]
+        used = used or [each.ceiling for each in self.replicas]
         capacity, spare = sum(each.places for each in used), sum(each.spare for each in used)
-        for place in self.gate.resize(capacity, self.spec.max_queued, spare, monotonic()):
+        for place in self.gate.resize(capacity, self.spec.max_queued, spare, now):
             self.waiting.let_in(place)
 
     @property
