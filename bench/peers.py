@@ -243,6 +243,7 @@ deployments:
     backend: openai
     model: {MODEL}
     replicas: [{site.engine_url}]
+    max_in_flight: 4096
 aliases: {{ default: {MODEL} }}
 limits: {{ requests_per_minute: 1000000000 }}
 """)
