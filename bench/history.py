@@ -87,7 +87,10 @@ async def look(up: Standing, load: Load, *, tokens: bool) -> float:
     await load.drain(10)
     if load.tally.errors:
         raise RuntimeError(str(dict(load.tally.errors)))
-    return window.cpu_s["gateway"] / (window.events if tokens else window.answers) * 1e6
+    came = window.events if tokens else window.answers
+    if not came:
+        raise RuntimeError(f"nothing came in {LOOK_S} s")
+    return window.cpu_s["gateway"] / came * 1e6
 
 
 def plainly(up: Standing, asked: Asked, *, tokens: bool) -> Awaitable[float]:

@@ -221,7 +221,8 @@ litellm_settings: {{ telemetry: false, num_retries: 0 }}
 class Hayate(Contender):
     """This gateway, as `hayate serve` starts it: key check, limits, accounting, metrics and call log on.
 
-    One option differs from its default: a rate limit, set too high to be reached, so that every call is counted against it.
+    A rate limit is set too high to be reached, so that every call is counted against it; and nobody waits, for the stub has no
+    limit to be found.
     """
 
     name, label = "hayate", "**Hayate {version}**"
