@@ -25,6 +25,7 @@ from hayate.downstream.kept_client import KeptClient
 from hayate.downstream.request_id import is_usable
 from hayate.downstream.stream import ClientGone, ClientStream
 from hayate.errors import CLIENT_CLOSED, GatewayError, RateLimited, let_go
+from hayate.policy.waits import PLAIN
 from hayate.settings import Recording
 from hayate.telemetry.content import Content
 from hayate.telemetry.record import CallRecord
@@ -93,6 +94,7 @@ class CallEndpoint:
                 gateway.ids.release(record.upstream_id)
             _settle(gateway, record, grant)
             gateway.in_flight.remove(running)
+            record.waits = PLAIN  # what told of its place holds the client, and that the record
             gateway.calls.add(record, now())
 
     async def _cancelled(self, client: Client, running: Running) -> bool:

@@ -65,7 +65,7 @@ class RememberingClient:
         """The client's look."""
         self._gathered: Gathered | None = None
         """There while the answer is a stream of events."""
-        self._ended = b""
+        self._ended = bytearray()
         """What waits for the turn to be kept: the event that ends the answer, and whatever follows it."""
         self._whole: bytearray | None = None
         """A whole answer that comes in pieces."""
@@ -140,9 +140,10 @@ class RememberingClient:
 
     def number_by(self, next_number: Callable[[], int]) -> None:
         """As with any client, but for what waits for the turn to be kept: an error stands in its place."""
+        ended = self._ended  # not this itself: the client would hold what holds the client
 
         def of_the_next() -> int:
-            withheld = first_number(self._ended)
+            withheld = first_number(bytes(ended))
             return next_number() if withheld is None else withheld
 
         self._client.number_by(of_the_next)
@@ -156,7 +157,7 @@ class RememberingClient:
             self._client.flush()  # what has been said need not wait for what is kept
             await self._keep_stream(self._gathered)
         if self._ended:
-            self._client.write(self._ended)
+            self._client.write(bytes(self._ended))
         await self._client.end_stream()
 
     async def respond(self, status: int, headers: Headers, body: bytes) -> None:
@@ -231,7 +232,7 @@ class RememberingClient:
         except UNREADABLE:  # an engine may say anything
             raise unreadable() from None
         if not await self._keep(answer, gathered.size, cut=cut) and self._retold is not None:
-            self._ended = self._retold.unkept(self._ended)
+            self._ended[:] = self._retold.unkept(bytes(self._ended))
 
     async def _kept(self, body: bytes) -> bytes:
         """A whole answer as it is told, once it is kept."""
