@@ -94,7 +94,6 @@ class CallEndpoint:
                 gateway.ids.release(record.upstream_id)
             _settle(gateway, record, grant)
             gateway.in_flight.remove(running)
-            record.waits = PLAIN  # what told of its place holds the client, and that the record
             gateway.calls.add(record, now())
 
     async def _cancelled(self, client: Client, running: Running) -> bool:
@@ -136,6 +135,7 @@ class CallEndpoint:
 
 def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
     """What the call has used is known as well as it ever will be."""
+    record.waits = PLAIN  # what told of its place holds the client, and that the record
     count(record, gateway.relay.estimates, gateway.relay.fleet)
     if grant is not None:
         # Taken: not refused before any engine was asked.
