@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from hayate.policy.ceiling import START
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, error, head, silence
 from tests.support.fake_engine import FakeEngine
 from tests.support.quick import slow
@@ -175,6 +176,17 @@ async def test_no_canary_where_it_costs_or_proves_nothing(more: dict[str, Any]) 
         assert (await stage.post(PLAIN)).status == 200
         assert len(stage.engine.requests) == 1
         assert await status(stage) == 200
+
+
+async def test_it_froze_with_every_place_taken_that_was_found_out() -> None:
+    async with scene(health=QUICK, max_in_flight="auto") as stage:
+        Frozen(stage.engine).freeze()
+        calls = [asyncio.create_task(stage.post(STREAM)) for _ in range(START * 2)]
+        await is_out(stage)
+        stage.engine.script = Chat()
+        await stage.gateway.ready()
+        replies = await asyncio.gather(*calls)
+        assert sum("canary_s" in each.text for each in replies) >= START
 
 
 async def test_openai_is_asked_when_it_is_told_so() -> None:

@@ -5,7 +5,8 @@ though its probe is answered: then it is asked for one token on a connection of 
 replica is out, the calls there get an error, and it comes back when a canary is answered. None of this is done per
 token: a timer looks at each replica.
 
-No canary is sent where one would have to wait for a place, or to a model that sleeps or is not loaded.
+No canary is sent where one would have to wait for a place, or to a model that sleeps or is not loaded. A ceiling that is
+found out is not all that the engine has: there every place may be taken.
 """
 
 from __future__ import annotations
@@ -101,7 +102,8 @@ def _silent(replica: Replica, now: float) -> bool:
     """Whether calls wait there for longer than is usual, though its probe was answered meanwhile, and one more has a place."""
     health = replica.health
     return (
-        0 < replica.in_flight < replica.ceiling.places
+        replica.in_flight > 0
+        and (replica.ceiling.adapts or replica.in_flight < replica.ceiling.places)
         and replica.progress.odd(now)
         and health.available(now)
         and not health.serial
