@@ -8,6 +8,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import pytest
 
@@ -31,6 +32,8 @@ from tests.unit.telemetry.records import record
 STREAMS, REPLICAS, DEPLOYMENTS = 10_000, 256, 200
 LIMIT_S = 0.0005
 INTERVAL_S = 5.0
+BUSY = 1_000_000
+"""Calls at a replica: more than it is given."""
 NOWHERE = "http://127.0.0.1:1"
 
 
@@ -117,7 +120,8 @@ def test_looks_at_engines() -> None:
         canaries = Canaries(watched, on_change=lambda _, __: None)
         ceilings = Ceilings(watched, on_unseen=lambda _: None, look_s=0.2)
         for each in replicas(watched):
-            each.enter(0.0)
+            each.health.probe_succeeded(monotonic(), beside=False)
+            each.in_flight = BUSY
         async with closing(watched, asyncio.create_task(canaries.run()), asyncio.create_task(ceilings.run())):
             await asyncio.sleep(1.0)
 

@@ -20,7 +20,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask, tell_state
 from hayate.fleet.replica import Replica
-from hayate.fleet.turns import LOOKED_AT_ONCE, by_turns
+from hayate.fleet.turns import LOOKED_AT_ONCE, PAUSE_S, by_turns
 from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
@@ -43,17 +43,21 @@ class Canaries:
                 canaried = [each for each in self._fleet.deployments.values() if each.spec.sends_canaries]
                 pairs = [(each, replica) for each in canaried for replica in each.replicas]
                 async for deployment, replica in by_turns(pairs, LOOKED_AT_ONCE):
-                    self._look(deployment, replica, monotonic())
+                    if self._looked(deployment, replica, monotonic()):
+                        await asyncio.sleep(PAUSE_S)  # a question takes longer than a look
                 await asyncio.sleep(TICK_S)
         finally:
             for task in self._sent.values():
                 task.cancel()
             await asyncio.gather(*self._sent.values(), return_exceptions=True)
 
-    def _look(self, deployment: Deployment, replica: Replica, now: float) -> None:
-        if replica not in self._sent and (replica.health.stuck or _silent(replica, now)):
-            task = self._sent[replica] = asyncio.create_task(self._send(deployment, replica))
-            task.add_done_callback(lambda done: self._over(replica, done))
+    def _looked(self, deployment: Deployment, replica: Replica, now: float) -> bool:
+        """One look; whether a canary is on its way since."""
+        if replica in self._sent or not (replica.health.stuck or _silent(replica, now)):
+            return False
+        task = self._sent[replica] = asyncio.create_task(self._send(deployment, replica))
+        task.add_done_callback(lambda done: self._over(replica, done))
+        return True
 
     def _over(self, replica: Replica, done: asyncio.Task[None]) -> None:
         self._sent.pop(replica, None)

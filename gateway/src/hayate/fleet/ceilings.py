@@ -18,6 +18,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import ask
 from hayate.fleet.replica import Replica
+from hayate.fleet.turns import by_turns
 
 LOOK_S: Final = 1.0
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -42,17 +43,26 @@ class Ceilings:
         try:
             while True:
                 await asyncio.sleep(self._look_s)
-                for deployment in self._fleet.deployments.values():
-                    if len(deployment.replicas) > 1:
-                        deployment.widen()  # one may have gone, or come back
-                    for replica in deployment.replicas:
-                        if replica not in self._looking and self._matters(deployment, replica):
-                            task = self._looking[replica] = asyncio.create_task(self._look(deployment, replica))
-                            task.add_done_callback(partial(self._over, replica))
+                async for deployment, replica in by_turns(self._wanted()):
+                    task = self._looking[replica] = asyncio.create_task(self._look(deployment, replica))
+                    task.add_done_callback(partial(self._over, replica))
         finally:
             for task in self._looking.values():
                 task.cancel()
             await asyncio.gather(*self._looking.values(), return_exceptions=True)
+
+    def _wanted(self) -> list[tuple[Deployment, Replica]]:
+        """Where to look now."""
+        found = []
+        for deployment in self._fleet.deployments.values():
+            if len(deployment.replicas) > 1:
+                deployment.widen()  # one may have gone, or come back
+            found += [
+                (deployment, replica)
+                for replica in deployment.replicas
+                if replica not in self._looking and self._matters(deployment, replica)
+            ]
+        return found
 
     @staticmethod
     def _matters(deployment: Deployment, replica: Replica) -> bool:
