@@ -28,6 +28,7 @@
     │   └── NotSupported        501   this engine has no such thing
     ├── CallStopped             503   the operator has ended the call
     ├── Overloaded              503   queue full, waited too long, or no healthy replica
+    │   └── DeadlineUnmet       503   it would have to wait longer than it may
     ├── KeysUnknown             503   whose key it is can't be told at the moment
     ├── StoreGone               503   the database can't be reached
     ├── HistoryUnavailable      503   nor, therefore, the conversation that a call needs
