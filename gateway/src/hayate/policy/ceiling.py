@@ -5,9 +5,10 @@ engine's queue they can't. The engine is looked at about once a second, and only
 Time is an argument, in seconds.
 
 (1) The engine has a queue, two looks in a row: it works on all it can. The most that is let in is a little less than
-    that, so that a short call finds a place, and this is remembered for REMEMBERED_S. (How many run is the most of the
-    last looks: when many answers end together, an engine reads prompts for a while before all its places are taken
-    again.)
+    that, so that a short call finds a place, and this is remembered for REMEMBERED_S; where it turns out to be what it
+    was, for twice as long (LONGEST_S at most): whoever comes while it is tried may find no place. (How many run is the
+    most of the last looks: when many answers end together, an engine reads prompts for a while before all its places
+    are taken again.)
 (2) Its KV cache is nearly full: one call fewer, before it has to throw work away.
 (3) Calls wait here, all places are taken and the cache has room, also for what the answers under way will soon need of
     it: more. A quarter more until a limit is first met, an eighth after that, but one by one up to the limit that was
@@ -39,6 +40,7 @@ RESERVE: Final = 32
 """One in so many of an engine's own places is left free, and of a few (FEW) one."""
 FEW: Final = 8
 REMEMBERED_S: Final = 30.0
+LONGEST_S: Final = 120.0
 RAN_LOOKS: Final = 3
 FULL: Final = 0.92
 ROOM: Final = 0.85
@@ -86,6 +88,7 @@ class Ceiling:
         "_met",
         "_met_at",
         "_ran",
+        "_remembered_s",
         "_set",
         "_silent",
         "_told",
@@ -118,6 +121,8 @@ class Ceiling:
         """When how much of the cache was in use."""
         self._silent = 0
         self._told = False
+        self._remembered_s = REMEMBERED_S
+        """How long the limit is kept to without another try."""
 
     def configure(
         self, max_in_flight: int | Literal["auto"], slots: int | None = None, min_tokens_per_s: float | None = None
@@ -163,7 +168,7 @@ class Ceiling:
         use = load.kv_use or 0.0
         self._used.append((now, use))
         if self._in_a_row >= 2:  # (1)
-            self._met, self._met_at = max(self._ran), now
+            self._remember(max(self._ran), now)
             self._limit = max(1, self._met - max(self._met >= FEW, self._met // RESERVE))
             self._take(min(self._limit, self.places), "engine_queue", now)
         elif use > FULL:  # (2)
@@ -174,6 +179,14 @@ class Ceiling:
             self._take(self.places * 9 // 10, "too_slow", now)
         elif not load.waiting and queued and in_flight >= self.places and self._has_room(gap_s):  # (3)
             self._raise(now)
+
+    def _remember(self, running: int, now: float) -> None:
+        """The engine's limit is met. Where a new try has found what it was, it is tried half as often from then on."""
+        if self._limit is None or abs(running - self._met) > 1:
+            self._remembered_s = REMEMBERED_S
+        elif now - self._met_at > self._remembered_s:
+            self._remembered_s = min(2 * self._remembered_s, LONGEST_S)
+        self._met, self._met_at = running, now
 
     def refused(self, now: float, in_flight: int) -> None:
         """An engine that tells nothing has refused a call; `in_flight` of ours are still there. Counts once a second at most,
@@ -205,7 +218,7 @@ class Ceiling:
         return ahead < ROOM and not self._slower_than(NEARLY, gap_s)
 
     def _raise(self, now: float) -> None:
-        most = MOST if self._limit is None or now - self._met_at > REMEMBERED_S else self._limit
+        most = MOST if self._limit is None or now - self._met_at > self._remembered_s else self._limit
         if self.places >= most:
             return
         starting = self.why == "starting"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.policy.ceiling import MOST, REMEMBERED_S, SILENT_LOOKS, SPARE, START, UNSEEN, Ceiling, Load
+from hayate.policy.ceiling import LONGEST_S, MOST, REMEMBERED_S, SILENT_LOOKS, SPARE, START, UNSEEN, Ceiling, Load
 
 QUIET = Load(running=1, waiting=0, kv_use=0.1)
 
@@ -105,6 +105,35 @@ def test_the_limit_is_remembered_and_then_passed_by_one() -> None:
         assert ceiling.places == 40
     ceiling.look(REMEMBERED_S + 3, Load(40, 0), 40, 9)
     assert (ceiling.places, ceiling.why) == (41, "raised")
+
+
+def tried_again(ceiling: Ceiling, running: int, now: float) -> tuple[float, float]:
+    """Looks each second, at an engine that works on so many at once, until its limit has been passed and met again: when was it
+    passed, and when met?
+    """
+    places, passed = ceiling.places, 0.0
+    while ceiling.places >= places:
+        now += 1
+        waiting = max(0, ceiling.places - running)
+        ceiling.look(now, Load(ceiling.places - waiting, waiting), ceiling.places, 9)
+        if ceiling.places > places and not passed:
+            passed = now
+        if passed and ceiling.why == "engine_queue":
+            break
+    return passed, now
+
+
+def test_a_limit_that_is_what_it_was_is_tried_less_and_less_often_and_another_soon() -> None:
+    ceiling, met_at, pauses = settled(40), 2.0, []
+    for running in (41, 41, 41, 41, 20, 20):
+        for number in range(4 * (ceiling.places > running)):
+            met_at += 1
+            ceiling.look(met_at, Load(running, 5 + number), ceiling.places, 9)
+        passed_at, again_at = tried_again(ceiling, running, met_at)
+        pauses.append(passed_at - met_at)
+        met_at = again_at
+    often = [REMEMBERED_S + 1, 2 * REMEMBERED_S + 1]
+    assert pauses == [*often, LONGEST_S + 1, LONGEST_S + 1, *often]
 
 
 def test_a_limit_that_is_gone_is_left_behind_quickly() -> None:
