@@ -1,7 +1,7 @@
 """FAIRNESS: whoever always has calls waiting gets its share of all tokens, however long its answers are.
 
-The engine's clock is five times as fast: a minute of its time is twelve seconds. A prompt is as long as its answer, so that a share of
-the tokens that are written is the same share of all work.
+The engine's clock is five times as fast: a minute of its time is twelve seconds. A prompt is as long as its answer, so that a share
+of the tokens that are written is the same share of all work.
 """
 
 from __future__ import annotations
