@@ -41,6 +41,8 @@ RESERVE: Final = 32
 FEW: Final = 8
 REMEMBERED_S: Final = 30.0
 LONGEST_S: Final = 120.0
+AWAY_S: Final = 5.0
+"""Without a look for so long, the engine may be another by now."""
 RAN_LOOKS: Final = 3
 FULL: Final = 0.92
 ROOM: Final = 0.85
@@ -166,6 +168,8 @@ class Ceiling:
         self._ran.append(in_flight if load.running is None else min(load.running, in_flight))
         self._in_a_row = self._in_a_row + 1 if load.waiting else 0
         use = load.kv_use or 0.0
+        if self._used and now - self._used[-1][0] > AWAY_S:
+            self._remembered_s = REMEMBERED_S
         self._used.append((now, use))
         if self._in_a_row >= 2:  # (1)
             self._remember(max(self._ran), now)

@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.policy.ceiling import LONGEST_S, MOST, REMEMBERED_S, SILENT_LOOKS, SPARE, START, UNSEEN, Ceiling, Load
+from hayate.policy.ceiling import (
+    AWAY_S,
+    LONGEST_S,
+    MOST,
+    REMEMBERED_S,
+    SILENT_LOOKS,
+    SPARE,
+    START,
+    UNSEEN,
+    Ceiling,
+    Load,
+)
 
 QUIET = Load(running=1, waiting=0, kv_use=0.1)
 
@@ -134,6 +145,14 @@ def test_a_limit_that_is_what_it_was_is_tried_less_and_less_often_and_another_so
         met_at = again_at
     often = [REMEMBERED_S + 1, 2 * REMEMBERED_S + 1]
     assert pauses == [*often, LONGEST_S + 1, LONGEST_S + 1, *often]
+
+
+def test_after_a_while_without_a_look_a_limit_is_tried_as_soon_as_a_new_one() -> None:
+    ceiling, met_at = settled(40), 2.0
+    for _ in range(3):
+        _, met_at = tried_again(ceiling, 41, met_at)
+    passed_at, _ = tried_again(ceiling, 41, met_at + AWAY_S)
+    assert passed_at - met_at == REMEMBERED_S + 1
 
 
 def test_a_limit_that_is_gone_is_left_behind_quickly() -> None:
