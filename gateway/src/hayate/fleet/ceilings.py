@@ -52,7 +52,7 @@ class Ceilings:
             await asyncio.gather(*self._looking.values(), return_exceptions=True)
 
     def _wanted(self) -> list[tuple[Deployment, Replica]]:
-        """Where to look now."""
+        """The replicas that are to be looked at now, each with its deployment."""
         found = []
         for deployment in self._fleet.deployments.values():
             if len(deployment.replicas) > 1:
