@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -65,7 +66,10 @@ def events(gateway: RunningGateway, name: str) -> list[dict[str, str]]:
 def test_every_setting_of_v01_loads_and_means_what_it_meant() -> None:
     config, odd = examine(EXAMPLE, {})
     now = load_config(TODAYS, {})
-    fixed = {"max_in_flight": 4096, "queue_timeout_s": 60.0}  # the defaults of then, which the file names
+    fixed: dict[str, Any] = {
+        "max_in_flight": 4096,
+        "queue_timeout_s": 60.0,
+    }  # the defaults of then, which the file names
     deployments = {name: replace(each, **fixed) for name, each in now.deployments.items()}
     assert config.model_copy(update={"data": now.data}) == now.model_copy(update={"deployments": deployments})
     assert [each.en for each in odd if "limits." in each.en] == []

@@ -17,10 +17,9 @@ from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.fleet.waiting import Waiter, Waiting
 from hayate.language import Text
-from hayate.policy.admission import Gate, Place
+from hayate.policy.admission import Gate
 from hayate.policy.lanes import Lanes
 from hayate.policy.routing import least_in_flight
-from hayate.policy.waits import Waits
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream_errors import UpstreamError
@@ -121,11 +120,6 @@ class Deployment:
     def ready(self, now: float) -> bool:
         """Whether some replica has been seen to answer and may be called."""
         return any(replica.health.ready(now) for replica in self.replicas)
-
-    def place(self, key: str, waits: Waits, prompt: int, output: int, now: float) -> Place[Waiter]:
-        """For a call of `key`, which is expected to take so many tokens; not taken yet."""
-        lane = self.gate.lanes.of(key, waits.weight, now, low=waits.low)
-        return Place(lane, prompt, output, now)
 
     def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
         """The next replica to try, the available ones first; None when there is none."""

@@ -95,8 +95,25 @@ class Gate(Generic[Waiter]):
         if self.queued or self.in_flight >= self.capacity:
             return False
         lane = place.lane
-        lane.counter = max(lane.counter, lane.all.last)
-        self._let_in(place, lane, place.since)
+        every, counter, weight = lane.all, lane.counter, lane.weight
+        if counter < every.last:
+            lane.counter = counter = every.last
+        if lane.main is not None or lane.waits is not None:
+            self._let_in(place, lane, place.since)
+            return True
+        # What `_let_in` does, without what such a lane does not need.
+        if not lane.in_flight and not lane.waiting:
+            every.active += 1
+        lane.in_flight += 1
+        self.in_flight += 1
+        every.turns = lane.turn = every.turns + 1
+        units = place.charged
+        every.last = last = counter - lane.pending / weight
+        lane.counter = counter + units / weight
+        lane.pending += units
+        place.in_since = place.since
+        if last > HIGH:
+            every.rebase()
         return True
 
     def enter(self, place: Place[Waiter]) -> Place[Waiter] | None:
@@ -135,15 +152,19 @@ class Gate(Generic[Waiter]):
 
     def leave(self, place: Place[Waiter], used: int, now: float) -> Place[Waiter] | None:
         """Gives a place back, which has taken so many units; returns the place that is let in instead, if any."""
-        lane = place.lane
-        lane.charge(used - place.charged, -place.charged)
+        lane, charged = place.lane, place.charged
+        if lane.main is None:  # as `charge` does
+            lane.counter += (used - charged) / lane.weight
+            lane.pending -= charged
+        else:
+            lane.charge(used - charged, -charged)
         lane.in_flight -= 1
         lane.used_at = now
         self.in_flight -= 1
-        if not lane.active:
+        if not lane.in_flight and not lane.waiting:
             lane.all.active -= 1
-        stayed_s = now - place.in_since
-        self.service_s = stayed_s if self.service_s is None else self.service_s + RECENT * (stayed_s - self.service_s)
+        stayed_s, service_s = now - place.in_since, self.service_s
+        self.service_s = stayed_s if service_s is None else service_s + RECENT * (stayed_s - service_s)
         return self.next(now) if self.queued else None
 
     def next(self, now: float) -> Place[Waiter] | None:
@@ -153,7 +174,7 @@ class Gate(Generic[Waiter]):
             return None
         for each in self._queues:
             counter = each.counter
-            if lane is None or counter < lowest or (counter == lowest and _asks_less(each, lane)):
+            if lane is None or counter < lowest or (counter == lowest and each.asks_less(lane)):
                 if full and not self._spare_for(each):
                     continue
                 lane, lowest = each, counter
@@ -275,8 +296,3 @@ class Gate(Generic[Waiter]):
         if own is None:
             return most if held > 1 else None
         return most if held > len(own.places) else lane
-
-
-def _asks_less(lane: Lane, other: Lane) -> bool:
-    """Who comes back has the counter of another to begin with: it need not wait for that one's next call, too."""
-    return (lane.in_flight, lane.turn) < (other.in_flight, other.turn)

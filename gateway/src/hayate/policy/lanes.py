@@ -20,6 +20,8 @@ OUTPUT_UNITS: Final = 2
 """Of work in a token that is written; one that is read is a unit."""
 LOW_SHARE: Final = 10
 """How many times less a call of low priority weighs."""
+LOW: Final = "\0low"
+"""Behind a key's id: no key's id ends so."""
 IDLE_S: Final = 600.0
 """How long a lane is kept that nobody uses: by then it would be lifted anyway."""
 LOOKS: Final = 2
@@ -87,6 +89,10 @@ class Lane:
             main.counter += units / main.weight
             main.pending += pending
 
+    def asks_less(self, than: Lane) -> bool:
+        """Who comes back has the counter of another to begin with: it need not wait for that one's next call, too."""
+        return (self.in_flight, self.turn) < (than.in_flight, than.turn)
+
     def waited(self, wait_s: float) -> None:
         """One of its calls was let in after so long."""
         if self.waits is not None:
@@ -99,7 +105,7 @@ class Lanes:
     """Those of one GPU, or of several that are used together."""
 
     def __init__(self) -> None:
-        self._lanes: dict[tuple[str, bool], Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         """The longest unused first, about: one that is met in use goes to the end."""
         self.last = 0.0
         """What the lane had that was let in last, just before."""
@@ -117,12 +123,20 @@ class Lanes:
 
     def of(self, key: str, weight: int, now: float, *, low: bool = False) -> Lane:
         """A key's lane; its weight is what it is now."""
-        lane = self._lanes.get((key, low))
+        lane = self._lanes.get(key)
         if lane is None:
             self._drop_idle(now)
-            main = self.of(key, weight, now) if low else None
-            lane = self._lanes[key, low] = Lane(self, key, weight, main)
-        lane.weight = weight / LOW_SHARE if low else weight
+            lane = self._lanes[key] = Lane(self, key, weight)
+        lane.weight = weight
+        lane.used_at = now
+        return self._low(lane, now) if low else lane
+
+    def _low(self, main: Lane, now: float) -> Lane:
+        name = main.key + LOW
+        lane = self._lanes.get(name)
+        if lane is None or lane.main is not main:
+            lane = self._lanes[name] = Lane(self, main.key, 1, main)
+        lane.weight = main.weight / LOW_SHARE
         lane.used_at = now
         return lane
 

@@ -168,10 +168,10 @@ class Relay:
 
     def _place(self, deployment: Deployment, record: CallRecord, now: float) -> Place[Waiter]:
         """What the call is expected to take. Its request has been prepared."""
-        estimates = self.estimates
-        prompt = estimates.prompt_tokens(deployment.name, record.sent_path, record.sent_bytes)
-        output = int(estimates.answer_tokens(record.key, record.model)) if record.sent_path in TO_EVENTS else 0
-        return deployment.place(record.key, record.waits, prompt, output, now)
+        estimates, path, key, waits = self.estimates, record.sent_path, record.key, record.waits
+        prompt = estimates.prompt_tokens(deployment.name, path, record.sent_bytes)
+        output = int(estimates.answer_tokens(key, record.model)) if path in TO_EVENTS else 0
+        return Place(deployment.gate.lanes.of(key, waits.weight, now, low=waits.low), prompt, output, now)
 
     async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call) -> None:
         """For a place, and takes it. Raises Overloaded."""

@@ -25,7 +25,8 @@ def spec(name: str = "qwen", *urls: str, **more: Any) -> DeploymentSpec:
 
 async def entered(deployment: Deployment, key: str = "key", waits: Waits = PLAIN) -> Place[Waiter]:
     """A call's place, once it has one. Raises what `Waiting.enter` does."""
-    place = deployment.place(key, waits, 10, 20, monotonic())
+    now = monotonic()
+    place: Place[Waiter] = Place(deployment.gate.lanes.of(key, waits.weight, now, low=waits.low), 10, 20, now)
     if not deployment.gate.try_enter(place):
         await deployment.waiting.enter(place, waits, deployment.spec.queue_s)
     return place

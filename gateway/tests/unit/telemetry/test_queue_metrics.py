@@ -9,7 +9,6 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.fleet.waiting import Waiter
 from hayate.policy.admission import Place
-from hayate.policy.waits import Waits
 from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.queue_metrics import QueueMetrics
 from tests.unit.telemetry.records import exposed
@@ -32,7 +31,7 @@ def spec(name: str) -> DeploymentSpec:
 def comes(tables: Fleet, name: str, key: str, at: float, *, low: bool = False) -> Place[Waiter]:
     """A call of a key, which is in or waits."""
     deployment = tables.deployments[name]
-    place = deployment.place(key, Waits(low=low), 10, 20, at)
+    place: Place[Waiter] = Place(deployment.gate.lanes.of(key, 1, at, low=low), 10, 20, at)
     if not deployment.gate.try_enter(place):
         deployment.gate.enter(place)
     return place
