@@ -200,7 +200,7 @@ class Capacity:
     """At each replica; `auto`: as many as its engine works on at a time (`policy.ceiling`)."""
     min_tokens_per_s: Annotated[float, Gt(0)] | None = None
     """What each answer should get at least: with `auto`, fewer calls are let in while it gets less."""
-    max_queued: Annotated[int, Ge(0)] = 512
+    max_queued: Annotated[int, Ge(0)] = 4096
     queue_timeout_s: Seconds | None = None
     """None: as long as the engine's first byte may take (`Timeouts.first_byte_s`)."""
     gpu: tuple[str, ...] = ()

@@ -16,9 +16,10 @@ from itertools import count
 from bench.batching import Batch, Shape
 from bench.batching import Sequence as Running
 
-from hayate.policy.admission import Gate, Place
+from hayate.policy.admission import Gate
 from hayate.policy.ceiling import Ceiling, Load
 from hayate.policy.lanes import OUTPUT_UNITS, Lanes
+from hayate.policy.places import Place
 
 FIRST_GUESS = 256
 """Tokens of an answer, before a key has had one."""

@@ -68,6 +68,7 @@ def test_every_setting_of_v01_loads_and_means_what_it_meant() -> None:
     now = load_config(TODAYS, {})
     fixed: dict[str, Any] = {
         "max_in_flight": 4096,
+        "max_queued": 512,
         "queue_timeout_s": 60.0,
     }  # the defaults of then, which the file names
     deployments = {name: replace(each, **fixed) for name, each in now.deployments.items()}

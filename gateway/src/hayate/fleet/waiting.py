@@ -1,7 +1,7 @@
 """Waiting for a place at a deployment: who waits is told that it has one, that it gets none, or where it stands.
 
 The gate (`policy.admission`) decides; here are the futures and the clock. Who wants to be told where it stands is told at
-once, and then once a second while that changes, all of one deployment in one go.
+once, and then once a second while that changes: some in a turn of the event loop, however many ask.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from math import ceil
 from time import monotonic
 
 from hayate.errors import DeadlineUnmet, Overloaded
-from hayate.policy.admission import Gate, Place
+from hayate.policy.admission import Gate
+from hayate.policy.places import Place
 from hayate.policy.waits import Tell, Waits
 
 Waiter = asyncio.Future[None]
 """Done when its place has been let in; failed when it was turned away."""
 TELL_S = 1.0
+AT_ONCE = 32
+"""Who is told in one turn of the event loop."""
 LATER_S = 5.0
 """When to try again after a wait that was too long."""
 
@@ -128,20 +131,20 @@ class Waiting:
     # Where they stand.
 
     def _tell_from_now_on(self, place: Place[Waiter], tell: Tell) -> None:
-        ahead = self.gate.ahead(place) - 1  # itself is waiting there already
-        self._told[place] = tell, self._say(tell, ahead, None)
+        self._told[place] = tell, self._say(tell, self.gate.ahead(place), None)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell_all)
+            self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell_some, [])
 
-    def _tell_all(self) -> None:
-        self._timer = None
-        if not self._told:
-            return
-        for ahead, place in enumerate(self.gate.order()):
+    def _tell_some(self, left: list[Place[Waiter]]) -> None:
+        """Tells some of those that are left of this second's; of the next, if none are and anybody waits."""
+        left = left or list(self._told)
+        for _ in range(min(AT_ONCE, len(left))):
+            place = left.pop()
             found = self._told.get(place)
             if found is not None:
-                self._told[place] = found[0], self._say(found[0], ahead, found[1])
-        self._timer = asyncio.get_running_loop().call_later(TELL_S, self._tell_all)
+                self._told[place] = found[0], self._say(found[0], self.gate.ahead(place), found[1])
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(0 if left else TELL_S, self._tell_some, left) if self._told else None
 
     def _say(self, tell: Tell, ahead: int, before: object) -> object:
         """Tells where a call stands, if that differs from what it was told before."""

@@ -15,62 +15,16 @@ The gate holds places and decides; waiting, and telling who waits, is the caller
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Final, Generic, TypeVar
 
-from hayate.policy.lanes import HIGH, OUTPUT_UNITS, Lane, Lanes
+from hayate.policy.lanes import HIGH, Lane, Lanes
+from hayate.policy.places import Place, Queue
 
 Waiter = TypeVar("Waiter")
 
-GROWN_TOKENS: Final = 64
-"""An answer that is longer than expected is charged in such steps."""
 RECENT: Final = 0.05
 """Weight of the latest call in the mean time that calls stay."""
-
-
-class Place(Generic[Waiter]):
-    """One call's place, or its wait for one."""
-
-    __slots__ = ("charged", "in_since", "lane", "output", "prompt", "since", "waiter")
-
-    def __init__(self, lane: Lane, prompt: int, output: int, now: float, waiter: Waiter | None = None) -> None:
-        self.lane = lane
-        self.prompt = prompt
-        """Tokens that are expected of the prompt, one at least, and `output` of the answer."""
-        self.output = output
-        self.charged = prompt + OUTPUT_UNITS * output
-        self.since = now
-        self.in_since = 0.0
-        """When it was let in."""
-        self.waiter = waiter
-        """Whom to tell."""
-
-    def made(self, tokens: int) -> None:
-        """The answer has so many tokens already: what is beyond the expected is charged now (2)."""
-        more = tokens - self.output
-        if more >= GROWN_TOKENS:
-            self.output = tokens
-            self.charged += OUTPUT_UNITS * more
-            self.lane.charge(OUTPUT_UNITS * more, OUTPUT_UNITS * more)
-
-
-class _Queue(Generic[Waiter]):
-    """What waits of one lane at one gate."""
-
-    __slots__ = ("places", "units")
-
-    def __init__(self) -> None:
-        self.places: OrderedDict[Place[Waiter], None] = OrderedDict()
-        self.units = 0
-
-    def add(self, place: Place[Waiter]) -> None:
-        self.places[place] = None
-        self.units += place.charged
-
-    def take(self, place: Place[Waiter]) -> None:
-        del self.places[place]
-        self.units -= place.charged
 
 
 class Gate(Generic[Waiter]):
@@ -88,7 +42,7 @@ class Gate(Generic[Waiter]):
         self.queued = 0
         self.service_s: float | None = None
         """How long calls stay, in the mean; None before the first has left."""
-        self._queues: dict[Lane, _Queue[Waiter]] = {}
+        self._queues: dict[Lane, Queue[Waiter]] = {}
 
     def try_enter(self, place: Place[Waiter]) -> bool:
         """Goes in if there is room and nobody waits: the common case (1)."""
@@ -194,15 +148,18 @@ class Gate(Generic[Waiter]):
         return let_in
 
     def ahead(self, place: Place[Waiter]) -> int:
-        """How many calls are let in before one that would wait from now on, about: if nobody else came."""
-        queue = self._queues.get(place.lane)
-        own, units = (0, 0) if queue is None else (len(queue.places), queue.units)
-        turn = place.lane.counter + units / place.lane.weight
-        count = own
-        for lane, other in self._queues.items():
-            if lane is not place.lane and lane.counter < turn:
+        """How many calls are let in before one that waits, or would wait from now on: about, and if nobody else came."""
+        lane, turn, count = place.lane, place.lane.counter, 0
+        own = self._queues.get(lane)
+        if own is not None:
+            count = held = len(own.places)
+            if place in own.places:
+                count = min(held - 1, place.number - next(iter(own.places)).number)
+            turn += own.units * count / held / lane.weight
+        for each, other in self._queues.items():
+            if each is not lane and each.counter < turn:
                 waiting = len(other.places)
-                count += min(waiting, int((turn - lane.counter) * lane.weight * waiting / other.units) + 1)
+                count += min(waiting, int((turn - each.counter) * each.weight * waiting / other.units) + 1)
         return count
 
     def wait_s(self, ahead: int) -> float | None:
@@ -261,7 +218,7 @@ class Gate(Generic[Waiter]):
             lane.all.active += 1
         queue = self._queues.get(lane)
         if queue is None:
-            queue = self._queues[lane] = _Queue()
+            queue = self._queues[lane] = Queue()
         queue.add(place)
         if not lane.waiting:
             lane.all.waiting[lane] = None

@@ -11,8 +11,8 @@ from hayate.backends.base import Assembly, Backend, WholeAnswer
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.replica import Replica
 from hayate.fleet.waiting import Waiter
-from hayate.policy.admission import Place
 from hayate.policy.lanes import OUTPUT_UNITS
+from hayate.policy.places import Place
 from hayate.relay.heads import whole_limit
 from hayate.relay.pump import Pump, Sink
 from hayate.relay.ticker import Ticker

@@ -20,8 +20,8 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.fleet.waiting import Waiter
-from hayate.policy.admission import Place
 from hayate.policy.estimates import Estimates
+from hayate.policy.places import Place
 from hayate.policy.retries import RetryBudget
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from hayate.policy.admission import Place
+from hayate.policy.places import Place
 from hayate.policy.progress import Progress
 from hayate.relay.ticker import Ticker
 from hayate.settings import Timeouts

@@ -10,7 +10,7 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.spec import DeploymentSpec
 from hayate.fleet.waiting import Waiter
-from hayate.policy.admission import Place
+from hayate.policy.places import Place
 from hayate.policy.waits import PLAIN, Waits
 from hayate.settings import Probing
 

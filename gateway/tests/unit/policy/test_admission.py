@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.policy.admission import GROWN_TOKENS, Gate, Place
+from hayate.policy.admission import Gate
 from hayate.policy.lanes import HIGH, Lane, Lanes
+from hayate.policy.places import GROWN_TOKENS, Place
 from tests.support.quick import examples
 
 PROMPT, OUTPUT = 10, 20
@@ -180,6 +181,7 @@ def test_where_a_call_stands_is_known_before_and_while_it_waits() -> None:
     assert names == ["bot/1", "batch/2", "batch/3", "batch/4", "batch/5"]
     late = Place[str](scene.lanes.of("batch", 1, 0.0), PROMPT, OUTPUT, 0.0)
     assert gate.ahead(late) == 5
+    assert [gate.ahead(place) for place in gate.order()] == [0, 1, 2, 3, 4]
     assert gate.wait_s(5) is None
     scene.now = 4.0
     scene.go("batch/0")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from hayate.policy.admission import Gate, Place
+from hayate.policy.admission import Gate
 from hayate.policy.lanes import IDLE_S, Lanes
+from hayate.policy.places import Place
 from hayate.policy.queue_view import LaneView, view
 
 

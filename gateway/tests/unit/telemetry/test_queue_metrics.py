@@ -8,7 +8,7 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.fleet.waiting import Waiter
-from hayate.policy.admission import Place
+from hayate.policy.places import Place
 from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.queue_metrics import QueueMetrics
 from tests.unit.telemetry.records import exposed
