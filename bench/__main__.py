@@ -19,10 +19,11 @@ from typing import Any
 
 import uvloop
 
-from bench import against, machine, report
+from bench import against, machine, open_report, report
 from bench.against import AT_MOST, MOST, PAIRS, SHAPES, Against
 from bench.awake import awake
 from bench.environments import Unavailable
+from bench.open_loop import OpenLoop, add_options, everyone, shape
 from bench.pairs import WIDE
 from bench.peers import Contender, all_contenders
 from bench.plot import draw
@@ -75,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     change.add_argument(
         "--at-most", type=float, metavar="RATIO", default=AT_MOST, help="exit status 1 above it (default: %(default)s)"
     )
+    add_options(parser)
     return parser.parse_args()
 
 
@@ -100,17 +102,28 @@ def _compare(arguments: argparse.Namespace, home: Path, about: dict[str, Any]) -
     return 0 if kept and not found.errors else 1
 
 
+def _open(arguments: argparse.Namespace, home: Path, about: dict[str, Any], *, full: bool) -> None:
+    """`--open`: runs it and writes what was found."""
+    wanted = shape(arguments)
+    about |= {"looks": wanted.looks, "seconds": wanted.seconds}
+    looks = uvloop.run(OpenLoop(wanted, _chosen(arguments), home).run())
+    folder = arguments.out or (ROOT / "bench" / "results" if full else home)
+    stem = folder / (f"{date.today():%Y%m%d}-{machine.slug()}-open" if full else "last-open")
+    open_report.write(looks, about, stem)
+    print(f"\n{open_report.markdown(looks, about)}\nwritten: {stem}.md, .json, .png")
+
+
 def _chosen(arguments: argparse.Namespace) -> list[Contender]:
-    everyone = all_contenders()
+    all_ = everyone() if arguments.open else all_contenders()
     if arguments.only:
         wanted = [name.strip() for name in arguments.only.split(",")]
-        if unknown := set(wanted) - {each.name for each in everyone}:
-            known = ", ".join(each.name for each in everyone)
+        if unknown := set(wanted) - {each.name for each in all_}:
+            known = ", ".join(each.name for each in all_)
             sys.exit(f"no contender named {', '.join(sorted(unknown))}; there are {known}")
-        return [each for each in everyone if each.name in wanted]
+        return [each for each in all_ if each.name in wanted]
     if arguments.quick or arguments.no_peers:
-        return [each for each in everyone if each.name in ALONE]
-    return everyone
+        return [each for each in all_ if each.name in ALONE]
+    return all_
 
 
 def _plan(arguments: argparse.Namespace) -> Plan:
@@ -155,6 +168,9 @@ def main() -> None:
         try:
             if arguments.against:
                 sys.exit(_compare(arguments, home, about))
+            if arguments.open:
+                _open(arguments, home, about, full=full)
+                return
             results = uvloop.run(Rounds(plan, contenders, home).run())
         except KeyboardInterrupt:
             sys.exit("\ninterrupted; everything that was started has been stopped")

@@ -117,6 +117,11 @@ def token_frames(tokens: int) -> tuple[bytes, ...]:
     )
 
 
+def stamped_frame(due_ns: int) -> bytes:
+    """An SSE event whose token says when it was due, by the machine's monotonic clock, in as many digits whenever that is."""
+    return _frame([{"index": 0, "delta": {"content": f"due:{due_ns:019d} "}, "logprobs": None, "finish_reason": None}])
+
+
 @cache
 def closing_frames(tokens: int, usage: bool) -> tuple[bytes, ...]:
     """The finish event, the usage event when asked for, and [DONE]."""

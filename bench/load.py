@@ -31,7 +31,10 @@ class Target:
 
     def request(self, asked: Asked) -> bytes:
         """The bytes of one request: the same for every contender."""
-        body = asked.body()
+        return self.post(asked.body())
+
+    def post(self, body: bytes) -> bytes:
+        """The bytes of a request with this body."""
         head = (
             f"POST /v1/chat/completions HTTP/1.1\r\nhost: {self.host}:{self.port}\r\nuser-agent: hayate-bench\r\n"
             f"authorization: Bearer {self.key}\r\ncontent-type: application/json\r\naccept: */*\r\n"

@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -46,9 +47,9 @@ class Standing:
             self.started.stop()
 
 
-async def start_stub(home: Path) -> Stub:
+async def start_stub(home: Path, command: Sequence[str] = (sys.executable, "-m", "bench.stub")) -> Stub:
     """The engine behind everybody."""
-    started = Started([sys.executable, "-m", "bench.stub"], home=home / "run" / "stub", env={"PYTHONPATH": str(ROOT)})
+    started = Started(command, home=home / "run" / "stub", env={"PYTHONPATH": str(ROOT)})
     for _ in range(500):
         words = started.stdout.read_text().split()
         if len(words) == 2:

@@ -40,15 +40,16 @@ def _response(status: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def _http_chunk(data: bytes) -> bytes:
+def http_chunk(data: bytes) -> bytes:
+    """One chunk of a chunked body."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 @cache
 def stream_chunks(tokens: int, usage: bool) -> tuple[bytes, ...]:
     """What is written for each token; the closing frames leave with the last one, as an engine's do."""
-    chunks = [_http_chunk(frame) for frame in token_frames(tokens)]
-    chunks[-1] += b"".join(_http_chunk(frame) for frame in closing_frames(tokens, usage)) + b"0\r\n\r\n"
+    chunks = [http_chunk(frame) for frame in token_frames(tokens)]
+    chunks[-1] += b"".join(http_chunk(frame) for frame in closing_frames(tokens, usage)) + b"0\r\n\r\n"
     return tuple(chunks)
 
 

@@ -12,6 +12,7 @@ EXPECTED = (
     "every path is passed on to",  # the contract asks what an engine lacks; one engine lacks nothing
     "discord.py is not installed",  # the example's own dependency; its logic is tested without
     "no caddy: apt-get install caddy",  # Ubuntu 22.04 has none
+    "no C compiler",  # the benchmark's stand-ins in Python are tested everywhere
     "no image was built",  # scripts/test-image builds and tests it, where there is a container engine
     "no namespace of one's own",  # a container may not make mounts
 )
@@ -21,6 +22,7 @@ CURES = (
     (("no nginx",), "sudo apt install nginx-light (macOS: brew install nginx)"),
     (("no caddy",), "sudo apt install caddy (macOS: brew install caddy)"),
     (("no curl",), "sudo apt install curl"),
+    (("no C compiler",), "sudo apt install gcc"),
     (
         ("no node or npm", "node and npm are not", "node 20 is needed"),
         "Node 20 or newer: https://nodejs.org (Debian 13, Ubuntu 26.04: apt)",

@@ -1,0 +1,77 @@
+"""The open loop's tables, figures and picture."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from bench.open_looks import CURVE, FIRST, PLAIN, TOKENS, Look, Looks
+from bench.open_report import markdown, write
+
+ABOUT: dict[str, Any] = {
+    "date": "2026-11-29",
+    "cores": 2,
+    "cpu": "x",
+    "memory_gb": 4,
+    "kernel": "6",
+    "python": "3.11",
+    "commit": "abc",
+    "load_before": 0.2,
+    "awake": True,
+    "looks": 1,
+    "seconds": 5.0,
+}
+
+
+def _looks() -> Looks:
+    looks = Looks(labels={"direct": "the line", "nginx": "nginx 1", "litellm": "litellm 1"})
+    for name, late in (("direct", 0.1), ("nginx", 0.35)):
+        look = Look(
+            {FIRST: [20 + late, math.nan, math.nan], TOKENS: [late, 10 * late, 100 * late], PLAIN: [late] * 3},
+            curve=[late * (1 + n) for n in range(len(CURVE))],
+            begun_late_ms=0.01,
+            cores={"gateway": 0.1, "stub": 0.2, "client": 0.3},
+            load=0.5,
+        )
+        looks.add("10/s", name, look)
+        crowd = Look({"64 at once, first": [25.0 + late, math.nan, math.nan]}, {"64 at once, first": 31.0})
+        looks.add("herds", name, crowd)
+    return looks
+
+
+def test_the_table_says_what_each_adds_to_the_direct_line() -> None:
+    text = markdown(_looks(), ABOUT)
+
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert ["the line: not added, but its own", "20 / – / –", "0.10 / 1.0 / 10", "0.10 / 0.10 / 0.10"] in rows
+    assert ["nginx 1", "0.25 / – / –", "0.25 / 2.5 / 25", "0.25 / 0.25 / 0.25"] in rows
+    assert ["nginx 1", "25 / 31"] in rows
+    assert ["10/s", "nginx", "0.10 / 0.20 / 0.30", "0.01", "0"] in rows
+    assert "- every answer arrived whole" in text
+
+
+def test_answers_that_were_not_whole_and_who_did_not_take_part_are_named() -> None:
+    looks = _looks()
+    looks.of("10/s", "nginx")[0].errors = Counter({"status 503": 3})
+    looks.skipped["litellm"] = "not to be had"
+    looks.compiled = False
+
+    text = markdown(looks, ABOUT)
+
+    assert "- nginx, 10/s: 3 × status 503" in text
+    assert "- litellm: skipped: not to be had" in text
+    assert "no C compiler was found" in text
+    assert "arrived whole" not in text
+
+
+def test_all_three_files_are_written_and_the_figures_are_json(tmp_path: Path) -> None:
+    write(_looks(), ABOUT, tmp_path / "new" / "20261129-x-open")
+
+    found = json.loads((tmp_path / "new" / "20261129-x-open.json").read_text())
+    assert found["looks"]["10/s"]["nginx"][0]["quantiles"][FIRST] == [20.35, None, None]
+    assert len(found["curve"]) == len(found["looks"]["10/s"]["nginx"][0]["curve"])
+    assert (tmp_path / "new" / "20261129-x-open.md").read_text() == markdown(_looks(), ABOUT)
+    assert (tmp_path / "new" / "20261129-x-open.png").read_bytes().startswith(b"\x89PNG")

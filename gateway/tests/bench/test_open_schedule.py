@@ -1,0 +1,70 @@
+"""When the open loop's calls are made."""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from statistics import fmean
+
+import pytest
+from bench.open_parts import INTERVAL_S, LONGEST
+from bench.open_schedule import FILLING_S, HERD_TOKENS, HERDS, PLAIN_SHARE, SHORTEST, herds, poisson
+
+
+def test_a_schedule_is_the_same_whenever_it_is_made_and_another_for_another_rate_or_seed() -> None:
+    assert poisson(10, 5) == poisson(10, 5)
+    assert poisson(10, 5).calls != poisson(10, 5, seed=1).calls
+    assert [each.at_us for each in poisson(20, 5).calls] != [each.at_us for each in poisson(10, 5).calls]
+
+
+@pytest.mark.parametrize("rate", [10, 50, 100])
+def test_calls_come_at_their_rate_in_order_and_unevenly(rate: float) -> None:
+    schedule = poisson(rate, 200)
+    moments = [each.at_us for each in schedule.calls]
+    streams = [each for each in schedule.calls if each.group == "stream"]
+    gaps = [after.at_us - before.at_us for before, after in pairwise(streams)]
+    mean = fmean(gaps)
+
+    assert moments == sorted(moments)
+    assert len(streams) / 200 == pytest.approx(rate, rel=0.1)
+    assert sum(each.group == "plain" for each in schedule.calls) / 200 == pytest.approx(rate * PLAIN_SHARE, rel=0.2)
+    assert fmean((gap - mean) ** 2 for gap in gaps) ** 0.5 == pytest.approx(mean, rel=0.15)
+
+
+def test_streams_have_64_to_256_tokens_and_plain_calls_none() -> None:
+    counted = [each for each in poisson(50, 100).calls if each.group]
+
+    lengths = {each.tokens for each in counted if each.group == "stream"}
+    assert (min(lengths), max(lengths)) == (SHORTEST, LONGEST)
+    assert {each.tokens for each in counted if each.group == "plain"} == {0}
+
+
+def test_as_many_streams_as_are_open_at_any_moment_are_there_before_anything_counts() -> None:
+    schedule = poisson(100, 60)
+
+    def open_at(second: float) -> int:
+        return sum(each.at_us / 1e6 <= second < each.at_us / 1e6 + each.tokens * INTERVAL_S for each in schedule.calls)
+
+    usual = 100 * INTERVAL_S * (SHORTEST + LONGEST) / 2
+    assert open_at(schedule.from_s) == pytest.approx(usual, rel=0.15)
+    assert open_at(schedule.from_s + 8) == pytest.approx(usual, rel=0.15)
+    assert open_at(schedule.until_s) == pytest.approx(usual, rel=0.15)
+    assert all(each.at_us / 1e6 > FILLING_S for each in schedule.calls if each.group)
+
+
+def test_a_herd_starts_in_one_moment_and_has_ended_before_the_next() -> None:
+    schedule = herds()
+    found = [(at, [each.group for each in calls]) for at, calls in groupby(schedule.calls, lambda each: each.at_us)]
+
+    assert [len(groups) for _, groups in found] == [size for size in HERDS for _ in range(2)]
+    assert all(len(set(groups)) == 1 for _, groups in found)
+    gaps = [(after - before) / 1e6 for (before, _), (after, _) in pairwise(found)]
+    assert min(gaps) > HERD_TOKENS * INTERVAL_S + 1
+    assert schedule.lasts_s < schedule.until_s
+
+
+def test_the_client_reads_a_line_a_call() -> None:
+    schedule = poisson(10, 1)
+
+    assert [tuple(map(int, line.split())) for line in schedule.text().splitlines()] == [
+        (each.at_us, each.tokens) for each in schedule.calls
+    ]
