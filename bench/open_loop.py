@@ -78,7 +78,7 @@ QUICK = Shape(rates=(10.0,), seconds=5.0, looks=1)
 def add_options(parser: argparse.ArgumentParser) -> None:
     """What can be told on the command line."""
     group = parser.add_argument_group("an open loop", "how late tokens are when calls come as they come")
-    group.add_argument("--open", action="store_true", help="this instead of the other scenarios; about an hour")
+    group.add_argument("--open", action="store_true", help="this instead of the other scenarios; about 75 minutes")
     group.add_argument(
         "--rates", metavar="N,N", help=f"calls a second (default: {','.join(f'{each:g}' for each in RATES)}; quick: 10)"
     )
