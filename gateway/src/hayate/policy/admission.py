@@ -5,6 +5,8 @@ is an argument, in seconds, and work is counted in units (`policy.lanes`).
     is let in next, of two alike the one with fewer calls in flight, then the one that was let in longer ago.
 (2) A call is charged when it goes in, with what it is expected to take; more as its answer grows beyond that; and settled to
     what it took when it leaves.
+    Where half of the places are free and nobody waits, nothing is charged: who asks more then takes nobody anything. If
+    somebody waits when such a call ends, it is charged then.
 (3) Some spare places above the capacity are for lanes with less than half their share in flight: whoever asks seldom need
     not wait until another's long answer has come to its end.
 (4) When the queue is full, the latest call of the lane that holds most of it is turned away; a lane with nothing waiting
@@ -44,30 +46,32 @@ class Gate(Generic[Waiter]):
         """How long calls stay, in the mean; None before the first has left."""
         self._queues: dict[Lane, Queue[Waiter]] = {}
 
+    def step_in(self, lane: Lane, now: float) -> Place[Waiter] | None:
+        """A place that is taken, and not charged, where half of them are free and nobody waits (2); else none."""
+        every = lane.all
+        if self.queued or 2 * self.in_flight >= self.capacity or every.waiting:
+            return None
+        if not lane.in_flight:
+            every.active += 1
+        lane.in_flight += 1
+        self.in_flight += 1
+        if lane.waits is not None:
+            lane.waited(0.0)
+        place: Place[Waiter] = Place(lane, 0, 0, now)
+        place.in_since = now
+        return place
+
+    def charges(self, place: Place[Waiter]) -> bool:
+        """Whether it makes a difference what a call has taken that leaves now."""
+        return place.charged > 0 or self.queued > 0 or bool(place.lane.all.waiting)
+
     def try_enter(self, place: Place[Waiter]) -> bool:
         """Goes in if there is room and nobody waits: the common case (1)."""
         if self.queued or self.in_flight >= self.capacity:
             return False
         lane = place.lane
-        every, counter, weight = lane.all, lane.counter, lane.weight
-        if counter < every.last:
-            lane.counter = counter = every.last
-        if lane.main is not None or lane.waits is not None:
-            self._let_in(place, lane, place.since)
-            return True
-        # What `_let_in` does, without what such a lane does not need.
-        if not lane.in_flight and not lane.waiting:
-            every.active += 1
-        lane.in_flight += 1
-        self.in_flight += 1
-        every.turns = lane.turn = every.turns + 1
-        units = place.charged
-        every.last = last = counter - lane.pending / weight
-        lane.counter = counter + units / weight
-        lane.pending += units
-        place.in_since = place.since
-        if last > HIGH:
-            every.rebase()
+        lane.counter = max(lane.counter, lane.all.last)
+        self._let_in(place, lane, place.since)
         return True
 
     def enter(self, place: Place[Waiter]) -> Place[Waiter] | None:
@@ -105,12 +109,9 @@ class Gate(Generic[Waiter]):
         return True
 
     def leave(self, place: Place[Waiter], used: int, now: float) -> Place[Waiter] | None:
-        """Gives a place back, which has taken so many units; returns the place that is let in instead, if any."""
+        """Gives a place back, which has taken so many units (`charges`); returns the place that is let in instead, if any."""
         lane, charged = place.lane, place.charged
-        if lane.main is None:  # as `charge` does
-            lane.counter += (used - charged) / lane.weight
-            lane.pending -= charged
-        else:
+        if charged or used:
             lane.charge(used - charged, -charged)
         lane.in_flight -= 1
         lane.used_at = now

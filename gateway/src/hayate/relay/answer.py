@@ -68,7 +68,8 @@ class Answer:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
         self.exchange.close()
         self.replica.leave()
-        self.deployment.waiting.leave(self.place, self._used())
+        waiting, place = self.deployment.waiting, self.place
+        waiting.leave(place, self._used() if waiting.gate.charges(place) else 0)
 
     def _used(self) -> int:
         """The work that was done for the call, in units: what was expected, where nobody has told."""

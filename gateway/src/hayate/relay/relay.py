@@ -21,6 +21,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.fleet.waiting import Waiter
 from hayate.policy.estimates import Estimates
+from hayate.policy.lanes import Lane
 from hayate.policy.places import Place
 from hayate.policy.retries import RetryBudget
 from hayate.relay.answer import Answer
@@ -115,11 +116,14 @@ class Relay:
         # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
         served_model = call.model if call.model in deployment.models else deployment.served_model
         prepared = _prepared(call, deployment, served_model)
-        now = self.now()
-        place = self._place(deployment, record, now)
-        if not deployment.gate.try_enter(place):
-            await self._wait(deployment, place, call)
-            now = self.now()
+        now, gate, waits = self.now(), deployment.gate, record.waits
+        lane = gate.lanes.of(record.key, waits.weight, now, low=waits.low)
+        place = gate.step_in(lane, now)
+        if place is None:
+            place = self._place(deployment, lane, record, now)
+            if not gate.try_enter(place):
+                await self._wait(deployment, place, call)
+                now = self.now()
         replica = deployment.choose((), now)
         if replica is None:
             deployment.waiting.leave(place, 0)
@@ -166,12 +170,12 @@ class Relay:
             raise error
         return following, prepared
 
-    def _place(self, deployment: Deployment, record: CallRecord, now: float) -> Place[Waiter]:
+    def _place(self, deployment: Deployment, lane: Lane, record: CallRecord, now: float) -> Place[Waiter]:
         """What the call is expected to take. Its request has been prepared."""
-        estimates, path, key, waits = self.estimates, record.sent_path, record.key, record.waits
+        estimates, path = self.estimates, record.sent_path
         prompt = estimates.prompt_tokens(deployment.name, path, record.sent_bytes)
-        output = int(estimates.answer_tokens(key, record.model)) if path in TO_EVENTS else 0
-        return Place(deployment.gate.lanes.of(key, waits.weight, now, low=waits.low), prompt, output, now)
+        output = int(estimates.answer_tokens(record.key, record.model)) if path in TO_EVENTS else 0
+        return Place(lane, prompt, output, now)
 
     async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call) -> None:
         """For a place, and takes it. Raises Overloaded."""

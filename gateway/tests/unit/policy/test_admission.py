@@ -145,6 +145,25 @@ def test_less_is_charged_for_what_was_expected_and_more_for_what_was_not() -> No
     assert b.lane.counter == b.lane.counter - b.charged + UNITS, "as if it had never come"
 
 
+def test_with_half_of_the_places_free_nothing_is_charged_unless_somebody_waits_at_the_end() -> None:
+    scene = Scene(4)
+    gate, lane = scene.gate, scene.lanes.of("a", 1, 0.0)
+    places = [gate.step_in(lane, 0.0) for _ in range(3)]
+    assert [each is not None for each in places] == [True, True, False]
+    first, second = places[0], places[1]
+    assert first is not None
+    assert second is not None
+    assert (gate.in_flight, lane.in_flight, scene.lanes.active, lane.counter) == (2, 2, 1, 0)
+    assert not gate.charges(first)
+    gate.leave(first, 0, 0.0)
+    for number in range(4):
+        scene.come(f"b/{number}")
+    assert gate.charges(second)
+    assert gate.leave(second, 70, 0.0) is not None
+    assert lane.counter == 70
+    assert scene.lanes.active == 1
+
+
 def test_counters_survive_being_taken_down() -> None:
     scene = Scene(1)
     scene.lanes.last = HIGH + 1
@@ -258,7 +277,9 @@ def test_a_key_of_weight_five_gets_five_times_as_much(seed: int) -> None:
 
 
 KEYS = "abcd"
-STEPS = st.sampled_from(["enter", "enter", "enter low", "leave", "leave", "withdraw", "resize", "move", "grow"])
+STEPS = st.sampled_from(
+    ["enter", "enter", "step in", "enter low", "leave", "leave", "withdraw", "resize", "move", "grow"]
+)
 
 
 @given(
@@ -275,7 +296,7 @@ def test_no_place_is_lost_doubled_or_left_empty(
 
 def test_ten_thousand_steps_lose_no_place() -> None:
     dice = random.Random(11)
-    kinds = ["enter", "enter", "enter low", "leave", "leave", "withdraw", "resize", "move", "grow"]
+    kinds = ["enter", "enter", "step in", "enter low", "leave", "leave", "withdraw", "resize", "move", "grow"]
     run(3, 8, 1, [(dice.choice(kinds), dice.randrange(1000)) for _ in range(examples(10_000))])
     run(2, 500, 2, [(dice.choice(kinds), dice.randrange(1000)) for _ in range(10_000)])
 
@@ -303,6 +324,10 @@ def run(capacity: int, max_queued: int, spare: int, steps: list[tuple[str, int]]
                     (waiting if gate.waits(place) else inside).append(place)
                 if refused is not None and refused is not place:
                     waiting.remove(refused)
+        elif step == "step in":
+            stepped = gate.step_in(lanes.of(KEYS[dice % 4], 1, float(number)), float(number))
+            if stepped is not None:
+                inside.append(stepped)
         elif step == "leave" and inside:
             following = gate.leave(inside.pop(dice % len(inside)), dice, float(number))
             if following is not None:
