@@ -14,6 +14,7 @@ from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import RunningGateway
 from tests.support.http import fetch
+from tests.support.quick import slow
 from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
@@ -48,7 +49,7 @@ async def test_a_key_shows_its_own_models_and_no_others(open_tab: OpenTab) -> No
         assert (call["model"], call["key"] != "main") == ("smart", True)
 
 
-@pytest.mark.parametrize(("language", "says"), [("en-US", "has been revoked"), ("ja-JP", "失効したか")])
+@pytest.mark.parametrize(("language", "says"), [("en-US", "has been revoked"), *slow(("ja-JP", "失効したか"))])
 async def test_a_key_that_is_revoked_in_the_middle_of_an_answer_leads_back_to_signing_in(
     open_tab: OpenTab, language: str, says: str
 ) -> None:

@@ -16,7 +16,8 @@ from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_script import SSE, Chat, Request, head, silence
 from tests.support.fake_engine import running_engine
 from tests.support.other_site import other_site
-from tests.support.proxies import PROXIES, running_proxy
+from tests.support.proxies import running_proxy
+from tests.support.quick import slow
 from tests.support.scene import CHAT_PATH, Stage, scene
 from tests.support.steps import Steps
 from tests.support.waiting import eventually
@@ -77,8 +78,14 @@ async def test_a_listed_page_has_every_token_before_the_engine_makes_the_next(br
         assert await page.evaluate("seen.join('')") == "".join(f"{number} " for number in range(10))
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("listed", [[], ["https://other.example"]], ids=["none is", "another is"])
+@pytest.mark.parametrize(
+    ("way", "listed"),
+    [
+        ("fetch", []),
+        ("EventSource", ["https://other.example"]),
+        *slow(("EventSource", []), ("fetch", ["https://other.example"])),
+    ],
+)
 async def test_a_page_that_is_not_listed_is_refused(browser: Browser, way: str, listed: list[str]) -> None:
     async with game(browser, cors_origins=listed) as (stage, page):
         await page.evaluate(WAYS[way], [stage.url, stage.key])
@@ -101,7 +108,7 @@ async def test_a_bare_eventsource_is_refused_without_the_setting(browser: Browse
         assert stage.engine.requests == []
 
 
-@pytest.mark.parametrize("origins", ["ORIGIN", "*"])
+@pytest.mark.parametrize("origins", ["*", *slow("ORIGIN")])
 async def test_a_page_of_another_site_streams_with_its_key_and_has_no_session(browser: Browser, origins: str) -> None:
     """`localhost` is another site than 127.0.0.1."""
     async with game(browser, "localhost", cors_origins=origins) as (stage, page):
@@ -140,7 +147,7 @@ async def test_a_page_that_stops_asking_stops_the_engine(browser: Browser) -> No
         await eventually(stage.engine.abandoned.is_set)
 
 
-@pytest.mark.parametrize("proxy", PROXIES)
+@pytest.mark.parametrize("proxy", ["caddy", *slow("nginx")])
 async def test_the_page_works_in_the_folder_of_a_proxy(open_tab: OpenTab, tmp_path: Path, proxy: str) -> None:
     async with (
         running_engine(Chat(["こん", "にちは"])) as engine,

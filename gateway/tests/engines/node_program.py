@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,16 +21,24 @@ from tests.support.waiting import LAST_RESORT_S
 HERE = Path(__file__).parent / "node"
 
 
-def installed(folder: Path, name: str) -> Path:
-    """The program, ready to run in this folder; skips the test where there is no Node."""
+def installed(name: str) -> Path:
+    """The program, ready to run; skips the test where there is no Node."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         pytest.skip("node and npm are not installed")
-    for each in ("package.json", "package-lock.json", name):
+    return Path(shutil.copy(HERE / name, _packages(npm)))
+
+
+@functools.cache
+def _packages(npm: str) -> Path:
+    """A folder with what the lock file names, for all the programs of a worker: npm takes two seconds to fill one."""
+    folder = Path(tempfile.mkdtemp(prefix="hayate-node-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for each in ("package.json", "package-lock.json"):
         shutil.copy(HERE / each, folder)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=120)
-    return folder / name
+    return folder
 
 
 async def what_it_saw(program: Path, env: Mapping[str, str], given: object = None) -> dict[str, Any]:

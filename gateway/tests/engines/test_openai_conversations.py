@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -116,9 +115,9 @@ async def test_what_this_gateway_has_not_is_told_by_its_name(sdk: AsyncOpenAI) -
         assert (told.value.status_code, told.value.param) == (501, name)
 
 
-async def test_in_node_too(me: Talker, tmp_path: Path) -> None:
+async def test_in_node_too(me: Talker) -> None:
     env = {"BASE_URL": f"{me.stage.url}/v1", "API_KEY": me.key, "RESPONSE": response_of(me)}
-    found = await what_it_saw(installed(tmp_path, "conversations.mjs"), env)
+    found = await what_it_saw(installed("conversations.mjs"), env)
     texts = ["京都へ行きたい", *(f"その{n}" for n in range(20))]
     assert found["errors"] == ERRORS
     assert found["made"]["object"] == "conversation"

@@ -44,9 +44,9 @@ ERRORS = {
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def program() -> Path:
     """The program beside the packages its lock file names."""
-    return installed(tmp_path_factory.mktemp("node"), "sdk.mjs")
+    return installed("sdk.mjs")
 
 
 @pytest.fixture(scope="module")

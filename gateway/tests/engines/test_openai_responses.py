@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,11 +123,11 @@ async def test_a_schema_and_a_limit(client: AsyncOpenAI, model: str) -> None:
     assert cut.usage.output_tokens == 16
 
 
-async def test_in_node_too(gateway: RunningGateway, tmp_path: Path) -> None:
+async def test_in_node_too(gateway: RunningGateway) -> None:
     env = {"BASE_URL": f"{gateway.url}/v1", "API_KEY": gateway.key}
     two = next(known for known in CALLED if known.name == "two tool calls")
     given = {"models": ["default", "plain"], "text": "日本語で答えて", "tools": two.prompt, "tool": TOOL}
-    found = await what_it_saw(installed(tmp_path, "responses.mjs"), env, given)
+    found = await what_it_saw(installed("responses.mjs"), env, given)
     for model in ("default", "plain"):
         seen = found[model]
         assert (seen["whole"], seen["streamed"], seen["deltas"]) == (JAPANESE, JAPANESE, JAPANESE)

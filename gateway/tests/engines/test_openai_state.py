@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -201,11 +200,11 @@ async def test_an_agents_loop_sends_nothing_but_what_its_functions_returned(
     assert len(said) > 2
 
 
-async def test_in_node_too(gateway: RunningGateway, tmp_path: Path) -> None:
+async def test_in_node_too(gateway: RunningGateway) -> None:
     env = {"BASE_URL": f"{gateway.url}/v1", "API_KEY": gateway.key}
     two = next(known for known in CALLED if known.name == "two tool calls")
     given = {"models": ["default", "plain"], "said": SAID, "tools": two.prompt, "tool": TOOL, "rounds": ROUNDS}
-    found = await what_it_saw(installed(tmp_path, "state.mjs"), env, given)
+    found = await what_it_saw(installed("state.mjs"), env, given)
     for model in ("default", "plain"):
         seen = found[model]
         assert seen["chain"]["prompts"] == seen["chain"]["references"]

@@ -1,5 +1,5 @@
-"""A real gateway for a test: `hayate serve` in a process of its own, with a data folder and a key of its own.Unless it is
-started `through` another command, or on `streams` that it may ask what they are, it is forked (`tests.support.nursery`).
+"""A real gateway for a test: `hayate serve` in a process of its own, with a data folder and a key of its own. Unless it is
+started `through` another command, it is forked (`tests.support.nursery`).
 
     async with running_gateway({"LLM_BACKEND": "vllm", "BACKEND_URL": engine.url}) as gateway:
         reply = await fetch(gateway.url, "/v1/models", key=gateway.key)
@@ -128,7 +128,7 @@ async def running_gateway(
         with files[0].open("wb") as stdout, files[1].open("wb") as stderr:
             out, err = streams.get("stdout", stdout.fileno()), streams.get("stderr", stderr.fileno())
             process: Process
-            if through or streams or must_be_started(settings):
+            if through or must_be_started(settings):
                 words = (*through, HAYATE, *verb.split())
                 process = await asyncio.create_subprocess_exec(*words, env=settings, cwd=home, stdout=out, stderr=err)
             else:

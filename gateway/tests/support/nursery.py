@@ -17,6 +17,7 @@ import atexit
 import ctypes
 import functools
 import gc
+import io
 import json
 import os
 import resource
@@ -193,6 +194,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     """What `exec` and a shell would have made of this process."""
     for fd, stream in zip(streams, (1, 2), strict=True):
         os.dup2(fd, stream)
+    sys.stdout = sys.__stdout__ = _opened(1, sys.stdout.errors, by_lines=os.isatty(1))  # type: ignore[misc,assignment]
+    sys.stderr = sys.__stderr__ = _opened(2, sys.stderr.errors, by_lines=True)  # type: ignore[misc,assignment]
     os.closerange(3, 1024)
     os.chdir(request["folder"])
     os.environ.clear()
@@ -206,6 +209,11 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if request["plain"] and os.getuid() == 0:
         _give_up_roots_rights()
+
+
+def _opened(fd: int, errors: str | None, *, by_lines: bool) -> io.TextIOWrapper:
+    """A standard stream as the interpreter would have opened it on what it is now: a terminal has its lines at once."""
+    return io.TextIOWrapper(open(fd, "wb", closefd=False), "utf-8", errors, line_buffering=by_lines)
 
 
 def _give_up_roots_rights() -> None:

@@ -28,20 +28,24 @@ QUICK_EXAMPLES, FULL_EXAMPLES = 25, 100
 FIRST = (
     "tests/browser/",
     "tests/contract/",
+    "tests/engines/",
     "tests/unit/tools/embedded/",
     "tests/start/",
     "tests/reliability/test_stuck",
     "tests/reliability/test_one_caller",
     "tests/reliability/",
     "tests/fairness/",
-    "tests/engines/",
     "tests/examples/",
     "tests/guides/",
     "tests/unit/tools/measure/",
     "tests/deploy/",
 )
-TOGETHER = ("tests/contract/", "tests/browser/")
-"""Folders that one worker runs alone: what their files share, seven engines with their gateways or a browser, is dear to start."""
+TOGETHER = (
+    ("tests/contract/",),
+    ("tests/engines/",),
+    ("tests/browser/", "tests/guides/test_readme.py", "tests/unit/tools/measure/test_chart_html.py"),
+)
+"""What one worker runs: what these files share, engines with their gateways or a browser, is dear to start in every one."""
 ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real")
 """Where slow tests use an engine that takes all processors."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
@@ -130,7 +134,7 @@ class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
     """A file to a worker, as `--dist loadfile`, but for what belongs together."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+        return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("::")[0])
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:

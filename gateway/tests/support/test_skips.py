@@ -21,6 +21,8 @@ COMMAND = [
     "tests.support.skips",
     "-p",
     "no:cacheprovider",
+    "-p",
+    "no:schemathesis",  # dear to import
     "--rootdir",
     ".",
 ]

@@ -46,6 +46,13 @@ def sentence(node: ast.expr) -> Sentence | None:
     return None
 
 
+def called(node: ast.Call) -> str:
+    """The last word of what is called."""
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
 def refusals() -> Iterator[tuple[str, Sentence, Sentence]]:
     """Every refusal that is written out in the source: where, in English, in Japanese."""
     for module in pkgutil.walk_packages(hayate.tools.__path__, "hayate.tools."):
@@ -53,7 +60,7 @@ def refusals() -> Iterator[tuple[str, Sentence, Sentence]]:
     names = {kind.__name__ for kind in kinds(Refusal)}
     for path in sorted(SOURCE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and (name := ast.unparse(node.func).rpartition(".")[2]) in names:
+            if isinstance(node, ast.Call) and (name := called(node)) in names:
                 where = f"{path.relative_to(SOURCE)}:{node.lineno}"
                 assert len(node.args) == 2 or name in OWN_WORDS, f"{where}: {name} in one language"
                 texts = [each for argument in node.args if (each := sentence(argument)) is not None]
