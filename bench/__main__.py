@@ -23,9 +23,9 @@ from bench import against, machine, open_report, report
 from bench.against import AT_MOST, MOST, PAIRS, SHAPES, Against
 from bench.awake import awake
 from bench.environments import Unavailable
-from bench.open_loop import OpenLoop, add_options, everyone, shape
+from bench.open_loop import OpenLoop, Shape, add_options, everyone, shape
 from bench.pairs import WIDE
-from bench.peers import Contender, all_contenders
+from bench.peers import Contender, Direct, all_contenders
 from bench.plot import draw
 from bench.rounds import Rounds
 from bench.scenarios import QUICK, Plan
@@ -106,7 +106,11 @@ def _open(arguments: argparse.Namespace, home: Path, about: dict[str, Any], *, f
     """`--open`: runs it and writes what was found."""
     wanted = shape(arguments)
     about |= {"looks": wanted.looks, "seconds": wanted.seconds}
-    looks = uvloop.run(OpenLoop(wanted, _chosen(arguments), home).run())
+    full = full and wanted == Shape()
+    chosen = _chosen(arguments)
+    if not any(isinstance(each, Direct) for each in chosen):
+        chosen.insert(0, Direct())  # what the others add is told in terms of it
+    looks = uvloop.run(OpenLoop(wanted, chosen, home).run())
     folder = arguments.out or (ROOT / "bench" / "results" if full else home)
     stem = folder / (f"{date.today():%Y%m%d}-{machine.slug()}-open" if full else "last-open")
     open_report.write(looks, about, stem)

@@ -21,11 +21,11 @@ from bench.environments import Unavailable
 from bench.open_looks import TOKENS, Look, Looks, read
 from bench.open_parts import FIRST_S, INTERVAL_S, Programs, client_parts, engine_parts, programs
 from bench.open_schedule import Schedule, herds, poisson
-from bench.peers import Contender, Direct, Hayate, LiteLLM, Nginx, SglangRouter, Site, VllmRouter
+from bench.peers import Command, Contender, Direct, Hayate, LiteLLM, Nginx, SglangRouter, Site, VllmRouter
 from bench.processes import Started
 from bench.scenarios import Bench
 from bench.standing import ROOT, Standing, Stub, start, start_stub
-from bench.trees import project_key
+from bench.trees import forget, project_key
 
 RATES = (10.0, 50.0, 100.0)
 SECONDS, LOOKS = 20.0, 5
@@ -39,6 +39,10 @@ class Keyed(Hayate):
     """The gateway as in the other scenarios, called with a project's key, whose requests, tokens and calls at once are counted."""
 
     name, label = "hayate", "**Hayate {version}**, keys, limits, store"
+
+    def command(self, site: Site) -> Command:
+        forget(site)
+        return super().command(site)
 
     def key(self, site: Site) -> str:
         return project_key(site)
@@ -181,7 +185,7 @@ class OpenLoop:
             standing.stop()
         self.looks.add(schedule.name, contender.name, look)
         trouble = f"  errors: {dict(look.errors)}" if look.errors else ""
-        late = " / ".join(f"{value:.2f}" for value in look.quantiles[TOKENS])
+        late = " / ".join(f"{value:.2f}" for value in look.quantiles[TOKENS]).replace("nan", "–")
         self._say(f"look {number + 1}/{self._shape.looks}  {schedule.name:7}{contender.name:16}{late} ms{trouble}")
 
     async def _measure(self, schedule: Schedule, standing: Standing) -> Look:

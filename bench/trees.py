@@ -122,6 +122,7 @@ class Side(Hayate):
         self.tree = tree
 
     def command(self, site: Site) -> Command:
+        forget(site)
         usual = super().command(site)
         return Command([sys.executable, "-c", self.tree.python, "serve"], {**usual.env, **self.tree.env})
 
@@ -129,8 +130,16 @@ class Side(Hayate):
         return project_key(site)
 
 
+def forget(site: Site) -> None:
+    """Nothing that a process before this one has kept: its calls, its keys, the schema of another commit."""
+    shutil.rmtree(site.home / "data", ignore_errors=True)
+
+
 def project_key(site: Site) -> str:
-    """A new key of a project of the gateway at `site`; the gateway's own where it has no such keys."""
+    """A new key of a project of the gateway at `site`; the gateway's own where it has no such keys.
+
+    Raises Unavailable where it has and makes none: other calls than those that were meant would be measured.
+    """
     operators = site.home / "data" / "admin_key"
     if not operators.exists():
         return site.key
@@ -145,4 +154,6 @@ def project_key(site: Site) -> str:
         said = answer.read()
     finally:
         connection.close()
+    if answer.status not in {201, 404}:
+        raise Unavailable(f"no key was made: status {answer.status}: {said.decode(errors='replace')[:200]}")
     return str(json.loads(said)["key"]) if answer.status == 201 else site.key

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,10 @@ import pytest
 from bench.against import Against, Pairs, record, report, table, verdict, wanted
 from bench.environments import Unavailable
 from bench.pairs import ratio
+from bench.peers import Site
 from bench.scenarios import Plan
 from bench.standing import ROOT
-from bench.trees import Tree, committed, working
+from bench.trees import Tree, committed, forget, project_key, working
 
 ABOUT: dict[str, Any] = {
     "date": "2026-11-28",
@@ -158,3 +161,47 @@ async def test_two_pairs_of_this_checkout_against_itself(tmp_path: Path) -> None
     assert {shape: len(costs) for shape, costs in found.costs.items()} == {"paced": 2, "burst": 2, "plain": 2}
     assert all(0.2 < each.median < 5 for each in found.ratios().values())
     assert not found.errors
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        ("201 Created", b'{"key":"hy-new"}', "hy-new"),
+        ("404 Not Found", b"{}", "sk-own"),
+        ("409 Conflict", b"taken", None),
+    ],
+)
+def test_calls_carry_a_projects_key_or_the_look_does_not_take_place(
+    tmp_path: Path, status: str, said: bytes, expected: str | None
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "admin_key").write_text("sk-admin")
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        site = Site(tmp_path, listening.getsockname()[1], 1, "sk-own")
+
+        def answer() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                while b"concurrency" not in connection.recv(65536):
+                    pass
+                connection.sendall(b"HTTP/1.1 %b\r\ncontent-length: %d\r\n\r\n" % (status.encode(), len(said)) + said)
+
+        serving = threading.Thread(target=answer)
+        serving.start()
+        try:
+            if expected is None:
+                with pytest.raises(Unavailable, match="409: taken"):
+                    project_key(site)
+            else:
+                assert project_key(site) == expected
+        finally:
+            serving.join()
+
+
+def test_a_process_finds_nothing_that_the_one_before_it_kept(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "hayate.db").touch()
+
+    forget(Site(tmp_path, 1, 1, ""))
+
+    assert not (tmp_path / "data").exists()
