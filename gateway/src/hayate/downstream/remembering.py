@@ -19,7 +19,6 @@ from hayate.relay.answer import Answer
 from hayate.relay.call import Call
 from hayate.relay.pump import Look, Pump
 from hayate.upstream.bodies import MAX_BODY_BYTES, too_large
-from hayate.wire import sse
 from hayate.wire.conversation_field import TELLS, TELLS_OMITTED
 from hayate.wire.engine_json import TooDense, Unreadable, read, write
 from hayate.wire.event_numbers import first_number
@@ -204,9 +203,8 @@ class RememberingClient:
 
     def _withhold(self, events: bytes, write: Callable[[bytes], None], gathered: Gathered) -> None:
         if not self._ended:
-            frames, is_last = sse.frames(events), self._turn.wanted.dialect.is_last
-            last = next((n for n, frame in enumerate(frames) if is_last(frame)), len(frames) - 1)
-            before, events = b"".join(frames[:last]), b"".join(frames[last:])
+            end = self._turn.wanted.dialect.end_in(events)
+            before, events = events[:end], events[end:]
             if before:
                 write(before)
                 gathered.add(before)

@@ -39,6 +39,8 @@ class Dialect(ABC):
     field: ClassVar[str]
     """What is said in it."""
     gathers: ClassVar[type[Gathered]]
+    marks: ClassVar[tuple[bytes, ...]]
+    """One of these stands in every event that ends an answer."""
 
     @abstractmethod
     def said(self, fields: dict[str, Any], resolve: Resolve) -> Said:
@@ -51,6 +53,17 @@ class Dialect(ABC):
     @abstractmethod
     def is_last(self, event: bytes) -> bool:
         """Whether an event ends the answer."""
+
+    def end_in(self, events: bytes) -> int:
+        """Where in these whole events that begins which ends the answer; where none does, the last of them."""
+        at = 0
+        if b"\r" not in events:
+            marked = [found for mark in self.marks if (found := events.find(mark)) >= 0]
+            before = events.rfind(b"\n\n", 0, min(marked, default=len(events) - 2))
+            at = before + 2 if before >= 0 else 0
+        frames = sse.frames(events[at:])
+        last = next((n for n, frame in enumerate(frames) if self.is_last(frame)), len(frames) - 1)
+        return at + sum(map(len, frames[:last]))
 
     @abstractmethod
     def is_cut(self, answer: dict[str, Any]) -> bool:
@@ -71,6 +84,7 @@ class Chat(Dialect):
     path = CHAT
     field = "messages"
     gathers: ClassVar[type[Gathered]] = GatheredChat
+    marks = (b"[DONE]",)
 
     def said(self, fields: dict[str, Any], resolve: Resolve) -> Said:
         """The messages of a system's or a developer's that come first stand before all turns."""
@@ -103,6 +117,7 @@ class Generate(Chat):
     """/generate_stream, which is a chat to engines."""
 
     gathers = GatheredGenerate
+    marks = (b"done",)
 
     def is_last(self, event: bytes) -> bool:
         """`event: done`."""
@@ -115,6 +130,7 @@ class Messages(Dialect):
     path = MESSAGES
     field = "messages"
     gathers = GatheredMessage
+    marks = (b"message_stop", b"error")
 
     def said(self, fields: dict[str, Any], resolve: Resolve) -> Said:
         """`system` stands before all turns."""
@@ -149,6 +165,7 @@ class Responses(Dialect):
     path = RESPONSES
     field = "input"
     gathers = GatheredResponse
+    marks = tuple(_LAST)
 
     def said(self, fields: dict[str, Any], resolve: Resolve) -> Said:
         """All of it is the new turn's: `instructions` stand before it for this one call."""

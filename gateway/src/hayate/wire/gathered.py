@@ -27,6 +27,8 @@ FOLD_BYTES: Final = 16 * 1024
 """So much is parsed at once: well under half a millisecond's work."""
 SETTLED_AT_ONCE: Final = 4
 """Pieces of joined text, which is parsed many times as fast, in one look."""
+_LOOKS: Final = 6
+"""So many events of a read are taken from its front one by one before all are: behind any of them a run may begin."""
 _SIZE_LINE_BYTES: Final = 4
 _LONGER_FROM_BYTES: Final = 0x100 + 7
 """A chunk's first line is so long, and a byte longer from here on: on the fast path it has two digits or three."""
@@ -138,13 +140,21 @@ class Gathered(ABC):
     # What was read.
 
     def add(self, events: bytes) -> None:
-        """Whole events, as the client gets them."""
-        run = self._run
-        said = None if run is None else run.around.said_in(events)
-        if run is not None and said is not None:
-            self._continue(run, said)
-            return
-        for event in sse.frames(events):
+        """Whole events, as the client gets them; those of a run are taken in one go."""
+        at = 0
+        for _ in range(_LOOKS if b"\r" not in events else 0):
+            run, end = self._run, events.find(b"\n\n", at) + 2
+            if end <= at:
+                break
+            if run is not None and end < len(events):
+                said, length = run.around.first_said_in(events[at:])
+                if length:
+                    self._continue(run, said)
+                    at += length
+                    continue
+            self._add_event(events[at:end])
+            at = end
+        for event in sse.frames(events[at:]) if at < len(events) else ():
             self._add_event(event)
 
     def answer(self) -> dict[str, Any]:

@@ -66,19 +66,23 @@ class _Numbered:
         self._spare_bytes = numbers * _MOST_DIGITS
         """How much longer than all that stands around it an event without text may be."""
 
-    def said_in(self, whole: bytes) -> bytes | None:
+    def first_said_in(self, whole: bytes) -> tuple[bytes, int]:
+        """Nothing: between two texts stands another number each time."""
+        return b"", 0
+
+    def said_in(self, event: bytes) -> bytes | None:
         """The text of one such event, if this is one and has no quote in its text."""
-        start = whole.find(_DELTA) + len(_DELTA)
-        stop = whole.find(b'"', start)
+        start = event.find(_DELTA) + len(_DELTA)
+        stop = event.find(b'"', start)
         (front, inner), (joint, behind) = self._before, self._after
         if (
-            whole.startswith(front)
-            and whole.endswith(inner, len(front), start)
-            and whole.startswith(joint, stop)
-            and whole.endswith(behind, stop + len(joint))
-            and len(whole) - (stop - start) - len(self.before) - len(self.after) <= self._spare_bytes
+            event.startswith(front)
+            and event.endswith(inner, len(front), start)
+            and event.startswith(joint, stop)
+            and event.endswith(behind, stop + len(joint))
+            and len(event) - (stop - start) - len(self.before) - len(self.after) <= self._spare_bytes
         ):
-            return whole[start:stop]
+            return event[start:stop]
         return None
 
 

@@ -16,8 +16,13 @@ class Around(Protocol):
     before: bytes
     after: bytes
 
-    def said_in(self, whole: bytes) -> bytes | None:
-        """The text, as it stands there, if this is such an event; of several, joined. None if it is anything else."""
+    def said_in(self, event: bytes) -> bytes | None:
+        """The text, as it stands there, if this is such an event; None if it is anything else."""
+
+    def first_said_in(self, whole: bytes) -> tuple[bytes, int]:
+        """The texts of such events which come first in `whole`, joined, and where the last ends: 0 where that can't be told in
+        one go.
+        """
 
 
 class Run:

@@ -57,6 +57,39 @@ class Shape:
         """How many events these are, which begin and end as one of this shape does, if each is of it and without quotes
         and line ends in its text; else 0.
         """
+        return self._taken_apart(whole)[1]
+
+    def said_in(self, event: bytes) -> bytes | None:
+        """The text of this event, if it is of this shape and has no quotes and line ends in its text."""
+        return event[len(self.before) : len(event) - len(self.after)] if self.holds(event) else None
+
+    def first_said_in(self, whole: bytes) -> tuple[bytes, int]:
+        """The texts of the events that `run_in` finds, joined, and where the last of them ends."""
+        end = self._end_in(whole)
+        said, count = self._taken_apart(whole[:end]) if end else (b"", 0)
+        return said, end if count else 0
+
+    def run_in(self, whole: bytes) -> tuple[int, int]:
+        """Where the last event of this shape ends, and how many there are up to it, if all of `whole` up to there is
+        such events; else nothing, (0, 0).
+        """
+        end = self._end_in(whole)
+        plain = self.events_in(whole[:end]) if end else 0
+        return (end, plain) if plain else (0, 0)
+
+    def _end_in(self, whole: bytes) -> int:
+        """Where a run of these events ends that begins `whole`, if there is one; 0 where there is none."""
+        if not whole.startswith(self.before):
+            return 0
+        end = len(whole)
+        for _ in range(_MOST_BEHIND):  # event by event: to search for so long an end takes more than linear time
+            if whole.endswith(self.after, 0, end):
+                return end
+            end = whole.rfind(b"\n\n", 0, end - 2) + 2
+        return 0
+
+    def _taken_apart(self, whole: bytes) -> tuple[bytes, int]:
+        """The texts of these events, joined, and how many there are; nothing unless each is as `events_in` wants it."""
         mark = self.before[-_MARK_BYTES:]  # of the joint, as much as can be searched for quickly
         inner = whole[len(self.before) : -len(self.after)]
         pieces = inner.split(mark)
@@ -69,30 +102,8 @@ class Shape:
             or b'"' in said
             or b"\n" in said
         ):
-            return 0
-        return joints + 1
-
-    def said_in(self, whole: bytes) -> bytes | None:
-        """The texts of these events, joined, if each is of this shape and has no quotes and line ends in its text."""
-        if self.holds(whole):
-            return whole[len(self.before) : len(whole) - len(self.after)]
-        if whole.startswith(self.before) and whole.endswith(self.after) and self.events_in(whole):
-            return whole[len(self.before) : -len(self.after)].replace(self.joint, b"")
-        return None
-
-    def run_in(self, whole: bytes) -> tuple[int, int]:
-        """Where the last event of this shape ends, and how many there are up to it, if all of `whole` up to there is
-        such events; else nothing, (0, 0).
-        """
-        if not whole.startswith(self.before):
-            return 0, 0
-        end = len(whole)
-        for _ in range(_MOST_BEHIND):  # event by event: to search for so long an end takes more than linear time
-            if whole.endswith(self.after, 0, end):
-                plain = self.events_in(whole[:end])
-                return (end, plain) if plain else (0, 0)
-            end = whole.rfind(b"\n\n", 0, end - 2) + 2
-        return 0, 0
+            return b"", 0
+        return said, joints + 1
 
 
 NO_SHAPE: Final = Shape(b"\0", b"\0", lasts=False)

@@ -79,6 +79,12 @@ def event(name: str | None, data: str) -> bytes:
 def test_which_event_ends_an_answer(dialect: Dialect, last: bytes, other: bytes) -> None:
     assert dialect.is_last(last)
     assert not dialect.is_last(other)
+    behind = event(None, '{"usage":{}}')
+    assert dialect.end_in(other * 3 + last + behind) == len(other * 3), "and what follows it waits with it"
+    assert dialect.end_in(other * 3 + last.replace(b"\n", b"\r\n")) == len(other * 3)
+    assert dialect.end_in(last + last) == 0
+    assert dialect.end_in(other * 3) == len(other * 2), "the last, where none says that it is"
+    assert dialect.end_in(b"") == 0
 
 
 @pytest.mark.parametrize(

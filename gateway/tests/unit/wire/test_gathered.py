@@ -142,6 +142,34 @@ def test_most_chunks_cost_a_slice() -> None:
     assert message_of(counted.answer())["content"] == "".join(f"w{n} " for n in range(500))
 
 
+def test_the_events_of_a_read_cost_one_look() -> None:
+    looks = 0
+
+    class Counted(GatheredChat):
+        def _add_event(self, event: bytes) -> None:
+            nonlocal looks
+            looks += 1
+            super()._add_event(event)
+
+    words = [f"w{n} " for n in range(500)]
+    events = as_events([said(delta={"role": "assistant", "content": ""}), *map(said, words), said(finish="stop")])
+    counted = Counted(LIMIT)
+    counted.add(b"".join(events))
+    counted.add(b"data: [DONE]\n\n")
+    assert looks == 5, "the first, two texts, the finish and what comes by itself"
+    assert message_of(counted.answer())["content"] == "".join(words)
+
+
+@table("between", [b": ping\n\n", b"\n", b"\n\n", b"\n\n\n", b"data: {}\n\n", b"data: {}\r\n\r\n"])
+def test_what_stands_between_the_events_of_a_read_loses_none(between: bytes) -> None:
+    events = as_events(said(text) for text in ("a", "b", "c", "d", "e", 'say "f"', "g", "h"))
+    for at in range(len(events) + 1):
+        whole = b"".join([*events[:at], between, *events[at:]])
+        gathered = GatheredChat(LIMIT)
+        gathered.add(whole)
+        assert message_of(gathered.answer()) == message_of(joined(events)), at
+
+
 def test_an_escaped_quote_ends_no_run() -> None:
     way = Way(GatheredChat(LIMIT))
     events = as_events([said(text) for text in ("a", "b", 'say "', "c", '"\\"', "d", "e" * 300, "f")])

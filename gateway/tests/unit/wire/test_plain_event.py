@@ -109,3 +109,15 @@ def test_several_choices_pass_unread_never() -> None:
     for text in "abc":
         stream.feed(event(text))
     assert not finds_plain(stream, event("d"))
+
+
+def test_the_texts_of_the_first_events_are_found_in_one_go() -> None:
+    shape = shape_of(event("a"))
+    assert shape is not None
+    run, last = b"".join(map(event, ("a", "", "bc", "日本"))), event("", "stop") + b"data: [DONE]\n\n"
+    assert shape.first_said_in(run) == ("abc日本".encode(), len(run))
+    assert shape.first_said_in(run + last) == ("abc日本".encode(), len(run))
+    assert shape.said_in(event("bc")) == b"bc"
+    for other in (last, last + run, event("a") + event('say "b"') + event("c"), event("a") + b"\n" + event("b"), b""):
+        assert shape.first_said_in(other) == (b"", 0), other
+    assert shape.said_in(run) is None
