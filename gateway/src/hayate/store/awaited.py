@@ -1,9 +1,9 @@
 """What somebody waits for: changes, each in a transaction of its own, and turns of conversations, of which those that queued while
 the last commit ran are committed together.
 
-A turn that fails is undone alone, under a savepoint; what the file is to blame for undoes all that were to be committed
-with it, and each who waits is told. What was committed is on the disk (`synchronous` is FULL for it): records of calls
-are not waited for, and don't pay for that.
+A turn that fails is undone alone, under a savepoint where others stand before it; what the file is to blame for undoes all
+that were to be committed with it, and each who waits is told. What was committed is on the disk (`synchronous` is FULL for
+it): records of calls are not waited for, and don't pay for that.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Awaited:
         return future
 
     def keep(self, how: Callable[[sqlite3.Connection], Result], size_bytes: int) -> Future[Result]:
-        """Queues what is to run under a savepoint. Raises TooManyWait."""
+        """Queues what is to run, and is undone alone when it fails. Raises TooManyWait."""
         waiting_bytes = self._came_bytes - self._went_bytes
         if len(self._turns) >= MAX_TURNS or (waiting_bytes and waiting_bytes + size_bytes > MAX_TURN_BYTES):
             raise TooManyWait
@@ -148,11 +148,16 @@ class Awaited:
         """What each gave or raised. Raises what the file is to blame for, with nothing kept."""
         connection, began = self._file.connection(), monotonic()
         self._file.safely(connection, power=True)
-        connection.execute("BEGIN IMMEDIATE")
+        told: list[tuple[Any, Exception | None]] = []
         try:
-            told = [_made(connection, turn.how) for turn in turns]
-            self._file.check_there()
-            connection.execute("COMMIT")
+            for turn in turns:
+                if connection.in_transaction:
+                    told.append(_made(connection, turn.how))
+                else:
+                    told.append(_begun(connection, turn.how))
+            if connection.in_transaction:
+                self._file.check_there()
+                connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -160,6 +165,18 @@ class Awaited:
         self.commits.observe(monotonic() - began)
         self.kept += sum(failed is None for _, failed in told)
         return told
+
+
+def _begun(connection: sqlite3.Connection, how: Callable[[sqlite3.Connection], Any]) -> tuple[Any, Exception | None]:
+    """The first of a transaction: when it fails, there is none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        return how(connection), None
+    except Exception as error:
+        if _is_the_files(error) or not connection.in_transaction:
+            raise
+        connection.execute("ROLLBACK")
+        return None, error
 
 
 def _made(connection: sqlite3.Connection, how: Callable[[sqlite3.Connection], Any]) -> tuple[Any, Exception | None]:

@@ -14,7 +14,7 @@ from hayate.store.conversations import MARK, Conversation, Stored, text_of
 from hayate.store.images import hold, let_go
 from hayate.store.schema import items
 from hayate.wire.images_in_items import Image, taken_out
-from hayate.wire.items import Item, new_id
+from hayate.wire.items import Item, new_ids
 
 
 class Where(NamedTuple):
@@ -60,7 +60,10 @@ def add(connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Wh
     added: list[Stored] = []
     for first in range(0, len(new), TOGETHER):
         some = new[first : first + TOGETHER]
-        ids = [each.item.get("id") or new_id(each.item) for _, each in some]
+        ids = [
+            each.item.get("id") or an_id
+            for (_, each), an_id in zip(some, new_ids([each.item for _, each in some]), strict=True)
+        ]
         named = _together(connection, of, some, ids) or [
             _alone(connection, of, each, an_id) for each, an_id in zip(some, ids, strict=True)
         ]
@@ -92,7 +95,7 @@ def _alone(
 ) -> tuple[int, str]:
     where, each = new
     while not (done := connection.execute(INSERTS[1], (an_id, of.number, *where, each.bytes, each.text))).rowcount:
-        an_id = new_id(each.item)
+        (an_id,) = new_ids([each.item])
     return done.lastrowid or 0, an_id
 
 

@@ -45,6 +45,11 @@ class Conversation:
     version: int
 
 
+Columns = tuple[Any, ...]
+"""All of a conversation but its number, in their order."""
+_METADATA: Final = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     """An item as it is kept: where it stands, whether an engine said it, and the item itself with its id."""
@@ -127,13 +132,28 @@ def begin(
     metadata: Mapping[str, str] | None = None,
 ) -> Conversation:
     """A new one, empty, at `now` in seconds since 1970. `an_id` is its id; without, it gets one."""
-    (number,) = connection.execute(NEXT).fetchone()
-    an_id, now_ms, pairs = an_id or new_id(), int(now * 1000), dict(metadata or {})
-    made = Conversation(number, an_id, project, listed, now_ms, now_ms, pairs, None, 0, 0, 0, 1, None, None, 1)
-    connection.execute(
-        INSERT, (number, an_id, project, listed, now_ms, now_ms, dumped(pairs), None, 0, 0, 0, 1, None, None, 1)
-    )
-    return made
+    row = new_row(project, now, an_id=an_id, listed=listed, metadata=metadata)
+    return Conversation(inserted(connection, row), *row)
+
+
+def new_row(
+    project: str,
+    now: float,
+    *,
+    an_id: str | None = None,
+    listed: bool = True,
+    metadata: Mapping[str, str] | None = None,
+) -> Columns:
+    """The same before it is in the store, which gives it its number."""
+    now_ms, pairs = int(now * 1000), dict(metadata or {})
+    return (an_id or new_id(), project, listed, now_ms, now_ms, pairs, None, 0, 0, 0, 1, None, None, 1)
+
+
+def inserted(connection: sqlite3.Connection, row: Columns) -> int:
+    """Puts a new conversation into the store, as it is from the beginning; the number that it gets."""
+    values = [*row]
+    values[_METADATA] = dumped(row[_METADATA])
+    return connection.execute(INSERT, values).lastrowid or 0
 
 
 def new_id() -> str:
@@ -188,7 +208,6 @@ NO_PAIRS: Final = "{}"
 MARK: Final = f'"{DIGEST}"'
 """What stands in an item that holds a picture."""
 MOST: Final = 2**63 - 1
-NEXT: Final = "SELECT coalesce(max(number), 0) + 1 FROM conversations"
 ITEM_COLUMNS: Final = tuple(items.c[name] for name in ("number", "id", "turn", "place", "answer", "body"))
 _ITEMS: Final = (
     select(*ITEM_COLUMNS).where(items.c.conversation == bindparam("of")).order_by(items.c.turn, items.c.place)
@@ -211,7 +230,9 @@ LIST_UP: Final = text_of(_LISTED.where(tuple_(*_USED) > _BEHIND).order_by(*_USED
 LIST_DOWN: Final = (
     text_of(_LISTED.where(tuple_(*_USED) < _BEHIND).order_by(*(each.desc() for each in _USED))) + " LIMIT ?"
 )
-INSERT: Final = text_of(conversations.insert())
+INSERT: Final = text_of(conversations.insert()).replace(
+    "VALUES (?", "VALUES ((SELECT coalesce(max(number), 0) + 1 FROM conversations)", 1
+)
 GROW: Final = (
     'UPDATE conversations SET used_ms = ?, turns = ?, places = ?, bytes = ?, first_turn = ?, "window" = ?, tokens = ?, '
     "version = ? WHERE number = ? AND project = ?"

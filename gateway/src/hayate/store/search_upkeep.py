@@ -136,8 +136,8 @@ def _index(connection: sqlite3.Connection) -> bool:
     """Whether there was anything to put in."""
     with _writing(connection):
         rows = _some(connection.execute(NEW, (SOME_ITEMS,)))
-        for number, project, body, _ in rows:
-            connection.execute(PUT_IN, (number, _grams(project, body)))
+        marks = _marks(rows)
+        connection.executemany(PUT_IN, [(number, _grams(marks[project], body)) for number, project, body, _ in rows])
         connection.executemany(KNOWN, [(number, project) for number, project, *_ in rows])
         connection.executemany(NO_MORE_NEW, [(number,) for number, *_ in rows])
     return bool(rows)
@@ -149,10 +149,11 @@ def _forget(connection: sqlite3.Connection) -> bool:
         return False
     with _writing(connection):
         rows = _some(connection.execute(FORGOTTEN, (SOME_ITEMS,)))
+        marks = _marks(rows)
         for number, project, body, _ in sorted(
             rows
         ):  # FTS5 begins another tree whenever a number is less than the last
-            connection.execute(TAKE_OUT, (number, _grams(project, body)))
+            connection.execute(TAKE_OUT, (number, _grams(marks[project], body)))
         connection.executemany(NO_MORE_KNOWN, [(row_id,) for *_, row_id in rows])
         connection.execute(REMAINS)
     return True
@@ -181,8 +182,12 @@ def _some(rows: Iterable[_Row]) -> list[_Row]:
     return found
 
 
-def _grams(project: str, body: str) -> str:
-    return grams(text_of(orjson.loads(body)), mark_of(project))
+def _marks(rows: Iterable[_Row]) -> dict[str, str]:
+    return {project: mark_of(project) for project in {row[1] for row in rows}}
+
+
+def _grams(mark: str, body: str) -> str:
+    return grams(text_of(orjson.loads(body)), mark)
 
 
 MERGE: Final = "INSERT INTO items_fts (items_fts, rank) VALUES ('merge', ?)"

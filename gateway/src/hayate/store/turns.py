@@ -14,8 +14,9 @@ from hayate.errors import ConversationLocked
 from hayate.settings import History
 from hayate.store import traces
 from hayate.store.conversation_items import Prepared, Where, add, last_answer, of_turn, prepared, remove, same
-from hayate.store.conversations import Conversation, Stored, begin, found_in, grow
+from hayate.store.conversations import Conversation, Stored, found_in, grow, inserted, new_row
 from hayate.store.kept_responses import NewResponse, insert, without
+from hayate.store.sizes import grown
 from hayate.wire.items import Item
 
 LIMITS: Final = History()
@@ -68,31 +69,36 @@ def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
     """
     now_ms = int(now * 1000)
     if turn.conversation is None:
-        before = begin(connection, turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
+        before = Conversation(
+            0, *new_row(turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
+        )
     else:
         before = found_in(connection, turn.project, turn.conversation)
     if turn.behind is not None and before.places != turn.behind:
         raise _something_between()
     new, gone_bytes = _to_add(connection, turn, before)
-    added = tuple(add(connection, before, new))
-    after = Conversation(  # `replace` takes three times as long
-        number=before.number,
-        id=before.id,
-        project=before.project,
-        listed=before.listed,
-        created_ms=before.created_ms,
-        used_ms=now_ms,
-        metadata=before.metadata,
-        notes=before.notes,
-        turns=max(before.turns, new[-1][0].turn) if new else before.turns,
-        places=before.places + len(new),
-        bytes=before.bytes - gone_bytes + sum([each.bytes for _, each in new]),
-        first_turn=before.first_turn if turn.first_turn is None else turn.first_turn,
-        window=before.window if turn.window is None else turn.window,
-        tokens=turn.tokens,
-        version=before.version + 1,
+    row = (
+        before.id,
+        before.project,
+        before.listed,
+        before.created_ms,
+        now_ms,
+        before.metadata,
+        before.notes,
+        max(before.turns, new[-1][0].turn) if new else before.turns,
+        before.places + len(new),
+        before.bytes - gone_bytes + sum([each.bytes for _, each in new]),
+        before.first_turn if turn.first_turn is None else turn.first_turn,
+        before.window if turn.window is None else turn.window,
+        turn.tokens,
+        before.version + 1,
     )
-    grow(connection, before, after, turn.limits)
+    after = Conversation(before.number or inserted(connection, row), *row)
+    added = tuple(add(connection, after, new))
+    if before.number:
+        grow(connection, before, after, turn.limits)
+    else:  # it stands there as it is now
+        grown(connection, after.project, after.bytes, after.bytes, turn.limits)
     if turn.response is not None:
         first, answer = before.places + 1, after.places - len(turn.answer) + 1
         insert(connection, after, turn.response, now_ms, (first, answer))

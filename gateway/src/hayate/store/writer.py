@@ -164,8 +164,9 @@ class Writer:
             log_event("calls_lost", path=str(self._path), count=left, reason=self._trouble.reason or "no time was left")
 
     def _press(self) -> None:
-        self._pressed.set()
-        self._wake.set()
+        for event in (self._pressed, self._wake):
+            if not event.is_set():  # else the thread has not looked yet, and will
+                event.set()
         if self._ended.is_set():
             self._awaited.fail_all()
 

@@ -5,15 +5,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from hayate.wire.item_checks import check_items
 from hayate.wire.item_shapes import Item, message
 
-__all__ = ["Item", "answers_tools", "begins_turn", "check_items", "is_head", "message", "new_id", "text_of"]
+__all__ = ["Item", "answers_tools", "begins_turn", "check_items", "is_head", "message", "new_ids", "text_of"]
 
 _PREFIXES: Final = {"message": "msg_", "function_call": "fc_", "function_call_output": "fco_", "reasoning": "rs_"}
+_ID_DIGITS: Final = 32
 _HEAD_ROLES: Final = frozenset({"system", "developer"})
 _ANSWERS: Final = frozenset(
     {
@@ -31,9 +32,13 @@ _WORDS: Final = ("name", "server_label", "arguments", "input", "code", "query", 
 """Fields of calls that hold words, in the order in which they are read."""
 
 
-def new_id(item: Item) -> str:
-    """A name for an item that has none: 128 random bits behind what tells its kind."""
-    return _PREFIXES.get(item["type"], "item_") + secrets.token_hex(16)
+def new_ids(items: Sequence[Item]) -> list[str]:
+    """Names for items that have none: 128 random bits behind what tells the kind of each."""
+    digits = secrets.token_hex(_ID_DIGITS // 2 * len(items))
+    return [
+        _PREFIXES.get(item["type"], "item_") + digits[_ID_DIGITS * n : _ID_DIGITS * (n + 1)]
+        for n, item in enumerate(items)
+    ]
 
 
 def is_head(item: Item) -> bool:

@@ -97,6 +97,20 @@ def test_one_that_fails_harms_no_other(path: Path, awaited: Awaited, error: Exce
     assert names(path) == ["a", "b"]
 
 
+def test_those_that_fail_before_any_other_leave_nothing_to_commit(path: Path, file: Attached, awaited: Awaited) -> None:
+    statements = commits(file)
+    bad = [awaited.keep(failing(KeyError("x")), 0) for _ in range(2)]
+    awaited.make_some()
+    assert all(isinstance(each.exception(0), KeyError) for each in bad)
+    assert statements[1:] == ["BEGIN IMMEDIATE", "ROLLBACK"] * 2
+    first, good = awaited.keep(failing(KeyError("x")), 0), awaited.keep(named("a"), 0)
+    awaited.make_some()
+    assert isinstance(first.exception(0), KeyError)
+    assert good.result(0) == "a"
+    assert names(path) == ["a"]
+    assert awaited.kept == 1
+
+
 @pytest.mark.parametrize(
     "error", [sqlite3.OperationalError("disk is full"), sqlite3.DatabaseError("malformed"), OSError(5, "no input")]
 )

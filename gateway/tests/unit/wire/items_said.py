@@ -9,7 +9,7 @@ from hayate.errors import InvalidRequest
 from hayate.wire.chat_items import messages_of
 from hayate.wire.images_in_items import put_back, taken_out
 from hayate.wire.item_shapes import Item
-from hayate.wire.items import answers_tools, begins_turn, is_head, new_id, text_of
+from hayate.wire.items import answers_tools, begins_turn, is_head, new_ids, text_of
 from hayate.wire.items_markdown import markdown_of, title_of
 from hayate.wire.message_items import anthropic_of
 from hayate.wire.response_items import input_of
@@ -27,4 +27,4 @@ def say(items: list[Item]) -> None:
         text_of(item)
         with suppress(InvalidRequest):
             assert put_back(taken_out(item)[0], lambda digest: None)
-        is_head(item), answers_tools(item), begins_turn(item, item), new_id(item)
+        is_head(item), answers_tools(item), begins_turn(item, item), new_ids([item])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from hayate.wire.item_shapes import Item, reasoning_of
-from hayate.wire.items import answers_tools, begins_turn, is_head, message, new_id, text_of
+from hayate.wire.items import answers_tools, begins_turn, is_head, message, new_ids, text_of
 from tests.support.tables import table
 
 USER, ASSISTANT = message("user", "Hello"), message("assistant", "Hi")
@@ -44,8 +44,9 @@ def test_what_a_tool_returned_goes_on_with_its_turn() -> None:
     [(USER, "msg"), (CALL, "fc"), (OUTPUT, "fco"), (reasoning_of("x"), "rs"), ({"type": "web_search_call"}, "item")],
 )
 def test_names_tell_the_kind_and_are_new(item: Item, prefix: str) -> None:
-    assert re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", new_id(item))
-    assert new_id(item) != new_id(item)
+    ids = [*new_ids([item, item]), *new_ids([item])]
+    assert all(re.fullmatch(rf"{prefix}_[0-9a-f]{{32}}", each) for each in ids)
+    assert len(set(ids)) == 3
 
 
 @table(
