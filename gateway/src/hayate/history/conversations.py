@@ -41,14 +41,14 @@ class Conversations:
         UnknownConversation, HistoryUnavailable.
         """
         cached = self._cache.get(conversation_id)
+        if (
+            cached is not None
+            and self.store.glance(lambda connection: version(connection, project, conversation_id)) == cached.version
+            and (cached.whole or not wants_all(cached.loaded.conversation))
+        ):
+            return cached
 
         def how(connection: sqlite3.Connection) -> Cached | None:
-            if (
-                cached is not None
-                and version(connection, project, conversation_id) == cached.version
-                and (cached.whole or not wants_all(cached.loaded.conversation))
-            ):
-                return cached
             found = get(connection, project, conversation_id)
             if found is None:
                 return None
@@ -60,8 +60,7 @@ class Conversations:
         if recalled is None:
             self._cache.drop(conversation_id)
             raise unknown_conversation(conversation_id, param="conversation")
-        if recalled is not cached:
-            self._cache.put(recalled)
+        self._cache.put(recalled)
         return recalled
 
     @asynccontextmanager

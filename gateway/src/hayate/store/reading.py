@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 
 
 class Reading:
-    """One per process; `on_loop` belongs to the event loop, `in_thread` to anybody."""
+    """One per process; `on_loop` and `at_a_glance` belong to the event loop, `in_thread` to anybody."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -28,6 +28,10 @@ class Reading:
     def on_loop(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
         """What `how` gives. Raises TakesLong, sqlite3.Error, OSError, and what `how` raises."""
         return _read(self._connected(), how)
+
+    def at_a_glance(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
+        """What `how` gives, whose one statement is of one moment without more. Raises as `on_loop` does."""
+        return how(self._connected())
 
     def in_thread(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
         """What `how` gives, however long it takes. Raises sqlite3.Error, OSError, and what `how` raises."""

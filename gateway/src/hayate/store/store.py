@@ -145,6 +145,13 @@ class Store:
         self._is_gone = False
         return result
 
+    def glance(self, how: Callable[[sqlite3.Connection], Result]) -> Result | None:
+        """What the one statement of `how` reads, on the event loop; None when it can't be read just now."""
+        try:
+            return self._reading.at_a_glance(how)
+        except FAULTS:  # who needs more than a glance is told
+            return None
+
     async def read(self, how: Callable[[Connection], Result]) -> Result:
         """What `how` gives, read in a thread. Raises StoreGone."""
         return await asyncio.to_thread(self._read, how)

@@ -38,6 +38,14 @@ def test_it_is_of_one_moment(path: Path, connection: sqlite3.Connection, reading
     assert reading.on_loop(counted) == 1
 
 
+def test_a_glance_leaves_nothing_open(connection: sqlite3.Connection, reading: Reading) -> None:
+    assert reading.at_a_glance(counted) == 0
+    connection.execute("INSERT INTO names (name) VALUES ('x')")
+    assert reading.at_a_glance(counted) == 1
+    assert reading.at_a_glance(lambda found: found) is reading.on_loop(lambda found: found)
+    assert connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "no reader holds the log"
+
+
 def test_the_loop_has_one_connection_and_a_thread_its_own(reading: Reading) -> None:
     first, again = (reading.on_loop(lambda connection: connection) for _ in range(2))
     other = reading.in_thread(lambda connection: connection)
