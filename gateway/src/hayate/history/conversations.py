@@ -41,12 +41,11 @@ class Conversations:
         UnknownConversation, HistoryUnavailable.
         """
         cached = self._cache.get(conversation_id)
-        if (
-            cached is not None
-            and self.store.glance(lambda connection: version(connection, project, conversation_id)) == cached.version
-            and (cached.whole or not wants_all(cached.loaded.conversation))
-        ):
-            return cached
+        if cached is not None and cached.loaded.conversation.project == project:
+            now = cached.loaded.conversation
+            is_enough = cached.whole or not wants_all(now)
+            if is_enough and self.store.glance(lambda connection: version(connection, now)) == now.version:
+                return cached
 
         def how(connection: sqlite3.Connection) -> Cached | None:
             found = get(connection, project, conversation_id)

@@ -92,9 +92,11 @@ def get(connection: sqlite3.Connection, project: str, conversation_id: str) -> C
     return None if row is None else conversation_of(row)
 
 
-def version(connection: sqlite3.Connection, project: str, conversation_id: str) -> int | None:
-    """Of the conversation as it is now; None when the project has none of this id."""
-    row = connection.execute(VERSION, (conversation_id, project)).fetchone()
+def version(connection: sqlite3.Connection, known: Conversation) -> int | None:
+    """Of a conversation that is known, as it is now; None when its project has it no more. By its number: its id stands elsewhere,
+    and for whoever else has written something in between each page is another read.
+    """
+    row = connection.execute(VERSION, (known.number, known.id, known.project)).fetchone()
     return None if row is None else int(row[0])
 
 
@@ -225,7 +227,7 @@ def text_of(statement: ClauseElement) -> str:
 FIND: Final = text_of(
     select(conversations).where(conversations.c.id == bindparam("id"), conversations.c.project == bindparam("project"))
 )
-VERSION: Final = "SELECT version FROM conversations WHERE id = ? AND project = ?"
+VERSION: Final = "SELECT version FROM conversations WHERE number = ? AND id = ? AND project = ?"
 LIST_UP: Final = text_of(_LISTED.where(tuple_(*_USED) > _BEHIND).order_by(*_USED)) + " LIMIT ?"
 LIST_DOWN: Final = (
     text_of(_LISTED.where(tuple_(*_USED) < _BEHIND).order_by(*(each.desc() for each in _USED))) + " LIMIT ?"

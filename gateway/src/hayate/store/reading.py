@@ -9,12 +9,16 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
+from time import monotonic
+from typing import Final, TypeVar
 
 from hayate.store.quick import Quick
 from hayate.store.sqlite import connect
 
 Result = TypeVar("Result")
+
+LOOK_S: Final = 0.02
+"""After so long it is looked again, at a glance, which file is at the path: under load a system call waits for other threads."""
 
 
 class Reading:
@@ -24,14 +28,18 @@ class Reading:
         self._path = path
         self._connection: sqlite3.Connection | None = None
         self._opened = (0, 0)
+        self._looked_at = 0.0
 
     def on_loop(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
         """What `how` gives. Raises TakesLong, sqlite3.Error, OSError, and what `how` raises."""
         return _read(self._connected(), how)
 
     def at_a_glance(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
-        """What `how` gives, whose one statement is of one moment without more. Raises as `on_loop` does."""
-        return how(self._connected())
+        """What `how` gives, whose one statement is of one moment without more, of the file that was at the path LOOK_S ago at the
+        earliest. Raises as `on_loop` does.
+        """
+        connection = self._connection if monotonic() - self._looked_at < LOOK_S else None
+        return how(connection or self._connected())
 
     def in_thread(self, how: Callable[[sqlite3.Connection], Result]) -> Result:
         """What `how` gives, however long it takes. Raises sqlite3.Error, OSError, and what `how` raises."""
@@ -52,6 +60,7 @@ class Reading:
             self.close()
             self._connection = connect(self._path, busy_s=0, readonly=True, factory=Quick)
             self._opened = (found.st_dev, found.st_ino)
+        self._looked_at = monotonic()
         return self._connection
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from hayate.store import reading as module
 from hayate.store.migrate import open_file
 from hayate.store.quick import Quick
 from hayate.store.reading import Reading
@@ -85,6 +86,19 @@ def test_another_file_at_the_path_is_read_from_then_on(
     other.replace(path)
     assert reading.on_loop(counted) == 2
     assert reading.in_thread(counted) == 2
+
+
+def test_at_a_glance_it_is_seen_a_moment_later(
+    path: Path, connection: sqlite3.Connection, reading: Reading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LOOK_S", 60)
+    assert reading.at_a_glance(counted) == 0
+    connection.close()
+    path.unlink()
+    assert reading.at_a_glance(counted) == 0
+    monkeypatch.setattr(module, "LOOK_S", 0)
+    with pytest.raises(OSError, match="No such file"):
+        reading.at_a_glance(counted)
 
 
 def test_a_file_that_is_gone_is_said(path: Path, reading: Reading) -> None:
