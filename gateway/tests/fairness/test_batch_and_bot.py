@@ -28,7 +28,7 @@ LEAST_THROUGHPUT = 0.95
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_bot_hardly_waits_beside_500_waiting_calls_and_the_engine_does_as_much_as_ever(tmp_path: Path) -> None:
     with engines(tmp_path, 2) as (behind, direct):
         async with stand(behind) as gateway:

@@ -43,7 +43,7 @@ BOUNDS = {
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.parametrize("bound", BOUNDS.values(), ids=BOUNDS)
 async def test_the_ceiling_keeps_the_engines_queue_empty_and_the_engine_busy(tmp_path: Path, bound: Bound) -> None:
     with engines(tmp_path, 1 + len(bound.sweep), **bound.engine, **STEPS) as urls:

@@ -61,7 +61,7 @@ async def waits(
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.timed
 async def test_a_bot_waits_for_one_answer_at_most_and_not_for_the_whole_batch(tmp_path: Path) -> None:
     with running_llamacpp(tmp_path, context_tokens=1024, slots=SLOTS) as engine:
         first_come = await waits(engine, engine.url, None, None, 4)

@@ -45,7 +45,7 @@ async def crowds(gateway: Stand, kinds: list[tuple[int, int]], callers: int, **m
 
 
 @pytest.mark.slow
-@pytest.mark.alone
+@pytest.mark.timed
 @pytest.mark.parametrize("kinds", CROWDS.values(), ids=CROWDS)
 async def test_in_any_minute_a_key_with_calls_waiting_gets_its_share(
     tmp_path: Path, kinds: list[tuple[int, int]]

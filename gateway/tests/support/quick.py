@@ -6,7 +6,8 @@
 - What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case.
 - Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
 - Files whose tests wait for processes and browsers begin first, so that all workers end together.
-- `alone` marks slow tests that look at the clock, or whose engine takes all processors: `make test-slow` runs them after the rest.
+- `alone` marks slow tests that other work would disturb, or whose engine takes all processors, and `timed` those that look at the
+  clock and wait more than they compute: `make test-slow` runs these two at a time after the rest, and then those one by one.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ TOGETHER = (
 ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real")
 """Where slow tests use an engine that takes all processors."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
+PARTS = ("alone", "timed", "crowded")
+"""Of the slow run."""
 QUICK = "not slow"
 """The marks of a quick run."""
 
@@ -151,7 +154,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--processor-times", action="store_true", help="list the processor time of every file of a quick run"
     )
-    parser.addoption("--alone", choices=("no", "only"), help="leave out the tests that are marked so, or all others")
+    parser.addoption("--part", choices=PARTS, help="of the tests those that are marked so, or those that are neither")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -184,9 +187,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
     items.sort(key=_rank)
-    if wanted := config.getoption("--alone"):
+    if wanted := config.getoption("--part"):
         chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
         for item in items:
-            chosen[(item.get_closest_marker("alone") is not None) == (wanted == "only")].append(item)
+            chosen[_part(item) == wanted].append(item)
         config.hook.pytest_deselected(items=chosen[False])
         items[:] = chosen[True]
+
+
+def _part(item: pytest.Item) -> str:
+    return next((name for name in PARTS if item.get_closest_marker(name) is not None), PARTS[-1])

@@ -54,8 +54,14 @@ def test_the_slow_run_tries_all_examples_of_the_property_tests_alone(tmp_path: P
     assert "1 passed, 2 deselected" in run(tmp_path, "--hypothesis-profile=full", "-m", "slow or property").stdout
 
 
-@pytest.mark.parametrize(("alone", "ran"), [((), 3), (("--alone=no",), 2), (("--alone=only",), 1)])
-def test_what_runs_alone_is_in_one_half_of_the_slow_run(tmp_path: Path, alone: tuple[str, ...], ran: int) -> None:
-    (tmp_path / "test_clock.py").write_text("import pytest\n@pytest.mark.alone\ndef test_clock(): pass\n")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    alone: by itself\n    slow: later\n")
-    assert f"{ran} passed" in run(tmp_path, *alone, "-k", "clock or many or property").stdout
+@pytest.mark.parametrize(
+    ("part", "ran"), [((), 4), (("--part=crowded",), 2), (("--part=alone",), 1), (("--part=timed",), 1)]
+)
+def test_what_others_would_disturb_is_in_a_part_of_the_slow_run(
+    tmp_path: Path, part: tuple[str, ...], ran: int
+) -> None:
+    marked = "".join(f"@pytest.mark.{name}\ndef test_clock_{name}(): pass\n" for name in ("alone", "timed"))
+    (tmp_path / "test_clock.py").write_text(f"import pytest\n{marked}")
+    markers = "".join(f"    {name}: so\n" for name in ("alone", "timed", "slow"))
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmarkers =\n{markers}")
+    assert f"{ran} passed" in run(tmp_path, *part, "-k", "clock or many or property").stdout
