@@ -194,8 +194,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     """What `exec` and a shell would have made of this process."""
     for fd, stream in zip(streams, (1, 2), strict=True):
         os.dup2(fd, stream)
-    sys.stdout = sys.__stdout__ = _opened(1, sys.stdout.errors, by_lines=os.isatty(1))  # type: ignore[misc,assignment]
-    sys.stderr = sys.__stderr__ = _opened(2, sys.stderr.errors, by_lines=True)  # type: ignore[misc,assignment]
+    sys.stdout = sys.__stdout__ = _opened(1, sys.stdout.errors, by_lines=os.isatty(1))  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _opened(2, sys.stderr.errors, by_lines=True)  # type: ignore[misc]
     os.closerange(3, 1024)
     os.chdir(request["folder"])
     os.environ.clear()
