@@ -128,7 +128,7 @@ async def test_the_model_is_the_default_and_goes_by_three_names() -> None:
 
 
 async def test_a_japanese_terminal_is_spoken_to_in_japanese() -> None:
-    async with running_up({"LANG": "ja_JP.UTF-8", "LC_ALL": "ja_JP.UTF-8", "PYTHONUTF8": "1"}) as gateway:
+    async with running_up({"LANG": "ja_JP.UTF-8", "LC_ALL": "ja_JP.UTF-8"}) as gateway:
         assert "準備ができました" in gateway.stderr()
         assert "こんにちは" in gateway.stderr()
         assert "is ready" not in gateway.stderr()
