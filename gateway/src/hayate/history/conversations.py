@@ -5,17 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from hayate.history.cache import Cache, Cached
 from hayate.history.locks import Locks, key_of
 from hayate.history.prefix import Prefix, turns_from
-from hayate.store.conversations import Conversation, Loaded, Stored, get, load, version
+from hayate.store.conversations import Conversation, Loaded, Stored, get, load, new_ids, version
 from hayate.store.kept_responses import KeptResponse, response
 from hayate.store.store import Store
 from hayate.store.turns import Kept
 from hayate.wire.history_ids import unknown_conversation
 
+DRAWN: Final = 64
+"""Names in one system call, for which the loop may have to wait for other threads."""
 WantsAll = Callable[[Conversation], bool]
 
 
@@ -35,6 +37,13 @@ class Conversations:
         self.store = store
         self.locks = Locks()
         self._cache = Cache()
+        self._ids: list[str] = []
+
+    def new_id(self) -> str:
+        """A name for a conversation that begins."""
+        if not self._ids:
+            self._ids = new_ids(DRAWN)
+        return self._ids.pop()
 
     async def recall(self, project: str, conversation_id: str, wants_all: WantsAll) -> Cached:
         """A conversation with what goes along; with all of it where `wants_all` says so of what stands in the store. Raises

@@ -24,7 +24,7 @@ from hayate.history.locks import key_of
 from hayate.history.wanted import Engines, Wanted
 from hayate.policy.fitting import Fit, Known, Request, wants_all
 from hayate.store.branches import ResponseBranch
-from hayate.store.conversations import Conversation, Stored, new_id
+from hayate.store.conversations import Conversation, Stored
 from hayate.store.kept_responses import KeptResponse
 from hayate.store.turns import Kept, Turn
 from hayate.telemetry.record import CallRecord
@@ -66,7 +66,7 @@ class Remembered:
     def __init__(self, conversations: Conversations, wanted: Wanted, record: CallRecord) -> None:
         named = wanted.named
         self.wanted = wanted
-        self.id = new_id() if named is None or named.id is None else named.id
+        self.id = conversations.new_id() if named is None or named.id is None else named.id
         """The conversation's."""
         self._conversations = conversations
         self._record = record

@@ -48,6 +48,7 @@ class Conversation:
 Columns = tuple[Any, ...]
 """All of a conversation but its number, in their order."""
 _METADATA: Final = 5
+_ID_DIGITS: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,13 @@ def inserted(connection: sqlite3.Connection, row: Columns) -> int:
 
 def new_id() -> str:
     """A name for a conversation, which nobody can guess."""
-    return f"conv_{secrets.token_hex(16)}"
+    return new_ids(1)[0]
+
+
+def new_ids(count: int) -> list[str]:
+    """As many of them."""
+    digits = secrets.token_hex(_ID_DIGITS // 2 * count)
+    return [f"conv_{digits[first : first + _ID_DIGITS]}" for first in range(0, len(digits), _ID_DIGITS)]
 
 
 def grow(connection: sqlite3.Connection, before: Conversation, after: Conversation, limits: History) -> None:

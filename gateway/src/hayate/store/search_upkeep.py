@@ -137,9 +137,15 @@ def _index(connection: sqlite3.Connection) -> bool:
     with _writing(connection):
         rows = _some(connection.execute(NEW, (SOME_ITEMS,)))
         marks = _marks(rows)
-        connection.executemany(PUT_IN, [(number, _grams(marks[project], body)) for number, project, body, _ in rows])
-        connection.executemany(KNOWN, [(number, project) for number, project, *_ in rows])
-        connection.executemany(NO_MORE_NEW, [(number,) for number, *_ in rows])
+        for first in range(0, len(rows), TOGETHER):
+            values: list[object] = []
+            for number, project, body, _ in rows[first : first + TOGETHER]:
+                values += (number, _grams(marks[project], body))
+            connection.execute(PUTS_IN[len(values) // 2], values)
+        if rows:
+            last = (rows[-1][0],)
+            connection.execute(KNOWN, last)
+            connection.execute(NO_MORE_NEW, last)
     return bool(rows)
 
 
@@ -193,9 +199,12 @@ def _grams(mark: str, body: str) -> str:
 MERGE: Final = "INSERT INTO items_fts (items_fts, rank) VALUES ('merge', ?)"
 HOW_MANY_NEW: Final = "SELECT count(*) FROM (SELECT 1 FROM unsearched LIMIT ?)"
 NEW: Final = "SELECT item, project, body, item FROM unsearched CROSS JOIN items ON number = item ORDER BY item LIMIT ?"
-PUT_IN: Final = "INSERT INTO items_fts (rowid, grams) VALUES (?, ?)"
-KNOWN: Final = "INSERT INTO searched (item, project) VALUES (?, ?)"
-NO_MORE_NEW: Final = "DELETE FROM unsearched WHERE item = ?"
+TOGETHER: Final = 16
+"""Items in one statement: for each the driver lets go of the interpreter, and whoever else wants it makes it wait."""
+PUT_IN: Final = "INSERT INTO items_fts (rowid, grams)"
+PUTS_IN: Final = {count: f"{PUT_IN} VALUES {', '.join(['(?, ?)'] * count)}" for count in range(1, TOGETHER + 1)}
+KNOWN: Final = "INSERT INTO searched (item, project) SELECT item, project FROM unsearched WHERE item <= ?"
+NO_MORE_NEW: Final = "DELETE FROM unsearched WHERE item <= ?"
 ANY_FORGOTTEN: Final = "SELECT 1 FROM forgotten WHERE step = 0 LIMIT 1"
 FORGOTTEN: Final = "SELECT item, project, body, id FROM forgotten WHERE step = 0 ORDER BY id LIMIT ?"
 TAKE_OUT: Final = "INSERT INTO items_fts (items_fts, rowid, grams) VALUES ('delete', ?, ?)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from hayate.errors import UnknownConversation
-from hayate.history.conversations import Conversations, Sent
+from hayate.history.conversations import DRAWN, Conversations, Sent
 from hayate.settings import History
 from hayate.store.conversation_items import prepared
 from hayate.store.conversations import Conversation
@@ -32,6 +33,13 @@ async def test_what_was_kept_a_moment_ago_is_not_read_again(store: Store) -> Non
     assert [each.body["role"] for each in first.loaded.items] == ["user", "assistant"]
     fresh = await Conversations(store).recall("p", conversation, never)
     assert fresh.loaded == first.loaded, "in memory is what the store has"
+
+
+async def test_no_two_begin_with_the_same_name(store: Store) -> None:
+    conversations = Conversations(store)
+    ids = {conversations.new_id() for _ in range(3 * DRAWN)}
+    assert len(ids) == 3 * DRAWN
+    assert all(re.fullmatch(r"conv_[0-9a-f]{32}", each) for each in ids)
 
 
 async def test_what_another_process_says_is_seen(store: Store) -> None:
