@@ -80,9 +80,7 @@ class Gathered(ABC):
         self._where = slice(0)
         """Where the text of one is, were its first line as short as can be."""
         self._quick = bytearray()
-        """Texts of such chunks, which go on with the run. A longer first line leaves the quote before the text in it, and no such
-        text has one of its own.
-        """
+        """Texts of such chunks, which go on with the run; a longer first line leaves a quote before one, which itself has none."""
 
     # What passes unread.
 
@@ -98,7 +96,6 @@ class Gathered(ABC):
 
     def raw_writer(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
         """`write`, for chunks on the fast path, each of which is gathered once it is written."""
-
         quick = self._quick
 
         def passed(chunk: bytes) -> None:
@@ -141,19 +138,19 @@ class Gathered(ABC):
 
     def add(self, events: bytes) -> None:
         """Whole events, as the client gets them; those of a run are taken in one go."""
+        if self._goes_on(events):
+            return
         at = 0
         for _ in range(_LOOKS if b"\r" not in events else 0):
             run, end = self._run, events.find(b"\n\n", at) + 2
             if end <= at:
                 break
-            if run is not None and end < len(events):
-                said, length = run.around.first_said_in(events[at:])
-                if length:
-                    self._continue(run, said)
-                    at += length
-                    continue
-            self._add_event(events[at:end])
-            at = end
+            if run is not None and (found := run.around.first_said_in(events[at:]))[1]:
+                self._continue(run, found[0])
+                at += found[1]
+            else:
+                self._add_event(events[at:end])
+                at = end
         for event in sse.frames(events[at:]) if at < len(events) else ():
             self._add_event(event)
 
@@ -195,14 +192,9 @@ class Gathered(ABC):
     # How it is kept.
 
     def _add_event(self, event: bytes) -> None:
-        if self.over:
+        if self.over or self._goes_on(event):
             return
-        run = self._run
-        said = None if run is None else run.around.said_in(event)
-        if run is not None and said is not None:
-            self._continue(run, said)
-            return
-        start = self._text_in(event)
+        run, start = self._run, self._text_in(event)
         end = None if start is None else _TEXT_END.match(event, start)
         if start is None or end is None:
             if not event.startswith(b":") or b"\ndata:" in event:  # a comment ends no run
@@ -218,6 +210,14 @@ class Gathered(ABC):
         else:
             self._end_run()
             self._keep(event, around)
+
+    def _goes_on(self, event: bytes) -> bool:
+        """Whether it was one event more of the run."""
+        run = self._run
+        if run is None or (said := run.around.said_in(event)) is None:
+            return False
+        self._continue(run, said)
+        return True
 
     def _keep(self, event: bytes, around: tuple[bytes, bytes] | None) -> None:
         self._last = around
