@@ -165,7 +165,7 @@ def new_id() -> str:
 
 
 def new_ids(count: int) -> list[str]:
-    """As many of them."""
+    """Names for that many conversations, drawn in one system call."""
     digits = secrets.token_hex(_ID_DIGITS // 2 * count)
     return [f"conv_{digits[first : first + _ID_DIGITS]}" for first in range(0, len(digits), _ID_DIGITS)]
 
