@@ -42,7 +42,8 @@ def pair(request: pytest.FixtureRequest) -> Programs:
         found: Programs = request.getfixturevalue("compiled")
         assert found.compiled
         return found
-    return programs(Path("nowhere"), "/bin/false")
+    home: Path = request.getfixturevalue("tmp_path_factory").mktemp("not-compiled")
+    return programs(home, "/bin/false")
 
 
 def _schedule(calls: list[Planned]) -> Schedule:

@@ -143,6 +143,7 @@ async def status(gateway: RunningGateway, *options: str, language: str = "en") -
     env = {name: os.environ[name] for name in INHERITED if name in os.environ}
     env |= {"HAYATE_DATA": str(gateway.data), "HAYATE_LANG": language, "HAYATE_PORT": str(gateway.port)}
     env |= {"LLM_BACKEND": "vllm", "COLUMNS": "80"}
+    env["XDG_RUNTIME_DIR"] = str(gateway.data)  # no other gateway of this user's is found there, and taken for this one
     command = [str(Path(sys.executable).with_name("hayate")), "status", "--url", gateway.url, *options]
     return await asyncio.to_thread(
         subprocess.run, command, env=env, capture_output=True, text=True, check=False, cwd=gateway.data
