@@ -65,14 +65,13 @@ async def settles(engine: EngineProcess, places: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.vllm
-async def test_vllm_gets_as_many_as_it_works_on_and_so_it_does_when_it_comes_back_with_more_or_fewer(
-    tmp_path: Path,
-) -> None:
+async def test_vllm_gets_as_many_as_it_works_on_and_so_it_does_when_it_comes_back_with_more(tmp_path: Path) -> None:
+    """First fewer than a ceiling begins with, then more than were found."""
     installed("vllm")
     port = free_port()
     env = {"LLM_BACKEND": "vllm", "BACKEND_URL": f"http://127.0.0.1:{port}", "MODEL": "tiny-qwen2"}
     async with running_gateway(env) as gateway:
-        for places in (5, 14, 3):
+        for places in (5, 14):
             with running_vllm(tmp_path, port, places) as engine:
                 await gateway.ready()
                 async with crowd(gateway):

@@ -29,7 +29,6 @@ OFF = 0.05
 CROWDS = {
     "short, middle and long answers": [(1, 30), (1, 120), (1, 480)],
     "weights of 1 and 5": [(1, 120), (5, 120)],
-    "weights of 1 and 5, the lighter one's answers long": [(1, 480), (5, 60)],
 }
 """Of each key: its weight, and the tokens of a prompt and of its answer."""
 
