@@ -20,7 +20,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import OnChange, ask, tell_state
 from hayate.fleet.replica import Replica
-from hayate.fleet.turns import LOOKED_AT_ONCE, PAUSE_S, by_turns
+from hayate.fleet.turns import LOOKED_AT_ONCE, PAUSE_S, Tasks, by_turns
 from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.paths import CHAT
 from hayate.wire.upstream_request import UpstreamRequest
@@ -34,7 +34,7 @@ class Canaries:
     def __init__(self, fleet: Fleet, *, on_change: OnChange) -> None:
         self._fleet = fleet
         self._on_change = on_change
-        self._sent: dict[Replica, asyncio.Task[None]] = {}
+        self._sent = Tasks("a canary for {} failed")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -47,24 +47,14 @@ class Canaries:
                         await asyncio.sleep(PAUSE_S)  # a question takes longer than a look
                 await asyncio.sleep(TICK_S)
         finally:
-            for task in self._sent.values():
-                task.cancel()
-            await asyncio.gather(*self._sent.values(), return_exceptions=True)
+            await self._sent.end()
 
     def _looked(self, deployment: Deployment, replica: Replica, now: float) -> bool:
         """One look; whether a canary is on its way since."""
         if replica in self._sent or not (replica.health.stuck or _silent(replica, now)):
             return False
-        task = self._sent[replica] = asyncio.create_task(self._send(deployment, replica))
-        task.add_done_callback(lambda done: self._over(replica, done))
+        self._sent.start(replica, self._send(deployment, replica))
         return True
-
-    def _over(self, replica: Replica, done: asyncio.Task[None]) -> None:
-        self._sent.pop(replica, None)
-        if not done.cancelled() and (error := done.exception()) is not None:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a canary for {replica.label} failed", "exception": error}
-            )
 
     async def _send(self, deployment: Deployment, replica: Replica) -> None:
         health, probing = replica.health, self._fleet.probing

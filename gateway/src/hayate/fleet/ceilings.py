@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 from statistics import median
 from time import monotonic
 from typing import Final
@@ -18,7 +17,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import ask
 from hayate.fleet.replica import Replica
-from hayate.fleet.turns import by_turns
+from hayate.fleet.turns import Tasks, by_turns
 
 LOOK_S: Final = 1.0
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -36,7 +35,7 @@ class Ceilings:
         self._fleet = fleet
         self._on_unseen = on_unseen
         self._look_s = look_s
-        self._looking: dict[Replica, asyncio.Task[None]] = {}
+        self._looking = Tasks("a look at how busy {} is failed")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -44,12 +43,9 @@ class Ceilings:
             while True:
                 await asyncio.sleep(self._look_s)
                 async for deployment, replica in by_turns(self._wanted()):
-                    task = self._looking[replica] = asyncio.create_task(self._look(deployment, replica))
-                    task.add_done_callback(partial(self._over, replica))
+                    self._looking.start(replica, self._look(deployment, replica))
         finally:
-            for task in self._looking.values():
-                task.cancel()
-            await asyncio.gather(*self._looking.values(), return_exceptions=True)
+            await self._looking.end()
 
     def _wanted(self) -> list[tuple[Deployment, Replica]]:
         """The replicas that are to be looked at now, each with its deployment."""
@@ -82,10 +78,3 @@ class Ceilings:
         if ceiling.why == "no_signals" and not unseen:
             self._on_unseen(replica)
         deployment.widen()
-
-    def _over(self, replica: Replica, done: asyncio.Task[None]) -> None:
-        self._looking.pop(replica, None)
-        if not done.cancelled() and (error := done.exception()) is not None:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a look at how busy {replica.label} is failed", "exception": error}
-            )

@@ -40,7 +40,6 @@ class Lane:
         "counter",
         "in_flight",
         "key",
-        "low",
         "main",
         "pending",
         "turn",
@@ -54,7 +53,6 @@ class Lane:
         self.all = every
         """Those that it is one of."""
         self.key = key
-        self.low = main is not None
         self.main = main
         """The key's own lane, of a low one."""
         self.weight: float = weight
@@ -69,6 +67,11 @@ class Lane:
         self.used_at = 0.0
         self.waits: deque[float] | None = None
         """Of the latest calls, in seconds; from the first on that had to wait."""
+
+    @property
+    def low(self) -> bool:
+        """Whether it is that of a key's less urgent calls."""
+        return self.main is not None
 
     @property
     def active(self) -> bool:

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from hayate.fleet.turns import ASKED_AT_ONCE, LOOKED_AT_ONCE, by_turns, part_of_interval
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.turns import ASKED_AT_ONCE, LOOKED_AT_ONCE, Tasks, by_turns, part_of_interval
+from tests.unit.fleet.made import QUICK, spec
 
 
 @pytest.mark.anyio
@@ -37,3 +39,31 @@ def test_however_many_there_are_no_two_ends_are_close(count: int) -> None:
     assert part_of_interval(0) == 1
     assert all(0 < end <= 1 for end in ends)
     assert min((later - sooner for sooner, later in pairwise(ends)), default=1) > 0.35 / count
+
+
+@pytest.mark.anyio
+async def test_a_task_that_fails_is_told_with_its_replica_and_another_may_follow() -> None:
+    (replica,) = Deployment(spec(), QUICK).replicas
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(str(context["message"])))
+    tasks, over = Tasks("a look at {} failed"), asyncio.Event()
+
+    async def fails() -> None:
+        raise ValueError
+
+    tasks.start(replica, fails())
+    assert replica in tasks
+    await asyncio.sleep(0.01)
+    assert (replica in tasks, told) == (False, ["a look at qwen/0 failed"])
+
+    async def waits() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            over.set()
+
+    tasks.start(replica, waits())
+    await asyncio.sleep(0)
+    await tasks.end()
+    assert over.is_set()
+    assert len(told) == 1
