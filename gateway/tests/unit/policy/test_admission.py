@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -376,11 +381,40 @@ def test_nobody_starves() -> None:
 
 
 def test_what_it_costs_is_bounded_by_the_lanes_that_wait_not_by_their_calls() -> None:
-    """Counted in looks at lanes: a hundred times as many calls waiting are no more of them."""
-    looks = []
-    for calls in (10, 1000):
+    """Counted in looks at lanes, and in lines that are run for a call that leaves, one that asks where it stands, one that is
+    withdrawn and one that comes: a hundred times as many calls waiting are no more of them.
+    """
+    looks, lines = [], []
+    for calls in (12, 1200):
         scene = Scene(1, 100_000)
         for number in range(calls):
             scene.come(f"{KEYS[number % 4]}/{number}")
         looks.append(len(list(scene.gate.waiting())))
+        with counted() as ran:
+            scene.go("a/0")
+            scene.gate.ahead(scene.places[f"c/{calls - 2}"])
+            scene.gate.withdraw(scene.places["d/3"])
+            scene.come("a/new")
+        lines.append(len(ran))
     assert looks == [4, 4]
+    assert lines[0] == lines[1] > 50
+
+
+@contextmanager
+def counted() -> Iterator[list[int]]:
+    """The lines of the policy that are run meanwhile."""
+    ran: list[int] = []
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if "/hayate/policy/" not in frame.f_code.co_filename:
+            return None
+        if event == "line":
+            ran.append(frame.f_lineno)
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield ran
+    finally:
+        sys.settrace(before)
