@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 import socket
 from typing import cast
 
@@ -20,6 +19,7 @@ import uvloop
 
 from bench.batching import Batch, Sequence, Shape
 from bench.batching_wire import MODEL, STREAM_HEAD, NotAsked, Rendering, Wish, models, parse_wish, refusal, response
+from bench.serving import until_told
 
 FORGIVEN_S = 0.25
 """A machine that stands still for longer is not caught up with."""
@@ -175,13 +175,7 @@ async def serve(listening: socket.socket, shape: Shape, *, speed: float, interva
     """Answers until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     engine = Engine(loop, shape, speed=speed, interval=interval)
-    server = await loop.create_server(lambda: Connection(engine), sock=listening, backlog=4096)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    print("listening", listening.getsockname()[1], flush=True)
-    await stop.wait()
-    server.close()
+    await until_told(listening, lambda: Connection(engine))
 
 
 def main() -> None:

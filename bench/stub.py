@@ -13,7 +13,6 @@ import asyncio
 import ctypes
 import json
 import os
-import signal
 import socket
 import struct
 from functools import cache
@@ -23,6 +22,7 @@ import httptools
 import uvloop
 
 from bench.dialogue import CREATED, MODEL, Asked, closing_frames, parse_asked, plain_answer, token_frames
+from bench.serving import until_told
 
 TICK_NS = 156_250
 """10 ms / 64: 64 streams of 100 tokens a second make one token a tick, and so do 2 000 streams of 3.2."""
@@ -231,13 +231,7 @@ async def serve(listening: socket.socket) -> None:
     """Answers until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     wheel = Wheel(loop)
-    server = await loop.create_server(lambda: StubEngine(loop, wheel), sock=listening, backlog=4096)
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    print("listening", listening.getsockname()[1], flush=True)
-    await stop.wait()
-    server.close()
+    await until_told(listening, lambda: StubEngine(loop, wheel))
 
 
 def main() -> None:
