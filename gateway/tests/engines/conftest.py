@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from openai import AsyncOpenAI
 
-from tests.engines.launch import EngineProcess, running_llamacpp, running_triton, running_vllm
+from tests.engines.launch import MODEL, EngineProcess, running_llamacpp, running_triton, running_vllm
 from tests.engines.shared import installed
 from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.scene import settings
+from tests.support.waiting import LAST_RESORT_S
 
 LLAMACPP = pytest.param("llamacpp", id="llamacpp")
 VLLM = pytest.param("vllm", id="vllm", marks=[pytest.mark.slow, pytest.mark.vllm])
@@ -31,6 +34,24 @@ async def gateway(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
     async with running_gateway(engine.env) as running:
         await running.ready()
         yield running
+
+
+@pytest.fixture(scope="module")
+async def two_ways(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
+    """A gateway that reaches `engine` by its own adapter, and as `plain` by the one for any, which makes responses of chats."""
+    plain = {"backend": "openai", "options": {"responses": "chat"}}
+    config = settings(engine.url, backend=engine.backend, model=MODEL, others={"plain": plain})
+    async with running_gateway(config=config) as running:
+        await running.ready()
+        yield running
+
+
+@pytest.fixture
+async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
+    """The `openai` package, with the key of the module's `gateway`."""
+    base = f"{gateway.url}/v1"
+    async with AsyncOpenAI(base_url=base, api_key=gateway.key, max_retries=0, timeout=LAST_RESORT_S) as sdk:
+        yield sdk
 
 
 @pytest.fixture

@@ -6,20 +6,17 @@ llama.cpp's are made of its chat, whether it is known as itself or as some engin
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from openai import AsyncOpenAI
 
 from tests.engines.known import CITY_SCHEMA, HELLO, JAPANESE, JSON_TEXT, KNOWN, WEATHER_TOOL, Known
-from tests.engines.launch import MODEL, EngineProcess
+from tests.engines.launch import EngineProcess
 from tests.engines.node_program import installed, what_it_saw
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.gateway import RunningGateway
 from tests.support.http import fetch, fetch_frames
 from tests.support.responses import followed, whole
-from tests.support.scene import settings
-from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -31,19 +28,8 @@ MODELS = pytest.mark.parametrize("model", ["default", "plain"])
 
 
 @pytest.fixture(scope="module")
-async def gateway(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
-    plain = {"backend": "openai", "options": {"responses": "chat"}}
-    config = settings(engine.url, backend=engine.backend, model=MODEL, others={"plain": plain})
-    async with running_gateway(config=config) as running:
-        await running.ready()
-        yield running
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    base = f"{gateway.url}/v1"
-    async with AsyncOpenAI(base_url=base, api_key=gateway.key, max_retries=0, timeout=LAST_RESORT_S) as sdk:
-        yield sdk
+def gateway(two_ways: RunningGateway) -> RunningGateway:
+    return two_ways
 
 
 @MODELS

@@ -8,7 +8,6 @@ forgotten, or said twice, would show.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from typing import Any
 
 import openai
@@ -17,14 +16,11 @@ from openai import AsyncOpenAI, BaseModel
 from openai.types.responses import Response
 
 from tests.engines.known import KNOWN, WEATHER_TOOL, Known
-from tests.engines.launch import MODEL, EngineProcess
 from tests.engines.node_program import installed, what_it_saw
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.gateway import RunningGateway
 from tests.support.http import fetch_frames
 from tests.support.responses import followed
-from tests.support.scene import settings
 from tests.support.talks import text_in
-from tests.support.waiting import LAST_RESORT_S
 
 pytestmark = pytest.mark.anyio
 
@@ -51,19 +47,8 @@ ROUNDS = 4
 
 
 @pytest.fixture(scope="module")
-async def gateway(engine: EngineProcess) -> AsyncIterator[RunningGateway]:
-    plain = {"backend": "openai", "options": {"responses": "chat"}}
-    config = settings(engine.url, backend=engine.backend, model=MODEL, others={"plain": plain})
-    async with running_gateway(config=config) as running:
-        await running.ready()
-        yield running
-
-
-@pytest.fixture
-async def client(gateway: RunningGateway) -> AsyncIterator[AsyncOpenAI]:
-    base = f"{gateway.url}/v1"
-    async with AsyncOpenAI(base_url=base, api_key=gateway.key, max_retries=0, timeout=LAST_RESORT_S) as sdk:
-        yield sdk
+def gateway(two_ways: RunningGateway) -> RunningGateway:
+    return two_ways
 
 
 async def respond(client: AsyncOpenAI, *, streams: bool, **asked: Any) -> Response:
