@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from tests.support.gateway import RunningGateway
+from tests.support.engine_script import Chat
+from tests.support.fake_engine import running_engine
+from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.waiting import LAST_RESORT_S
 
 BIN = Path(sys.executable).parent
@@ -42,3 +47,15 @@ class Terminal:
         shown = out.decode()
         assert process.returncode == 0, f"{code}\n{shown}"
         return shown
+
+
+@asynccontextmanager
+async def beside(deployment: str, *said: str, **more: Any) -> AsyncIterator[RunningGateway]:
+    """A gateway that a page's blocks run beside: `deployment` with `{model}` and `{url}` of an engine that says `said`. `more` are
+    arguments of `running_gateway`.
+    """
+    async with running_engine(Chat([*said])) as engine:
+        config = deployment.format(model=engine.model, url=engine.url)
+        async with running_gateway(config=config, **more) as found:
+            await found.ready()
+            yield found

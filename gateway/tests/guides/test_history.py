@@ -13,10 +13,8 @@ import pytest
 
 from hayate.config.load import load_config
 from tests.guides.blocks import DOCS, bare, fenced
-from tests.guides.terminal import Terminal
-from tests.support.engine_script import Chat
-from tests.support.fake_engine import running_engine
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.guides.terminal import Terminal, beside
+from tests.support.gateway import RunningGateway
 
 pytestmark = pytest.mark.anyio
 
@@ -62,11 +60,8 @@ def test_the_codex_clis_configuration_leads_here() -> None:
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[RunningGateway]:
-    async with running_engine(Chat(["花子", "さんですね。"])) as engine:
-        config = DEPLOYMENT.format(model=engine.model, url=engine.url)
-        async with running_gateway(config=config) as found:
-            await found.ready()
-            yield found
+    async with beside(DEPLOYMENT, "花子", "さんですね。") as found:
+        yield found
 
 
 async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path: Path) -> None:

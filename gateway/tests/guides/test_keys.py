@@ -15,9 +15,7 @@ from hayate.language import Language
 from hayate.store.usage import Used
 from hayate.tools.records.report import AddedUp, usage_table
 from tests.guides.blocks import DOCS, REPOSITORY, bare, fenced
-from tests.guides.terminal import Terminal
-from tests.support.engine_script import Chat
-from tests.support.fake_engine import running_engine
+from tests.guides.terminal import Terminal, beside
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH
@@ -56,11 +54,8 @@ def test_the_configuration_is_accepted(page: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[RunningGateway]:
-    async with running_engine(Chat(["こん", "にちは"])) as engine:
-        config = DEPLOYMENT.format(model=engine.model, url=engine.url)
-        async with running_gateway(config=config, key="") as found:
-            await found.ready()
-            yield found
+    async with beside(DEPLOYMENT, "こん", "にちは", key="") as found:
+        yield found
 
 
 @pytest.mark.slow

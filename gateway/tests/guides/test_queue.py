@@ -17,10 +17,8 @@ from hayate.terminal import Paint
 from hayate.tools.top.look import Call, read_look
 from hayate.tools.top.screen import Screen
 from tests.guides.blocks import DOCS, bare, fenced
-from tests.guides.terminal import Terminal
-from tests.support.engine_script import Chat
-from tests.support.fake_engine import running_engine
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.guides.terminal import Terminal, beside
+from tests.support.gateway import RunningGateway
 from tests.unit.tools.top.told import BOT, LANE, call, calls, deployment
 
 pytestmark = pytest.mark.anyio
@@ -73,11 +71,8 @@ def test_the_view_looks_as_it_is_shown(page: str, language: Language) -> None:
 
 @pytest.fixture
 async def gateway() -> AsyncIterator[RunningGateway]:
-    async with running_engine(Chat(["こん", "にちは"])) as engine:
-        config = DEPLOYMENT.format(model=engine.model, url=engine.url)
-        async with running_gateway(config=config) as found:
-            await found.ready()
-            yield found
+    async with beside(DEPLOYMENT, "こん", "にちは") as found:
+        yield found
 
 
 async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path: Path) -> None:
