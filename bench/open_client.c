@@ -27,6 +27,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "open_common.h"
+
 enum { LINE = 8192, PLAIN = 65536, READ = 65536, EVENTS = 256, DIGITS = 19 };
 enum stage { STATUS, HEADER, SIZE, DATA, DATA_END, TRAILER, LENGTH, UNTIL_CLOSED };
 
@@ -49,11 +51,6 @@ struct connection {
     char line[LINE], body_line[LINE];
 };
 
-struct part {
-    char *bytes;
-    size_t size;
-};
-
 static struct part stream_request, plain_request, plain_answer;
 static struct call *calls;
 static int count, begun, over, epoll_fd, port;
@@ -61,28 +58,6 @@ static struct connection *idle;
 static bool fresh;
 static int64_t start_ns;
 static FILE *tokens_out;
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static struct part load(const char *folder, const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) fail(path);
-    struct part made = {malloc(PLAIN), 0};
-    made.size = fread(made.bytes, 1, PLAIN, file);
-    fclose(file);
-    return made;
-}
 
 static void begin(int number);
 

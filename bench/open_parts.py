@@ -24,6 +24,7 @@ PLACES = 4
 """Digits in which a number of tokens is written."""
 LONGEST = 256
 _SOURCES = Path(__file__).parent
+_SHARED = _SOURCES / "open_common.h"
 _NINES = 10**PLACES - 1
 
 
@@ -42,7 +43,8 @@ def programs(home: Path, compiler: str | None = None) -> Programs:
     found = {}
     for name in ("open_client", "open_stub"):
         source = _SOURCES / f"{name}.c"
-        binary = home / f"{name}-{hashlib.sha256(source.read_bytes()).hexdigest()[:12]}"
+        made_of = source.read_bytes() + _SHARED.read_bytes()
+        binary = home / f"{name}-{hashlib.sha256(made_of).hexdigest()[:12]}"
         if compiler is None or not (binary.exists() or _compiled(compiler, source, binary)):
             stand_in = [sys.executable, "-m", "bench.open_python"]
             return Programs([*stand_in, "client"], [*stand_in, "stub"], compiled=False)

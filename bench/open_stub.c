@@ -23,12 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { IN_BYTES = 16384, EVENTS = 256, DIGITS = 19 };
+#include "open_common.h"
 
-struct part {
-    char *bytes;
-    size_t size;
-};
+enum { IN_BYTES = 16384, EVENTS = 256, DIGITS = 19 };
 
 struct connection {
     int fd; /* -1: it was lost while a token of it is queued */
@@ -52,28 +49,6 @@ static char *stamp, *count_place, *total_place; /* the digits within `token`, an
 static int prompt_tokens;
 static struct queue first, later;
 static int epoll_fd;
-
-static int64_t now_ns(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static struct part load(const char *folder, const char *name) {
-    char path[4096];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) fail(path);
-    struct part made = {malloc(65536), 0};
-    made.size = fread(made.bytes, 1, 65536, file);
-    fclose(file);
-    return made;
-}
 
 static char *after(const struct part *part, const char *words) {
     char *found = memmem(part->bytes, part->size, words, strlen(words));
