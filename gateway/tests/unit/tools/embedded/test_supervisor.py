@@ -190,7 +190,7 @@ async def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 
 async def test_the_engines_output_goes_to_its_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    async with started(supervisor(settings(), tmp_path)):
-        pass
-    assert "listening on http://127.0.0.1:" in (tmp_path / "engine.log").read_text(encoding="utf-8")
+    log = tmp_path / "engine.log"
+    async with started(supervisor(settings(), tmp_path)):  # llama.cpp writes its log behind the answer it just gave
+        await eventually(lambda: "listening on http://127.0.0.1:" in log.read_text(encoding="utf-8"))
     assert capfd.readouterr() == ("", "")
