@@ -15,6 +15,7 @@ from annotated_types import Ge, Gt, Le
 
 Seconds = Annotated[float, Gt(0)]
 AtLeastOne = Annotated[int, Ge(1)]
+Bytes = Annotated[int, Ge(1)]
 Money = Annotated[Decimal, Ge(0), Le(1_000_000_000)]
 LogForm = Literal["auto", "json", "text"]
 
@@ -193,7 +194,51 @@ class Probing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Capacity:
+class Gpu:
+    """A GPU whose memory deployments share by taking turns (`gpus.<name>`)."""
+
+    memory: Bytes
+    """What all that is loaded there may take together."""
+    quantum_s: Seconds = 15.0
+    """How long a model that was loaded stays, even with nothing to do, while others wait."""
+    max_wait_s: Seconds = 60.0
+    """How long a call waits for another model, beside what draining and loading take, before a busy one gives way."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """How an engine is run as a child of the gateway (`deployments.<name>.run`)."""
+
+    command: tuple[str, ...]
+    """The program and its arguments, with `{port}` and `{model}` filled in; no shell reads it."""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Variables of its own, beside the gateway's without its secrets."""
+    ready: str = "/health"
+    """The path that answers 2xx once the model can be asked."""
+    stop: Literal["SIGTERM", "SIGINT", "SIGQUIT"] = "SIGTERM"
+    stop_s: Seconds = 30.0
+    """How long it may take to end before it is killed."""
+
+
+LLAMACPP: Literal["llamacpp"] = "llamacpp"
+"""In place of a `Run`: the installed llama.cpp's own server, with `model` as its GGUF file or Hub reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """How a model comes into memory and goes (in `deployments.<name>`)."""
+
+    memory: Bytes | None = None
+    """What it takes of each of its GPUs while it is loaded."""
+    pin: bool = False
+    """Whether it stays, whoever waits."""
+    idle_unload_s: Seconds | None = None
+    """How long it stays with nothing to do; None: until another needs the memory."""
+    load_timeout_s: Seconds = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity(Loading):
     """How many calls a deployment takes (in `deployments.<name>`)."""
 
     max_in_flight: AtLeastOne | Literal["auto"] = "auto"
