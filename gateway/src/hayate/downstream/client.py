@@ -191,9 +191,14 @@ class Client:
     def _beat(self) -> None:
         if not self.started:
             if self._starting is None:
-                self._starting = self._ticker.loop.create_task(self._start_early(sse.PING))
+                self._starting = self._ticker.loop.create_task(self._start_early(self._standing()))
         elif self.events:
-            self.write(sse.PING)
+            self._stream.writer()(self._standing())
+
+    def _standing(self) -> bytes:
+        """What keeps a silent stream open, and says what it waits for."""
+        standing = None if self._record is None else self._record.standing
+        return sse.PING if standing is None else standing()
 
     def stands(self, place: int, wait_s: float | None) -> None:
         """Tells who waits for a stream where it stands in the queue, as a comment: that commits the response to 200."""

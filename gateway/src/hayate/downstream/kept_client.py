@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from hayate.downstream.client import Client
 from hayate.telemetry.content import Content
-from hayate.wire import sse
 from hayate.wire.http1 import Headers, header
 
 _TEXT = (b"application/json", b"text/")
@@ -59,9 +58,9 @@ class KeptClient(Client):
         await super().start_stream(status, headers)
 
     def write(self, data: bytes) -> None:
-        """A piece as to any client, and a copy; a sign of life is no part of the answer."""
+        """A piece as to any client, and a copy."""
         if self._is_text:
-            self._content.said(data.removesuffix(sse.PING))
+            self._content.said(data)
         super().write(data)
 
     def writer(self) -> Callable[[bytes], None]:

@@ -51,6 +51,8 @@ class Ceilings:
         """The replicas that are to be looked at now, each with its deployment."""
         found = []
         for deployment in self._fleet.deployments.values():
+            if not deployment.loaded:
+                continue
             if len(deployment.replicas) > 1:
                 deployment.widen()  # one may have gone, or come back
             found += [

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Final
 
 from hayate.errors import Overloaded
+from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.fleet.waiting import Waiter, Waiting
@@ -35,6 +36,8 @@ class Deployment:
         self.gate: Gate[Waiter] = Gate(Lanes(), 0, spec.max_queued)
         self.waiting = Waiting(spec.name, self.gate)
         self._probing = probing
+        self.door: Door | None = None
+        """Of a deployment whose model comes and goes (`fleet.engines`)."""
         self.served_model: str | None = None
         """The engine's own name for the model."""
         self.models: set[str] = set()
@@ -104,8 +107,15 @@ class Deployment:
         used = [each.ceiling for each in self.replicas if each.health.out is None and each.available(now)]
         used = used or [each.ceiling for each in self.replicas]
         capacity, spare = sum(each.places for each in used), sum(each.spare for each in used)
+        if self.door is not None and not self.door.open:
+            capacity = spare = 0
         for place in self.gate.resize(capacity, self.spec.max_queued, spare, now):
             self.waiting.let_in(place)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its engines are there to be asked; not so only where its model comes and goes."""
+        return self.door is None or self.door.loaded
 
     @property
     def gpus(self) -> tuple[str, ...]:
@@ -118,7 +128,9 @@ class Deployment:
             self.gate.move(lanes, monotonic())
 
     def ready(self, now: float) -> bool:
-        """Whether some replica has been seen to answer and may be called."""
+        """Whether some replica has been seen to answer and may be called, or is loaded as soon as somebody calls."""
+        if not self.loaded:
+            return self.door is not None and self.door.barred is None
         return any(replica.health.ready(now) for replica in self.replicas)
 
     def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
@@ -142,6 +154,8 @@ class Deployment:
 
     def trouble(self, now: float) -> Reason | None:
         """Why it can't be used, the most hopeful of its replicas' reasons; None when it can, or when nobody knows."""
+        if self.door is not None and not self.door.loaded:
+            return None if self.door.barred is None else self.door.barred.reason
         if self.ready(now):
             return None
         found = [each for each in (replica.trouble(now) for replica in self.replicas) if each is not None]

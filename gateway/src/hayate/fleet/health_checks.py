@@ -158,7 +158,7 @@ class Prober:
             (each, replica)
             for each in self._fleet.deployments.values()
             for replica in each.replicas
-            if replica.available(now)
+            if each.loaded and replica.available(now)
         ]
         try:
             async with asyncio.TaskGroup() as asking:
@@ -198,7 +198,9 @@ class Prober:
             replica.doubt.clear()
             now = monotonic()
             request = deployment.probe()
-            if request is not None:
+            if not deployment.loaded:  # nobody is there who could answer
+                pass
+            elif request is not None:
                 await self._probe(deployment, replica, request)
             elif replica not in self._listed_at:
                 await self._list(deployment, replica)
@@ -240,6 +242,15 @@ class Prober:
                 reason = heard.reason or reason_of(heard.status, heard.body, was_ready=health.probed)
                 replica.note(Text(f"probe: {heard.fault.en}", f"稼働確認: {heard.fault.ja}"), reason)
         tell_state(replica, now, self._on_change)
+
+    async def meet(self, deployment: Deployment) -> None:
+        """Engines have come that can be asked: what they serve is known when this returns."""
+        for replica in deployment.replicas:
+            replica.renew()
+            await self._list(deployment, replica)
+            if not replica.key_refused:
+                replica.health.probe_succeeded(monotonic())
+            tell_state(replica, monotonic(), self._on_change)
 
     async def _list(self, deployment: Deployment, replica: Replica, known: dict[str, Heard] | None = None) -> None:
         """Learns what a replica serves; what was `known` already is not asked for again."""

@@ -66,6 +66,15 @@ class Replica:
         self.doubt = asyncio.Event()
         """Set when a call failed: it is probed at once."""
 
+    def renew(self) -> None:
+        """Another engine answers there from now on, or one that was away: what was held against it does not count."""
+        self.health = Health(
+            eject_after=self.health.eject_after, eject_s=self.health.eject_s, probing=self.health.probing
+        )
+        self.available = self.health.available
+        self.progress = Progress(most_s=self.progress.most_s, gaps=self.progress.gaps)
+        self.key_refused = False
+
     def enter(self, now: float) -> None:
         """A call goes there. Every one must `leave` once."""
         self.in_flight += 1

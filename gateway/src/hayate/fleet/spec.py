@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from hayate.backends.base import Backend
-from hayate.settings import Capacity, Timeouts
+from hayate.settings import Capacity, Run, Timeouts
 
 KEY_SHOWN = "[key]"
 """What stands where an engine repeats the gateway's key."""
@@ -28,12 +29,21 @@ class DeploymentSpec(Capacity):
     timeouts: Timeouts = field(default_factory=Timeouts)
     probe: str | None = None
     canary: bool | None = None
+    run: Run | Literal["llamacpp"] | None = None
+    """How the gateway runs the engine itself; None: it runs already."""
 
     def without_key(self, answer: bytes) -> bytes:
         """An engine's words as callers may see them: some repeat the key that they refuse."""
         for secret in self.secrets:
             answer = answer.replace(secret, KEY_SHOWN.encode())
         return answer
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What its engine is made of: with another one, another engine has to take its place."""
+        if self.run is None:
+            return (self.backend.name, self.replicas, self.credentials)
+        return (self.backend.name, self.run, self.model, self.context_tokens, self.max_in_flight)
 
     @property
     def queue_s(self) -> float:

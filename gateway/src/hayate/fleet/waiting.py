@@ -7,10 +7,12 @@ once, and then once a second while that changes: some in a turn of the event loo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import ceil
 from time import monotonic
 
 from hayate.errors import DeadlineUnmet, Overloaded
+from hayate.fleet.turns import by_turns
 from hayate.policy.admission import Gate
 from hayate.policy.places import Place
 from hayate.policy.waits import Tell, Waits
@@ -79,6 +81,12 @@ class Waiting:
             following = self.gate.leave(following, 0, monotonic())
         if following is not None and following.waiter is not None:
             following.waiter.set_result(None)
+
+    async def turn_away_all(self, error: Callable[[], Overloaded]) -> None:
+        """Tells everybody who waits that there will be no place, some in a turn of the event loop."""
+        async for place in by_turns(self.gate.order(), AT_ONCE):
+            if self.gate.withdraw(place) and place.waiter is not None and not place.waiter.done():
+                place.waiter.set_exception(error())
 
     def _turn_away(self, place: Place[Waiter]) -> None:
         if place.waiter is not None and not place.waiter.done():

@@ -9,6 +9,7 @@ retry budget. What comes after the head is `answer`'s.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from typing import Any
 from hayate.backends.base import Backend, Prepared
 from hayate.errors import GatewayError, InvalidRequest, NotSupported, Overloaded, UnknownModel
 from hayate.fleet.deployment import Deployment
+from hayate.fleet.door import Door
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.fleet.waiting import Waiter
@@ -30,7 +32,7 @@ from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_lim
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
-from hayate.upstream_errors import EngineError, StaleConnection, UpstreamError
+from hayate.upstream_errors import EngineError, StaleConnection, UpstreamError, UpstreamRefused
 from hayate.wire.numbers import largest_limit
 from hayate.wire.replies import TO_EVENTS
 from hayate.wire.tool_names import tell_omitted
@@ -113,17 +115,26 @@ class Relay:
         record = call.record
         record.deployment = deployment.name
         check_length(call.fields, deployment)
-        # An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one.
-        served_model = call.model if call.model in deployment.models else deployment.served_model
-        prepared = _prepared(call, deployment, served_model)
-        now, gate, waits = self.now(), deployment.gate, record.waits
-        lane = gate.lanes.of(record.key, waits.weight, now, low=waits.low)
-        place = gate.step_in(lane, now)
-        if place is None:
-            place = self._place(deployment, lane, record, now)
-            if not gate.try_enter(place):
-                await self._wait(deployment, place, call)
-                now = self.now()
+        door = deployment.door
+        if door is None or door.open:
+            served_model = _served_model(call, deployment)
+            prepared = _prepared(call, deployment, served_model)
+            now, gate, waits = self.now(), deployment.gate, record.waits
+            lane = gate.lanes.of(record.key, waits.weight, now, low=waits.low)
+            place = gate.step_in(lane, now)
+            if place is None:
+                place = self._place(deployment, lane, record, now)
+                if not gate.try_enter(place):
+                    await self._wait(deployment, place, call, deployment.spec.queue_s)
+                    now = self.now()
+        else:
+            place = await self._wait_outside(door, deployment, call)
+            now, served_model = self.now(), _served_model(call, deployment)
+            try:
+                prepared = _prepared(call, deployment, served_model)
+            except GatewayError:
+                deployment.waiting.leave(place, 0)
+                raise
         replica = deployment.choose((), now)
         if replica is None:
             deployment.waiting.leave(place, 0)
@@ -177,14 +188,31 @@ class Relay:
         output = int(estimates.answer_tokens(record.key, record.model)) if path in TO_EVENTS else 0
         return Place(lane, prompt, output, now)
 
-    async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call) -> None:
+    async def _wait_outside(self, door: Door, deployment: Deployment, call: Call) -> Place[Waiter]:
+        """For a model that has to be loaded first, in the queue, as for a place. Raises Overloaded."""
+        now, record = self.now(), call.record
+        door.check(now)
+        with contextlib.suppress(
+            UpstreamRefused
+        ):  # some adapters must know the engine first; here it is for the estimate
+            _prepared(call, deployment, _served_model(call, deployment))
+        lane = deployment.gate.lanes.of(record.key, record.waits.weight, now, low=record.waits.low)
+        place = self._place(deployment, lane, record, now)
+        door.knock()
+        await self._wait(deployment, place, call, deployment.spec.queue_s + door.load_timeout_s)
+        return place
+
+    async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call, limit_s: float) -> None:
         """For a place, and takes it. Raises Overloaded."""
         record, waits = call.record, call.record.waits
+        if deployment.door is not None:
+            record.standing = deployment.door.comment
         if waits.deadline_s is not None:
             waits = replace(waits, deadline_s=record.started + waits.deadline_s - place.since)
         try:
-            await deployment.waiting.enter(place, waits, deployment.spec.queue_s)
+            await deployment.waiting.enter(place, waits, limit_s)
         finally:
+            record.standing = None
             record.queued_s += self.now() - place.since
 
     async def _attempt(
@@ -230,6 +258,11 @@ def _knows_better(
         backend.restore()
         return False
     return backend.concede(error)
+
+
+def _served_model(call: Call, deployment: Deployment) -> str | None:
+    """An engine may serve several models (LoRA adapters, say): asked for by its own name, each is that one."""
+    return call.model if call.model in deployment.models else deployment.served_model
 
 
 def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> Prepared:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hayate.policy.waits import PLAIN, Waits
@@ -35,6 +36,8 @@ class CallRecord:
     """Whether the engine was asked for a stream, so that it shows when it begins to answer."""
     waits: Waits = PLAIN
     """How it wants to wait for its place."""
+    standing: Callable[[], bytes] | None = field(default=None, repr=False)
+    """While it waits for a model that comes and goes: the comment that tells its stream so."""
     queued_s: float = 0.0
     ttft_s: float | None = None
     status: int = 0

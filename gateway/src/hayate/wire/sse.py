@@ -24,6 +24,13 @@ def queue_comment(place: int, wait_s: float | None) -> bytes:
     return b": queue place=%d" % place + (b"\n" if wait_s is None else b" wait_s=%.1f\n" % wait_s)
 
 
+def loading_comment(model: str, for_s: float | None, last_s: float | None) -> bytes:
+    """Which model a call waits for: loaded for so long by now, or waiting for its turn, and how long it took the last time."""
+    said = f": loading model={model}" if for_s is not None else f": waiting model={model}"
+    said += "" if for_s is None else f" for_s={for_s:.1f}"
+    return (said + ("\n" if last_s is None else f" last_load_s={last_s:.1f}\n")).encode()
+
+
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """An event that is longer is not an answer: the engine is cut off."""
 MAX_DATA_LINES = 10_000
