@@ -32,7 +32,7 @@ CURES = (
     (("discord.py is not installed",), ".venv/bin/python -m pip install discord.py"),
     (("no image was built",), "gateway/scripts/test-image (needs docker or podman)"),
     (("no namespace of one's own",), "run as root, or where unprivileged user namespaces are allowed"),
-    (("shellcheck is not",), "make test (it installs what the tests need)"),
+    (("shellcheck is not", "nvidia-ml-py is not"), "make test (it installs what the tests need)"),
 )
 """How a reason, by its beginning, is got out of the way. Others say it themselves."""
 

@@ -29,6 +29,9 @@ from dataclasses import dataclass
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 
+TYPICAL_TOKENS = 2048
+"""One exchange of a conversation as most are, prompt and answer together: some 1,500 tokens in, 500 out."""
+
 CUDA_CONTEXT_BYTES = 512 * MIB
 NCCL_BYTES = 512 * MIB
 ACTIVATION_WIDTHS = 20

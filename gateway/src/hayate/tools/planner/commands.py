@@ -85,6 +85,7 @@ def wish_of(options: PlanOptions) -> Wish:
     limits = (
         ("--gpus", options.gpus, 1, MOST_GPUS),
         ("--context", options.context, 1, LARGEST_CONTEXT),
+        ("--typical", options.typical, 1, LARGEST_CONTEXT),
         ("--concurrency", options.concurrency, 1, MOST_SEQUENCES),
         ("--utilization", options.utilization, 0.05, 1),
     )
@@ -103,6 +104,7 @@ def wish_of(options: PlanOptions) -> Wish:
         gpus=options.gpus,
         engine=_engine_name(engine),
         context_tokens=options.context,
+        typical_tokens=options.typical,
         concurrency=options.concurrency,
         utilization=options.utilization,
         dtype=options.dtype,

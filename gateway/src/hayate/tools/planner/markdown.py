@@ -40,4 +40,6 @@ def _cell(plan: Plan) -> str:
         return f"{mark} {plan.gpu_layers} of {plan.model.layers + 1} layers"
     if plan.verdict == "no":
         return f"{mark} {(plan.kv_bytes_per_sequence - plan.pool_bytes) / GIB:.1f} GiB short"
-    return f"{mark} {plan.sequences} seq"
+    if plan.typical_tokens == plan.context_tokens:
+        return f"{mark} {plan.sequences}"
+    return f"{mark} {plan.typical_sequences} ({plan.sequences})"

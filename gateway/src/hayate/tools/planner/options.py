@@ -9,6 +9,7 @@ from typing import Annotated
 from typer import Option
 
 from hayate.language import Text
+from hayate.tools.planner.arithmetic import TYPICAL_TOKENS
 
 CatalogueOption = Annotated[
     Path | None,
@@ -59,8 +60,19 @@ class PlanOptions:
     context: Annotated[
         int,
         Option("--context"),
-        Text("Tokens of one sequence, prompt and answer together.", "1件のトークン数（プロンプトと回答の合計）。"),
+        Text(
+            "Tokens of the longest sequence, prompt and answer together.",
+            "最も長い1件のトークン数（プロンプトと回答の合計）。",
+        ),
     ] = 8192
+    typical: Annotated[
+        int,
+        Option("--typical"),
+        Text(
+            "Tokens of a sequence as most are; concurrency is planned for these.",
+            "標準的な1件のトークン数（同時実行数はこの長さで計算）。",
+        ),
+    ] = TYPICAL_TOKENS
     concurrency: Annotated[
         int, Option("--concurrency"), Text("Sequences at the same time.", "同時に処理する件数。")
     ] = 8

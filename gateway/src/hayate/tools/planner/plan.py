@@ -9,7 +9,7 @@ from typing import Literal
 
 from hayate.language import Text
 from hayate.tools.planner import arithmetic, remarks
-from hayate.tools.planner.arithmetic import Overheads
+from hayate.tools.planner.arithmetic import TYPICAL_TOKENS, Overheads
 from hayate.tools.planner.engines import (
     ENGINES,
     KV_ELEMENT_BYTES,
@@ -27,7 +27,8 @@ from hayate.tools.planner.flags import ALL_LAYERS, Flags, LaunchSettings, engine
 from hayate.tools.planner.gpus import Gpu
 from hayate.tools.planner.remarks import BF16_FROM, Remark
 
-# fits: as many sequences as asked for. fewer: at least one. partly: llama.cpp leaves layers on the CPU. no: not even one.
+# fits: as many sequences of typical length as asked for. fewer: at least one, whole. partly: llama.cpp leaves layers on
+# the CPU. no: not even one.
 # unusable: the engine can't run these files, or not like this.
 Verdict = Literal["fits", "fewer", "partly", "no", "unusable"]
 MOST_GPUS = 64
@@ -41,6 +42,7 @@ class Wish:
     gpus: int = 1
     engine: EngineName | None = None
     context_tokens: int = 8192
+    typical_tokens: int = TYPICAL_TOKENS
     concurrency: int = 8
     utilization: float = 0.9
     dtype: str = "auto"
@@ -64,6 +66,12 @@ class Plan:
     kv_bytes_per_token: float
     kv_bytes_per_sequence: int
     sequences: int
+    """At the full context; where not even one fits, nothing runs."""
+    typical_tokens: int
+    """The context itself where each sequence has a slot of its own."""
+    kv_bytes_per_typical: int
+    typical_sequences: int
+    """As many as are let in at once: those that grow longer than most find room among those that don't."""
     pool_tokens: int
     longest_context_tokens: int
     gpu_layers: int
@@ -72,8 +80,8 @@ class Plan:
 
     @property
     def kv_bytes(self) -> int:
-        """The cache that the wished sequences take at the full context."""
-        return self.kv_bytes_per_sequence * self.wish.concurrency
+        """The cache that the wished sequences take at the typical length."""
+        return self.kv_bytes_per_typical * self.wish.concurrency
 
     @property
     def left_bytes(self) -> int:
@@ -83,6 +91,11 @@ class Plan:
 
 def make_plan(model: ModelFacts, wish: Wish, catalogue: Sequence[ModelFacts] = ()) -> Plan:
     """The plan for `model`. `catalogue` is where lighter variants of it are looked for when it does not fit."""
+    return _finished(_counted(model, wish), catalogue)
+
+
+def _counted(model: ModelFacts, wish: Wish) -> Plan:
+    """The figures and the verdict, before anything follows from them."""
     engine = ENGINES[wish.engine] if wish.engine else usual_engine(model)
     context = min(wish.context_tokens, model.context_tokens)
     if engine.splits == "layers":
@@ -92,8 +105,10 @@ def make_plan(model: ModelFacts, wish: Wish, catalogue: Sequence[ModelFacts] = (
     pool = pool_bytes(engine, part, wish.utilization)
     element, pages = element_bytes(dtype, wish.kv_dtype), paging(engine, wish.gpu)
     per_sequence = arithmetic.kv_bytes_per_sequence(part.attention, context, element, pages)
-    room = arithmetic.concurrency(pool, per_sequence)
-    sequences = wish.concurrency if math.isinf(room) else int(room)
+    sequences = _whole(arithmetic.concurrency(pool, per_sequence), wish)
+    typical = min(wish.typical_tokens, context) if engine.grows_on_demand else context
+    per_typical = arithmetic.kv_bytes_per_sequence(part.attention, typical, element, pages)
+    at_once = _whole(arithmetic.concurrency(pool, per_typical), wish) if sequences else 0
     said = [
         *remarks.format_remarks(model, engine),
         *remarks.dtype_remarks(model, engine, wish.gpu, dtype),
@@ -103,11 +118,11 @@ def make_plan(model: ModelFacts, wish: Wish, catalogue: Sequence[ModelFacts] = (
     layers = (
         ALL_LAYERS if sequences >= 1 or engine.splits == "tensors" else _layers_on_gpu(part, model, wish, per_sequence)
     )
-    plan = Plan(
+    return Plan(
         model=model,
         wish=wish,
         engine=engine,
-        verdict=_verdict(said, sequences, wish, layers if engine.splits == "layers" else 0),
+        verdict=_verdict(said, at_once, wish, layers if engine.splits == "layers" else 0),
         context_tokens=context,
         dtype=dtype,
         memory_bytes=part.memory_bytes,
@@ -117,6 +132,9 @@ def make_plan(model: ModelFacts, wish: Wish, catalogue: Sequence[ModelFacts] = (
         kv_bytes_per_token=arithmetic.kv_bytes_per_token(part.attention, element),
         kv_bytes_per_sequence=per_sequence,
         sequences=sequences,
+        typical_tokens=typical,
+        kv_bytes_per_typical=per_typical,
+        typical_sequences=at_once,
         pool_tokens=arithmetic.kv_tokens(pool, part.attention, context, element, pages),
         longest_context_tokens=arithmetic.longest_context(
             pool, 1, part.attention, element, paging=pages, limit_tokens=model.context_tokens
@@ -125,7 +143,6 @@ def make_plan(model: ModelFacts, wish: Wish, catalogue: Sequence[ModelFacts] = (
         remarks=tuple(said),
         flags=None,
     )
-    return _finished(plan, catalogue)
 
 
 def chosen_dtype(model: ModelFacts, engine: Engine, wish: Wish) -> str:
@@ -153,6 +170,11 @@ def _verdict(said: Sequence[Remark], sequences: int, wish: Wish, layers: int) ->
     return "partly" if layers else "no"
 
 
+def _whole(room: float, wish: Wish) -> int:
+    """A model without any cache holds as many as are wished."""
+    return wish.concurrency if math.isinf(room) else int(room)
+
+
 def _layers_on_gpu(part: Share, model: ModelFacts, wish: Wish, per_sequence: int) -> int:
     """How many of llama.cpp's layers (the output counts as one) fit with one sequence; each brings its part of the cache."""
     budget = int(part.memory_bytes * wish.utilization) - part.overheads.total_bytes
@@ -165,13 +187,15 @@ def _finished(plan: Plan, catalogue: Sequence[ModelFacts]) -> Plan:
     wish, engine = plan.wish, plan.engine
     more: list[Remark] = []
     if plan.verdict in ("fewer", "no", "partly"):
-        more += remarks.fit_remarks(plan.sequences, wish.concurrency, engine)
+        more += remarks.fit_remarks(plan.typical_sequences, wish.concurrency, engine, plan.typical_tokens)
         more += _advice(plan, catalogue)
+    if 1 <= plan.sequences < min(wish.concurrency, plan.typical_sequences):
+        more += remarks.growth_remarks(plan.sequences, plan.context_tokens)
     if plan.verdict in ("no", "unusable"):
         return replace(plan, remarks=(*plan.remarks, *more))
     settings = LaunchSettings(
         context_tokens=plan.context_tokens,
-        sequences=max(1, min(wish.concurrency, plan.sequences)),
+        sequences=max(1, min(wish.concurrency, plan.typical_sequences)),
         utilization=wish.utilization,
         dtype=plan.dtype,
         kv_dtype=wish.kv_dtype,
@@ -198,7 +222,7 @@ def _advice(plan: Plan, catalogue: Sequence[ModelFacts]) -> Iterator[Remark]:
     for kind in plan.engine.kv_dtypes:
         if (
             kind not in ("auto", wish.kv_dtype)
-            and (other := _sequences(model, replace(wish, kv_dtype=kind))) > plan.sequences
+            and (other := _sequences(model, replace(wish, kv_dtype=kind))) > plan.typical_sequences
         ):
             yield _try("smaller-cache", f"--kv-cache-dtype {kind}", _count(other), f"{other}件が収まります")
     for gpus in (2, 4, 8):
@@ -213,7 +237,7 @@ def _advice(plan: Plan, catalogue: Sequence[ModelFacts]) -> Iterator[Remark]:
     for sibling in catalogue:
         if sibling.id != model.id and sibling.family and sibling.family == model.family:
             lighter = _sequences(sibling, replace(wish, engine=wish.engine if sibling.format == model.format else None))
-            if lighter > plan.sequences:
+            if lighter > plan.typical_sequences:
                 yield _try("lighter-variant", f"--model {sibling.id}", _count(lighter), f"{lighter}件が収まります")
 
 
@@ -227,18 +251,5 @@ def _count(sequences: int) -> str:
 
 def _sequences(model: ModelFacts, wish: Wish) -> int:
     """How many fit in another arrangement; 0 when it can't run like that."""
-    engine = ENGINES[wish.engine] if wish.engine else usual_engine(model)
-    dtype, context = chosen_dtype(model, engine, wish), min(wish.context_tokens, model.context_tokens)
-    said = (
-        *remarks.format_remarks(model, engine),
-        *remarks.dtype_remarks(model, engine, wish.gpu, dtype),
-        *remarks.size_remarks(model, engine, wish.gpus, context),
-    )
-    if any(remark.level == "error" for remark in said):
-        return 0
-    part = share(engine, model, wish.gpu, wish.gpus, wish.concurrency)
-    per_sequence = arithmetic.kv_bytes_per_sequence(
-        part.attention, context, element_bytes(dtype, wish.kv_dtype), paging(engine, wish.gpu)
-    )
-    room = arithmetic.concurrency(pool_bytes(engine, part, wish.utilization), per_sequence)
-    return wish.concurrency if math.isinf(room) else int(room)
+    made = _counted(model, wish)
+    return 0 if made.verdict == "unusable" else made.typical_sequences

@@ -155,19 +155,27 @@ def kv_remarks(engine: Engine, gpu: Gpu, kv_dtype: str) -> Iterator[Remark]:
         )
 
 
-def fit_remarks(sequences: int, concurrency: int, engine: Engine) -> Iterator[Remark]:
-    """Whether the wished number of sequences is met."""
+def fit_remarks(sequences: int, concurrency: int, engine: Engine, tokens: int) -> Iterator[Remark]:
+    """Whether the wished number of sequences, of `tokens` each, is met."""
     if 1 <= sequences < concurrency:
         if engine.grows_on_demand:
-            en = (
-                f"Only {sequences} of {concurrency} sequences fit at the full context."
-                " Shorter ones share the cache; the limit on sequences is set to what always fits."
-            )
+            en = f"Only {sequences} of {concurrency} sequences of a typical {tokens} tokens fit; the plan uses {sequences}."
             ja = (
-                f"コンテキストを使い切る場合、同時に動くのは{concurrency}件中{sequences}件です。"
-                "短いやりとりはキャッシュを分け合います。同時実行数は必ず収まる値にします。"
+                f"標準的な長さ（{tokens}トークン）で収まるのは{concurrency}件中{sequences}件です。"
+                f"同時実行数は{sequences}件として計算します。"
             )
         else:
             en = f"Only {sequences} of {concurrency} slots fit on the GPU; the plan uses {sequences}."
             ja = f"GPUに収まるのは{concurrency}枠中{sequences}枠です。{sequences}枠として計算します。"
         yield _remark("warning", "fewer-sequences", en, ja)
+
+
+def growth_remarks(sequences: int, context_tokens: int) -> Iterator[Remark]:
+    """What becomes of more sequences than fit at the full context, should all of them grow that long."""
+    yield _remark(
+        "note",
+        "typical-lengths",
+        f"Should all grow to {context_tokens} tokens, {sequences} would fit: the engine sets the newest back"
+        " and goes on with them later.",
+        f"すべてが{context_tokens}トークンまで伸びた場合、収まるのは{sequences}件です。新しいものはエンジンが中断し、後から続けます。",
+    )

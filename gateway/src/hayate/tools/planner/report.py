@@ -32,6 +32,7 @@ WORDS: dict[str, Text] = {
     "engine": Text("engine", "エンジン"),
     "pool": Text("for KV", "KV用"),
     "sequences": Text("fit\nat once", "同時\n実行数"),
+    "whole_ones": Text("whole\nones", "最大長\nの件数"),
     "alone": Text("longest\nalone", "単独時の\n最大長"),
     "left": Text("left", "残り"),
     "longest": Text("longest alone", "単独時の最大長"),
@@ -48,10 +49,12 @@ WORDS: dict[str, Text] = {
     "pool_row": Text("left for the KV cache", "KVキャッシュに残る量"),
     "tokens": Text("tokens", "トークン"),
     "each": Text("KV of one sequence", "1件のKV"),
+    "typical": Text("KV of a typical one", "標準的な1件のKV"),
     "wished": Text("KV of all {n} sequences", "{n}件すべてのKV"),
     "spare": Text("left over", "残り"),
     "short": Text("missing", "不足"),
     "fit": Text("sequences that fit", "収まる同時実行数"),
+    "whole": Text("of the full context", "コンテキスト最大の場合"),
     "of": Text("of", "/"),
 }
 VERDICTS: dict[Verdict, Text] = {
@@ -120,6 +123,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "verdict": plan.verdict,
         "gpu": {"name": wish.gpu.name, "memory_bytes": wish.gpu.memory_bytes, "count": wish.gpus},
         "context_tokens": plan.context_tokens,
+        "typical_tokens": plan.typical_tokens,
         "concurrency": wish.concurrency,
         "utilization": wish.utilization,
         "dtype": plan.dtype,
@@ -134,9 +138,11 @@ def plan_values(plan: Plan) -> dict[str, Any]:
         "kv_pool_tokens": plan.pool_tokens,
         "kv_bytes_per_token": plan.kv_bytes_per_token,
         "kv_bytes_per_sequence": plan.kv_bytes_per_sequence,
+        "kv_bytes_per_typical": plan.kv_bytes_per_typical,
         "kv_bytes": plan.kv_bytes,
         "left_bytes": plan.left_bytes,
         "sequences": plan.sequences,
+        "typical_sequences": plan.typical_sequences,
         "longest_context_tokens": plan.longest_context_tokens,
         "remarks": [
             {"level": remark.level, "code": remark.code, "en": remark.text.en, "ja": remark.text.ja}
@@ -192,6 +198,7 @@ def print_plans(plans: Sequence[Plan], language: Language) -> None:
         f"{w['pool']}\nGiB|figure",
         "KiB\n/token|figure",
         f"{w['sequences']}|figure",
+        f"{w['whole_ones']}|figure",
     )
     table = _table(["|text", f"{w['model']}|name", f"{w['engine']}|text", *columns, f"{w['alone']}|figure"])
     for plan in plans:
@@ -204,6 +211,7 @@ def print_plans(plans: Sequence[Plan], language: Language) -> None:
             f"{plan.weight_bytes / GIB:.1f}",
             f"{max(0, plan.pool_bytes) / GIB:.1f}" if usable else "—",
             kib(plan.kv_bytes_per_token).removesuffix(" KiB"),
+            str(plan.typical_sequences) if runs else "—",
             str(plan.sequences) if runs else "—",
             str(plan.longest_context_tokens) if runs else "—",
         )
@@ -254,9 +262,13 @@ def _figures(plan: Plan, language: Language) -> Table:
     )
     table.add_row(word("kv", language), kib(plan.kv_bytes_per_token), "")
     table.add_row(word("each", language), gib(plan.kv_bytes_per_sequence), f"{plan.context_tokens} {tokens}")
+    if plan.typical_tokens != plan.context_tokens:
+        table.add_row(word("typical", language), gib(plan.kv_bytes_per_typical), f"{plan.typical_tokens} {tokens}")
     table.add_row(word("wished", language).format(n=wish.concurrency), gib(plan.kv_bytes), "")
     left = plan.left_bytes
     table.add_row(word("spare" if left >= 0 else "short", language), gib(abs(left)), "")
-    table.add_row(word("fit", language), str(plan.sequences), f"{word('of', language)} {wish.concurrency}")
+    table.add_row(word("fit", language), str(plan.typical_sequences), f"{word('of', language)} {wish.concurrency}")
+    if plan.typical_tokens != plan.context_tokens:
+        table.add_row(word("whole", language), str(plan.sequences), "")
     table.add_row(word("longest", language), str(plan.longest_context_tokens), tokens)
     return table

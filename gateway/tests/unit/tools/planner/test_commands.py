@@ -78,7 +78,8 @@ def test_plan_for_one_model_says_weights_cache_sequences_and_flags() -> None:
 def test_plan_as_json_agrees_with_itself() -> None:
     plan = answer("plan", "--gpu", "24", "--model", "Qwen2.5-7B-Instruct", "--context", "4096", "--concurrency", "4")
     assert plan["verdict"] == "fits"
-    assert plan["kv_bytes"] == 4 * plan["kv_bytes_per_sequence"] == 4 * 4096 * plan["kv_bytes_per_token"]
+    assert plan["kv_bytes"] == 4 * plan["kv_bytes_per_typical"] == 4 * 2048 * plan["kv_bytes_per_token"]
+    assert plan["kv_bytes_per_sequence"] == 2 * plan["kv_bytes_per_typical"]
     assert plan["left_bytes"] == plan["kv_pool_bytes"] - plan["kv_bytes"]
     assert plan["env"]["VLLM_MAX_NUM_SEQS"] == "4"
     assert len(answer("plan", "--gpu", "24")) == len(answer("models"))

@@ -55,17 +55,28 @@ def test_the_parts_of_a_vllm_plan_add_up() -> None:
     working = made.overheads.activation_bytes + made.overheads.graph_bytes
     assert made.pool_bytes == int(24 * GIB * 0.9) - made.weight_bytes - working
     assert made.kv_bytes_per_sequence == 8192 * 56 * 1024
-    assert made.kv_bytes == 8 * made.kv_bytes_per_sequence
+    assert made.kv_bytes_per_typical == 2048 * 56 * 1024
+    assert made.kv_bytes == 8 * made.kv_bytes_per_typical
     assert made.left_bytes == made.pool_bytes - made.kv_bytes
     assert made.sequences == made.pool_bytes // made.kv_bytes_per_sequence
+    assert made.typical_sequences == made.pool_bytes // made.kv_bytes_per_typical
 
 
 def test_bakeneko_hardly_fits_on_24_gib_and_is_at_ease_on_48() -> None:
     small, large = plan(BAKENEKO, "24GiB"), plan(BAKENEKO, "48GiB")
-    assert (small.verdict, small.sequences) == ("fewer", 1)
+    assert (small.verdict, small.sequences, small.typical_sequences) == ("fewer", 1, 5)
+    assert small.flags is not None
+    assert small.flags.env["VLLM_MAX_NUM_SEQS"] == "5"
     assert codes(small, "warning") == {"fewer-sequences"}
-    assert {"smaller-cache", "more-gpus"} <= codes(small, "note")
+    assert {"smaller-cache", "more-gpus", "typical-lengths"} <= codes(small, "note")
     assert (large.verdict, large.remarks) == ("fits", ())
+
+
+def test_a_slot_of_ones_own_is_planned_whole_and_a_typical_one_is_never_longer_than_the_context() -> None:
+    slots = plan(LLAMA_GGUF, "80GiB")
+    assert (slots.typical_tokens, slots.typical_sequences) == (slots.context_tokens, slots.sequences)
+    assert plan(QWEN_7B, "24GiB", context_tokens=1024).typical_tokens == 1024
+    assert plan(QWEN_7B, "24GiB", typical_tokens=4096).typical_sequences < plan(QWEN_7B, "24GiB").typical_sequences
 
 
 def test_what_does_not_fit_has_no_flags_and_names_what_would() -> None:
@@ -176,10 +187,10 @@ def test_any_question_has_an_answer(asked: ModelFacts, wish: Wish) -> None:
     assert made.longest_context_tokens <= asked.context_tokens
     assert (made.flags is None) == (made.verdict in ("no", "unusable"))
     if made.verdict == "fits":
-        assert made.sequences >= wish.concurrency
+        assert made.typical_sequences >= wish.concurrency
         assert made.left_bytes >= 0
     if made.verdict == "fewer":
-        assert 1 <= made.sequences < wish.concurrency
+        assert 1 <= made.sequences <= made.typical_sequences < wish.concurrency
 
 
 @given(anything, wishes, st.floats(0, 200))

@@ -16,7 +16,15 @@ from hayate.tools.planner.engines import ENGINES, Engine, EngineName
 from hayate.tools.planner.facts import ModelFacts
 from hayate.tools.planner.gpus import CARDS, parse_gpu
 from hayate.tools.planner.plan import Wish, make_plan
-from hayate.tools.planner.remarks import Remark, dtype_remarks, fit_remarks, format_remarks, kv_remarks, size_remarks
+from hayate.tools.planner.remarks import (
+    Remark,
+    dtype_remarks,
+    fit_remarks,
+    format_remarks,
+    growth_remarks,
+    kv_remarks,
+    size_remarks,
+)
 from tests.support.tables import table
 from tests.unit.tools.planner.planned import facts
 
@@ -204,7 +212,7 @@ def test_the_types_that_a_cache_may_have_are_told() -> None:
 def test_fewer_sequences_than_wished_are_a_warning_and_none_is_left_to_the_verdict(
     sequences: int, concurrency: int, engine: Engine
 ) -> None:
-    said = [*fit_remarks(sequences, concurrency, engine)]
+    said = [*fit_remarks(sequences, concurrency, engine, 2048)]
     assert told(said) == ([("warning", "fewer-sequences")] if 1 <= sequences < concurrency else [])
     for remark in said:
         assert f"nly {sequences} of {concurrency} s" in remark.text.en
@@ -212,10 +220,19 @@ def test_fewer_sequences_than_wished_are_a_warning_and_none_is_left_to_the_verdi
 
 
 def test_a_pool_is_shared_and_slots_are_not() -> None:
-    assert "Shorter ones share the cache" in only(fit_remarks(3, 8, VLLM)).en
-    assert only(fit_remarks(3, 8, LLAMACPP)) == Text(
+    assert only(fit_remarks(3, 8, VLLM, 2048)) == Text(
+        "Only 3 of 8 sequences of a typical 2048 tokens fit; the plan uses 3.",
+        "標準的な長さ（2048トークン）で収まるのは8件中3件です。同時実行数は3件として計算します。",
+    )
+    assert only(fit_remarks(3, 8, LLAMACPP, 8192)) == Text(
         "Only 3 of 8 slots fit on the GPU; the plan uses 3.", "GPUに収まるのは8枠中3枠です。3枠として計算します。"
     )
+
+
+def test_what_happens_when_all_grow_long_is_told() -> None:
+    said = only(growth_remarks(1, 8192))
+    assert said.en.startswith("Should all grow to 8192 tokens, 1 would fit: the engine sets the newest back")
+    assert said.ja.startswith("すべてが8192トークンまで伸びた場合、収まるのは1件です。")
 
 
 models = st.sampled_from(load_catalogue())

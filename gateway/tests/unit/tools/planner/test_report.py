@@ -34,7 +34,7 @@ from hayate.tools.planner.report import (
 from tests.unit.tools.planner.planned import FULL, facts, plan
 
 FITS = plan()
-FEWER = plan(gpu="16GiB")
+FEWER = plan(gpu="13.5GiB")
 NO = plan(gpu="12GiB")
 UNUSABLE = plan(engine="ollama")
 PARTLY = plan(facts(id="m.gguf", format="gguf"), gpu="9GiB")
@@ -75,9 +75,11 @@ def test_a_plan_that_fits_is_told_row_by_row(capsys: Capture) -> None:
         "left for the KV cache 11.11 GiB 91027 tokens",
         "KV per token 128 KiB",
         "KV of one sequence 1.00 GiB 8192 tokens",
-        "KV of all 8 sequences 8.00 GiB",
-        "left over 3.11 GiB",
-        "sequences that fit 11 of 8",
+        "KV of a typical one 0.25 GiB 2048 tokens",
+        "KV of all 8 sequences 2.00 GiB",
+        "left over 9.11 GiB",
+        "sequences that fit 44 of 8",
+        "of the full context 11",
         "longest alone 32768 tokens",
         "",
         "flags",
@@ -96,9 +98,11 @@ def test_the_same_plan_in_japanese(capsys: Capture) -> None:
         "KVキャッシュに残る量 11.11 GiB 91027 トークン",
         "KV/トークン 128 KiB",
         "1件のKV 1.00 GiB 8192 トークン",
-        "8件すべてのKV 8.00 GiB",
-        "残り 3.11 GiB",
-        "収まる同時実行数 11 / 8",
+        "標準的な1件のKV 0.25 GiB 2048 トークン",
+        "8件すべてのKV 2.00 GiB",
+        "残り 9.11 GiB",
+        "収まる同時実行数 44 / 8",
+        "コンテキスト最大の場合 11",
         "単独時の最大長 32768 トークン",
         "",
         "起動オプション",
@@ -150,13 +154,13 @@ def test_a_command_is_quoted_as_a_shell_takes_it_and_never_folded(capsys: Captur
 def test_many_plans_are_a_row_each_with_a_legend(capsys: Capture) -> None:
     said = table((FITS, FEWER, NO, UNUSABLE, PARTLY), capsys)
     assert said == [
-        "weights for KV KiB fit longest",
-        "model engine GiB GiB /token at once alone",
-        "✔ own/round-numbers vLLM 10.0 11.1 128 11 32768",
-        "△ own/round-numbers vLLM 10.0 3.9 128 3 32032",
-        "✘ own/round-numbers vLLM 10.0 0.3 128 — —",
-        "— own/round-numbers — 10.0 — 128 — —",
-        "▽ m.gguf llama.cpp 10.0 0.0 128 — —",
+        "weights for KV KiB fit whole longest",
+        "model engine GiB GiB /token at once ones alone",
+        "✔ own/round-numbers vLLM 10.0 11.1 128 44 11 32768",
+        "△ own/round-numbers vLLM 10.0 1.7 128 6 1 13600",
+        "✘ own/round-numbers vLLM 10.0 0.3 128 — — —",
+        "— own/round-numbers — 10.0 — 128 — — —",
+        "▽ m.gguf llama.cpp 10.0 0.0 128 — — —",
         "",
         "✔ fits △ fits with fewer sequences ▽ fits only partly ✘ does not fit — not usable like this",
     ]
@@ -164,8 +168,8 @@ def test_many_plans_are_a_row_each_with_a_legend(capsys: Capture) -> None:
 
 def test_many_plans_in_japanese(capsys: Capture) -> None:
     said = table((FITS,), capsys, "ja")
-    assert said[0] == "重み KV用 KiB 同時 単独時の"
-    assert said[1] == "モデル エンジン GiB GiB /token 実行数 最大長"
+    assert said[0] == "重み KV用 KiB 同時 最大長 単独時の"
+    assert said[1] == "モデル エンジン GiB GiB /token 実行数 の件数 最大長"
     assert said[-1].startswith("✔ 収まります △ 同時実行数を減らせば収まります ▽ 一部だけGPUに載ります")
 
 
@@ -259,9 +263,11 @@ def test_a_plan_for_programs_has_every_figure() -> None:
     assert sum(values["overhead_bytes"].values()) == FITS.overheads.total_bytes
     assert values["overhead_bytes"]["cuda_context"] == GIB // 2
     assert values["kv_bytes_per_sequence"] == GIB
-    assert (values["kv_bytes"], values["left_bytes"]) == (8 * GIB, FITS.pool_bytes - 8 * GIB)
+    assert (values["kv_bytes"], values["left_bytes"]) == (2 * GIB, FITS.pool_bytes - 2 * GIB)
     assert (values["kv_pool_bytes"], values["kv_pool_tokens"]) == (FITS.pool_bytes, 91027)
     assert (values["sequences"], values["longest_context_tokens"]) == (11, 32768)
+    assert (values["typical_tokens"], values["typical_sequences"]) == (2048, 44)
+    assert values["kv_bytes_per_typical"] == GIB // 4
     assert values["remarks"] == []
     assert values["command"][:3] == ["vllm", "serve", "own/round-numbers"]
     assert values["env"]["VLLM_MAX_NUM_SEQS"] == "8"
