@@ -14,8 +14,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from hayate.backends.registry import _MAKERS
+from hayate.config.deployment import BackendName, DeploymentConfig
 from hayate.config.load import load_config
-from hayate.config.models import BackendName, Config, DeploymentConfig
+from hayate.config.models import Config
 from tests.support.tables import table
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page
 
+from hayate.config.deployment import DeploymentConfig
 from hayate.config.load import load_config
-from hayate.config.models import DeploymentConfig
 from tests.guides.blocks import REPOSITORY, bare, blocks, command, commands
 from tests.support.chromium import PATIENCE_MS
 from tests.support.engine_script import SSE, Answer, Chat, Request, Script, answer, body, cut, end, head

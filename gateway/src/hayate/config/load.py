@@ -30,10 +30,13 @@ from hayate.config.mistakes import ConfigError, Findings, Mistake, Where
 from hayate.config.models import Config
 from hayate.config.oddities import oddities
 from hayate.config.validation import Shown, validated
+from hayate.config.wanted import COMMANDS, SHOWN_OF_COMMANDS
 from hayate.config.yaml_file import Document, read_yaml
 from hayate.config.yaml_tree import line_of, node_at, written_at
 from hayate.language import Text
 
+_SHOWN = 60
+"""How many characters of a value a message shows."""
 Check = Callable[[Config], Iterable[tuple[Where, Text]]]
 """Finds mistakes that the models can't see, each with its place; `serve.specs.option_mistakes` is one."""
 
@@ -74,11 +77,12 @@ class Sources:
         """A value as it was written, for messages; nothing where it could be a secret."""
         if "api_key" in where:
             return None
+        most = SHOWN_OF_COMMANDS if where[-1:] in [(each,) for each in COMMANDS] else _SHOWN
         if said_by(where, self.env, alone=self.path is None) is None:
             written = written_at(self.document.root, where)
             if written is not None and (written.strip() != str(value) or not isinstance(value, str)):
-                return written[:60] or None
-        if not isinstance(value, str | int | float | None) or len(str(value)) > 60:
+                return written[:most] or None
+        if not isinstance(value, str | int | float | None) or len(str(value)) > most:
             return None
         if isinstance(value, str):
             return repr(value)

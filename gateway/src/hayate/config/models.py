@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -16,8 +16,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -25,20 +23,11 @@ from pydantic.dataclasses import dataclass
 
 from hayate.config.addresses import listening_host
 from hayate.config.aliases import expanded
-from hayate.config.environment import backend_name
+from hayate.config.deployment import DeploymentConfig
 from hayate.config.mistakes import Told
-from hayate.config.values import (
-    currency_name,
-    engine_address,
-    gpu_name,
-    image_host,
-    key_id,
-    listed,
-    page_origin,
-    probe_path,
-)
+from hayate.config.running import GpuConfig
+from hayate.config.values import STRICT, currency_name, gpu_name, image_host, key_id, listed, page_origin
 from hayate.settings import (
-    Capacity,
     DefaultLimits,
     Following,
     History,
@@ -50,19 +39,14 @@ from hayate.settings import (
     RateLimits,
     Recording,
     Safety,
-    Timeouts,
 )
 
-BackendName = Literal["vllm", "llamacpp", "openai", "sglang", "trtllm", "triton", "ollama"]
-STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-
-SECTIONS = ("server", "aliases", "limits", "safety", "health", "store", "keys", "prices", "record", "history")
+SECTIONS = (
+    *("server", "gpus", "preload", "aliases", "limits", "safety"),
+    *("health", "store", "keys", "prices", "record", "history"),
+)
 PRICE_DECIMALS = 12
 INNER_SECTIONS = ("timeouts", "options", "models", "content")
-
-
-Origin = Annotated[str, BeforeValidator(engine_address)]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -112,11 +96,6 @@ class SafetyConfig(Safety):
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class TimeoutConfig(Timeouts):
-    """`deployments.<name>.timeouts`."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
 class HealthConfig(Probing):
     """`health`."""
 
@@ -139,28 +118,6 @@ class StoreConfig(Keeping):
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class KeysConfig(Following):
     """`keys`."""
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class DeploymentConfig(Capacity):
-    """`deployments.<name>`: interchangeable replicas of one model on one kind of engine."""
-
-    backend: Annotated[BackendName, BeforeValidator(backend_name)]
-    model: str | None = None
-    replicas: Annotated[tuple[Origin, ...], BeforeValidator(listed), Field(min_length=1)]
-    api_key: SecretStr | None = None
-    probe: Annotated[str, AfterValidator(probe_path)] | None = None
-    canary: bool | None = None
-    gpu: Annotated[tuple[Annotated[str, AfterValidator(gpu_name)], ...], BeforeValidator(listed)] = Capacity.gpu
-    timeouts: TimeoutConfig = TimeoutConfig()
-    options: Mapping[str, Any] = Field(default_factory=dict)
-
-    @field_validator("replicas")
-    @classmethod
-    def _ollamas_own_paths_begin_with_api(cls, replicas: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if info.data.get("backend") != "ollama":
-            return replicas
-        return tuple(each.removesuffix("/api") for each in replicas)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -203,7 +160,9 @@ class Config(BaseModel):
 
     server: ServerConfig = ServerConfig()
     data: Path = Path("data")
+    gpus: Mapping[Annotated[str, AfterValidator(gpu_name)], GpuConfig] = {}
     deployments: Mapping[str, DeploymentConfig] = Field(min_length=1)
+    preload: Annotated[tuple[str, ...], BeforeValidator(listed)] = ()
     aliases: Mapping[str, tuple[str, ...]] = {}
     limits: LimitsConfig = LimitsConfig()
     safety: SafetyConfig = SafetyConfig()

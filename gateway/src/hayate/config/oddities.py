@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 import yaml
 
 from hayate.config.addresses import is_loopback
+from hayate.config.deployment import DeploymentConfig
 from hayate.config.deprecated import deprecated
 from hayate.config.environment import VARIABLES
 from hayate.config.key_oddities import key_oddities, never, price_oddities, record_oddities
 from hayate.config.mistakes import Mistake, Where
-from hayate.config.models import Config, DeploymentConfig
+from hayate.config.models import Config
 from hayate.config.wanted import nearest
 from hayate.config.yaml_tree import written_at
 from hayate.language import Text

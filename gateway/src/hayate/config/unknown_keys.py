@@ -50,6 +50,22 @@ _MEANT = {
     "max_ctx": "context_tokens",
     "context_length": "context_tokens",
     "max_model_len": "context_tokens",
+    "cmd": "command",
+    "exec": "command",
+    "environment": "env",
+    "check_endpoint": "ready",
+    "checkendpoint": "ready",
+    "cmdstop": "stop",
+    "proxy": "replicas",
+    "ttl": "idle_unload_s",
+    "vram": "memory",
+    "vram_bytes": "memory",
+    "memory_bytes": "memory",
+    "gpu_memory": "memory",
+    "pinned": "pin",
+    "persistent": "pin",
+    "device": "gpu",
+    "on_startup": "preload",
 }
 """What other programs call it."""
 
@@ -61,6 +77,8 @@ def not_an_option(root: type, where: Where) -> Text:
     there = list(fields_of(place.kind))
     meant = _meant(name, there)
     elsewhere = None if meant in _MEANT.values() else _elsewhere(root, name, section)
+    if elsewhere is None and meant is None:
+        elsewhere = _elsewhere(root, _MEANT.get(_usual(name), name), section)
     if elsewhere is not None:
         return Text(
             f"is not an option here; it belongs at {elsewhere}", f"ここでは使えません。{elsewhere}に書いてください"
@@ -75,8 +93,12 @@ def not_an_option(root: type, where: Where) -> Text:
 
 
 def _meant(name: str, there: list[str]) -> str | None:
-    meant = _MEANT.get(name.lower().replace("-", "_"))
+    meant = _MEANT.get(_usual(name))
     return meant if meant in there else nearest(name, there)
+
+
+def _usual(name: str) -> str:
+    return name.lower().replace("-", "_")
 
 
 def _elsewhere(root: type, name: str, section: Where) -> str | None:

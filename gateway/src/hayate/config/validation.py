@@ -21,7 +21,7 @@ from hayate.config.yaml_file import MAX_NUMBER, TOO_LARGE
 Shown = Callable[[Where, Any], str | None]
 """How a message shows a value, if at all."""
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
-_DECISIVE = ("backend", "model", "replicas")
+_DECISIVE = ("backend", "model", "run", "replicas")
 """What a deployment is nothing without: with one of them wrong, its options can't be judged."""
 _MAX_ROUNDS = 20
 
@@ -119,8 +119,10 @@ def _copied(values: Any) -> Any:
 
 
 def _without(values: Any, where: Where) -> Any:
-    """The values without this place, a list as a whole; without the deployment, where it is nothing without it."""
+    """The values without this place, a list as a whole; without the deployment or the GPU, where it is nothing without it."""
     if where[:1] == ("deployments",) and (len(where) == 2 or (len(where) > 2 and where[2] in _DECISIVE)):
+        where = where[:2]
+    if where[:1] == ("gpus",):
         where = where[:2]
     where = where[: next((n for n, step in enumerate(where) if isinstance(step, int)), len(where))]
     if not where:

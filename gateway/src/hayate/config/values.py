@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BeforeValidator, ByteSize, ConfigDict
 
 from hayate.config.addresses import base_url
 from hayate.config.mistakes import Told
 from hayate.wire.image_hosts import host_mistake
 from hayate.wire.origins import origin
 
+STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
+"""How every section is read."""
 MAX_CURRENCY_CHARS: Final = 8
 MAX_GPU_CHARS: Final = 32
 """It is a label of metrics."""
 _GPU_NAME: Final = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_GPU_CHARS - 1}}}")
+_SIZE: Final = re.compile(r"[0-9]{1,16}(?:\.[0-9]{1,9})?\s*(?:[kmgtp]?i?b|[kmgtp])?", re.IGNORECASE)
+_SMALLEST: Final = 2**20
+"""Bytes: 24 is never meant as such."""
+_LARGEST: Final = 10**15
 _KEY_ID: Final = re.compile(r"main|[0-9a-f]{12}")
 
 
@@ -25,6 +33,23 @@ def engine_address(value: object) -> object:
 def listed(value: object) -> object:
     """One text where a list belongs is the list of what commas part it into, as in the environment."""
     return [part for each in value.split(",") if (part := each.strip())] if isinstance(value, str) else value
+
+
+def _size(value: object) -> object:
+    """What has the form of a size. Of a text that only begins with one, pydantic would take the beginning."""
+    if isinstance(value, bool | float) or (isinstance(value, str) and not _SIZE.fullmatch(value.strip())):
+        raise ValueError(value)
+    return value
+
+
+def _in_reach(size: ByteSize) -> ByteSize:
+    if not _SMALLEST <= size <= _LARGEST:
+        raise ValueError(size)
+    return size
+
+
+Size = Annotated[ByteSize, BeforeValidator(_size), AfterValidator(_in_reach)]
+"""Bytes, written with a unit: 24GiB; 24GB and 24G are powers of ten."""
 
 
 def image_host(entry: str) -> str:
@@ -48,12 +73,26 @@ def page_origin(entry: str) -> str:
 
 def probe_path(value: str) -> str:
     """A path of the engine's, or `none`. Raises Told."""
-    if value != "none" and not (value.startswith("/") and value.isascii() and value.isprintable() and " " not in value):
+    if value != "none" and not _is_path(value):
         raise Told(
             f"{value[:80]!r} is neither a path of the engine's, such as /health, nor none",
             f"{value[:80]!r}は、/healthのようなエンジンのパスでもnoneでもありません",
         )
     return value
+
+
+def engine_path(value: str) -> str:
+    """A path of the engine's. Raises Told."""
+    if not _is_path(value):
+        raise Told(
+            f"{value[:80]!r} is no path of the engine's, such as /health",
+            f"{value[:80]!r}は、/healthのようなエンジンのパスではありません",
+        )
+    return value
+
+
+def _is_path(value: str) -> bool:
+    return value.startswith("/") and value.isascii() and value.isprintable() and " " not in value
 
 
 def key_id(text: str) -> str:

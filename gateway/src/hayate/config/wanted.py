@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from decimal import Decimal
@@ -19,6 +21,12 @@ from hayate.language import Text
 
 _URL = "http://127.0.0.1:8000"
 _DEPLOYMENT = f"qwen: {{backend: vllm, replicas: [{_URL}]}}"
+COMMANDS = ("command", "run")
+SHOWN_OF_COMMANDS = 400
+"""How many characters a message shows of a text in place of a command."""
+_PLAIN = re.compile(r"(?:--?|\.{0,2}/)?[A-Za-z_][A-Za-z0-9_./=+-]*")
+_NOT_PLAIN = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+_COMMAND = '[vllm, serve, "{model}", --port, "{port}"]'
 _BY_NAME: Mapping[str, Text] = {
     "deployments": Text(
         f"a section with each deployment below its name, such as {_DEPLOYMENT}",
@@ -63,6 +71,28 @@ _BY_NAME: Mapping[str, Text] = {
     "host": Text("a host's name or address such as 127.0.0.1", "127.0.0.1のようなホスト名かアドレス"),
     "probe": Text("a path of the engine's such as /health, or none", "/healthのようなエンジンのパスか、none"),
     "gpu": Text("a list of names of GPUs such as [gpu0]", "[gpu0]のようなGPUの名前のリスト"),
+    "gpus": Text(
+        "a section with the memory of each GPU below its name, such as gpu0: {memory: 24GiB}",
+        "gpu0: {memory: 24GiB}のように、GPUの名前ごとにメモリーを書いたセクション",
+    ),
+    "gpus[]": Text("a section with entries such as memory: 24GiB", "memory: 24GiBのような項目を持つセクション"),
+    "memory": Text("a size such as 24GiB", "24GiBのようなサイズ"),
+    "run": Text(
+        f"a section with the engine's command, such as {{command: {_COMMAND}}}, or the word llamacpp",
+        f"{{command: {_COMMAND}}}のようにエンジンのコマンドを書いたセクション（または単にllamacpp）",
+    ),
+    "command": Text(
+        f"a list of the program and its arguments such as {_COMMAND}", f"{_COMMAND}のような、プログラムと引数のリスト"
+    ),
+    "env": Text(
+        "a section with variables such as CUDA_VISIBLE_DEVICES: 0, and secrets as KEY: ${KEY}",
+        "CUDA_VISIBLE_DEVICES: 0のように環境変数を書いたセクション（秘密の値はKEY: ${KEY}）",
+    ),
+    "ready": Text("a path of the engine's such as /health", "/healthのようなエンジンのパス"),
+    "preload": Text(
+        "a list of deployments or aliases such as [fast]", "[fast]のようなデプロイメントかエイリアスのリスト"
+    ),
+    "preload[]": Text("the name of a deployment or an alias", "デプロイメントかエイリアスの名前"),
     "gpu[]": Text("a name for a GPU such as gpu0", "gpu0のようなGPUの名前"),
     "image_hosts": Text("a list of hosts such as [images.example]", "[images.example]のようなホストのリスト"),
     "cors_origins": Text(
@@ -101,6 +131,8 @@ def must_be(where: Where, place: Place, shown: str | None) -> Text:
 def is_needed(where: Where, place: Place) -> Text:
     """What to say where nothing is."""
     noun = wanted(where, place)
+    if where[-1:] == ("replicas",):
+        noun = Text(f"{noun.en}, or run: with the engine's command", f"{noun.ja}か、エンジンのコマンドを書いたrun:")
     return Text(f"is needed: {noun.en}", f"必須の項目です。{noun.ja}を指定してください")
 
 
@@ -125,7 +157,7 @@ def _plain(word: str) -> str:
 
 def _named(where: Where) -> str:
     """The name that the words depend on; `replicas[]` for an item of a list, or an entry below a free name."""
-    if len(where) >= 2 and (isinstance(where[-1], int) or where[:-1] in (("deployments",), ("aliases",))):
+    if len(where) >= 2 and (isinstance(where[-1], int) or where[:-1] in (("deployments",), ("aliases",), ("gpus",))):
         outer = next(each for each in reversed(where[:-1]) if isinstance(each, str))
         return "aliases[]" if where[0] == "aliases" else f"{outer}[]"
     return str(where[-1]) if where else ""
@@ -199,8 +231,13 @@ def _unit(name: str) -> str:
 def _advice(where: Where, place: Place, shown: str | None) -> Text:
     """How to write what was meant, where that can be told."""
     said = (shown or "").strip("'\"")
-    meant = None
-    if place.choices:
+    meant, name = None, _named(where)
+    if name == "memory":
+        meant = _size(said)
+    elif name in COMMANDS:
+        meant = _arguments(said)
+        meant = f"{{command: {meant}}}" if meant and name == "run" else meant
+    elif place.choices:
         meant = nearest(said, [str(each) for each in place.choices]) if said else None
     elif place.is_number:
         meant = _without_unit(_unit(str(where[-1])) if where else "", said)
@@ -210,6 +247,27 @@ def _advice(where: Where, place: Place, shown: str | None) -> Text:
         if meant is None and place.words and said:
             meant = nearest(said, list(place.words))
     return Text("", "") if meant is None else Text(f"; write {meant}", f"。{meant}と書いてください")
+
+
+def _size(said: str) -> str | None:
+    """With the unit that was meant: of a bare number, and of Gi, GiB."""
+    found = re.fullmatch(r"([0-9]{1,4})(?:[.,]([0-9]{1,3}))?\s*(?:([kmgt])[a-z]{0,9})?", said, re.IGNORECASE)
+    return None if found is None else f"{found[1]}{(found[2] and '.' + found[2]) or ''}{(found[3] or 'g').upper()}iB"
+
+
+def _arguments(said: str) -> str | None:
+    """A command line as the list that it is meant as."""
+    try:
+        parts = shlex.split(said) if len(said) < SHOWN_OF_COMMANDS - 2 else []
+    except ValueError:
+        return None
+    written = (each if _is_plain(each) else json.dumps(each, ensure_ascii=False) for each in parts)
+    return f"[{', '.join(written)}]" if parts else None
+
+
+def _is_plain(argument: str) -> bool:
+    """Whether YAML takes it for text without quotes."""
+    return bool(_PLAIN.fullmatch(argument)) and argument.lower() not in _NOT_PLAIN
 
 
 def _without_unit(unit: str, said: str) -> str | None:

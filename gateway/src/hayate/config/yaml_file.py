@@ -17,10 +17,13 @@ import yaml
 from hayate.config.mistakes import ConfigError, Mistake, Told, Where
 from hayate.config.yaml_tree import Loader, placed
 from hayate.config.yaml_words import DEEP, blanked, mistake_of, straightened, without_tabs
+from hayate.engines.placeholders import literal
 from hayate.language import Text
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_TEMPLATES = (("deployments",), (), ("run",), ("command", "env"))
+"""Where braces mean something: what comes from the environment there has none that do."""
 MAX_NUMBER = 10**15
 """Of seconds, bytes, tokens or calls no more can be meant, and arithmetic with it stays exact."""
 MAX_FILE_BYTES = 1 << 20
@@ -102,19 +105,24 @@ class _Expansion:
         def named(match: re.Match[str]) -> str:
             name, fallback = match.groups()
             try:
-                found = clean(self._env, name) or fallback
+                found = clean(self._env, name)
             except Told as error:
                 self.mistakes.append(Mistake(path, Text(f"{name}: {error.text.en}", f"{name}: {error.text.ja}")))
                 return ""
-            if found is None:
+            if found:
+                return literal(found) if in_template else found
+            if fallback is None:
                 text = Text(
                     f"the environment has no {name}: set it, or write a fallback, ${{{name}:-value}}",
                     f"環境変数{name}がありません。設定するか、${{{name}:-value}}のように代わりの値を書いてください",
                 )
                 self.mistakes.append(Mistake(path, text))
                 return ""
-            return found
+            return fallback
 
+        in_template = len(path) > len(_TEMPLATES) and all(
+            step in known for step, known in zip(path, _TEMPLATES, strict=False) if known
+        )
         filled = _VARIABLE.sub(named, value).strip()
         if _CONTROL.search(filled):
             self.mistakes.append(Mistake(path, _NO_SUCH_CHARACTER))

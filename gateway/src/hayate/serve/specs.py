@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from hayate.backends.base import Backend
 from hayate.backends.options import OptionError
 from hayate.backends.registry import Wanted, check_options, make_backend, unread_source
+from hayate.config.deployment import DeploymentConfig
 from hayate.config.mistakes import ConfigError
-from hayate.config.models import Config, DeploymentConfig
+from hayate.config.models import Config
 from hayate.fleet.spec import DeploymentSpec
 from hayate.language import Text
 
@@ -75,8 +76,13 @@ def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
         max_queued=each.max_queued,
         queue_timeout_s=each.queue_timeout_s,
         gpu=each.gpu,
+        memory=each.memory,
+        pin=each.pin,
+        idle_unload_s=each.idle_unload_s,
+        load_timeout_s=each.load_timeout_s,
         context_tokens=each.context_tokens,
         probe=each.probe,
         canary=each.canary,
+        run=each.run,
         timeouts=each.timeouts,
     )

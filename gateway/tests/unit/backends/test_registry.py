@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 from hayate.backends.registry import NAMES, Wanted, check_options, make_backend
-from hayate.config.models import BackendName
+from hayate.config.deployment import BackendName
 from tests.support.tables import table
 
 TOKENIZER = str(Path(__file__).parents[4] / "llm/tiny/tiny-qwen2")

@@ -11,7 +11,8 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from hayate.config.models import Config, DeploymentConfig
+from hayate.config.deployment import DeploymentConfig
+from hayate.config.models import Config
 from hayate.config.yaml_file import MAX_NUMBER
 from tests.deploy.test_example_config import fields_of
 from tests.support.fake_engine import running_engine

@@ -22,7 +22,11 @@ from tests.support.tables import table
         (("limits", "models", "smart", "tpm"), "did you mean tokens_per_minute?"),
         (("store", "path"), "did you mean file?"),
         (("keys", "stale"), "did you mean stale_s?"),
-        (("zzz",), "there are server, data, deployments"),
+        (("deployments", "q", "cmd"), "it belongs at deployments.<name>.run.command"),
+        (("deployments", "q", "run", "cmd"), "did you mean command?"),
+        (("deployments", "q", "ttl"), "did you mean idle_unload_s?"),
+        (("gpus", "gpu0", "vram"), "did you mean memory?"),
+        (("zzz",), "there are server, data, gpus, deployments"),
     ],
 )
 def test_it_is_told_what_to_write(where: Where, said: str) -> None:
@@ -40,6 +44,7 @@ def test_what_other_programs_say_is_a_name_of_ours() -> None:
         ("prices", "q"),
         ("deployments", "q"),
         ("deployments", "q", "timeouts"),
+        ("deployments", "q", "run"),
     ]
     known = {name for each in sections for name in fields_of(place_of(Config, each)[1].kind)}
     assert set(_MEANT.values()) <= known
