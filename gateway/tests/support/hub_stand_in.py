@@ -4,7 +4,7 @@
         run(env={"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path)})
         hub.requests          # what was asked, in order
 
-It can ask for a token, ask for consent, be slow, cut a download short, or keep silent.
+It can ask for a token, ask for consent, cut downloads short, promise other checksums, keep files elsewhere, or keep silent.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+LARGE = (".gguf", ".safetensors", ".bin")
+"""What the Hub keeps with Git LFS, and so knows the SHA-256 of."""
 INFO = re.compile(r"/api/models/([^/]+/[^/?]+)(?:/revision/[^/?]+)?(?:\?.*)?")
 
 
@@ -36,6 +38,16 @@ class HubStandIn:
     """What it says to everything, when it is no Hub at all."""
     cut_after_bytes: int | None = None
     """The next download ends after so many bytes; the one after it is whole."""
+    cuts: list[int] = field(default_factory=list)
+    """Where in the file each next download ends."""
+    starts: list[int] = field(default_factory=list)
+    """With which byte each download began."""
+    ranges: bool = True
+    """Whether it goes on where it is asked to, or begins anew each time."""
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    """What it promises of files that are something else."""
+    elsewhere: str = ""
+    """The origin that it sends whoever wants a file to."""
     url: str = ""
     requests: list[str] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
@@ -109,9 +121,17 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._allowed(repository):
             return
         files = self.hub.repositories[repository]
-        siblings = [{"rfilename": name, "size": len(content)} for name, content in files.items()]
+        siblings = [self._sibling(name, content) for name, content in files.items()]
         body = json.dumps({"id": repository, "modelId": repository, "sha": COMMIT, "siblings": siblings}).encode()
         self._send(200, {"content-type": "application/json"}, body)
+
+    def _sibling(self, name: str, content: bytes) -> dict[str, object]:
+        git = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        found: dict[str, object] = {"rfilename": name, "size": len(content), "blobId": git}
+        if name.endswith(LARGE):
+            sha256 = self.hub.checksums.get(name) or hashlib.sha256(content).hexdigest()
+            found["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
+        return found
 
     def _file(self, repository: str, name: str) -> None:
         if not self._allowed(repository):
@@ -120,12 +140,20 @@ class _Handler(BaseHTTPRequestHandler):
         if content is None:
             self._refuse(404, "EntryNotFound")
             return
+        if self.hub.elsewhere and self.command == "GET":
+            self._send(302, {"location": self.hub.elsewhere + self.path}, b"")
+            return
         headers = {
             "etag": f'"{hashlib.sha256(content).hexdigest()}"',
             "x-repo-commit": COMMIT,
             "accept-ranges": "bytes",
         }
         start = int((self.headers.get("range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        start = start if self.hub.ranges else 0
+        if self.command == "GET":
+            self.hub.starts.append(start)
+            if self.hub.cuts:
+                self.hub.cut_after_bytes = max(0, self.hub.cuts.pop(0) - start)
         if start:
             headers["content-range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
         self._send(206 if start else 200, headers, content[start:])

@@ -2,81 +2,34 @@
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE mean here what they mean to that library, because it is
 the one that reads them. It takes a third of a second to import and is an extra of ours, so it is imported when a `Hub`
-is made.
+is made. Weights alone come by our own way (`tools.download`): the library throws away what has come when a download is
+cut, and does not look at its checksum.
 
-    HubTrouble
-    ├── NotInstalled     the library is not there
-    ├── Offline          it was told to ask nobody
-    ├── Gated            the terms of the repository have to be accepted first
-    ├── NoRepository     there is none of that name, or a private one
-    ├── BadName          no repository can be called that
-    ├── NoFile           the repository has no such file, or it is not in the cache and the Hub is away
-    ├── NotKept          the disk would not take it
-    └── NotGiven         everything else: the network, the Hub's own trouble, a page that is no Hub's
-
-What a person is told of it is each tool's own. `backends.tokenizer` asks the library by itself: what serves stands on no tool.
+What goes wrong is a `HubTrouble`. `backends.tokenizer` asks the library by itself: what serves stands on no tool.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from hayate.language import Text, reason_of
+from hayate.tools.download import SHA256, Passing, Told, Wanted, complete
+from hayate.tools.hub_trouble import HubTrouble, Lost, NotInstalled, NotKept, Offline, translated
 
 T = TypeVar("T")
+ASK_S = 4.0
+"""What the Hub is given to answer a question that somebody waits for."""
 NAMES_S = 2.0
 """What looking up the Hub's name may take on top of the limit for its answer: the lookup has no time limit of its own."""
-
-
-class HubTrouble(Exception):
-    """The Hub did not give what was asked for. `status` is its HTTP status, if it answered with one."""
-
-    def __init__(self, cause: Exception | str) -> None:
-        super().__init__(str(cause) or type(cause).__name__)
-        self.kind = type(cause).__name__
-        """The name of what the library raised: unlike its text, it repeats no address and no header."""
-        status = getattr(getattr(cause, "response", None), "status_code", None)
-        self.status = status if isinstance(status, int) else None
-        self.strerror = cause.strerror if isinstance(cause, OSError) else None
-        self.reason = reason_of(cause) if isinstance(cause, OSError) else Text(str(self), str(self))
-
-
-class NotInstalled(HubTrouble):
-    """The library is not there."""
-
-
-class Offline(HubTrouble):
-    """It was told to ask nobody."""
-
-
-class Gated(HubTrouble):
-    """The terms of the repository have to be accepted first."""
-
-
-class NoRepository(HubTrouble):
-    """There is none of that name, or a private one."""
-
-
-class BadName(HubTrouble):
-    """No repository can be called that."""
-
-
-class NoFile(HubTrouble):
-    """The repository has no such file, or it is not in the cache and the Hub is away."""
-
-
-class NotKept(HubTrouble):
-    """The disk would not take it; `strerror` says why."""
-
-
-class NotGiven(HubTrouble):
-    """Everything else: the network, the Hub's own trouble, a page that is no Hub's."""
+CONNECT_S, SILENCE_S = 10.0, 30.0
+"""What a connection for a file may take, and how long it may bring nothing."""
+PARTIAL = 206
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +38,12 @@ class Listing:
 
     revision: str | None
     sizes: Mapping[str, int]
+    checksums: Mapping[str, str]
+    """Of each file the SHA-256, or, of one that is no LFS file, the SHA-1 that git gives it; none where the Hub doesn't say."""
+
+    def wanted(self, name: str) -> Wanted:
+        """What the file has to be."""
+        return Wanted(self.sizes[name], self.checksums.get(name, ""))
 
 
 class Hub:
@@ -125,15 +84,73 @@ class Hub:
 
         def ask() -> Listing:
             info = self._api.model_info(repository, timeout=limit_s, files_metadata=True)
-            return Listing(info.sha, {file.rfilename: file.size or 0 for file in info.siblings or ()})
+            files = info.siblings or ()
+            sums = {file.rfilename: (file.lfs.sha256 if file.lfs else file.blob_id) or "" for file in files}
+            return Listing(info.sha, {file.rfilename: file.size or 0 for file in files}, sums)
 
-        with _translated():
+        with translated():
             return _within(limit_s + NAMES_S, ask)
 
     def fetch(self, repository: str, name: str, revision: str | None = None) -> Path:
         """One file, downloaded unless it is in the cache. Raises HubTrouble."""
-        with _translated():
+        with translated():
             return Path(self._api.hf_hub_download(repository, name, revision=revision, cache_dir=self.cache))
+
+    def keep(self, repository: str, name: str, listing: Listing, told: Told) -> Path:
+        """Weights, in the cache: where a download was cut, it goes on. `told` is told how many bytes there are.
+        Raises HubTrouble and WrongChecksum.
+        """
+        wanted = listing.wanted(name)
+        blobs = self.cache / f"models--{repository.replace('/', '--')}" / "blobs"
+        blob = blobs / wanted.checksum
+        if SHA256.fullmatch(wanted.checksum) and not blob.exists():
+            try:
+                blobs.mkdir(parents=True, exist_ok=True)
+                self.download(repository, name, listing, blob, told)
+            except OSError as error:
+                raise NotKept(error) from error
+        return self.fetch(repository, name)  # which finds the blob and makes it known under its name and commit
+
+    def download(self, repository: str, name: str, listing: Listing, target: Path, told: Told) -> None:
+        """One file to a place of its own, beside which what has come of it stands until it is whole. Raises HubTrouble,
+        WrongChecksum, InUse, and OSError of the disk.
+        """
+        part = target.with_name(f"{listing.checksums.get(name) or target.name}.part")
+
+        @contextlib.contextmanager
+        def source(start: int) -> Iterator[tuple[int, Iterator[bytes]]]:
+            with self._opened(repository, name, listing.revision, start) as found:
+                yield found
+
+        try:
+            complete(source, listing.wanted(name), part, target, told)
+        except HubTrouble:
+            raise
+        except Passing as error:
+            raise Lost(error) from error
+
+    @contextlib.contextmanager
+    def _opened(
+        self, repository: str, name: str, revision: str | None, start: int
+    ) -> Iterator[tuple[int, Iterator[bytes]]]:
+        """The file's bytes from `start` on, or from where the Hub begins all the same. Raises HubTrouble, also as the
+        bytes come.
+        """
+        import httpx2
+        from huggingface_hub import get_session, hf_hub_url, hf_raise_for_status
+        from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # documented all the same
+
+        url = hf_hub_url(repository, name, revision=revision, endpoint=self.endpoint)
+        headers = {**build_hf_headers(token=self._api.token), "accept-encoding": "identity"}
+        if start:
+            headers["range"] = f"bytes={start}-"
+        patience = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
+        with contextlib.ExitStack() as held:
+            with translated():
+                response = held.enter_context(get_session().stream("GET", url, headers=headers, timeout=patience))
+                hf_raise_for_status(response)
+            said = re.match(r"bytes (\d+)-", response.headers.get("content-range", ""))
+            yield int(said[1]) if said and response.status_code == PARTIAL else 0, _pieces(response.iter_raw())
 
 
 def hide_progress() -> None:
@@ -143,35 +160,14 @@ def hide_progress() -> None:
     disable_progress_bars()
 
 
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """What the library raises as ours. A page that is no Hub's gives the last three of the long list."""
-    import httpx2
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HFValidationError,
-        RepositoryNotFoundError,
-        XetDownloadError,
-    )
-
-    try:
-        yield
-    except GatedRepoError as error:
-        raise Gated(error) from error
-    except RepositoryNotFoundError as error:
-        raise NoRepository(error) from error
-    except HFValidationError as error:
-        raise BadName(error) from error
-    except EntryNotFoundError as error:
-        raise NoFile(error) from error
-    except (OSError, httpx2.HTTPError, httpx2.InvalidURL, XetDownloadError, ValueError, TypeError, KeyError) as error:
-        raise (NotKept if _is_the_disks(error) else NotGiven)(error) from error
-
-
-def _is_the_disks(error: Exception) -> bool:
-    of_the_network = isinstance(error, ConnectionError | TimeoutError)
-    return isinstance(error, OSError) and error.errno is not None and not of_the_network
+def _pieces(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The bytes as they come. What breaks them off is ours; what whoever takes them does is not looked at."""
+    while True:
+        with translated():
+            piece = next(pieces, None)
+        if piece is None:
+            return
+        yield piece
 
 
 def _within(limit_s: float, ask: Callable[[], T]) -> T:

@@ -6,17 +6,31 @@ within a few seconds, before the client library may try and try again.
 
 from __future__ import annotations
 
-import re
+from functools import partial
 from pathlib import Path
 
+from hayate.language import Text
+from hayate.tools.download import InUse, WrongChecksum
 from hayate.tools.embedded.reference import PREFERRED, HubModel, NoSuchFile, choose, is_of
 from hayate.tools.embedded.refusals import CannotStart, HubFailed, ModelRefused
 from hayate.tools.embedded.speaker import Say
-from hayate.tools.hub import BadName, Gated, Hub, HubTrouble, NoFile, NoRepository, NotKept, Offline
+from hayate.tools.hub import ASK_S, Hub
+from hayate.tools.hub_trouble import BadName, HubTrouble, NoFile, NotKept, Offline
+from hayate.tools.hub_words import Asker, in_use, in_vain, wrong_checksum
+from hayate.tools.transfer import begun, transfer
 
-ASK_S = 4.0
-UNAUTHORISED = 401
 NAME_A_FILE = "MODEL=/path/to/model.gguf"
+ASKER = Asker(
+    "MODEL",
+    later=Text(
+        f"Try again later, or name a file: {NAME_A_FILE}",
+        f"後で再試行するか、ファイルを指定してください: {NAME_A_FILE}",
+    ),
+    network=Text(
+        f"Connect to the network, or name a file: {NAME_A_FILE}",
+        f"ネットワークを確認するか、ファイルを指定してください: {NAME_A_FILE}",
+    ),
+)
 
 
 def obtain(model: HubModel, say: Say) -> list[Path]:
@@ -26,13 +40,18 @@ def obtain(model: HubModel, say: Say) -> list[Path]:
     if cached and _settled(cached, model):
         return cached
     try:
-        there = hub.files(model.repository, ASK_S).sizes
-        names = choose(there, model)
-        size = f"{', '.join(names)} ({sum(there[name] for name in names) / 1e6:,.0f} MB)"
-        say(f"Downloading {size} from {model.repository}", f"{model.repository}から{size}をダウンロードします")
-        return [hub.fetch(model.repository, name) for name in names]
+        listing = hub.files(model.repository, ASK_S)
+        names = choose(listing.sizes, model)
+        size_bytes = sum(listing.sizes[name] for name in names)
+        line = begun(", ".join(names), size_bytes, model.repository)
+        say(line.en, line.ja)
+        with transfer(size_bytes) as bar:
+            return [hub.keep(model.repository, name, listing, partial(bar.at, name)) for name in names]
     except NoSuchFile as error:
         raise _no_such_file(model, error) from None
+    except (WrongChecksum, InUse) as error:
+        said = (in_use if isinstance(error, InUse) else wrong_checksum)(str(model))
+        raise HubFailed(said.en, said.ja) from error
     except HubTrouble as trouble:
         if cached:
             return cached
@@ -76,55 +95,11 @@ def _refusal(hub: Hub, model: HubModel, trouble: HubTrouble) -> CannotStart:
                 f"HF_HUB_OFFLINEが設定されており、{model}はキャッシュ（{hub.cache}）にありません。設定を外すか、"
                 f"ファイルを指定してください: {NAME_A_FILE}",
             )
-        case Gated():
-            page = f"{hub.endpoint}/{model.repository}"
-            return HubFailed(
-                f"{model.repository} asks for consent: accept its terms at {page} and set HF_TOKEN.",
-                f"{model.repository}は利用許諾が必要です。{page} で同意し、HF_TOKENを設定してください。",
-            )
-        case NoRepository():
-            return HubFailed(
-                f"{model.repository} is not on {hub.endpoint}, or is private: check the name (MODEL), or set an HF_TOKEN that "
-                f"may see it.",
-                f"{model.repository}は{hub.endpoint}にないか、非公開です。名前（MODEL）を確かめるか、閲覧できるHF_TOKENを設定してください。",
-            )
-        case NoFile() | BadName():
-            return ModelRefused(
-                f"{model} is not a file on the Hub: check the name (MODEL).",
-                f"{model}はHubにありません。名前（MODEL）を確かめてください。",
-            )
         case NotKept():
             why = trouble.reason
             return HubFailed(
                 f"{model} can't be kept in {hub.cache}: {why.en}. Mend that, or name another folder with HF_HOME.",
                 f"{model}を{hub.cache}に保存できません（{why.ja}）。解消するか、別のフォルダーをHF_HOMEで指定してください。",
             )
-    return _unreached(hub, model, trouble)
-
-
-def _unreached(hub: Hub, model: HubModel, trouble: HubTrouble) -> HubFailed:
-    if trouble.status == UNAUTHORISED:
-        return HubFailed(
-            f"{hub.endpoint} refuses HF_TOKEN, so {model.repository} can't be had: make a new one at "
-            f"{hub.endpoint}/settings/tokens, or unset it.",
-            f"HF_TOKENが{hub.endpoint}に拒否されたため、{model.repository}を取得できません。{hub.endpoint}/settings/tokens で"
-            f"新しいトークンを作成するか、HF_TOKENの設定を外してください。",
-        )
-    if not hub.endpoint.startswith(("http://", "https://")):
-        return HubFailed(
-            f"HF_ENDPOINT={hub.endpoint} is no http:// or https:// URL: mend it, or unset it.",
-            f"HF_ENDPOINT={hub.endpoint}がhttp://またはhttps://で始まっていません。修正するか、設定を外してください。",
-        )
-    if trouble.status is not None:
-        reason = f"status {trouble.status}"
-        return HubFailed(
-            f"{model.repository} can't be had from {hub.endpoint} ({reason}). Try again later, or name a file: {NAME_A_FILE}",
-            f"{hub.endpoint}のエラーのため、{model.repository}を取得できません（{reason}）。後で再試行するか、"
-            f"ファイルを指定してください: {NAME_A_FILE}",
-        )
-    reason = re.sub(r"^\[Errno -?\d+\] ", "", str(trouble).splitlines()[0]).rstrip(".")
-    return HubFailed(
-        f"{model.repository} can't be had from {hub.endpoint}: {reason}. Connect to the network, or name a file: {NAME_A_FILE}",
-        f"{hub.endpoint}に接続できないため、{model.repository}を取得できません（{reason}）。ネットワークを確認するか、"
-        f"ファイルを指定してください: {NAME_A_FILE}",
-    )
+    said = in_vain(hub.endpoint, model.repository, str(model), trouble, ASKER)
+    return (ModelRefused if isinstance(trouble, NoFile | BadName) else HubFailed)(said.en, said.ja)

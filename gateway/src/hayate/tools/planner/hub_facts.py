@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from hayate.tools.hub import BadName, Gated, Hub, HubTrouble, NoRepository, NotInstalled, hide_progress
+from hayate.tools.hub import Hub, hide_progress
+from hayate.tools.hub_trouble import BadName, Gated, HubTrouble, NoRepository, NotInstalled
 from hayate.tools.planner.config_json import facts_from_config
 from hayate.tools.planner.facts import FactsMissing, ModelFacts
 from hayate.tools.planner.weights import (

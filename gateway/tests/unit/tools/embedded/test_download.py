@@ -257,4 +257,5 @@ def test_a_terminal_gets_a_progress_bar(tmp_path: Path) -> None:
         pass
     os.close(ours)
     assert process.returncode == 0
-    assert "model-Q4_K_M.gguf: 100%" in seen.decode()
+    assert "model-Q4_K_M.gguf" in seen.decode()
+    assert "3.3/3.3 MB" in seen.decode()
