@@ -74,7 +74,7 @@ class DeploymentQueueAnswer(BaseModel):
     service_s: float | None
     """How long a call holds its place, on average; null until one has ended."""
     output_tokens: int
-    """What its engines have made since the start: streams that have not ended count as far as they have come."""
+    """Which its engines have made (`tokens_made`)."""
     ceilings: list[CeilingAnswer]
     lanes: list[LaneAnswer]
     """Those with calls, the most that waits first, then those whose calls have waited lately; `lane_count` is how many
@@ -92,22 +92,25 @@ class QueueAnswer(BaseModel):
 @described("What each engine is given at once and why, and who waits for how long.", QueueAnswer)
 async def show_queue(_: Request, gateway: Gateway) -> Response:
     """GET /admin/queue: every deployment, in the order of the configuration."""
-    gateway.calls.flush()
-    now, fleet = gateway.relay.now(), gateway.relay.fleet
-    ended, coming = gateway.metrics.calls.output_tokens, _coming(gateway.ticker)
+    now, fleet, made = gateway.relay.now(), gateway.relay.fleet, tokens_made(gateway)
     return json_answer(
         QueueAnswer(
             deployments=[
-                deployment_queue(
-                    each,
-                    now,
-                    ended(each.name) + sum(coming[id(replica.progress)] for replica in each.replicas),
-                    gateway.auth.project_of,
-                )
+                deployment_queue(each, now, made[each.name], gateway.auth.project_of)
                 for each in fleet.deployments.values()
             ]
         )
     )
+
+
+def tokens_made(gateway: Gateway) -> dict[str, int]:
+    """What the engines of each deployment have made since the start: streams that have not ended count as far as they have come."""
+    gateway.calls.flush()
+    ended, coming = gateway.metrics.calls.output_tokens, _coming(gateway.ticker)
+    return {
+        each.name: ended(each.name) + sum(coming[id(replica.progress)] for replica in each.replicas)
+        for each in gateway.relay.fleet.deployments.values()
+    }
 
 
 def _coming(ticker: Ticker) -> Counter[int]:

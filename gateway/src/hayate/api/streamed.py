@@ -14,12 +14,14 @@ from hayate.telemetry.log import log_event
 class Streamed(StreamingResponse):
     """Each piece is made when the one before it has been taken; a client that leaves ends that. An error can't be told any more
     once the answer has begun: it ends without its end, as that of a broken connection does, so that nobody takes it for whole.
-    `name` is what a browser calls the file.
+    `name` is what a browser calls the file; None: it is none.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str, name: str) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str, name: str | None = None) -> None:
         self._pieces = pieces
-        headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
+        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+        if name is not None:
+            headers["content-disposition"] = f'attachment; filename="{name}"'
         super().__init__(pieces, headers=headers, media_type=media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

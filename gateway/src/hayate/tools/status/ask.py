@@ -5,50 +5,122 @@ No proxy and no redirect: the operator's key goes where it is sent, and nowhere 
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import socket
 import ssl
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 
-from hayate.language import Text
+from hayate.language import Language, Text
 from hayate.tools.status.refusals import CannotTell, KeyRefused, NoAnswer, NobodyThere, SomethingElse
 from hayate.tools.status.target import Target
 
 PATH = "/admin/status"
+OLDER = Text("an older Hayate, or another API", "古いHayateか、別のAPI")
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 
 
-@dataclass(slots=True)
-class _Asking:
-    """What comes of it, put here by the thread that asks."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was answered."""
 
-    status: int = 0
-    body: bytes = b""
-    error: Exception | None = None
-    done: threading.Event = field(default_factory=threading.Event)
+    status: int
+    body: bytes
+
+    @property
+    def error(self) -> dict[str, Any]:
+        """What a gateway says is wrong (`message`, `code`); nothing where it isn't a gateway that says so."""
+        try:
+            found = orjson.loads(self.body)["error"]
+        except (orjson.JSONDecodeError, LookupError, TypeError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Question:
+    """One, under way from the start. A thread asks, because neither a name's resolution nor a head that comes byte by byte can
+    be given a limit otherwise. One that `goes_on` has its answer left open: whoever asked reads it, and closes the question.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        path: str,
+        timeout_s: float,
+        language: Language = "en",
+        *,
+        method: str = "GET",
+        goes_on: bool = False,
+    ) -> None:
+        self._target = target
+        self._timeout_s = timeout_s
+        self._goes_on = goes_on
+        self._said: Said | Exception = TimeoutError()
+        self._done = threading.Event()
+        parts = urlsplit(target.url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        self.response: http.client.HTTPResponse | None = None
+        """The answer that goes on, once `answer` has said that its status is 200."""
+        headers = {"accept": "application/json", "accept-language": language}
+        if target.key is not None:
+            headers["authorization"] = f"Bearer {target.key}"
+        asked = (method, parts.path + path, headers)
+        threading.Thread(target=self._fetch, args=asked, daemon=True, name="question").start()
+
+    def wait(self, most_s: float) -> bool:
+        """Whether there is an answer by now, after so many seconds at most."""
+        return self._done.wait(most_s)
+
+    def answer(self) -> Said:
+        """What was answered, waited for as long as the question has. Raises CannotTell, also where the key is refused."""
+        self.wait(self._timeout_s)
+        said, target = self._said, self._target
+        if isinstance(said, TimeoutError):
+            raise NoAnswer(
+                f"{target.url} says nothing within {self._timeout_s:g} s. Something listens there; it may be very busy or frozen.",
+                f"{target.url}から{self._timeout_s:g}秒以内に応答がありません。待ち受けはありますが、過負荷か停止状態の可能性があります。",
+            )
+        if isinstance(said, Exception):
+            raise _unreachable(target, said)
+        if said.status in (401, 403):
+            raise _key_refused(target)
+        return said
+
+    def give_silence(self, most_s: float) -> None:
+        """So long may an answer that goes on say nothing, from now on."""
+        if self._connection.sock is not None:
+            self._connection.sock.settimeout(most_s)
+
+    def close(self) -> None:
+        """The answer is not read any further."""
+        self._connection.close()
+
+    def _fetch(self, method: str, path: str, headers: Mapping[str, str]) -> None:
+        try:
+            self._connection.request(method, path, headers=headers)
+            response = self._connection.getresponse()
+            if self._goes_on and response.status == 200:
+                self.response = response
+                self._said = Said(response.status, b"")
+            else:
+                self._said = Said(response.status, response.read(MAX_ANSWER_BYTES + 1))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._said = error
+        finally:
+            if self.response is None:
+                self.close()
+            self._done.set()
 
 
 def ask(target: Target, timeout_s: float, path: str = PATH, holds: str = "deployments") -> dict[str, Any]:
     """What the gateway says there: an object with a list that has this name. Raises CannotTell."""
-    asking = _Asking()
-    # A thread, because neither a name's resolution nor a head that comes byte by byte can be given a limit otherwise.
-    threading.Thread(target=_fetch, args=(target, path, timeout_s, asking), daemon=True, name="status").start()
-    if not asking.done.wait(timeout_s) or isinstance(asking.error, TimeoutError):
-        raise NoAnswer(
-            f"{target.url} says nothing within {timeout_s:g} s. Something listens there; it may be very busy or frozen.",
-            f"{target.url}から{timeout_s:g}秒以内に応答がありません。待ち受けはありますが、過負荷か停止状態の可能性があります。",
-        )
-    if asking.error is not None:
-        raise _unreachable(target, asking.error)
-    if asking.status in (401, 403):
-        raise _key_refused(target)
-    return _read(target, asking, holds)
+    return _read(target, Question(target, path, timeout_s).answer(), holds)
 
 
 def _key_refused(target: Target) -> KeyRefused:
@@ -68,28 +140,10 @@ def _key_refused(target: Target) -> KeyRefused:
     )
 
 
-def _fetch(target: Target, path: str, timeout_s: float, asking: _Asking) -> None:
-    parts = urlsplit(target.url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
-    try:
-        with contextlib.closing(connection):
-            headers = {"accept": "application/json"}
-            if target.key is not None:
-                headers["authorization"] = f"Bearer {target.key}"
-            connection.request("GET", parts.path + path, headers=headers)
-            response = connection.getresponse()
-            asking.status, asking.body = response.status, response.read(MAX_ANSWER_BYTES + 1)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        asking.error = error
-    finally:
-        asking.done.set()
-
-
 def _unreachable(target: Target, error: Exception) -> CannotTell:
     """What happened, and what to do about it."""
     if isinstance(error, http.client.HTTPException | ValueError):
-        return _something_else(target)
+        return something_else(target)
     if isinstance(error, ssl.SSLError):
         return NobodyThere(
             f"{target.url}: no secure connection could be made. Is it https there, with a certificate that this machine knows?",
@@ -108,21 +162,21 @@ def _unreachable(target: Target, error: Exception) -> CannotTell:
     )
 
 
-def _read(target: Target, asking: _Asking, holds: str) -> dict[str, Any]:
+def _read(target: Target, said: Said, holds: str) -> dict[str, Any]:
     """The answer, if it is a gateway's."""
     try:
-        values = orjson.loads(asking.body)
+        values = orjson.loads(said.body)
     except orjson.JSONDecodeError:
         values = None
-    if asking.status == 404 and isinstance(values, dict) and "error" in values:
-        said = Text("an older Hayate, or another API", "古いHayateか、別のAPI")
-        raise _something_else(target, said)
-    if asking.status != 200 or not isinstance(values, dict) or not isinstance(values.get(holds), list):
-        raise _something_else(target)
+    if said.status == 404 and isinstance(values, dict) and "error" in values:
+        raise something_else(target, OLDER)
+    if said.status != 200 or not isinstance(values, dict) or not isinstance(values.get(holds), list):
+        raise something_else(target)
     return values
 
 
-def _something_else(target: Target, said: Text | None = None) -> SomethingElse:
+def something_else(target: Target, said: Text | None = None) -> SomethingElse:
+    """What to say of an answer that no gateway gives, or none of this version; `said` is what it may come from."""
     guess = said or Text("another program", "別のプログラム")
     return SomethingElse(
         f"What answers at {target.url} does not tell its status as a gateway does: {guess.en}. Name the gateway with --url.",
