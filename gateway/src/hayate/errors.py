@@ -137,20 +137,6 @@ class UnknownKey(RequestError):
     code = "key_not_found"
 
 
-class UnknownEngine(RequestError):
-    """No deployment of this name."""
-
-    status = 404
-    code = "engine_not_found"
-
-
-class NotSwitched(RequestError):
-    """The gateway does not load and unload that deployment's model, or can't just now."""
-
-    status = 409
-    code = "engine_not_switched"
-
-
 class UnknownCall(RequestError):
     """No call of this name is under way."""
 

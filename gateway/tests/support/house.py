@@ -29,6 +29,8 @@ TESTED_ELSEWHERE = {
     "downstream/reading.py": "reliability/test_http11.py",
     "downstream/times.py": "reliability/test_slow_requests.py",
     "downstream/uvicorn_cycle.py": "reliability/test_http11.py",
+    "engines/base.py": "unit/fleet/test_engines.py",
+    "engines/refusals.py": "unit/fleet/test_engines.py",
     "fleet/canary.py": "reliability/test_stuck.py",
     "serve/data_folder.py": "start/test_refused_store.py",
     "serve/server.py": "reliability/test_drain.py",

@@ -10,6 +10,7 @@ from hayate.access.authenticator import Authenticator
 from hayate.access.grants import Grants
 from hayate.api.in_flight import InFlight
 from hayate.downstream.request_id import RequestIds
+from hayate.fleet.engines import Engines
 from hayate.history.conversations import Conversations
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
@@ -65,6 +66,8 @@ class Gateway:
     ticker: Ticker
     store: Store
     history: Conversations
+    engines: Engines
+    """What loads and unloads models."""
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
     settings: CallSettings = field(default_factory=CallSettings)

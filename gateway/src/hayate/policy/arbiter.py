@@ -135,6 +135,19 @@ class Arbiter:
         self._fail(tenant, "crashed", now, FIRST_RETRY_S if tenant.failures else 0.0)
         self._forget(tenant)
 
+    def found(self, tenant: Tenant, now: float) -> None:
+        """It is in memory, by whoever's doing: it stays if it fits, else it goes again."""
+        if not Room(self, self.gpus, now).take(tenant):
+            tenant.leaving = "operator"
+        tenant.used_at = now
+        tenant.turn(State.READY, "found", now)
+
+    def lost(self, tenant: Tenant, now: float) -> None:
+        """It is not in memory any more, by whoever's doing, and well."""
+        tenant.leaving = None
+        tenant.turn(State.UNLOADED, "lost", now)
+        self._forget(tenant)
+
     def _fail(self, tenant: Tenant, why: Why, now: float, first_s: float) -> None:
         wait_s = min(first_s * 2 ** min(tenant.failures, 16), LONGEST_RETRY_S)
         tenant.failures += 1

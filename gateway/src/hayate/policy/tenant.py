@@ -40,6 +40,8 @@ Why = Literal[
     "load_failed",
     "too_large",  # it does not fit, also when all others are gone that may go
     "kept",  # those that it was to give way to have left
+    "found",  # others have loaded it
+    "lost",  # others have unloaded it
     "stuck",  # it could not be unloaded
 ]
 

@@ -128,13 +128,8 @@ class Relay:
                     await self._wait(deployment, place, call, deployment.spec.queue_s)
                     now = self.now()
         else:
-            place = await self._wait_outside(door, deployment, call)
+            place, prepared = await self._wait_outside(door, deployment, call)
             now, served_model = self.now(), _served_model(call, deployment)
-            try:
-                prepared = _prepared(call, deployment, served_model)
-            except GatewayError:
-                deployment.waiting.leave(place, 0)
-                raise
         replica = deployment.choose((), now)
         if replica is None:
             deployment.waiting.leave(place, 0)
@@ -188,8 +183,8 @@ class Relay:
         output = int(estimates.answer_tokens(record.key, record.model)) if path in TO_EVENTS else 0
         return Place(lane, prompt, output, now)
 
-    async def _wait_outside(self, door: Door, deployment: Deployment, call: Call) -> Place[Waiter]:
-        """For a model that has to be loaded first, in the queue, as for a place. Raises Overloaded."""
+    async def _wait_outside(self, door: Door, deployment: Deployment, call: Call) -> tuple[Place[Waiter], Prepared]:
+        """For a model that has to be loaded first, in the queue, as for a place; and takes the place. Raises Overloaded."""
         now, record = self.now(), call.record
         door.check(now)
         with contextlib.suppress(
@@ -200,7 +195,11 @@ class Relay:
         place = self._place(deployment, lane, record, now)
         door.knock()
         await self._wait(deployment, place, call, deployment.spec.queue_s + door.load_timeout_s)
-        return place
+        try:
+            return place, _prepared(call, deployment, _served_model(call, deployment))
+        except GatewayError:
+            deployment.waiting.leave(place, 0)
+            raise
 
     async def _wait(self, deployment: Deployment, place: Place[Waiter], call: Call, limit_s: float) -> None:
         """For a place, and takes it. Raises Overloaded."""

@@ -32,12 +32,14 @@ from hayate.downstream.stream import Endpoint
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.fleet.canary import Canaries
 from hayate.fleet.ceilings import Ceilings
+from hayate.fleet.engines import Engines
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
 from hayate.history.conversations import Conversations
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
+from hayate.serve.engines import make_engine, tell
 from hayate.serve.keys import Keys, remember_last_minute
 from hayate.serve.reload import Reloader
 from hayate.serve.specs import specs
@@ -107,15 +109,15 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         keys = Keys(store, config.keys)
         auth = Authenticator(own, keys.ring, origins=app.origins)
         relay, history = Relay(fleet, ticker), Conversations(store)
-        gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, reload, origins=app.origins)
+        prober = Prober(fleet, on_change=_tell_change)
+        engines = Engines(fleet, make_engine, prober.meet, tell)
+        gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, engines, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer), sweeper)
         await remember_last_minute(store, gateway.grants)
         reloader = Reloader(gateway, config, load, keys)
-        app.state.reload = reloader.reload
-        prober = Prober(fleet, on_change=_tell_change)
-        gateway.relay.refresh = prober.refresh
+        app.state.reload, relay.refresh = reloader.reload, prober.refresh
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))
             for row in ROUTES
@@ -125,6 +127,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         try:
             async with _running(
                 prober.run(),
+                engines.run(),
                 keys.follow(),
                 sweeper.run(),
                 Canaries(fleet, on_change=_tell_change).run(),

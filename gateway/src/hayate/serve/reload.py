@@ -19,6 +19,7 @@ from hayate.config.models import Config
 from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
+from hayate.serve.engines import preloaded
 from hayate.serve.keys import Keys
 from hayate.serve.specs import specs
 from hayate.settings import RateLimits
@@ -84,6 +85,7 @@ def configure(gateway: Gateway, config: Config, host: str) -> None:
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
     gateway.store.configure(config.store, config.history)
+    gateway.engines.configure(config.gpus, preloaded(config))
     set_queue_bytes(config.server.log_queue_bytes)
     set_log_form(config.server.log)
 

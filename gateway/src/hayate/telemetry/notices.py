@@ -52,6 +52,10 @@ SENTENCES: Mapping[str, _Sentence] = {
             "{replica}は混雑状況を返さないため、同時に最大{places}件を送ります。max_in_flightで変更できます",
         ),
     ),
+    "engine_loading": _Sentence("", Text("{engine} is being loaded", "{engine}を読み込んでいます")),
+    "engine_loaded": _Sentence("green", Text("{engine} is loaded", "{engine}を読み込みました")),
+    "engine_unloaded": _Sentence("", Text("{engine} was unloaded", "{engine}をメモリーから降ろしました")),
+    "engine_failed": _Sentence("red", Text("{engine}: {reason}", "{engine}: {reason}")),
     "reloaded": _Sentence("green", Text("The configuration was reloaded", "設定を再読み込みしました")),
     "reload_refused": _Sentence(
         "red",

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from hayate.access.authenticator import Authenticator
 from hayate.access.principals import OWNER
 from hayate.api.gateway import Gateway, Reloaded
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.engines import Engines
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
 from hayate.history.conversations import Conversations
@@ -31,6 +33,10 @@ class Observer:
         self.records += batch
 
 
+async def _meets(_: Deployment) -> None:
+    """Nobody is loaded."""
+
+
 async def nothing_changes() -> Reloaded:
     return Reloaded((), {}, ())
 
@@ -46,4 +52,5 @@ def bare_gateway(
     fleet = Fleet(specs, {})
     auth = Authenticator({KEY: OWNER})
     history, calls = Conversations(store), EndedCalls(observers)
-    return Gateway(Relay(fleet, ticker), auth, calls, Metrics(fleet), ticker, store, history, reload)
+    engines = Engines(fleet, lambda _: None, _meets, lambda event, resident: None)
+    return Gateway(Relay(fleet, ticker), auth, calls, Metrics(fleet), ticker, store, history, engines, reload)

@@ -1,0 +1,107 @@
+"""A model that comes and goes: its deployment, what runs it, and what the arbiter knows of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping
+from time import monotonic
+
+from hayate.engines.base import Engine, LoadFailed
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.door import Door
+from hayate.fleet.replica import Replica
+from hayate.policy.tenant import GpuTerms, Tenant, TenantTerms
+from hayate.settings import Gpu
+
+
+class Resident:
+    """One switched deployment's. It ends with the engine that it was made for: another configuration makes another one."""
+
+    def __init__(
+        self, deployment: Deployment, engine: Engine, tenant: Tenant, door: Door, before: Resident | None = None
+    ) -> None:
+        self.deployment = deployment
+        self.engine = engine
+        self.tenant = tenant
+        self.door = door
+        self.identity = deployment.spec.identity
+        self.task: asyncio.Task[None] | None = None
+        """The loading or unloading that is under way."""
+        self.error: LoadFailed | None = None
+        """What last went wrong."""
+        self.looked_at = 0.0
+        self._before = before
+        self._ended = 0
+        self.gone_for_good = asyncio.Event()
+        """The configuration has no such engine any more, and it has ended."""
+        self._changed = asyncio.Event()
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """What the deployment calls."""
+        return self.deployment.replicas
+
+    def is_another(self, deployment: Deployment | None) -> bool:
+        """Whether a deployment needs another engine than this."""
+        return deployment is not self.deployment or deployment.spec.identity != self.identity
+
+    async def free_of_its_forerunner(self) -> None:
+        """Waits until the engine has ended that this one takes the place of: they would share a port."""
+        if self._before is not None:
+            await self._before.gone_for_good.wait()
+            self._before = None
+
+    def notice(self, now: float) -> None:
+        """Fills in what the arbiter has to know of the calls."""
+        gate, tenant = self.deployment.gate, self.tenant
+        ended = sum(each.ended for each in self.replicas)
+        if ended != self._ended:
+            self._ended, tenant.used_at = ended, now
+        tenant.in_flight, tenant.waiting = gate.in_flight, gate.queued
+        tenant.oldest_at = min((place.since for _, _, place in gate.waiting()), default=None) if gate.queued else None
+
+    def admit(self) -> None:
+        """Its model is loaded: calls may come in."""
+        door = self.door
+        door.open = door.loaded = True
+        door.barred, door.loading_since = None, None
+        self.deployment.widen()
+
+    def shut(self) -> None:
+        """Calls that are under way go on; others wait."""
+        self.door.open = False
+        self.deployment.widen()
+
+    def gone(self) -> None:
+        """Its model is not in memory any more."""
+        self.door.loaded = False
+        self.shut()
+
+    def changed(self) -> None:
+        """Tells those that wait for what becomes of it."""
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def next_change(self, limit_s: float) -> None:
+        """Waits for it, for so long at most. Raises TimeoutError."""
+        async with asyncio.timeout(limit_s):
+            await self._changed.wait()
+
+    @property
+    def idle_s(self) -> float | None:
+        """Since when it has nothing to do; None while it has, or is not loaded."""
+        if not self.door.loaded or self.deployment.gate.in_flight or self.deployment.gate.queued:
+            return None
+        return max(0.0, monotonic() - self.tenant.used_at)
+
+
+def terms_of(deployment: Deployment, gpus: Mapping[str, Gpu], preload: Collection[str]) -> TenantTerms:
+    """What the arbiter is told of a deployment: of GPUs that are not in `gpus` it takes nothing."""
+    spec = deployment.spec
+    needs = {gpu: spec.memory or 0 for gpu in spec.gpu if gpu in gpus}
+    return TenantTerms(spec.name, needs, pin=spec.pin, idle_unload_s=spec.idle_unload_s, preload=spec.name in preload)
+
+
+def gpu_terms(gpu: Gpu) -> GpuTerms:
+    """The same of a GPU."""
+    return GpuTerms(gpu.memory, gpu.quantum_s, gpu.max_wait_s)

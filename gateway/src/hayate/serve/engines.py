@@ -1,0 +1,33 @@
+"""What loads and unloads the model of a deployment, by its configuration; and what the log says of it."""
+
+from __future__ import annotations
+
+from hayate.config.models import Config
+from hayate.engines.base import Engine
+from hayate.fleet.deployment import Deployment
+from hayate.fleet.engines import Event
+from hayate.fleet.resident import Resident
+from hayate.telemetry.log import log_event
+
+
+def make_engine(_: Deployment) -> Engine | None:
+    """The engine of a deployment whose model the gateway loads and unloads; None for one that it does not."""
+    return None
+
+
+def preloaded(config: Config) -> set[str]:
+    """The deployments that are loaded at the start; of an alias, the first."""
+    return {config.aliases.get(name, (name,))[0] for name in config.preload}
+
+
+def tell(event: Event, resident: Resident) -> None:
+    """Puts an event of an engine into the log."""
+    error, door = resident.error, resident.door
+    failed = event == "engine_failed" and error is not None
+    log_event(
+        event,
+        engine=resident.deployment.name,
+        **({"reason": error.texts, "code": error.reason.value} if failed and error is not None else {}),
+        **({"took_s": round(door.last_load_s, 1)} if event == "engine_loaded" and door.last_load_s is not None else {}),
+        why=resident.tenant.why,
+    )
