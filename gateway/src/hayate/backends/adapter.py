@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 import orjson
 
 from hayate.backends.base import Asked, Clock, Counting, Prepared
+from hayate.backends.control import Control
 from hayate.backends.responses import through_chat
 from hayate.errors import GatewayError, NotSupported
 from hayate.policy.ceiling import Load
@@ -84,6 +85,10 @@ class Adapter(ABC):
             return False
         self._chat_until_s = self._clock() + ASKED_AGAIN_S
         return True
+
+    def control(self, served_model: str | None) -> Control | None:
+        """None: most engines have their model in memory as long as they run."""
+        return None
 
     def load(self) -> UpstreamRequest | None:
         """What Prometheus would read of it."""

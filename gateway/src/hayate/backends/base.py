@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from hayate.backends.control import Control
 from hayate.errors import GatewayError
 from hayate.policy.ceiling import Load
 from hayate.wire.decoder import StreamDecoder
@@ -149,11 +150,8 @@ class Backend(Protocol):
     def probe(self) -> UpstreamRequest:
         """Answers 200 when the engine can take calls."""
 
-    def asleep(self) -> UpstreamRequest | None:
-        """Asks whether the model sleeps or is not loaded; None where there is no such thing."""
-
-    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
-        """Whether the parsed answer to `asleep` says so. Anything else means that it is awake."""
+    def control(self, served_model: str | None) -> Control | None:
+        """What takes the model into memory and out of it; None where the engine has no such thing."""
 
     def load(self) -> UpstreamRequest | None:
         """Asks how much the engine has to do; None where it tells nobody."""

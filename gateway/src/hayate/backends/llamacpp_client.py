@@ -18,7 +18,8 @@ from hayate.backends.adapter import Gauges, for_a_stream
 from hayate.backends.base import Asked, Assembly, Counting, Prepared, Served
 from hayate.backends.counting import TOKENIZE, number, of_messages
 from hayate.backends.llamacpp_stream import LlamaCppStream
-from hayate.backends.openai_compat import OpenAICompatible
+from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
+from hayate.backends.router_mode import RouterMode, props
 from hayate.wire.assemble import Assembler
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import read as read_json
@@ -43,6 +44,11 @@ class LlamaCppClient(OpenAICompatible):
     # Served if it was started with --metrics; wanted only of a server that does not tell its slots.
     _gauges = Gauges("/metrics", b"llamacpp:requests_processing", b"llamacpp:requests_deferred")
     _better_responses = "chat"  # its own events have no indices and no numbers, and tell a cut answer as a whole one
+
+    def __init__(self, options: OpenAIOptions | None = None, *, model: str | None = None) -> None:
+        super().__init__(options)
+        self._model = model
+        self._is_router = False
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """A completion that the client wants whole is asked for as a stream, and joined."""
@@ -80,20 +86,22 @@ class LlamaCppClient(OpenAICompatible):
         """503 while the model loads."""
         return UpstreamRequest("/health", method=b"GET")
 
-    def asleep(self) -> UpstreamRequest:
-        """A server may put an idle model to sleep."""
-        return UpstreamRequest("/props", method=b"GET")
+    def control(self, served_model: str | None) -> RouterMode:
+        """Router mode, of a server that runs in it."""
+        return RouterMode(self._model or served_model)
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
-        """The model list, and /props for the slots and the context of one slot."""
-        return (UpstreamRequest("/v1/models", method=b"GET"), UpstreamRequest("/props", method=b"GET"))
+        """The model list, and /props for the slots and the context of one slot; a router has them of a loaded model alone."""
+        return (UpstreamRequest("/v1/models", method=b"GET"), props(self._model if self._is_router else None))
 
     def read_served(self, answers: list[Any]) -> Served:
-        """The context is split over the slots: `n_ctx` of /props is what one call has."""
+        """The context is split over the slots: `n_ctx` of /props is what one call has. A router lists models of others, too."""
         served = super().read_served(answers[:1])
+        self._is_router = _is_router(answers[0])
+        models = (self._model,) if self._is_router and self._model is not None else served.models
         props = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
         n_ctx = _count((props.get("default_generation_settings") or {}).get("n_ctx"))
-        return Served(served.models, n_ctx, slots=_count(props.get("total_slots")))
+        return Served(models, n_ctx, slots=_count(props.get("total_slots")))
 
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""
@@ -175,6 +183,12 @@ def _tokenized(answer: bytes | None) -> Counting | None:
 def _listed(answer: bytes | None) -> int | None:
     """How many tokens are listed: there may be more of them than should be parsed while everybody waits."""
     return None if answer is None else answer.count(b",") + 1
+
+
+def _is_router(listed: object) -> bool:
+    """By its list of models, each with its status."""
+    models = listed.get("data") if isinstance(listed, dict) else None
+    return isinstance(models, list) and any(isinstance(each, dict) and "status" in each for each in models)
 
 
 def _count(value: object) -> int | None:

@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from hayate.backends.base import Clock, Served
+from hayate.backends.keep_alive import KeepAlive, named
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import at_least_one
 from hayate.backends.translated import TranslatingAdapter
 from hayate.errors import GatewayError
-from hayate.upstream_errors import UpstreamRefused
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import parse_error
 from hayate.wire.paths import EMBEDDINGS
@@ -83,17 +83,9 @@ class OllamaClient(TranslatingAdapter):
             return UpstreamRequest("/api/version", method=b"GET")
         return self._request("/api/show", {"model": self._model})
 
-    def asleep(self) -> UpstreamRequest:
-        """The models that are loaded."""
-        return UpstreamRequest("/api/ps", method=b"GET")
-
-    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
-        """A model that is not loaded is not loaded for a canary."""
-        listed = answer.get("models") if isinstance(answer, dict) else None
-        if not isinstance(listed, list):
-            return False
-        names = {each.get("name") for each in listed if isinstance(each, dict)}
-        return not names & {served_model, f"{served_model}:latest"}
+    def control(self, served_model: str | None) -> KeepAlive:
+        """Its keep_alive."""
+        return KeepAlive(self._model or served_model, self._num_ctx)
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """The models that have been pulled."""
@@ -111,7 +103,7 @@ class OllamaClient(TranslatingAdapter):
         self, fields: dict[str, Any], served_model: str | None, *, chat: bool
     ) -> tuple[UpstreamRequest, StreamDecoder]:
         """POST /api/chat or /api/generate; their NDJSON becomes chunks."""
-        model, num_ctx = _named(served_model), self._num_ctx
+        model, num_ctx = named(served_model), self._num_ctx
         if chat:
             request = self._request("/api/chat", chat_body(fields, model=model, num_ctx=num_ctx))
         else:
@@ -123,13 +115,3 @@ class OllamaClient(TranslatingAdapter):
         if self._keep_alive is not None and path != "/api/show":
             body["keep_alive"] = self._keep_alive
         return UpstreamRequest(path, orjson.dumps(body))
-
-
-def _named(served_model: str | None) -> str:
-    if served_model is None:
-        raise UpstreamRefused(
-            "No model is known at this Ollama: set MODEL, and pull the model.",
-            "Ollamaのモデルが分かりません。MODELを設定し、モデルを取得（pull）してください。",
-            retry_after_s=5,
-        )
-    return served_model

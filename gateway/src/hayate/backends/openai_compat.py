@@ -102,14 +102,6 @@ class OpenAICompatible(Adapter):
         """OpenAI's API has no health endpoint; the model list is the cheapest question it answers."""
         return UpstreamRequest("/v1/models", method=b"GET")
 
-    def asleep(self) -> UpstreamRequest | None:
-        """OpenAI's API has no such question."""
-        return None
-
-    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
-        """`is_sleeping`, as vLLM and llama.cpp have it."""
-        return isinstance(answer, dict) and answer.get("is_sleeping") is True
-
     def describe(self) -> tuple[UpstreamRequest, ...]:
         """The model list is all that OpenAI's API tells of an engine."""
         return (UpstreamRequest("/v1/models", method=b"GET"),)

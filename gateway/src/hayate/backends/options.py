@@ -76,8 +76,9 @@ def _read(key: str, value: Any, hint: Any) -> Any:
     accepted = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     for each in accepted:
         if get_origin(each) is Literal:
-            if value in get_args(each):
-                return value
+            for one in get_args(each):
+                if value == str(one) or (type(value) is type(one) and value == one):
+                    return one
         elif type(value) is each or (value is None and each is type(None)):
             return value
     for each in accepted:

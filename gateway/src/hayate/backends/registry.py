@@ -15,7 +15,7 @@ from hayate.backends.sglang_client import SGLangClient, SGLangOptions
 from hayate.backends.tokenizer import TokenizerError, check_source, is_folder, load_tokenizer
 from hayate.backends.triton_client import TritonClient, TritonOptions
 from hayate.backends.trt_client import TrtLLMClient
-from hayate.backends.vllm_client import VLLMClient
+from hayate.backends.vllm_client import VLLMClient, VLLMOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ def _openai(adapter: Callable[[OpenAIOptions], Backend]) -> Maker:
 
 
 _MAKERS: dict[str, Maker] = {
-    "vllm": _openai(VLLMClient),
-    "llamacpp": _openai(LlamaCppClient),
+    "vllm": (VLLMOptions, lambda _, options: VLLMClient(options)),
+    "llamacpp": (OpenAIOptions, lambda wanted, options: LlamaCppClient(options, model=wanted.model)),
     "openai": _openai(OpenAICompatible),
     "sglang": (SGLangOptions, lambda _, options: SGLangClient(options)),
     "trtllm": (NoOptions, lambda *_: TrtLLMClient()),

@@ -43,14 +43,6 @@ class TranslatingAdapter(Adapter):
     ) -> tuple[UpstreamRequest, StreamDecoder]:
         """The request for a stream, and what reads that. Raises GatewayError for what the engine can't do."""
 
-    def asleep(self) -> UpstreamRequest | None:
-        """None: most have no such question."""
-        return None
-
-    def reads_asleep(self, answer: Any, served_model: str | None) -> bool:
-        """False: who is not asked is taken for awake."""
-        return False
-
     def whole_answer(self, raw: bytes) -> WholeAnswer:
         """Never expected: a stream was asked for."""
         raise UpstreamBroke(

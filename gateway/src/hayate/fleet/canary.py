@@ -59,10 +59,10 @@ class Canaries:
     async def _send(self, deployment: Deployment, replica: Replica) -> None:
         health, probing = replica.health, self._fleet.probing
         last = replica.progress.last
-        question = deployment.backend.asleep()
-        if question is not None:
-            heard = await ask(replica, question, probing.probe_timeout_s)
-            if deployment.backend.reads_asleep(heard.parsed(), deployment.served_model):
+        control = deployment.backend.control(deployment.served_model)
+        if control is not None:
+            heard = await ask(replica, control.ask(), probing.probe_timeout_s)
+            if control.sleeps(heard.status, heard.body):
                 replica.progress.began(monotonic())  # looked at again when as much time has passed
                 return
         request = _one_token(deployment)

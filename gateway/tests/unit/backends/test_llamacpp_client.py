@@ -45,6 +45,16 @@ def test_it_is_asked_for_a_stream_always() -> None:
     assert [each.path for each in ENGINE.describe()] == ["/v1/models", "/props"]
 
 
+def test_of_a_routers_models_one_is_the_deployments() -> None:
+    client = LlamaCppClient(model="a/b")
+    listed = {"data": [{"id": "a/b", "status": {"value": "unloaded"}}, {"id": "c", "status": {"value": "loaded"}}]}
+    router = {"role": "router", "default_generation_settings": {"n_ctx": 0}}
+    assert client.read_served([listed, router]) == Served(("a/b",), None)
+    assert [each.path for each in client.describe()] == ["/v1/models", "/props?model=a%2Fb&autoload=false"]
+    assert client.read_served([{"data": [{"id": "a/b"}]}, router]) == Served(("a/b",), None)
+    assert [each.path for each in client.describe()] == ["/v1/models", "/props"]
+
+
 @table(
     ("fields", "prefix"),
     [

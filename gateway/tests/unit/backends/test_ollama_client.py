@@ -104,15 +104,3 @@ def test_answers_carry_the_model_that_was_configured() -> None:
     told = [each.feed(line) for each, line in zip(decoders, lines, strict=True)]
     assert b'"model":"b"' in told[0]
     assert b'"model":"alias"' in told[1]
-
-
-def test_a_model_that_is_not_loaded_sleeps() -> None:
-    client = OllamaClient(model="qwen")
-    assert client.asleep().path == "/api/ps"
-    loaded = {"models": [{"name": "qwen:latest"}, {"name": "other:7b"}]}
-    assert not client.reads_asleep(loaded, "qwen")
-    assert not client.reads_asleep(loaded, "other:7b")
-    assert client.reads_asleep({"models": []}, "qwen")
-    nonsense: Any
-    for nonsense in (None, [], {"models": 7}, "x"):
-        assert not client.reads_asleep(nonsense, "qwen")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.vllm_client import VLLMClient
 from hayate.upstream_errors import UpstreamBroke
@@ -27,11 +25,3 @@ def test_a_dying_core_and_a_shutdown_are_failures_whatever_follows() -> None:
         stream = decoder(VLLMClient(), {})
         assert stream.feed(ROLE + WORDS[0] + last + DONE) == ROLE + WORDS[0]
         assert isinstance(stream.failure, UpstreamBroke)
-
-
-def test_a_model_may_sleep() -> None:
-    assert VLLMClient().asleep().path == "/is_sleeping"
-    assert VLLMClient().reads_asleep({"is_sleeping": True}, "m")
-    awake: Any
-    for awake in ({"is_sleeping": False}, {"detail": "Not Found"}, None, [], {"is_sleeping": "yes"}):
-        assert not VLLMClient().reads_asleep(awake, "m")
