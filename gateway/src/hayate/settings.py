@@ -200,9 +200,13 @@ class Gpu:
     memory: Bytes
     """What all that is loaded there may take together."""
     quantum_s: Seconds = 15.0
-    """How long a model that was loaded stays, even with nothing to do, while others wait."""
+    """How long a model with nothing to do stays, at most, while others wait; less where loading it again takes less. So long a
+    turn may last at least, too, if those that waited for it are not let in sooner.
+    """
     max_wait_s: Seconds = 60.0
-    """How long a call waits for another model, beside what draining and loading take, before a busy one gives way."""
+    """How long a call waits for its model to be loaded while others are busy: a busy one gives way so early that it is no longer,
+    as far as is known how long its calls and the load take.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,11 @@ seconds.
 
 (1) Who has calls in flight is not unloaded: its gate is shut, and it goes when they have ended. Who is pinned does not go at all.
 (2) Memory that is free is given to whoever waits longest, as far as it fits. One load at a time on each GPU.
-(3) One that has nothing to do gives way once its quantum is over, the least recently used first.
+(3) One that has had nothing to do for as long as loading it again would take, or for a quantum, gives way; the least recently
+    used first.
 (4) A busy one gives way when another has waited so long that it would be `max_wait_s` by the time it is loaded, as far as
-    drains and loads are known; those are counted that come before it. It has its turn first: the quantum, or until those are
-    let in that waited when it became ready.
+    drains and loads are known; those are counted that come before it. It has its turn first: as long as loading it takes,
+    and until those are let in that waited when it became ready, but not more than a quantum.
 (5) What is freed is kept for whom it was freed; if nobody waits for that one any more, those that still drain stay.
 (6) A load that fails is told to those who wait, and tried again when somebody asks after `retry_at`; those that gave way for
     it come back. One that was ready when it ended is loaded again by itself.

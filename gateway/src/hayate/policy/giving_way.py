@@ -33,9 +33,12 @@ class Room:
         self._loading: set[str] = set()
         self._going_s: dict[str, float] = defaultdict(float)
         """How long it takes until somebody's memory is free, by GPU."""
+        self._load_s = 0.0
+        """The longest that is known."""
         self._there: list[Tenant] = []
         self._looks = LOOKS
         for tenant in tenants:
+            self._load_s = max(self._load_s, tenant.load_s or 0.0)
             if tenant.state not in AWAY:
                 self._count(tenant)
         self._there.sort(key=self._rank)
@@ -149,20 +152,24 @@ class Room:
         return max((self._gpus[gpu].quantum_s for gpu in tenant.needs if gpu in self._gpus), default=0.0)
 
     def _turn_s(self, tenant: Tenant) -> float:
-        """As long as it took to load, it may stay for sure: so at least half the time is not spent on loading."""
+        """What coming back would take, at most a quantum: so long it may stay. So no more time goes by with waiting for one that
+        may come than with loading one that had just gone, and none is loaded for longer than it is there.
+        """
         quantum_s = self._quantum_s(tenant)
-        return quantum_s if tenant.load_s is None else min(quantum_s, tenant.load_s)
+        back_s = quantum_s if tenant.load_s is None else tenant.load_s + (tenant.unload_s or 0.0)
+        return min(back_s, quantum_s)
 
     def _idle(self, tenant: Tenant) -> bool:
-        return tenant.idle and self._now - tenant.since >= self._quantum_s(tenant)
+        """Whether it had nothing to do for so long."""
+        return tenant.idle and self._now - max(tenant.used_at, tenant.since) >= self._turn_s(tenant)
 
     def _over(self, tenant: Tenant) -> bool:
-        """Whether it has had its turn, as long as it is at least."""
+        """Whether it has had its turn, as long as it is at least: those are let in that waited when it began, or have had their
+        quantum for it.
+        """
         there_s = self._now - tenant.since
-        if there_s >= self._quantum_s(tenant):
-            return True
         let_in = tenant.oldest_at is None or tenant.oldest_at >= tenant.since
-        return let_in and there_s >= self._turn_s(tenant)
+        return there_s >= (self._turn_s(tenant) if let_in else self._quantum_s(tenant))
 
     def due(self, line: Sequence[Tenant]) -> Iterator[float]:
         """When a busy one has to give way at the latest, for each in the line: so that neither it nor those behind it wait longer
@@ -175,7 +182,8 @@ class Room:
                 found.append(inf)
                 continue
             gpus = [gpu for gpu in tenant.needs if gpu in self._gpus]
-            swap_s = (tenant.load_s or 0.0) + max((self._going_s[gpu] for gpu in gpus), default=0.0)
+            load_s = self._load_s if tenant.load_s is None else tenant.load_s
+            swap_s = load_s + max((self._going_s[gpu] for gpu in gpus), default=0.0)
             due_at = tenant.first_at + min((self._gpus[gpu].max_wait_s for gpu in gpus), default=0.0) - swap_s
             before = min((latest[gpu] for gpu in gpus if gpu in latest), default=inf) - swap_s - self._turn_s(tenant)
             due_at = min(due_at, before)

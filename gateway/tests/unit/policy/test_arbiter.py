@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
+
 from hayate.policy.arbiter import FIRST_RETRY_S, Arbiter
 from hayate.policy.tenant import GpuTerms, State, Steps, Tenant, TenantTerms
 from tests.support.tenants import terms
@@ -49,17 +51,19 @@ def test_what_fits_together_stays() -> None:
     assert (a.state, b.state) == (State.READY, State.READY)
 
 
-def test_an_idle_one_keeps_the_gpu_for_its_quantum_and_then_gives_way_at_once() -> None:
+@pytest.mark.parametrize(("load_s", "stays_s"), [(5.0, 5.0), (0.25, 0.25), (30.0, QUANTUM_S)])
+def test_an_idle_one_stays_for_what_loading_it_takes_and_a_quantum_at_most(load_s: float, stays_s: float) -> None:
     made = arbiter(10, a=6, b=6)
-    a, b = loaded(made, "a", 5.0), made.tenants["b"]
-    ask(b, 6.0)
-    assert not made.step(5.0 + QUANTUM_S - 0.1)
-    assert names(made.step(5.0 + QUANTUM_S)) == {"drain": ["a"], "unload": ["a"]}
-    assert not made.step(21.0)
-    made.unloaded(a, 22.0)
-    assert names(made.step(22.0)) == {"load": ["b"]}
-    made.loading_done(b, 25.0)
-    assert (b.load_s, a.unload_s, a.why) == (3.0, 2.0, "gave_way")
+    a, b = loaded(made, "a", 100.0, load_s), made.tenants["b"]
+    a.used_at = 107.0
+    ask(b, 101.0)
+    assert not made.step(107.0 + stays_s - 0.1)
+    assert names(made.step(107.0 + stays_s)) == {"drain": ["a"], "unload": ["a"]}
+    assert not made.step(125.0)
+    made.unloaded(a, 130.0)
+    assert names(made.step(130.0)) == {"load": ["b"]}
+    made.loading_done(b, 133.0)
+    assert (b.load_s, a.unload_s, a.why) == (3.0, 23.0 - stays_s, "gave_way")
 
 
 def test_a_busy_one_stays_until_somebody_has_waited_long_enough() -> None:
