@@ -16,6 +16,7 @@ REPOSITORY = Path(__file__).parents[3]
 SOURCE = REPOSITORY / "gateway/src"
 UNTOLD = {
     "HAYATE_WORKERS": "there is one worker",
+    "HAYATE_CONTAINER": "the image's own",
     "HAYATE_MODELS": "an option of `hayate models` and `hayate plan`",
     "OLLAMA_CONTEXT_LENGTH": "Ollama's own variable, told with its launch files",
     "OLLAMA_NUM_PARALLEL": "likewise",

@@ -555,6 +555,112 @@ VALUES: Final = [
     ),
 ]
 
+ENGINES: Final = [
+    _b(
+        "a command as one text",
+        "deployments:\n  a: {backend: vllm, model: m, run: {command: 'vllm serve {model} --port {port} --n 5'}}\n"
+        "  b: {backend: vllm, run: 'x {port}'}\n",
+        'deployments:\n  a: {backend: vllm, model: m, run: {command: [vllm, serve, "{model}", --port, "{port}", --n, "5"]}}\n'
+        "  b: {backend: vllm, run: {command: [x, '{port}']}}\n",
+        (
+            "line 2: deployments.a.run.command",
+            'write [vllm, serve, "{model}", --port, "{port}", --n, "5"]',
+            '[vllm, serve, "{model}", --port, "{port}", --n, "5"]と書いてください',
+        ),
+        ("line 3: deployments.b.run", 'write {command: [x, "{port}"]}', '{command: [x, "{port}"]}と書いてください'),
+    ),
+    Broken(
+        "a command with a secret as one text",
+        "deployments:\n  a: {backend: vllm, run: {command: 'x {port} --key ${KEY}'}}\n",
+        (("line 2: deployments.a.run.command", '--key, "${KEY}"]', '"${KEY}"]と書いてください'),),
+        "deployments:\n  a: {backend: vllm, run: {command: [x, '{port}', --key, '${KEY}']}}\n",
+        {"KEY": "s3cret"},
+        {"KEY": "{s3cret}"},
+    ),
+    _b(
+        "a command that can't be run",
+        "deployments:\n"
+        "  a: {backend: vllm, run: {command: [x, '{prt}', '{\"a\": 1}', null], ready: health, stop: TERM, stop_s: 5m, cmd: x}}\n"
+        "  b: {backend: vllm, run: {command: [x, --port, '8000']}}\n"
+        "  c: {backend: vllm, run: {command: [x, '{model}', '{port}'], env: {A-B: x}}}\n"
+        "  d: {backend: vllm, run: {command: [x, '{model}', '{port}']}}\n"
+        "  e: {backend: vllm, replicas: [http://a], cmd: x}\n",
+        "deployments:\n"
+        "  a: {backend: vllm, run: {command: [x, '{port}', '{{\"a\": 1}}'], ready: /health, stop: SIGTERM, stop_s: 300}}\n"
+        "  b: {backend: vllm, run: {command: [x, --port, '{port}']}}\n"
+        "  c: {backend: vllm, model: m, run: {command: [x, '{model}', '{port}'], env: {A_B: x}}}\n"
+        "  d: {backend: vllm, model: m, run: {command: [x, '{model}', '{port}']}}\n"
+        "  e: {backend: vllm, replicas: [http://a]}\n",
+        ("line 2: deployments.a.run.command.1", "{prt} is no placeholder: there are {port}, {model}", "{prt}という"),
+        ("line 2: deployments.a.run.command.2", "a brace is written twice ({{ or }})", "2つ重ねて"),
+        ("line 2: deployments.a.run.command.3", "is empty: write text", "値がありません"),
+        (
+            "line 2: deployments.a.run.ready",
+            "is no path of the engine's, such as /health",
+            "エンジンのパスではありません",
+        ),
+        ("line 2: deployments.a.run.stop", "not 'TERM'; write SIGTERM", "SIGTERMと書いてください"),
+        ("line 2: deployments.a.run.stop_s", "write 300", "300と書いてください"),
+        ("line 2: deployments.a.run.cmd", "did you mean command?", "commandのことですか"),
+        ("line 3: deployments.b.run", "has no {port}: the gateway chooses the port", "{port}がありません"),
+        ("line 4: deployments.c.run.env.A-B", "is no name of a variable", "環境変数の名前として使えません"),
+        ("line 5: deployments.d.run", "needs a model: write model:", "modelが必要です"),
+        ("line 6: deployments.e.cmd", "it belongs at deployments.<name>.run.command", "run.commandに書いて"),
+    ),
+    _b(
+        "run and replicas, and llamacpp for another engine",
+        "deployments:\n  a: {backend: vllm, replicas: [http://a], run: {command: [x, '{port}']}}\n"
+        "  b: {backend: vllm, model: m, run: llamacpp}\n  c: {backend: llamacpp, run: llamacpp}\n",
+        "deployments:\n  a: {backend: vllm, run: {command: [x, '{port}']}}\n"
+        "  b: {backend: llamacpp, model: m, run: llamacpp}\n  c: {backend: llamacpp, model: m, run: llamacpp}\n",
+        ("line 2: deployments.a.replicas", "exclude run", "replicasとrunは同時に書けません"),
+        ("line 3: deployments.b.run", "write backend: llamacpp", "backend: llamacppにするか"),
+        ("line 4: deployments.c.run", "needs a model: write model:", "modelが必要です"),
+    ),
+    _b(
+        "GPUs and sizes that are none",
+        "gpus: {'gpu 0': {memory: 24GiB}, g1: {memory: 24}, g2: {}, g3: 24GiB, g4: {vram: 24GiB, memory: '24,5Gi'}}\n"
+        + ONE,
+        "gpus: {gpu0: {memory: 24GiB}, g1: {memory: 24GiB}, g2: {memory: 24GiB}, g3: {memory: 24GiB}, g4: {memory: 24.5GiB}}\n"
+        + ONE,
+        ("line 1: gpus.gpu 0", "is no name for a GPU", "GPUの名前として使えません"),
+        ("line 1: gpus.g1.memory", "must be a size such as 24GiB, not 24; write 24GiB", "24GiBと書いてください"),
+        ("line 1: gpus.g2.memory", "is needed: a size such as 24GiB", "必須の項目"),
+        ("line 1: gpus.g3", "a section with entries such as memory: 24GiB", "memory: 24GiBのような項目"),
+        ("line 1: gpus.g4.vram", "did you mean memory?", "memoryのことですか"),
+        ("line 1: gpus.g4.memory", "write 24.5GiB", "24.5GiBと書いてください"),
+    ),
+    _b(
+        "turns that nobody can take",
+        "gpus: {gpu0: {memory: 24GiB}}\npreload: [fsat]\naliases: {fast: a}\ndeployments:\n"
+        "  a: {backend: vllm, replicas: [http://a], gpu: gpu0, memory: 25GiB}\n"
+        "  b: {backend: vllm, replicas: [http://b], gpu: gpu1, memory: 5GiB}\n"
+        "  c: {backend: vllm, replicas: [http://c], memory: 5GiB}\n"
+        "  d: {backend: sglang, replicas: [http://d], gpu: gpu0, memory: 5GiB}\n"
+        "  e: {backend: vllm, replicas: [http://e], gpu: gpu0, memory: 20GiB, pin: true, idle_unload_s: 5}\n",
+        "gpus: {gpu0: {memory: 24GiB}}\npreload: [fast]\naliases: {fast: a}\ndeployments:\n"
+        "  a: {backend: vllm, replicas: [http://a], gpu: gpu0, memory: 4GiB}\n"
+        "  b: {backend: vllm, replicas: [http://b], gpu: gpu0, memory: 4GiB}\n"
+        "  c: {backend: vllm, replicas: [http://c], gpu: gpu0, memory: 4GiB}\n"
+        "  d: {backend: sglang, run: {command: [x, '{port}']}, gpu: gpu0, memory: 4GiB}\n"
+        "  e: {backend: vllm, replicas: [http://e], gpu: gpu0, memory: 20GiB, pin: true}\n",
+        ("line 2: preload.0", "did you mean fast?", "fastのことですか"),
+        ("line 5: deployments.a.memory", "is 25 GiB and never fits on gpu0, which has 24 GiB", "収まりません"),
+        ("line 6: deployments.b.gpu.0", "did you mean gpu0?", "gpu0のことですか"),
+        ("line 7: deployments.c.memory", "write gpu: with a name of gpus (gpu0) too", "gpusの名前（gpu0）"),
+        ("line 8: deployments.d.memory", "sglang offers no way to", "sglangにはその手段がありません"),
+        ("line 9: deployments.e.idle_unload_s", "contradicts pin: true", "矛盾しています"),
+    ),
+    Broken(
+        "an engine to be run in the gateway's container",
+        "deployments:\n  a: {backend: vllm, run: {command: [x, '{port}']}}\n",
+        (("line 2: deployments.a.run", "give the engine a service of its own", "別のサービスとして起動し"),),
+        "deployments:\n  a: {backend: vllm, replicas: [http://vllm:8000]}\n",
+        {"HAYATE_CONTAINER": "1"},
+        {"HAYATE_CONTAINER": "1"},
+    ),
+]
+
 ENVIRONMENTS: Final = [
     _e(
         "a port that is none",
@@ -626,4 +732,4 @@ ENVIRONMENTS: Final = [
     ),
 ]
 
-BROKEN: Final = [*SYNTAX, *VALUES, *ENVIRONMENTS]
+BROKEN: Final = [*SYNTAX, *VALUES, *ENGINES, *ENVIRONMENTS]

@@ -70,7 +70,7 @@ class DeploymentConfig(Capacity):
             raise PydanticKnownError("missing")
         if info.data.get("run") is not None and replicas:
             raise Told(
-                "and run exclude each other: an engine that the gateway runs gets its address from it; remove one of them",
+                "exclude run: the gateway chooses the address of an engine that it runs; remove one of them",
                 "replicasとrunは同時に書けません。ゲートウェイが起動するエンジンのアドレスはゲートウェイが決めます。どちらかを取り除いてください",
             )
         return replicas

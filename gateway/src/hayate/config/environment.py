@@ -21,8 +21,11 @@ DEFAULT_URLS: Mapping[str, str] = {
     "triton": "http://127.0.0.1:8000",
     "ollama": "http://127.0.0.1:11434",
 }
+CONTAINER = "HAYATE_CONTAINER"
+"""Set in the image of the gateway alone: no engine is there to be run, and the models are not its to change."""
 VARIABLES = (
     "HAYATE_CONFIG",
+    CONTAINER,
     "HAYATE_DATA",
     "HAYATE_HOST",
     "HAYATE_PORT",

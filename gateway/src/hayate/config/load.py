@@ -29,6 +29,7 @@ from hayate.config.environment import (
 from hayate.config.mistakes import ConfigError, Findings, Mistake, Where
 from hayate.config.models import Config
 from hayate.config.oddities import oddities
+from hayate.config.turns import turn_mistakes
 from hayate.config.validation import Shown, validated
 from hayate.config.wanted import COMMANDS, SHOWN_OF_COMMANDS
 from hayate.config.yaml_file import Document, read_yaml
@@ -170,6 +171,9 @@ def _checked(sources: Sources, values: dict[str, Any], mistakes: list[Mistake], 
         found.add(each)
     shown: Shown = sources.shown
     config = validated(values, found, shown, whole=sources.document.whole)
+    if config is not None:
+        for mistake in list(turn_mistakes(config, found, sources.env)):
+            found.add(mistake)
     if check is not None and config is not None:
         for where, text in check(config):
             found.add(Mistake(where, text))

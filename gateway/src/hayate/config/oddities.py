@@ -18,6 +18,7 @@ from hayate.config.environment import VARIABLES
 from hayate.config.key_oddities import key_oddities, never, price_oddities, record_oddities
 from hayate.config.mistakes import Mistake, Where
 from hayate.config.models import Config
+from hayate.config.turn_oddities import turn_oddities
 from hayate.config.wanted import nearest
 from hayate.config.yaml_tree import written_at
 from hayate.language import Text
@@ -35,6 +36,7 @@ def oddities(
     for name, each in config.deployments.items():
         yield from _limits(("deployments", name), each, _given(values, "deployments", name))
     yield from _gateway_limits(config, values)
+    yield from turn_oddities(config, values, root)
     yield from deprecated(config)
     yield from key_oddities(config)
     yield from price_oddities(config)
@@ -162,7 +164,7 @@ def _gateway_limits(config: Config, values: Mapping[str, Any]) -> Iterator[Mista
         yield never(("safety", "max_media_bytes"), f"server.max_body_bytes: {server.max_body_bytes}")
     for name, each in config.deployments.items():
         if each.max_in_flight != "auto":
-            in_flight = each.max_in_flight * len(each.replicas)
+            in_flight = each.max_in_flight * max(1, len(each.replicas))
             if in_flight > server.max_connections:
                 yield never(("deployments", name, "max_in_flight"), f"server.max_connections: {server.max_connections}")
     contexts = [each.context_tokens for each in config.deployments.values()]

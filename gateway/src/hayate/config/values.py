@@ -52,6 +52,14 @@ Size = Annotated[ByteSize, BeforeValidator(_size), AfterValidator(_in_reach)]
 """Bytes, written with a unit: 24GiB; 24GB and 24G are powers of ten."""
 
 
+def shown_size(size_bytes: int) -> str:
+    """In the largest unit of 1024s that it has one of."""
+    for unit, factor in (("TiB", 2**40), ("GiB", 2**30)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.4g} {unit}"
+    return f"{size_bytes / 2**20:.4g} MiB"
+
+
 def image_host(entry: str) -> str:
     """A host that pictures may be named of, or a pattern of such. Raises Told."""
     if mistake := host_mistake(entry):

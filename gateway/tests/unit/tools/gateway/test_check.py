@@ -172,3 +172,22 @@ async def test_what_it_accepts_starts(tmp_path: Path) -> None:
         assert check(written(tmp_path, text))[0] == 0
         async with running_gateway(config=text) as gateway:
             assert gateway.url
+
+
+SHARED = """gpus: {gpu0: {memory: 24GiB}}
+deployments:
+  fast: {backend: vllm, model: q, run: {command: [vllm, serve, q, --port, "{port}", --key, s3cret]}, gpu: gpu0, memory: 7GiB}
+  smart: {backend: llamacpp, model: s.gguf, run: llamacpp, gpu: gpu0, memory: 19.5GiB}
+"""
+
+
+def test_it_says_what_is_run_and_who_shares_a_gpu(tmp_path: Path) -> None:
+    status, out, _ = check(written(tmp_path, SHARED), HAYATE_LANG="en")
+    assert status == 0
+    assert out.splitlines()[:3] == [
+        "fast: vllm q run here (vllm)",
+        "smart: llamacpp s.gguf run here (llamacpp)",
+        "gpu0: 24 GiB for fast 7 GiB, smart 19.5 GiB: they take turns",
+    ]
+    status, out, _ = check(written(tmp_path, SHARED.replace("19.5", "17")), HAYATE_LANG="ja")
+    assert out.splitlines()[2] == "gpu0: 24 GiB（fast 7 GiB, smart 17 GiB）、同時に収まります"
