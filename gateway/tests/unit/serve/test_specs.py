@@ -32,7 +32,7 @@ def configured(backend: str, **options: Any) -> Config:
     ("backend", "options", "text"),
     [
         (
-            "vllm",
+            "openai",
             {"num_ctx": 5},
             "deployments.one.options.num_ctx: is not an option of this backend; the only one is responses",
         ),
