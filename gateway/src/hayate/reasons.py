@@ -28,6 +28,14 @@ class Reason(Enum):
     FROZEN = "frozen"
     CUT = "cut"
     NO_ENGINE = "no_engine"
+    COMMAND_MISSING = "command_missing"
+    COMMAND_REFUSED = "command_refused"
+    PORT_TAKEN = "port_taken"
+    ENDED_EARLY = "ended_early"
+    CRASHED = "crashed"
+    START_TIMEOUT = "start_timeout"
+    STILL_THERE = "still_there"
+    TOO_LARGE = "too_large"
 
     @property
     def says(self) -> Text:
@@ -152,5 +160,73 @@ _WORDS: Final[Mapping[Reason, _Words]] = {
             "アドレスと、LLM_BACKEND（デプロイメントのbackend）を確認してください。",
         ),
         Text("its engine's address is wrong", "エンジンのアドレスに誤りがあります"),
+    ),
+    Reason.COMMAND_MISSING: _Words(
+        Text("its command is not there", "コマンドが見つかりません"),
+        Text(
+            "Install the engine, or write the whole path of its program in `run.command`.",
+            "エンジンをインストールするか、`run.command`にプログラムの絶対パスを書いてください。",
+        ),
+        Text("its engine can't be started", "エンジンを起動できません"),
+    ),
+    Reason.COMMAND_REFUSED: _Words(
+        Text("its command can't be executed", "コマンドを実行できません"),
+        Text(
+            "Is it a program for this machine, and may it be executed (chmod +x)?",
+            "このマシン用のプログラムか、実行権限（chmod +x）があるかを確認してください。",
+        ),
+        Text("its engine can't be started", "エンジンを起動できません"),
+    ),
+    Reason.PORT_TAKEN: _Words(
+        Text("another program took its port", "ポートは別のプログラムに使用されています"),
+        Text(
+            "Nothing has to be done: it is started again on another port. Does its command take `{port}`?",
+            "対応は不要です。別のポートで再起動します。コマンドで`{port}`を使っているかは確認してください。",
+        ),
+        Text("its engine is being started again", "エンジンを再起動しています"),
+        retry_s=5,
+    ),
+    Reason.ENDED_EARLY: _Words(
+        Text("it ends before it answers", "応答する前に終了します"),
+        Text(
+            "Its log says why: a wrong argument, a model that is not there, a library that is missing.",
+            "理由はログを確認してください（引数の誤り、モデルの欠如、ライブラリーの不足など）。",
+        ),
+        Text("its engine could not be started", "エンジンを起動できませんでした"),
+        retry_s=5,
+    ),
+    Reason.CRASHED: _Words(
+        Text("it ended by itself", "エンジンが予期せず終了しました"),
+        Text(
+            "It is started again. Its log says why it ended.",
+            "自動的に再起動します。終了した理由はログを確認してください。",
+        ),
+        Text("its engine is being started again", "エンジンを再起動しています"),
+        retry_s=5,
+    ),
+    Reason.START_TIMEOUT: _Words(
+        Text("it did not answer in time after its start", "起動後、時間内に応答しませんでした"),
+        Text(
+            "Its log shows how far it came. Is `run.ready` the right path, and `load_timeout_s` long enough?",
+            "進み具合はログで確認できます。`run.ready`のパスと`load_timeout_s`の長さも確認してください。",
+        ),
+        Text("its engine did not start in time", "エンジンが時間内に起動しませんでした"),
+        retry_s=5,
+    ),
+    Reason.STILL_THERE: _Words(
+        Text("it does not end, and keeps its memory", "エンジンを終了できず、メモリーが解放されません"),
+        Text(
+            "A process of it hangs in the kernel, mostly in the GPU's driver: restart the machine.",
+            "プロセスがカーネル内（多くはGPUドライバー）で停止しています。マシンを再起動してください。",
+        ),
+        Text("its engine could not be ended", "エンジンを終了できませんでした"),
+    ),
+    Reason.TOO_LARGE: _Words(
+        Text("it needs more memory than its GPU has", "必要なメモリーがGPUの容量を超えています"),
+        Text(
+            "Choose a smaller model or quantisation, or a shorter context. `hayate plan` computes what fits.",
+            "より小さいモデルや量子化、短いコンテキスト長にしてください。`hayate plan`で計算できます。",
+        ),
+        Text("it does not fit into memory", "メモリーに収まりません"),
     ),
 }

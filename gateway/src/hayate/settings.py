@@ -224,6 +224,16 @@ class Run:
     """How long it may take to end before it is killed."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class EngineLog:
+    """What is kept of what such a child writes (`<data>/logs/<deployment>.log`)."""
+
+    max_bytes: Bytes = 10 * 1024 * 1024
+    """Of one file."""
+    older: Annotated[int, Ge(0)] = 2
+    """Full ones beside it."""
+
+
 LLAMACPP: Literal["llamacpp"] = "llamacpp"
 """In place of a `Run`: the installed llama.cpp's own server, with `model` as its GGUF file or Hub reference."""
 

@@ -1,0 +1,60 @@
+"""The ports of the engines that the gateway runs, on 127.0.0.1: one for each name, the same for as long as nobody else takes it.
+
+Below the range that outgoing connections are given: from there, a connection to an engine that ended could meet itself.
+"""
+
+from __future__ import annotations
+
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+
+HOST = "127.0.0.1"
+RANGE = range(20_000, 32_000)
+TRIES = 200
+
+
+class NoPort(Exception):
+    """None of the ports is free."""
+
+
+def is_taken(port: int) -> bool:
+    """Whether a program listens on it. Asked before an engine is started: some would share it without a word (SO_REUSEPORT)."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that has just ended does not count
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return True
+    return False
+
+
+class Ports:
+    """Which engine has which port. `choose` is chance, unless a test says otherwise."""
+
+    def __init__(self, choose: Callable[[Sequence[int]], int] = secrets.choice) -> None:
+        self._choose = choose
+        self._given: dict[str, int] = {}
+
+    def of(self, name: str) -> int:
+        """The port of this engine, a free one when it is asked for the first time. Raises NoPort."""
+        if name not in self._given:
+            self._given[name] = self._free()
+        return self._given[name]
+
+    def another(self, name: str) -> int:
+        """Another one, from now on: somebody else has the one it had. Raises NoPort, and leaves it as it was."""
+        self._given[name] = self._free()
+        return self._given[name]
+
+    def forget(self, name: str) -> None:
+        """There is no such engine any more."""
+        self._given.pop(name, None)
+
+    def _free(self) -> int:
+        given = set(self._given.values())
+        for _ in range(TRIES):
+            port = self._choose(RANGE)
+            if port not in given and not is_taken(port):
+                return port
+        raise NoPort

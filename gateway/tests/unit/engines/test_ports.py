@@ -1,0 +1,58 @@
+"""A port for each name, the same as long as nobody else has it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+import pytest
+
+from hayate.engines.ports import RANGE, NoPort, Ports, is_taken
+from tests.support.ports import free_port
+
+
+def test_each_name_has_a_port_of_its_own_and_keeps_it() -> None:
+    ports = Ports()
+    given = [ports.of(name) for name in ("fast", "smart", "fast")]
+    assert given[0] == given[2] != given[1]
+    assert all(port in RANGE for port in given)
+
+
+def test_no_port_is_given_twice_nor_one_that_somebody_has() -> None:
+    free, taken = free_port(), free_port()
+    wanted = iter([free, free, taken, taken + 1])
+
+    def choose(_: Sequence[int]) -> int:
+        return next(wanted)
+
+    ports = Ports(choose)
+    with socket.create_server(("127.0.0.1", taken)):
+        assert ports.of("fast") == free
+        assert ports.of("smart") == taken + 1
+
+
+def test_a_lost_port_is_given_up_for_another() -> None:
+    ports = Ports()
+    old = ports.of("fast")
+    new = ports.another("fast")
+    assert new != old
+    assert ports.of("fast") == new
+
+
+def test_a_forgotten_name_is_new() -> None:
+    first, second = free_port(), free_port()
+    wanted = iter([first, second])
+    ports = Ports(lambda _: next(wanted))
+    assert ports.of("fast") == first
+    ports.forget("fast")
+    ports.forget("never there")
+    assert ports.of("fast") == second
+
+
+def test_where_none_is_free_that_is_said() -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as server:
+        port = server.getsockname()[1]
+        assert is_taken(port)
+        with pytest.raises(NoPort):
+            Ports(lambda _: port).of("fast")
+    assert not is_taken(port)
