@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from hayate.backends.base import Backend
-from hayate.settings import Capacity, Run, Timeouts
+from hayate.settings import LLAMACPP, Capacity, Run, Timeouts
 
 KEY_SHOWN = "[key]"
 """What stands where an engine repeats the gateway's key."""
@@ -43,7 +43,9 @@ class DeploymentSpec(Capacity):
         """What its engine is made of: with another one, another engine has to take its place."""
         if self.run is None:
             return (self.backend.name, self.replicas, self.credentials)
-        return (self.backend.name, self.run, self.model, self.context_tokens, self.max_in_flight)
+        if self.run == LLAMACPP:
+            return (self.backend.name, self.run, self.model, self.context_tokens, self.max_in_flight)
+        return (self.backend.name, self.run, self.model)
 
     @property
     def queue_s(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hayate.config.models import Config
 from hayate.engines.base import Engine
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.engines import Event
@@ -13,11 +12,6 @@ from hayate.telemetry.log import log_event
 def make_engine(_: Deployment) -> Engine | None:
     """The engine of a deployment whose model the gateway loads and unloads; None for one that it does not."""
     return None
-
-
-def preloaded(config: Config) -> set[str]:
-    """The deployments that are loaded at the start; of an alias, the first."""
-    return {config.aliases.get(name, (name,))[0] for name in config.preload}
 
 
 def tell(event: Event, resident: Resident) -> None:

@@ -16,10 +16,10 @@ from hayate.config.addresses import is_loopback
 from hayate.config.deprecated import deprecated
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
+from hayate.config.turns import preloaded
 from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
-from hayate.serve.engines import preloaded
 from hayate.serve.keys import Keys
 from hayate.serve.specs import specs
 from hayate.settings import RateLimits

@@ -8,7 +8,7 @@ from hayate.backends.base import Backend
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.vllm_client import VLLMClient
-from hayate.settings import Capacity, Timeouts
+from hayate.settings import LLAMACPP, Capacity, Run, Timeouts
 from tests.unit.fleet.made import spec
 
 
@@ -35,3 +35,15 @@ def test_a_key_that_the_engine_repeats_is_not_shown_to_callers() -> None:
     made = spec(credentials=((b"authorization", b"Bearer sk-of-the-engine"),))
     assert made.without_key(b"no sk-of-the-engine, no 'Bearer sk-of-the-engine'") == b"no [key], no 'Bearer [key]'"
     assert spec().without_key(b"as it came") == b"as it came"
+
+
+def test_an_engine_is_another_when_it_is_run_in_another_way_and_not_when_it_gets_other_calls() -> None:
+    run = Run(command=("serve", "{port}"))
+    made = spec(run=run, model="m")
+    same = spec(run=Run(command=("serve", "{port}")), model="m", max_in_flight=3, context_tokens=9, pin=True)
+    assert same.identity == made.identity
+    for other in (Run(command=("serve", "{port}", "-v")), Run(command=run.command, env={"A": "1"}), LLAMACPP, None):
+        assert spec(run=other, model="m").identity != made.identity
+    assert spec(run=run, model="n").identity != made.identity
+    llama = spec(run=LLAMACPP, model="m", context_tokens=9)
+    assert spec(run=LLAMACPP, model="m", context_tokens=10).identity != llama.identity, "it is started with it"

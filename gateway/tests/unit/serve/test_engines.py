@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from hayate.config.load import load_config
-from hayate.serve.engines import preloaded
-
-FILE = """
-deployments:
-  a: {backend: vllm, replicas: http://a:1}
-  b: {backend: vllm, replicas: http://b:1}
-aliases: {fast: [b, a]}
-preload: [fast]
-"""
+from hayate.fleet.deployment import Deployment
+from hayate.serve.engines import make_engine
+from hayate.settings import Probing
+from tests.unit.fleet.made import spec
 
 
-def test_of_an_alias_the_first_is_preloaded(tmp_path) -> None:  # type: ignore[no-untyped-def]
-    path = tmp_path / "config.yaml"
-    path.write_text(FILE, encoding="utf-8")
-    assert preloaded(load_config(path, {})) == {"b"}
+def test_an_engine_that_is_not_the_gateways_to_load_is_none_of_its() -> None:
+    assert make_engine(Deployment(spec(), Probing())) is None
