@@ -26,6 +26,8 @@ class Wanted:
     model: str | None = None
     context_tokens: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    told_to_load: bool = False
+    """Whether the gateway has it load and unload its model (`Backend.control`)."""
 
 
 Maker = tuple[type[Any], Callable[[Wanted, Any], Backend]]
@@ -78,7 +80,10 @@ NAMES = tuple(_MAKERS)
 def make_backend(wanted: Wanted) -> Backend:
     """The adapter. Raises OptionError for an option that it does not have or can't use."""
     kind, make = _MAKERS[wanted.backend]
-    return make(wanted, read_options(kind, wanted.options))
+    options = read_options(kind, wanted.options)
+    for mistake in _out_of_place(wanted):
+        raise mistake
+    return make(wanted, options)
 
 
 def check_options(wanted: Wanted) -> Iterator[OptionError]:
@@ -86,11 +91,29 @@ def check_options(wanted: Wanted) -> Iterator[OptionError]:
     kind, _ = _MAKERS[wanted.backend]
     found = option_mistakes(kind, wanted.options)
     yield from found
+    yield from _out_of_place(wanted)
     if kind is TritonOptions and not any(each.key == "tokenizer" for each in found):
         try:
             _tokenizer_of(wanted, TritonOptions(tokenizer=wanted.options.get("tokenizer")))
         except OptionError as error:
             yield error
+
+
+def _out_of_place(wanted: Wanted) -> Iterator[OptionError]:
+    """What means nothing, or the opposite, for who loads and unloads the model."""
+    kind, given = _MAKERS[wanted.backend][0], wanted.options
+    if kind is VLLMOptions and given.get("sleep_level") is not None and not wanted.told_to_load:
+        yield OptionError(
+            "sleep_level",
+            "is for a model that the gateway puts to sleep: write gpu and memory too, with replicas; else remove this",
+            "ゲートウェイがスリープさせるモデル用の設定です。replicasのほかにgpuとmemoryも書くか、この行を取り除いてください",
+        )
+    if kind is OllamaOptions and given.get("keep_alive") is not None and wanted.told_to_load:
+        yield OptionError(
+            "keep_alive",
+            "would unload what the gateway loads, or keep what it unloads; write idle_unload_s or pin in its place",
+            "ゲートウェイによる読み込みと解放に反します。代わりにidle_unload_sかpinを指定してください",
+        )
 
 
 def unread_source(wanted: Wanted) -> str | None:

@@ -10,19 +10,20 @@ from hayate.backends.registry import Wanted, check_options, make_backend, unread
 from hayate.config.deployment import DeploymentConfig
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
+from hayate.config.turns import takes_turns
 from hayate.fleet.spec import DeploymentSpec
 from hayate.language import Text
 
 
 def specs(config: Config) -> list[DeploymentSpec]:
     """The deployments with their adapters made. Raises ConfigError for an option that an adapter does not have."""
-    return [_spec(name, each) for name, each in config.deployments.items()]
+    return [_spec(config, name, each) for name, each in config.deployments.items()]
 
 
 def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
     """Every option that its adapter would refuse: where it stands and what is wrong with it. Loads nothing."""
     for name, each in config.deployments.items():
-        for error in check_options(_wanted(each)):
+        for error in check_options(_wanted(config, each)):
             yield ("deployments", name, "options", error.key), error.texts
 
 
@@ -32,9 +33,9 @@ def start_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
     yield from found
     wrong = {where[1] for where, _ in found}
     for name, each in config.deployments.items():
-        if name not in wrong and unread_source(_wanted(each)) is None:
+        if name not in wrong and unread_source(_wanted(config, each)) is None:
             try:
-                make_backend(_wanted(each))
+                make_backend(_wanted(config, each))
             except OptionError as error:
                 yield ("deployments", name, "options", error.key), error.texts
 
@@ -42,7 +43,7 @@ def start_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
 def left_for_the_start(config: Config) -> Iterator[Text]:
     """What can't be known before the gateway starts, because others have to be asked."""
     for name, each in config.deployments.items():
-        if (source := unread_source(_wanted(each))) is not None:
+        if (source := unread_source(_wanted(config, each))) is not None:
             yield Text(
                 f"deployments.{name}: the tokenizer {source} comes from the Hub, or its cache here; "
                 f"whether it can be had is seen at the start",
@@ -51,23 +52,24 @@ def left_for_the_start(config: Config) -> Iterator[Text]:
             )
 
 
-def _wanted(each: DeploymentConfig) -> Wanted:
-    return Wanted(each.backend, each.model, each.context_tokens, each.options)
+def _wanted(config: Config, each: DeploymentConfig) -> Wanted:
+    told = takes_turns(config, each) and each.run is None
+    return Wanted(each.backend, each.model, each.context_tokens, each.options, told)
 
 
-def _backend(name: str, each: DeploymentConfig) -> Backend:
+def _backend(config: Config, name: str, each: DeploymentConfig) -> Backend:
     try:
-        return make_backend(_wanted(each))
+        return make_backend(_wanted(config, each))
     except OptionError as error:
         where = f"deployments.{name}.options.{error.key}"
         raise ConfigError(f"{where}: {error.english}", f"{where}: {error.japanese}") from None
 
 
-def _spec(name: str, each: DeploymentConfig) -> DeploymentSpec:
+def _spec(config: Config, name: str, each: DeploymentConfig) -> DeploymentSpec:
     credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
     return DeploymentSpec(
         name=name,
-        backend=_backend(name, each),
+        backend=_backend(config, name, each),
         model=each.model,
         replicas=each.replicas,
         credentials=credentials,

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from hayate.backends.base import Asked
 from hayate.backends.keep_alive import KeepAlive
 from hayate.backends.ollama_client import OllamaClient
+from hayate.backends.registry import Wanted, check_options, make_backend
 from hayate.upstream_errors import UpstreamRefused
+from hayate.wire.paths import CHAT
 from tests.support.tables import table
 
 LISTED = {"models": [{"name": "qwen:latest"}, {"name": "other:7b"}, 7]}
@@ -44,6 +47,15 @@ def test_no_prompt_loads_a_model_for_ever_and_unloads_it() -> None:
     assert {load.path, unload.path} == {"/api/generate"}
     assert told[0] == {"model": "qwen", "prompt": "", "stream": False, "keep_alive": -1, "options": {"num_ctx": 4096}}
     assert told[1] == {"model": "qwen", "prompt": "", "stream": False, "keep_alive": 0}
+
+
+def test_calls_leave_it_to_the_gateway_how_long_a_model_stays_that_it_loads() -> None:
+    wanted = Wanted("ollama", "qwen", options={"keep_alive": "30m"}, told_to_load=True)
+    [mistake] = check_options(wanted)
+    assert (mistake.key, "idle_unload_s or pin" in mistake.english) == ("keep_alive", True)
+    backend = make_backend(Wanted("ollama", "qwen", told_to_load=True))
+    call = backend.prepare(Asked(CHAT, None, {"messages": [{"role": "user", "content": "a"}]}), "qwen")
+    assert b"keep_alive" not in call.request.body
 
 
 def test_a_model_without_a_name_cannot_be_loaded() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from hayate.backends.options import OptionError
 from hayate.backends.registry import Wanted, check_options, make_backend
 from hayate.backends.sleep_mode import SleepMode
 from tests.support.tables import table
@@ -60,15 +63,24 @@ def test_one_that_has_lost_its_weights_reads_them_before_it_takes_up_calls() -> 
 
 
 def test_the_operator_chooses_the_level() -> None:
-    control = make_backend(Wanted("vllm", options={"sleep_level": 2})).control(None)
-    assert control == SleepMode(2)
+    for level in (2, "2"):
+        wanted = Wanted("vllm", options={"sleep_level": level}, told_to_load=True)
+        assert not list(check_options(wanted))
+        assert make_backend(wanted).control(None) == SleepMode(2)
     assert make_backend(Wanted("vllm")).control(None) == SleepMode(1)
-    assert make_backend(Wanted("vllm", options={"sleep_level": "2"})).control(None) == SleepMode(2)
+
+
+def test_there_is_no_level_for_an_engine_that_is_never_put_to_sleep() -> None:
+    wanted = Wanted("vllm", options={"sleep_level": 2})
+    [mistake] = check_options(wanted)
+    assert (mistake.key, "write gpu and memory too" in mistake.english) == ("sleep_level", True)
+    with pytest.raises(OptionError, match="write gpu and memory too"):
+        make_backend(wanted)
 
 
 @table("level", [0, 3, "deep", True])
 def test_there_are_no_other_levels(level: object) -> None:
-    [mistake] = check_options(Wanted("vllm", options={"sleep_level": level}))
+    [mistake] = check_options(Wanted("vllm", options={"sleep_level": level}, told_to_load=True))
     assert mistake.key == "sleep_level"
     assert "one of 1, 2" in mistake.english
 
