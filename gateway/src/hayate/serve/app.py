@@ -29,6 +29,7 @@ from hayate.config.load import load_config
 from hayate.config.models import Config
 from hayate.downstream.request_id import answer_id
 from hayate.downstream.stream import Endpoint
+from hayate.engines.ports import Ports
 from hayate.errors import GatewayError, UnknownPath, WrongMethod
 from hayate.fleet.canary import Canaries
 from hayate.fleet.ceilings import Ceilings
@@ -92,7 +93,7 @@ class Hayate(FastAPI):
 
 def create_app(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> Hayate:
     """The ASGI application. Nothing is opened before its lifespan starts. `load` reads the configuration again for a reload."""
-    deployments = specs(config)  # before the lifespan: a ConfigError must reach whoever starts the gateway
+    deployments = specs(config, ports := Ports())  # before the lifespan: a ConfigError must reach whoever starts the gateway
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -116,7 +117,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer), sweeper)
         await remember_last_minute(store, gateway.grants)
-        reloader = Reloader(gateway, config, load, keys)
+        reloader = Reloader(gateway, config, load, keys, ports)
         app.state.reload, relay.refresh = reloader.reload, prober.refresh
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))

@@ -17,6 +17,7 @@ from hayate.config.deprecated import deprecated
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
 from hayate.config.turns import preloaded
+from hayate.engines.ports import Ports
 from hayate.errors import RefusedConfig
 from hayate.fleet.spec import DeploymentSpec
 from hayate.relay.ticker import MIN_TICK_S, TICK_S
@@ -107,9 +108,10 @@ def tick_s(config: Config) -> float:
 class Reloader:
     """Applies the configuration to the gateway, and then each changed file, one change at a time. `load` reads and validates it."""
 
-    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config], keys: Keys) -> None:
+    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config], keys: Keys, ports: Ports) -> None:
         self._gateway = gateway
         self._keys = keys
+        self._ports = ports
         self._config = config
         self._host = config.server.host
         self._load = load
@@ -151,4 +153,4 @@ class Reloader:
     def _read(self) -> tuple[Config, list[DeploymentSpec]]:
         """File and tokenizers are read off the loop: streams must not wait for a disk."""
         config = self._load()
-        return config, specs(config)
+        return config, specs(config, self._ports)

@@ -11,13 +11,16 @@ from hayate.config.deployment import DeploymentConfig
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
 from hayate.config.turns import takes_turns
+from hayate.engines.ports import HOST, NoPort, Ports
 from hayate.fleet.spec import DeploymentSpec
 from hayate.language import Text
 
 
-def specs(config: Config) -> list[DeploymentSpec]:
-    """The deployments with their adapters made. Raises ConfigError for an option that an adapter does not have."""
-    return [_spec(config, name, each) for name, each in config.deployments.items()]
+def specs(config: Config, ports: Ports) -> list[DeploymentSpec]:
+    """The deployments with their adapters made, and an address for each engine that is run here: on a reload the one that it had.
+    Raises ConfigError for an option that an adapter does not have.
+    """
+    return [_spec(config, name, each, ports) for name, each in config.deployments.items()]
 
 
 def option_mistakes(config: Config) -> Iterator[tuple[tuple[str, ...], Text]]:
@@ -65,13 +68,25 @@ def _backend(config: Config, name: str, each: DeploymentConfig) -> Backend:
         raise ConfigError(f"{where}: {error.english}", f"{where}: {error.japanese}") from None
 
 
-def _spec(config: Config, name: str, each: DeploymentConfig) -> DeploymentSpec:
+def _replicas(name: str, each: DeploymentConfig, ports: Ports) -> tuple[str, ...]:
+    if each.run is None:
+        return each.replicas
+    try:
+        return (f"http://{HOST}:{ports.of(name)}",)
+    except NoPort:
+        raise ConfigError(
+            f"deployments.{name}.run: no port is free for it on {HOST}",
+            f"deployments.{name}.run: {HOST}に、エンジン用の空きポートがありません",
+        ) from None
+
+
+def _spec(config: Config, name: str, each: DeploymentConfig, ports: Ports) -> DeploymentSpec:
     credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
     return DeploymentSpec(
         name=name,
         backend=_backend(config, name, each),
         model=each.model,
-        replicas=each.replicas,
+        replicas=_replicas(name, each, ports),
         credentials=credentials,
         max_in_flight=each.max_in_flight,
         min_tokens_per_s=each.min_tokens_per_s,

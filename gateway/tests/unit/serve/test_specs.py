@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from hayate.backends.registry import NAMES, Wanted, make_backend
 from hayate.config.load import load_config
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
+from hayate.config.turns import LOADED_OVER_HTTP
+from hayate.engines.ports import NoPort, Ports
 from hayate.serve.specs import option_mistakes, specs
 from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
@@ -48,10 +51,43 @@ def configured(backend: str, **options: Any) -> Config:
 )
 def test_an_adapter_that_can_not_be_made_says_why(backend: str, options: dict[str, Any], text: str) -> None:
     with pytest.raises(ConfigError) as mistake:
-        specs(configured(backend, **options))
+        specs(configured(backend, **options), Ports())
     assert text in str(mistake.value)
     [(where, told)] = option_mistakes(configured(backend, **options))
     assert str(mistake.value) == f"{'.'.join(where)}: {told.en}", "it can be known before anything is loaded"
+
+
+RUN = {
+    "deployments": {
+        "a": {"backend": "vllm", "run": {"command": ["serve", "{port}"]}},
+        "b": {"backend": "llamacpp", "model": "m.gguf", "run": "llamacpp", "load_timeout_s": 5},
+        "c": {"backend": "vllm", "replicas": ["http://c", "http://d"]},
+    }
+}
+
+
+def test_an_engine_that_is_run_here_has_one_address_and_keeps_it() -> None:
+    config, ports = Config.model_validate(RUN), Ports()
+    a, b, c = specs(config, ports)
+    assert a.replicas == (f"http://127.0.0.1:{ports.of('a')}",)
+    assert (b.replicas, b.load_timeout_s) == ((f"http://127.0.0.1:{ports.of('b')}",), 5)
+    assert (c.replicas, c.run) == (("http://c", "http://d"), None)
+    assert [each.replicas for each in specs(config, ports)] == [each.replicas for each in (a, b, c)]
+
+
+def test_without_a_free_port_the_configuration_is_refused() -> None:
+    class Taken(Ports):
+        def of(self, name: str) -> int:
+            raise NoPort
+
+    with pytest.raises(ConfigError, match=r"^deployments\.a\.run: no port is free for it on 127"):
+        specs(Config.model_validate(RUN), Taken())
+
+
+@table("backend", [each for each in NAMES if each != "triton"])
+def test_what_can_be_loaded_over_http_is_what_the_adapters_can(backend: str) -> None:
+    control = make_backend(Wanted(backend, "m")).control("m")
+    assert (control is not None) == (backend in LOADED_OVER_HTTP)
 
 
 def test_a_mistake_in_a_file_has_its_line(tmp_path: Path) -> None:
