@@ -235,7 +235,7 @@ def _advice(where: Where, place: Place, shown: str | None) -> Text:
     if name == "memory":
         meant = _size(said)
     elif name in COMMANDS:
-        meant = _arguments(said)
+        meant = _arguments(shown or "")
         meant = f"{{command: {meant}}}" if meant and name == "run" else meant
     elif place.choices:
         meant = nearest(said, [str(each) for each in place.choices]) if said else None
@@ -256,7 +256,9 @@ def _size(said: str) -> str | None:
 
 
 def _arguments(said: str) -> str | None:
-    """A command line as the list that it is meant as."""
+    """A command line, in quotes or without, as the list that it is meant as."""
+    if said[:1] in ("'", '"') and said.endswith(said[:1]):
+        said = said[1:-1]
     try:
         parts = shlex.split(said) if len(said) < SHOWN_OF_COMMANDS - 2 else []
     except ValueError:

@@ -93,7 +93,9 @@ class Hayate(FastAPI):
 
 def create_app(config: Config, load: Callable[[], Config] = load_config, env: Mapping[str, str] = os.environ) -> Hayate:
     """The ASGI application. Nothing is opened before its lifespan starts. `load` reads the configuration again for a reload."""
-    deployments = specs(config, ports := Ports())  # before the lifespan: a ConfigError must reach whoever starts the gateway
+    deployments = specs(
+        config, ports := Ports()
+    )  # before the lifespan: a ConfigError must reach whoever starts the gateway
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[dict[str, Any]]:

@@ -11,12 +11,14 @@ from hayate.config.mistakes import Told
 from hayate.config.values import (
     currency_name,
     engine_address,
+    engine_path,
     gpu_name,
     image_host,
     key_id,
     listed,
     page_origin,
     probe_path,
+    shown_size,
 )
 
 Reads = Callable[[Any], Any]
@@ -34,6 +36,11 @@ Reads = Callable[[Any], Any]
         (page_origin, "*", "*"),
         (probe_path, "/health", "/health"),
         (probe_path, "none", "none"),
+        (engine_path, "/v1/models?x=1", "/v1/models?x=1"),
+        (shown_size, 24 * 2**30, "24 GiB"),
+        (shown_size, 24 * 10**9, "22.35 GiB"),
+        (shown_size, 2**20, "1 MiB"),
+        (shown_size, 3 * 2**40 // 2, "1.5 TiB"),
         (key_id, "main", "main"),
         (key_id, "6b01ba977411", "6b01ba977411"),
         (currency_name, "¥", "¥"),
@@ -51,6 +58,8 @@ def test_what_is_meant(reads: Reads, written: object, meant: object) -> None:
         (page_origin, "game"),
         (probe_path, "health"),
         (probe_path, "/a b"),
+        (engine_path, "none"),
+        (engine_path, "health"),
         (key_id, "game"),
         (gpu_name, ""),
         (gpu_name, "gpu 0"),

@@ -59,6 +59,20 @@ def test_there_are_words_for_every_place_in_both_languages(where: Where) -> None
         (("server", "body_min_bytes_per_s"), "0", "must be a whole number, at least 1, not 0"),
         (("server", "port"), "'many'", "not 'many'"),
         (("server", "heartbeat_s"), "'10 parsecs'", "not '10 parsecs'"),
+        (("gpus", "gpu0", "memory"), "24", "write 24GiB"),
+        (("gpus", "gpu0", "memory"), "'24gi'", "write 24GiB"),
+        (("gpus", "gpu0", "memory"), "'512 megs'", "write 512MiB"),
+        (("deployments", "q", "memory"), "'19,5 GiB'", "write 19.5GiB"),
+        (("deployments", "q", "memory"), "'-1GiB'", "not '-1GiB'"),
+        (("deployments", "q", "run", "command"), "'x --port {port}'", 'write [x, --port, "{port}"]'),
+        (
+            ("deployments", "q", "run", "command"),
+            "x 'a b' 1 yes ./y /z -v",
+            'write [x, "a b", "1", "yes", ./y, /z, -v]',
+        ),
+        (("deployments", "q", "run", "command"), "x 'a b", "not x 'a b"),
+        (("deployments", "q", "run", "command"), "'x \"a b\"'", 'write [x, "a b"]'),
+        (("deployments", "q", "run"), "'x {port}'", 'write {command: [x, "{port}"]}'),
     ],
 )
 def test_what_was_meant_is_told_where_it_can_be(where: Where, shown: str, advised: str) -> None:

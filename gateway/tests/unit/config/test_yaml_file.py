@@ -147,3 +147,13 @@ def test_a_control_character_in_the_file_is_refused_by_its_place(tmp_path: Path,
 
 def test_a_control_character_in_a_name_is_refused(tmp_path: Path) -> None:
     assert "has a line break" in refusal(tmp_path, 'a: {"x\\ny": 1}\n')
+
+
+def test_what_the_environment_says_is_no_template_of_a_command(tmp_path: Path) -> None:
+    run = "{command: ['{port}', '${KEY}', '${NONE:-{port}'], env: {KEY: 'x${KEY}'}, ready: '${KEY}'}"
+    text = f"deployments: {{a: {{model: '${{KEY}}', run: {run}}}}}\nrun: {{command: '${{KEY}}'}}\n"
+    found = read(tmp_path, text, KEY="s{3}cret")
+    deployment = found["deployments"]["a"]
+    assert deployment["run"]["command"] == ["{port}", "s{{3}}cret", "{port"], "a fallback is as it is written"
+    assert deployment["run"]["env"] == {"KEY": "xs{{3}}cret"}
+    assert (deployment["model"], deployment["run"]["ready"], found["run"]["command"]) == ("s{3}cret",) * 3
