@@ -155,7 +155,8 @@ async def test_a_browsers_session_is_for_the_folder(proxied: Proxied) -> None:
 @pytest.mark.parametrize(
     "path",
     ["admin/deployments", "/admin/deployments", "%61dmin/deployments", "admin%2Fdeployments", "v1/../admin/deployments",
-     "metrics", "metrics/", "/metrics"],
+     "metrics", "metrics/", "/metrics", "running", "/running", "unload", "unload/", "%75nload", "v1/../unload",
+     "api/models/unload", "api/models/unload/qwen"],
 )  # fmt: skip
 async def test_the_operators_paths_stay_inside(proxied: Proxied, path: str) -> None:
     stage, url = proxied

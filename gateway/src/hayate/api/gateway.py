@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -81,6 +82,8 @@ class Gateway:
     ids: RequestIds = field(default_factory=RequestIds)
     origins: Origins = field(default_factory=Origins)
     ended_streams: EndedStreams = field(default_factory=EndedStreams)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the gateway begins to end: nothing that goes on by itself is waited for."""
 
     def __post_init__(self) -> None:
         """Limits go by the same estimates as the queue."""

@@ -15,13 +15,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hayate.access.guards import Guard, anyone, callers, keepers, operators, users, watchers
-from hayate.api import admin, contents, health, keys, page, queue, responses, session, status, usage
+from hayate.api import admin, contents, engines, health, keys, page, queue, responses, session, status, usage
 from hayate.api import conversation_copies as copies
 from hayate.api import conversation_exports as exports
 from hayate.api import conversation_items as items
 from hayate.api import conversations as talks
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.call_operations import call_operation
+from hayate.api.engine_log import show_log
 from hayate.api.gateway import Gateway
 from hayate.api.generate import generate_stream, show_head
 from hayate.api.openai import create_completion
@@ -139,6 +140,10 @@ ROUTES: Final = (
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
     plain("/admin/queue", "GET", operators, queue.show_queue),
+    plain("/admin/engines", "GET", operators, engines.list_engines),
+    plain("/admin/engines/{engine:path}/load", "POST", operators, engines.load_engine),
+    plain("/admin/engines/{engine:path}/unload", "POST", operators, engines.unload_engine),
+    plain("/admin/engines/{engine:path}/log", "GET", operators, show_log),
     plain("/admin/keys", "GET", operators, keys.list_keys),
     plain("/admin/keys", "POST", operators, keys.create_key),
     plain("/admin/keys/{key}", "GET", operators, keys.show_key),
@@ -149,10 +154,15 @@ ROUTES: Final = (
     plain("/admin/calls", "GET", operators, usage.list_calls),
     plain("/admin/calls/{call}/content", "GET", operators, contents.show_content),
     plain("/admin/calls/{call:path}", "DELETE", operators, usage.stop_call),
+    # The operator's too, where llama-swap has them.
+    plain("/running", "GET", operators, engines.list_running),
+    plain("/unload", "GET POST", operators, engines.unload_all),
+    plain("/api/models/unload", "POST", operators, engines.unload_models),
+    plain("/api/models/unload/{model}", "POST", operators, engines.unload_model),
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""
-_OPERATORS: Final = b"/admin/"
+_OPERATORS: Final = (b"/admin/", b"/running", b"/unload", b"/api/models/unload")
 """What every path of the operator's begins with, and no other's."""
 
 
@@ -160,7 +170,7 @@ def path_of(raw: bytes) -> str:
     """The path that is meant by one as it came (`wire.paths.canonical`).
 
     The operator's have one spelling, the table's: a proxy that hides them by it must have hidden them. Only the name of a
-    key, and the id of a call, may be escaped.
+    key or an engine, and the id of a call, may be escaped.
     """
     if raw == SERVER.encode():
         return SERVER
@@ -178,8 +188,10 @@ def _is_named_as_in_the_table(raw: bytes) -> bool:
 
 
 def _is_of(row: list[str], parts: list[str]) -> bool:
-    if row[-1].endswith(":path}"):
-        row, parts = row[:-1], parts[: len(row) - 1]
+    named = next((at for at, each in enumerate(row) if each.endswith(":path}")), None)
+    if named is not None:  # a name that may hold slashes stands for as many parts as are left for it
+        behind = len(row) - named - 1
+        row, parts = row[:named] + row[named + 1 :], parts[:named] + parts[max(named + 1, len(parts) - behind) :]
     elif any("%2f" in part.lower() for part in parts):  # a slash in a name would make another path of it
         return False
     return len(row) == len(parts) and all(a == b or a.startswith("{") for a, b in zip(row, parts, strict=True))

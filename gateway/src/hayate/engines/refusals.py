@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Final
+
 from hayate.errors import RequestError
+
+MAX_NAME_CHARS: Final = 100
+"""Of a name that is told back."""
 
 
 class UnknownEngine(RequestError):
@@ -17,3 +23,17 @@ class NotSwitched(RequestError):
 
     status = 409
     code = "engine_not_switched"
+
+
+def refusal_of(name: str, known: Collection[str]) -> UnknownEngine | NotSwitched:
+    """For a deployment that has no engine to load: there is none of that name, or its model does not come and go."""
+    if name in known:
+        return NotSwitched(
+            f"{name} is not loaded and unloaded by the gateway: it has no `run`, and no `memory` on one of `gpus`.",
+            f"{name}はゲートウェイの切り替え対象ではありません（`run`も、`gpus`のGPUに対する`memory`もありません）。",
+        )
+    shown = name if len(name) <= MAX_NAME_CHARS else name[:MAX_NAME_CHARS] + "…"
+    return UnknownEngine(
+        f"There is no deployment named {shown!r}. There are: {', '.join(known)}.",
+        f"デプロイメント {shown!r} はありません。あるのは {'、'.join(known)} です。",
+    )

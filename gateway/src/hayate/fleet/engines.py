@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final, Literal
 
 from hayate.engines.base import Engine, LoadFailed
-from hayate.engines.refusals import NotSwitched, UnknownEngine
+from hayate.engines.refusals import NotSwitched, refusal_of
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.door import Door
 from hayate.fleet.engine_view import EngineView, view_of
@@ -281,19 +281,14 @@ class Engines:
                     f"{resident.deployment.name}の切り替えが終わりません（{tenant.state.value}）。",
                 ) from None
 
+    @property
+    def residents(self) -> Mapping[str, Resident]:
+        """Those whose models come and go, by their deployment's name."""
+        return self._residents
+
     def resident(self, name: str) -> Resident:
         """Of the deployment of that name. Raises UnknownEngine, NotSwitched."""
         resident = self._residents.get(name)
         if resident is not None:
             return resident
-        known = self._fleet.deployments
-        if name in known:
-            raise NotSwitched(
-                f"{name} is not loaded and unloaded by the gateway: it has no `run`, and no `memory` on one of `gpus`.",
-                f"{name}はゲートウェイの切り替え対象ではありません（`run`も、`gpus`のGPUに対する`memory`もありません）。",
-            )
-        shown = name if len(name) <= 100 else name[:100] + "…"
-        raise UnknownEngine(
-            f"There is no deployment named {shown!r}. There are: {', '.join(known)}.",
-            f"デプロイメント {shown!r} はありません。あるのは {'、'.join(known)} です。",
-        )
+        raise refusal_of(name, self._fleet.deployments)

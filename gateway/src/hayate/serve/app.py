@@ -113,14 +113,14 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         auth = Authenticator(own, keys.ring, origins=app.origins)
         relay, history = Relay(fleet, ticker), Conversations(store)
         prober = Prober(fleet, on_change=_tell_change)
-        engines = Engines(fleet, make_engine, prober.meet, tell)
+        engines = Engines(fleet, make_engine, prober.meet, partial(tell, metrics.engines))
         gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, engines, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer), sweeper)
         await remember_last_minute(store, gateway.grants)
         reloader = Reloader(gateway, config, load, keys, ports)
-        app.state.reload, relay.refresh = reloader.reload, prober.refresh
+        app.state.reload, app.state.ending, relay.refresh = reloader.reload, gateway.ending, prober.refresh
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))
             for row in ROUTES

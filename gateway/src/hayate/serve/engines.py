@@ -6,6 +6,7 @@ from hayate.engines.base import Engine
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.engines import Event
 from hayate.fleet.resident import Resident
+from hayate.telemetry.engine_metrics import EngineMetrics
 from hayate.telemetry.log import log_event
 
 
@@ -14,8 +15,9 @@ def make_engine(_: Deployment) -> Engine | None:
     return None
 
 
-def tell(event: Event, resident: Resident) -> None:
-    """Puts an event of an engine into the log."""
+def tell(metrics: EngineMetrics, event: Event, resident: Resident) -> None:
+    """Puts an event of an engine into the log, and counts it."""
+    metrics.happened(event, resident)
     error, door = resident.error, resident.door
     failed = event == "engine_failed" and error is not None
     log_event(

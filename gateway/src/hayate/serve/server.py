@@ -81,6 +81,7 @@ class _Server(uvicorn.Server):
 
         Nor would it let anybody else have a turn until every connection has been told.
         """
+        self._app.state.ending.set()
         for server in self.servers:
             server.close()
         for number, connection in enumerate(list(self.server_state.connections)):

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
+from hayate.telemetry.engine_metrics import EngineMetrics
 from hayate.telemetry.exposition import pieces
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.key_metrics import KeyMetrics
@@ -205,8 +206,10 @@ class Metrics:
     def __init__(self, fleet: Fleet) -> None:
         self.calls = CallMetrics()
         self.keys = KeyMetrics()
+        self.engines = EngineMetrics()
         self._collectors: list[Collector] = []
-        self.add(self.calls, self.keys, FleetMetrics(fleet), QueueMetrics(fleet, self.keys.labels), LogMetrics())
+        self.add(self.calls, self.keys, FleetMetrics(fleet), QueueMetrics(fleet, self.keys.labels))
+        self.add(self.engines, LogMetrics())
 
     def add(self, *collectors: Collector) -> None:
         """What else there is to tell, of rooms that telemetry knows nothing of."""

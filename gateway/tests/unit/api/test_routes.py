@@ -46,7 +46,7 @@ def test_whatever_is_served_stands_in_the_table() -> None:
 def test_no_path_is_without_a_guard(row: Row) -> None:
     assert row.guard in (anyone, callers, keepers, users, watchers, operators)
     let_in = [passes(row, who) for who in (NOBODY, CALLER, OWNERS, OPERATORS)]
-    if row.path.startswith("/admin/"):
+    if row.path.startswith(("/admin/", "/running", "/unload", "/api/models/unload")):
         assert let_in == [False, False, False, True]
     elif row.path.startswith(("/health", "/static", "/session")) or row.path in (
         "/",
@@ -111,6 +111,14 @@ def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -
         ("/admin/keys/game%20bot", "/admin/keys/game bot"),
         ("/admin/keys/%E9%8D%B5/rotate", "/admin/keys/鍵/rotate"),
         ("/admin/calls/a%2Fb", "/admin/calls/a/b"),
+        ("/admin/engines/a%2Fb/load", "/admin/engines/a/b/load"),
+        ("/admin/engines/a%20b/log", "/admin/engines/a b/log"),
+        ("/admin/engines/a/%6Cog", "/admin/engines/a/%6Cog"),
+        ("/admin/%65ngines/a/log", "/admin/%65ngines/a/log"),
+        ("/api/models/unload/a%20b", "/api/models/unload/a b"),
+        ("/%75nload", "/%75nload"),
+        ("//unload", "//unload"),
+        ("/running/", "/running/"),
         ("/admin/keys/a%2Frotate", "/admin/keys/a%2Frotate"),
         ("/admin/keys%2Fgame", "/admin/keys%2Fgame"),
         ("/%61dmin/keys/game", "/%61dmin/keys/game"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from hayate.engines.base import How, LoadFailed
 from hayate.fleet.deployment import Deployment
-from hayate.fleet.engines import Engines
+from hayate.fleet.engines import Engines, Event, Tell
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.resident import Resident
 from hayate.fleet.waiting import Waiter
@@ -76,6 +76,8 @@ class Switched:
         self.engines: dict[str, ScriptedEngine] = {}
         self.happened: list[str] = []
         self.told: list[tuple[str, str]] = []
+        self.counts: Tell | None = None
+        """Who else is told."""
         self.driver = Engines(self.fleet, self._make, self._meet, self._tell)
         self.gpus = {"gpu0": GPU} if gpus is None else gpus
         self.driver.configure(self.gpus, preload)
@@ -91,8 +93,10 @@ class Switched:
             replica.renew()
             replica.health.probe_succeeded(monotonic())
 
-    def _tell(self, event: str, resident: Resident) -> None:
+    def _tell(self, event: Event, resident: Resident) -> None:
         self.told.append((event, resident.deployment.name))
+        if self.counts is not None:
+            self.counts(event, resident)
 
     def loaded(self) -> set[str]:
         return {name for name, engine in self.engines.items() if engine.in_memory}
