@@ -200,13 +200,11 @@ class Gpu:
     memory: Bytes
     """What all that is loaded there may take together."""
     quantum_s: Seconds = 15.0
-    """How long a model with nothing to do stays, at most, while others wait; less where loading it again takes less. So long a
-    turn may last at least, too, if those that waited for it are not let in sooner.
+    """How long a model with nothing to do stays, at most, while others wait; less where loading it again takes less. As long may
+    those take to be let in that waited for it, before it gives way.
     """
     max_wait_s: Seconds = 60.0
-    """How long a call waits for its model to be loaded while others are busy: a busy one gives way so early that it is no longer,
-    as far as is known how long its calls and the load take.
-    """
+    """How long a call waits for its model while others are busy, beside what draining and loading take."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ seconds.
 (2) Memory that is free is given to whoever waits longest, as far as it fits. One load at a time on each GPU.
 (3) One that has had nothing to do for as long as loading it again would take, or for a quantum, gives way; the least recently
     used first.
-(4) A busy one gives way when another has waited so long that it would be `max_wait_s` by the time it is loaded, as far as
-    drains and loads are known; those are counted that come before it. It has its turn first: as long as loading it takes,
-    and until those are let in that waited when it became ready, but not more than a quantum.
+(4) A busy one gives way when a call for another has waited for `max_wait_s`, or so much earlier that those that wait behind it
+    need not wait longer; what draining and loading take is on top. It has its turn first: as long as loading it takes, and
+    until those are let in that waited when it became ready, but for these not more than a quantum.
 (5) What is freed is kept for whom it was freed; if nobody waits for that one any more, those that still drain stay.
 (6) A load that fails is told to those who wait, and tried again when somebody asks after `retry_at`; those that gave way for
     it come back. One that was ready when it ended is loaded again by itself.
@@ -76,16 +76,6 @@ class Arbiter:
                 steps.unload.append(tenant)
         return steps
 
-    def wake_at(self) -> float:
-        """When something may be due though nothing happens and nobody waits; inf: never."""
-        times = [inf]
-        for tenant in self:
-            if tenant.state is State.FAILED and tenant.wanted:
-                times.append(tenant.retry_at)
-            elif tenant.state is State.READY and tenant.idle_unload_s is not None and not tenant.pin:
-                times.append(tenant.used_at + tenant.idle_unload_s)
-        return min(times)
-
     def load(self, tenant: Tenant, now: float) -> None:
         """The operator wants it: as if a call waited for it."""
         if tenant.leaving == "operator":
@@ -138,7 +128,7 @@ class Arbiter:
 
     def found(self, tenant: Tenant, now: float) -> None:
         """It is in memory, by whoever's doing: it stays if it fits, else it goes again."""
-        if not Room(self, self.gpus, now).take(tenant):
+        if not Room(self, self.gpus, now).fits(tenant):
             tenant.leaving = "operator"
         tenant.used_at = now
         tenant.turn(State.READY, "found", now)

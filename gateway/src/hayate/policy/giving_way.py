@@ -13,7 +13,7 @@ from typing import Final
 from hayate.policy.tenant import AWAY, GpuTerms, State, Tenant
 
 LOOKS: Final = 8
-"""For others to give way, in vain, in one step: who is behind so many waits for the next."""
+"""For others to give way, in one step: who is behind so many waits for the next, so that a step takes linear time."""
 
 Bytes = dict[str, int]
 """By GPU."""
@@ -36,6 +36,7 @@ class Room:
         self._load_s = 0.0
         """The longest that is known."""
         self._there: list[Tenant] = []
+        self._chosen: set[Tenant] = set()
         self._looks = LOOKS
         for tenant in tenants:
             self._load_s = max(self._load_s, tenant.load_s or 0.0)
@@ -67,9 +68,13 @@ class Room:
             for gpu, need in tenant.needs.items()
         )
 
+    def fits(self, tenant: Tenant) -> bool:
+        """Whether what it needs is free now."""
+        return all(need <= self._free.get(gpu, 0) for gpu, need in tenant.needs.items())
+
     def take(self, tenant: Tenant) -> bool:
         """Memory that is free now, if nothing else is being loaded there."""
-        if any(need > self._free[gpu] for gpu, need in tenant.needs.items()):
+        if not self.fits(tenant):
             return False
         if not self._loading.isdisjoint(tenant.needs):
             self._promise(tenant)
@@ -88,7 +93,7 @@ class Room:
         if lack:
             victims = self._victims(lack, due=due)
             for victim in victims:
-                self._there.remove(victim)
+                self._chosen.add(victim)
                 for gpu, need in victim.needs.items():
                     self._coming[tenant][gpu] += need
         if not lack or victims or due:
@@ -115,10 +120,11 @@ class Room:
         """The first of those that may go, as many as it takes, without any that would go in vain."""
         if not self._looks:
             return []
+        self._looks -= 1
         chosen: list[Tenant] = []
         lack = dict(lack)
         for each in self._there:
-            if not (self._over(each) if due else self._idle(each)):
+            if each in self._chosen or not (self._over(each) if due else self._idle(each)):
                 continue
             helps = [gpu for gpu in each.needs if lack.get(gpu, 0) > 0]
             if not helps:
@@ -129,7 +135,6 @@ class Room:
                     lack[gpu] -= need
             if all(rest <= 0 for rest in lack.values()):
                 return self._needed(chosen, lack)
-        self._looks -= 1
         return []
 
     @staticmethod
@@ -148,32 +153,35 @@ class Room:
         """Who gives way first: the idle, by when they were used; of the busy ones who has been there longest."""
         return (False, tenant.used_at) if tenant.idle else (True, tenant.since)
 
-    def _quantum_s(self, tenant: Tenant) -> float:
-        return max((self._gpus[gpu].quantum_s for gpu in tenant.needs if gpu in self._gpus), default=0.0)
-
-    def _turn_s(self, tenant: Tenant) -> float:
-        """What coming back would take, at most a quantum: so long it may stay. So no more time goes by with waiting for one that
-        may come than with loading one that had just gone, and none is loaded for longer than it is there.
-        """
-        quantum_s = self._quantum_s(tenant)
-        back_s = quantum_s if tenant.load_s is None else tenant.load_s + (tenant.unload_s or 0.0)
-        return min(back_s, quantum_s)
+    def _terms(self, tenant: Tenant) -> tuple[float, float]:
+        """The quantum, and how long calls wait for others, where it is: the longer quantum and the shorter wait of its GPUs."""
+        gpus = [self._gpus[gpu] for gpu in tenant.needs if gpu in self._gpus]
+        return max((gpu.quantum_s for gpu in gpus), default=0.0), min((gpu.max_wait_s for gpu in gpus), default=0.0)
 
     def _idle(self, tenant: Tenant) -> bool:
-        """Whether it had nothing to do for so long."""
-        return tenant.idle and self._now - max(tenant.used_at, tenant.since) >= self._turn_s(tenant)
+        """Whether it had nothing to do for as long as coming back would take: so no more time goes by with waiting for a call that
+        may come than with loading what had just gone.
+        """
+        quantum_s, _ = self._terms(tenant)
+        return tenant.idle and self._now - max(tenant.used_at, tenant.since) >= min(
+            quantum_s, _back_s(tenant, quantum_s)
+        )
+
+    def _turn_s(self, tenant: Tenant) -> float:
+        """How long a busy one stays at least: as long as coming back takes, so that half the time is not spent on loading."""
+        quantum_s, max_wait_s = self._terms(tenant)
+        return min(_back_s(tenant, quantum_s), max_wait_s)
 
     def _over(self, tenant: Tenant) -> bool:
-        """Whether it has had its turn, as long as it is at least: those are let in that waited when it began, or have had their
-        quantum for it.
-        """
-        there_s = self._now - tenant.since
+        """Whether it has had its turn, and those are let in that waited when it began, or have had a quantum for it."""
+        quantum_s, _ = self._terms(tenant)
+        turn_s, there_s = self._turn_s(tenant), self._now - tenant.since
         let_in = tenant.oldest_at is None or tenant.oldest_at >= tenant.since
-        return there_s >= (self._turn_s(tenant) if let_in else self._quantum_s(tenant))
+        return there_s >= (turn_s if let_in else max(turn_s, quantum_s))
 
     def due(self, line: Sequence[Tenant]) -> Iterator[float]:
-        """When a busy one has to give way at the latest, for each in the line: so that neither it nor those behind it wait longer
-        than they should.
+        """When a busy one has to give way at the latest, for each in the line: when its first call has waited for `max_wait_s`, or
+        so much earlier that those behind it need not wait longer for its turn.
         """
         found: list[float] = []
         latest: dict[str, float] = {}
@@ -183,10 +191,14 @@ class Room:
                 continue
             gpus = [gpu for gpu in tenant.needs if gpu in self._gpus]
             load_s = self._load_s if tenant.load_s is None else tenant.load_s
-            swap_s = load_s + max((self._going_s[gpu] for gpu in gpus), default=0.0)
-            due_at = tenant.first_at + min((self._gpus[gpu].max_wait_s for gpu in gpus), default=0.0) - swap_s
-            before = min((latest[gpu] for gpu in gpus if gpu in latest), default=inf) - swap_s - self._turn_s(tenant)
-            due_at = min(due_at, before)
+            turn_s = load_s + self._turn_s(tenant) + max((self._going_s[gpu] for gpu in gpus), default=0.0)
+            before = min((latest[gpu] for gpu in gpus if gpu in latest), default=inf) - turn_s
+            due_at = min(tenant.first_at + self._terms(tenant)[1], before)
             latest.update(dict.fromkeys(gpus, due_at))
             found.append(due_at)
         return reversed(found)
+
+
+def _back_s(tenant: Tenant, unknown_s: float) -> float:
+    """What going and coming back takes."""
+    return unknown_s if tenant.load_s is None else tenant.load_s + (tenant.unload_s or 0.0)
