@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hayate.language import Language, Text
 from hayate.tools.planner import report
@@ -15,16 +16,25 @@ from hayate.tools.planner.arithmetic import GIB, concurrency, kv_bytes_per_seque
 from hayate.tools.planner.catalogue import CatalogueError, load_catalogue
 from hayate.tools.planner.engines import ENGINES, EngineName, KvDtype, paging, usual_engine
 from hayate.tools.planner.facts import ModelFacts
+from hayate.tools.planner.found import Card, Machine, card_line, card_of, card_remarks
 from hayate.tools.planner.gpus import parse_gpu, parse_size
-from hayate.tools.planner.markdown import fit_table
+from hayate.tools.planner.host import Host
+from hayate.tools.planner.markdown import fit_table, shared_table
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.planner.plan import MOST_GPUS, Plan, Wish, chosen_dtype, element_bytes, make_plan
 from hayate.tools.planner.resolve import resolve_model
+from hayate.tools.planner.shared import TAKE_TURNS, plan_shared
+from hayate.tools.planner.shared_report import print_shared, shared_values
+from hayate.tools.planner.shared_writing import write_shared
+from hayate.tools.planner.together import MOST_MODELS, Room
+from hayate.tools.planner.variants import find_named, short_name
 from hayate.tools.planner.writing import say, write_env
 from hayate.tools.refusal import Refusal, out_of_range
 
 ENGINE_ALIASES = {"trt": "trtllm", "llama.cpp": "llamacpp", "llama_cpp": "llamacpp"}
 DTYPES = ("auto", "half", "float16", "bfloat16", "float", "float32")
+THIS_MACHINE = Machine()
+NOT_WRITTEN = Text("Nothing is written: it would not run.", "このままでは動かないため、何も書き込みません。")
 LARGEST_CONTEXT, MOST_SEQUENCES = 16 * 2**20, 100_000
 
 
@@ -45,26 +55,35 @@ def run_models(options: ModelsOptions, language: Language) -> int:
     return 0
 
 
-def run_plan(options: PlanOptions, language: Language, env: Mapping[str, str] | None = None) -> int:
-    """The plan, to standard output, and with --write into `.env`; the status. `env` names the Hub in place of the process's own."""
+def run_plan(
+    options: PlanOptions, language: Language, env: Mapping[str, str] | None = None, machine: Machine = THIS_MACHINE
+) -> int:
+    """The plan, to standard output, and with --write into files; the status. `env` names the Hub in place of the process's own."""
     try:
         catalogue = load_catalogue(options.catalogue)
         if options.table_markdown:
-            sys.stdout.write(fit_table(catalogue))
+            sys.stdout.write(fit_table(catalogue) + "\n" + shared_table(catalogue))
             return 0
-        wish = wish_of(options)
+        card = card_of(options.gpu, machine) if options.kv_memory is None or options.gpu else Card(parse_gpu("24GiB"))
+        if card.found:
+            say(card_line(card.found).of(language))
+        wish = wish_of(options, card)
+        if options.models is not None:
+            return _plan_shared(options, wish, card, (catalogue, env, machine), language)
         if options.model is None:
             return _plan_catalogue(catalogue, wish, options, language)
         model = resolve_model(options.model, catalogue, env)
         if options.kv_memory is not None:
             return _tell_kv(model, wish, options, language)
-        return _plan_one(make_plan(model, wish, catalogue), options, language)
+        plan = make_plan(model, wish, catalogue)
+        said = (*plan.remarks, *card_remarks(card, plan.engine.name))
+        return _plan_one(replace(plan, remarks=said), options, language)
     except Refusal as error:
         return _mistake(error.text(language))
 
 
-def wish_of(options: PlanOptions) -> Wish:
-    """The options, checked. Raises Mistyped or UnknownGpu."""
+def wish_of(options: PlanOptions, card: Card) -> Wish:
+    """The options, checked. Raises Mistyped."""
     engine = options.engine and ENGINE_ALIASES.get(options.engine.lower(), options.engine.lower())
     if engine is not None and engine not in ENGINES:
         names = ", ".join(ENGINES)
@@ -93,23 +112,53 @@ def wish_of(options: PlanOptions) -> Wish:
         if not least <= value <= most:
             said = out_of_range(name, value, least, most)
             raise Mistyped(said.en, said.ja)
-    if options.gpu is None and options.kv_memory is None:
-        raise Mistyped(
-            "--gpu is needed: 24GiB, rtx4090, h100, …", "--gpu を指定してください（24GiB、rtx4090、h100など）"
-        )
-    if options.write and options.model is None:
-        raise Mistyped("--write needs --model", "--write には --model が必要です")
+    if options.write and options.model is None and options.models is None:
+        raise Mistyped("--write needs --model or --models", "`--write`には`--model`か`--models`が必要です")
     return Wish(
-        gpu=parse_gpu(options.gpu or "24GiB"),
+        gpu=card.gpu,
         gpus=options.gpus,
         engine=_engine_name(engine),
         context_tokens=options.context,
         typical_tokens=options.typical,
         concurrency=options.concurrency,
-        utilization=options.utilization,
+        utilization=options.utilization if options.models else card.utilization(options.utilization),
         dtype=options.dtype,
         kv_dtype=_kv_dtype(options.kv_dtype),
     )
+
+
+def shared_names(options: PlanOptions, wish: Wish) -> list[str]:
+    """The names of `--models`. Raises Mistyped."""
+    names = [name.strip() for name in (options.models or "").split(",") if name.strip()]
+    if not 2 <= len(names) <= MOST_MODELS or len({short_name(name) for name in names}) < len(names):
+        raise Mistyped(
+            f"--models {options.models}: two to {MOST_MODELS} different models, with commas",
+            f"--models {options.models}: 異なるモデルを2つから{MOST_MODELS}つ、カンマで区切って指定してください",
+        )
+    if options.model is not None or wish.gpus != 1:
+        raise Mistyped(
+            "--models plans several models on one GPU: without --model and --gpus",
+            "`--models`は1枚のGPUに複数のモデルを載せる計画です。`--model`や`--gpus`とは併用できません",
+        )
+    if wish.engine is not None and wish.engine not in TAKE_TURNS:
+        raise Mistyped(
+            f"--models with --engine {wish.engine}: one of {', '.join(TAKE_TURNS)}, which load and unload when told to",
+            f"`--models`で使えるエンジンは、モデルの読み込みと解放を指示できる{'、'.join(TAKE_TURNS)}です（指定値: {wish.engine}）",
+        )
+    return names
+
+
+def host_of(options: PlanOptions, machine: Machine) -> Host:
+    """The memory of the machine, as typed or as it is. Raises Mistyped."""
+    if options.host_memory is None:
+        return machine.host
+    size = parse_size(options.host_memory)
+    if not size:
+        raise Mistyped(
+            f"--host-memory {options.host_memory}: a size such as 64GiB",
+            f"--host-memory {options.host_memory}: 64GiBのように指定してください",
+        )
+    return replace(machine.host, memory_bytes=size)
 
 
 def _engine_name(name: str | None) -> EngineName | None:
@@ -136,14 +185,36 @@ def _plan_one(plan: Plan, options: PlanOptions, language: Language) -> int:
         report.print_plan(plan, language)
     if plan.flags is None:
         if options.write:
-            _mistake(
-                Text("Nothing is written: it would not run.", "このままでは動かないため、何も書き込みません。").of(
-                    language
-                )
-            )
+            _mistake(NOT_WRITTEN.of(language))
         return 1
     if options.write:
         write_env(plan, options.env_file, language)
+    return 0
+
+
+def _plan_shared(
+    options: PlanOptions,
+    wish: Wish,
+    card: Card,
+    around: tuple[Sequence[ModelFacts], Mapping[str, str] | None, Machine],
+    language: Language,
+) -> int:
+    """Several models on one GPU."""
+    catalogue, env, machine = around
+    names = shared_names(options, wish)
+    room = Room(wish, card.left_out_bytes, host_of(options, machine))
+    plan = plan_shared([find_named(name, catalogue, env) for name in names], room)
+    plan = replace(plan, remarks=(*plan.remarks, *card_remarks(card, plan.engine.name)))
+    if options.as_json:
+        _print_json(shared_values(plan))
+    else:
+        print_shared(plan, language)
+    if not plan.works:
+        if options.write:
+            _mistake(NOT_WRITTEN.of(language))
+        return 1
+    if options.write:
+        write_shared(plan, options.env_file, language)
     return 0
 
 

@@ -39,8 +39,8 @@ class PlanOptions:
         str | None,
         Option("--gpu"),
         Text(
-            "One card: 24GiB, 24, 16g, or rtx4090, a100-80g, h100, l4, t4.",
-            "GPU1枚の容量か名前（24GiB、24、16g、rtx4090、a100-80g、h100、l4、t4など）。",
+            "One card: 24GiB, 24, 16g, or rtx4090, a100-80g, h100; gpu1: this machine's second. Without it: the first.",
+            "GPU1枚の容量か名前（24GiB、16g、rtx4090、h100など）。gpu1はこのマシンの2枚目。省略すると1枚目を検出します。",
         ),
     ] = None
     gpus: Annotated[int, Option("--gpus"), Text("How many of them.", "GPUの枚数。")] = 1
@@ -50,6 +50,22 @@ class PlanOptions:
         Text(
             "A model of the catalogue, a folder, a .gguf file, or a Hub id; by default the whole catalogue.",
             "カタログのモデル、フォルダー、.ggufファイル、またはHubのID。省略するとカタログ全体。",
+        ),
+    ] = None
+    models: Annotated[
+        str | None,
+        Option("--models"),
+        Text(
+            "Several on one GPU, with commas: a family of the catalogue (qwen2.5-7b), or as for --model. First: fast, last: smart.",
+            "1枚のGPUで使う複数のモデル（カンマ区切り）。qwen2.5-7bなどの系列名か、--modelと同じ指定。最初がfast、最後がsmart。",
+        ),
+    ] = None
+    host_memory: Annotated[
+        str | None,
+        Option("--host-memory"),
+        Text(
+            "Memory of the machine (64GiB), where weights of sleeping models lie; without it, this machine's.",
+            "本体のメモリー容量（64GiBなど）。スリープ中の重みを置きます。省略するとこのマシンの容量。",
         ),
     ] = None
     engine: Annotated[
@@ -102,7 +118,10 @@ class PlanOptions:
     write: Annotated[
         bool,
         Option("--write"),
-        Text("Put the settings into .env, showing what changes.", "設定を.envに書き込み、変更点を表示します。"),
+        Text(
+            "Put the settings into .env (for several models also two YAML files), showing what changes.",
+            "設定を.env（複数モデルではYAMLファイル2つも）に書き込み、変更点を表示します。",
+        ),
     ] = False
     env_file: Annotated[
         Path, Option("--env-file"), Text("The file that --write changes.", "--writeが書き込むファイル。")

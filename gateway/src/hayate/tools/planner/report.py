@@ -153,7 +153,7 @@ def plan_values(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _table(columns: Sequence[str]) -> Table:
+def figures_table(columns: Sequence[str]) -> Table:
     """Figures keep their width; names fold when the terminal is narrow."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, kind in (column.rsplit("|", 1) for column in columns):
@@ -176,7 +176,7 @@ def print_models(models: Sequence[ModelFacts], language: Language) -> None:
         f"{w['kv']}|figure",
         f"{w['context']}|figure",
     ]
-    table = _table(columns + ([f"{w['licence']}|name", f"{w['note']}|name"] if roomy else []))
+    table = figures_table(columns + ([f"{w['licence']}|name", f"{w['note']}|name"] if roomy else []))
     for model in models:
         note = model.refusal or model.note
         table.add_row(
@@ -200,7 +200,7 @@ def print_plans(plans: Sequence[Plan], language: Language) -> None:
         f"{w['sequences']}|figure",
         f"{w['whole_ones']}|figure",
     )
-    table = _table(["|text", f"{w['model']}|name", f"{w['engine']}|text", *columns, f"{w['alone']}|figure"])
+    table = figures_table(["|text", f"{w['model']}|name", f"{w['engine']}|text", *columns, f"{w['alone']}|figure"])
     for plan in plans:
         runs = plan.verdict not in ("no", "unusable", "partly")
         usable = plan.verdict != "unusable"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,12 +15,15 @@ from typer.testing import CliRunner, Result
 
 from hayate.cli import app
 from hayate.tools.planner.commands import run_plan
+from hayate.tools.planner.found import Machine
 from hayate.tools.planner.options import PlanOptions
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.tables import table
+from tests.unit.tools.fake_nvml import FakeGpu, FakeNvml
 from tests.unit.tools.planner.test_config_json import QWEN
 
 TINY = str(Path(__file__).parents[4] / "src/hayate/tools/embedded/model/tiny-qwen2.gguf")
+FAMILY = "bakeneko-32b"
 BAKENEKO = "rinna/qwen2.5-bakeneko-32b-instruct-awq"
 
 
@@ -142,7 +146,6 @@ def test_the_documentations_table_can_be_printed() -> None:
 @table(
     ("words", "said"),
     [
-        ((), "--gpu is needed"),
         (("--gpu", "abacus"), "rtx4090"),
         (("--gpu", "24", "--engine", "steam"), "vllm, sglang, trtllm"),
         (("--gpu", "24", "--model", "unheard-of"), "hayate models"),
@@ -153,7 +156,15 @@ def test_the_documentations_table_can_be_printed() -> None:
         (("--gpu", "24", "--utilization", "nan"), "--utilization nan"),
         (("--gpu", "24", "--dtype", "int3"), "--dtype int3"),
         (("--gpu", "24", "--kv-cache-dtype", "int3"), "--kv-cache-dtype int3"),
-        (("--gpu", "24", "--write"), "--write needs --model"),
+        (("--gpu", "24", "--write"), "--write needs --model or --models"),
+        (("--gpu", "24", "--typical", "0"), "--typical 0"),
+        (("--gpu", "24", "--models", "qwen2.5-7b"), "two to 4 different models"),
+        (("--gpu", "24", "--models", "qwen2.5-7b,QWEN2.5-7B"), "two to 4 different models"),
+        (("--gpu", "24", "--models", "qwen2.5-7b,unheard-of"), "hayate models"),
+        (("--gpu", "24", "--models", f"qwen2.5-7b,{FAMILY}", "--model", BAKENEKO), "without --model and --gpus"),
+        (("--gpu", "24", "--models", f"qwen2.5-7b,{FAMILY}", "--gpus", "2"), "without --model and --gpus"),
+        (("--gpu", "24", "--models", f"qwen2.5-7b,{FAMILY}", "--engine", "sglang"), "one of vllm, ollama, llamacpp"),
+        (("--gpu", "24", "--models", f"qwen2.5-7b,{FAMILY}", "--host-memory", "much"), "--host-memory much"),
         (("--kv-memory", "much", "--model", "Qwen2.5-7B-Instruct"), "--kv-memory much"),
         (("--gpu", "24", "--catalogue", "/nowhere.yaml"), "/nowhere.yaml"),
     ],
@@ -190,13 +201,44 @@ def test_a_model_of_the_hub_is_planned_from_its_config(tmp_path: Path) -> None:
 
 def test_mistakes_are_named_in_japanese_too(capsys: pytest.CaptureFixture[str]) -> None:
     for options in (
-        PlanOptions(),
+        PlanOptions(gpu="24", models="one"),
+        PlanOptions(gpu="24", models="a,b", engine="sglang"),
+        PlanOptions(gpu="24", models="a,b", host_memory="much"),
         PlanOptions(gpu="abacus"),
         PlanOptions(gpu="24", engine="steam"),
         PlanOptions(gpu="24", context=0),
     ):
         assert run_plan(options, "ja", {}) == 2
-        assert "指定してください" in (said := capsys.readouterr().err) or "してください" in said
+        assert re.search("してください|使えるエンジン", capsys.readouterr().err)
+
+
+def test_without_a_gpu_named_this_machines_is_planned_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    here = Machine(tmp_path, FakeNvml(FakeGpu(used=2500, display=1), driver="570.10"))
+    assert run_plan(PlanOptions(model="Qwen2.5-7B-Instruct", as_json=True), "en", {}, here) == 0
+    told = capsys.readouterr()
+    assert told.err == "Found: NVIDIA GeForce RTX 4090, 23.5 GiB, driver 570.10; 2.4 GiB of it left for the desktop\n"
+    plan = json.loads(told.out)
+    assert (plan["gpu"]["name"], plan["utilization"]) == ("rtx 4090", 0.87)
+    assert [remark["code"] for remark in plan["remarks"]] == ["old-driver"]
+
+
+def test_without_a_gpu_at_all_it_is_said_what_to_give(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    nobody = Machine(tmp_path, FakeNvml(trouble="NVML Shared Library Not Found"))
+    assert run_plan(PlanOptions(), "en", {}, nobody) == 2
+    assert "name the GPU with --gpu 24GiB" in capsys.readouterr().err
+    assert run_plan(PlanOptions(model="Qwen2.5-7B-Instruct", kv_memory="1GiB"), "en", {}, nobody) == 0
+
+
+def test_several_models_are_planned_and_written_together(tmp_path: Path) -> None:
+    words = ["plan", "--gpu", "24", "--models", f"qwen2.5-7b,{FAMILY}", "--host-memory", "64GiB"]
+    values = answer(*words)
+    assert (values["works"], values["host_memory_bytes"]) == (True, 64 * 2**30)
+    told = hayate(*words, "--write", "--env-file", str(tmp_path / ".env"))
+    assert told.exit_code == 0
+    assert len([*tmp_path.iterdir()]) == 3
+    small = hayate(*words[:-1], "20GiB", "--write", "--env-file", str(tmp_path / "other/.env"))
+    assert (small.exit_code, small.stderr) == (1, "Nothing is written: it would not run.\n")
+    assert "can't sleep" in small.stdout
 
 
 def test_an_env_file_that_can_not_be_read_is_left_alone(tmp_path: Path) -> None:

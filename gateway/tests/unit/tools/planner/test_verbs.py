@@ -28,14 +28,14 @@ def typed(*words: str, env: dict[str, str]) -> Result:
 def test_a_japanese_environment_is_spoken_to_in_japanese(env: dict[str, str]) -> None:
     assert "コンテキスト" in typed("models", env=env).stdout
     assert "✔ 収まります" in typed("plan", "--gpu", "24", env=env).stdout
-    assert "--gpu を指定してください" in typed("plan", env=env).stderr
+    assert "次の名前を指定してください" in typed("plan", "--gpu", "abacus", env=env).stderr
 
 
 @pytest.mark.parametrize("env", ENGLISH, ids=str)
 def test_every_other_environment_is_spoken_to_in_english(env: dict[str, str]) -> None:
     assert "context" in typed("models", env=env).stdout
     assert "✔ fits" in typed("plan", "--gpu", "24", env=env).stdout
-    assert "--gpu is needed" in typed("plan", env=env).stderr
+    assert "give a size" in typed("plan", "--gpu", "abacus", env=env).stderr
 
 
 def test_the_status_is_that_of_the_answer() -> None:
