@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -16,11 +17,17 @@ def alive(pid: int) -> bool:
 
 
 def children(pid: int) -> list[int]:
-    """The running children of a process."""
+    """The running children of a process; none of one that is gone."""
     found: list[int] = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(each) for each in (task / "children").read_text(encoding="ascii").split()]
+    with suppress(FileNotFoundError, ProcessLookupError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            found += [int(each) for each in (task / "children").read_text(encoding="ascii").split()]
     return [each for each in found if alive(each)]
+
+
+def engines_of(pid: int) -> list[int]:
+    """The engines that a gateway runs: the children of its children, which are their keepers."""
+    return [engine for keeper in children(pid) for engine in children(keeper)]
 
 
 def cpu_s(pid: int) -> float:

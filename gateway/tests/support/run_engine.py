@@ -15,7 +15,7 @@ from pathlib import Path
 
 COMMAND = (sys.executable, "-S", "-E", str(Path(__file__)), "{port}")
 SLEEPER = (sys.executable, "-S", "-E", "-c", "import time; time.sleep(600)")
-STUBBORN = (*SLEEPER[:-1], "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)")
+STUBBORN = (*SLEEPER[:-1], "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)")
 BODY = b'{"status":"ok"}'
 
 
@@ -36,7 +36,9 @@ def main(port: int, *what: str) -> None:
         elif name == "lost-child":  # in a session of its own, and its parent is gone
             print("child", lost_child(), flush=True)
         elif name == "stubborn-child":
-            print("child", subprocess.Popen(STUBBORN, start_new_session=True).pid, flush=True)
+            child = subprocess.Popen(STUBBORN, start_new_session=True, stdout=subprocess.PIPE)
+            child.stdout.readline()  # type: ignore[union-attr]  # by then it ignores what it is told
+            print("child", child.pid, flush=True)
         elif name == "megabytes":
             sys.stdout.buffer.write(b"x" * (int(value) << 20))
             sys.stdout.flush()

@@ -64,9 +64,7 @@ class Kept:
         return self._process.pid
 
     @classmethod
-    async def start(
-        cls, program: Program, log: Path | None, show: Show | None = None, *, keeping: EngineLog | None = None
-    ) -> Kept:
+    async def start(cls, program: Program, log: Path | None, show: Show | None = None) -> Kept:
         """Starts the program. Its output goes to `log`, or else to `show`, piece by piece. Raises NotStarted, OSError."""
         process = subprocess.Popen(  # noqa: ASYNC220, S603  it takes as long as a fork, as asyncio's own does
             KEEPER,
@@ -77,7 +75,7 @@ class Kept:
             start_new_session=True,
         )
         kept = cls(process, program.stop_s)
-        beginning = kept._spawn(kept._begin(_told(program, log, keeping or EngineLog()), show))
+        beginning = kept._spawn(kept._begin(_told(program, log), show))
         try:
             await asyncio.shield(beginning)
         except asyncio.CancelledError:
@@ -171,7 +169,7 @@ class Kept:
             task.exception()  # whoever waits for it has it too; who was cancelled does not want it any more
 
 
-def _told(program: Program, log: Path | None, keeping: EngineLog) -> bytes:
+def _told(program: Program, log: Path | None) -> bytes:
     told = {
         "command": program.command,
         "env": program.env,
@@ -179,8 +177,8 @@ def _told(program: Program, log: Path | None, keeping: EngineLog) -> bytes:
         "stop": program.stop,
         "stop_s": program.stop_s,
         "log": str(log) if log is not None else None,
-        "log_bytes": keeping.max_bytes,
-        "log_files": keeping.older,
+        "log_bytes": EngineLog.max_bytes,
+        "log_files": EngineLog.older,
     }
     return json.dumps(told).encode() + b"\n"  # a path that is no UTF-8 has its own way in ASCII, which orjson refuses
 

@@ -9,13 +9,24 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 
+from hayate.language import BilingualError
+
 HOST = "127.0.0.1"
 RANGE = range(20_000, 32_000)
 TRIES = 200
 
 
-class NoPort(Exception):
+class NoPort(BilingualError):
     """None of the ports is free."""
+
+    def __init__(self, port: int | None = None) -> None:
+        if port is None:
+            super().__init__(f"no port is free on {HOST}", f"{HOST}に空きポートがありません")
+        else:
+            super().__init__(
+                f"port {port} on {HOST} belongs to another program",
+                f"{HOST}のポート{port}は別のプログラムに使用されています",
+            )
 
 
 def is_taken(port: int) -> bool:
@@ -58,3 +69,19 @@ class Ports:
             if port not in given and not is_taken(port):
                 return port
         raise NoPort
+
+
+class FixedPort(Ports):
+    """For an engine whose port has been told to others already: there is no other."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self._port = port
+
+    def of(self, name: str) -> int:
+        """The port, whatever the name."""
+        return self._port
+
+    def another(self, name: str) -> int:
+        """There is none: raises NoPort."""
+        raise NoPort(self._port)

@@ -7,61 +7,75 @@ called again; why it ended is told once.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from hayate.engines.base import How, LoadFailed
 from hayate.engines.endings import Ending, cause, not_started, reason_for, what_happened
-from hayate.engines.kept import Kept, NotStarted
-from hayate.engines.ports import HOST, NoPort, Ports, is_taken
+from hayate.engines.kept import Kept, NotStarted, Show
+from hayate.engines.ports import NoPort, Ports, is_taken
 from hayate.engines.program import Program
+from hayate.engines.ready import answers
 from hayate.language import Text, reason_of
 from hayate.reasons import Reason
-from hayate.settings import EngineLog
 
 PORTS_TRIED = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Seconds: how often an engine that starts is asked, at first and later, and how long it may take to say no."""
+    """Seconds: how often an engine that starts is asked, at first and later, how often one that runs, and how long it may take."""
 
     poll_s: float = 0.05
     longest_poll_s: float = 0.5
+    watch_s: float = 5.0
     answer_s: float = 5.0
 
 
+class ProcessFailed(LoadFailed):
+    """With the sentence alone that says what happened, for who goes on from it."""
+
+    def __init__(self, name: str, what: Text, reason: Reason, log: Path | None) -> None:
+        where = Text(f" Log: {log}", f" ログ: {log}") if log is not None else Text("", "")
+        advice = reason.advice
+        super().__init__(
+            f"{name}: {what.en}. {advice.en}{where.en}", f"{name}: {what.ja}。{advice.ja}{where.ja}", reason
+        )
+        self.what = what
+
+
 class ProcessEngine:
-    """One deployment's. `program` says what is started for a port; `moved` is told of a port that had to be given up for another
-    before a start, so that calls go there.
-    """
+    """One deployment's. `program` says what is started for a port. Its output goes to `log`, or without one to `show`."""
 
     def __init__(
         self,
         name: str,
         program: Callable[[int], Program],
         ports: Ports,
-        log: Path,
+        log: Path | None,
         *,
-        keeping: EngineLog | None = None,
+        show: Show | None = None,
         patience: Patience | None = None,
     ) -> None:
         self.how: How = "run"
         self.pid: int | None = None
+        self.log: Path | None = log
+        self.ended: Callable[[LoadFailed], None] | None = None
+        self.moved: Callable[[int, int], None] | None = None
+        """Called with the old port and the new one, when another program has the old: before a start, so that calls go there."""
         self._name = name
         self._program = program
         self._ports = ports
-        self.log: Path | None = log
-        self._keeping = keeping
+        self._show = show
         self._patience = patience or Patience()
         self._kept: Kept | None = None
         self._loaded = False
+        self._hung = False
+        self._watch: asyncio.Task[None] | None = None
         self._dropped: Ending | None = None
         """How the last one ended that was given up before it answered."""
-        self.ended: Callable[[LoadFailed], None] | None = None
-        self.moved: Callable[[int, int], None] | None = None
-        """Called with the old port and the new one."""
 
     @property
     def port(self) -> int:
@@ -73,7 +87,7 @@ class ProcessEngine:
         return self._loaded
 
     async def load(self, limit_s: float) -> None:
-        """Starts it and waits until it answers. Raises LoadFailed; then nothing is left running."""
+        """Starts it and waits until it answers. Raises ProcessFailed; then nothing is left running."""
         if self._loaded:
             return
         self._dropped = None
@@ -86,7 +100,7 @@ class ProcessEngine:
             raise self._too_slow(limit_s) from None
 
     async def unload(self) -> None:
-        """Ends it, and whatever it has started. Raises LoadFailed when something can't even be killed."""
+        """Ends it, and whatever it has started. Raises ProcessFailed when something can't even be killed."""
         self._loaded = False
         kept = self._kept
         if kept is None:
@@ -96,11 +110,11 @@ class ProcessEngine:
             self._kept = None
         if ending.left:
             pids = ", ".join(map(str, ending.left))
-            raise self._failed(
-                Reason.STILL_THERE,
-                Text(f"its engine does not end, not even by SIGKILL (process {pids})",
-                     f"SIGKILLでもエンジンを終了できません（プロセス{pids}）"),
-            )  # fmt: skip
+            what = Text(
+                f"its engine does not end, not even by SIGKILL (process {pids})",
+                f"SIGKILLでもエンジンを終了できません（プロセス{pids}）",
+            )
+            raise self._failed(what, Reason.STILL_THERE)
 
     async def close(self) -> None:
         """As `unload`; what can't be killed is left to the system."""
@@ -110,72 +124,69 @@ class ProcessEngine:
             return
 
     async def _started(self, *, last: bool) -> bool:
-        """Whether it answers now; False: it has lost its port, and has another for the next try. Raises LoadFailed."""
-        try:
-            port = await self._free_port()
-            program = self._program(port)
-            self._kept = kept = await Kept.start(program, self.log, keeping=self._keeping)
-        except NoPort:
-            raise self._failed(
-                Reason.PORT_TAKEN, Text(f"no port is free on {HOST}", f"{HOST}に空きポートがありません")
-            ) from None
-        except NotStarted as error:
-            reason, text = not_started(program.command[0], error.number, there=error.there)
-            raise self._failed(reason, text) from None
-        except OSError as error:
-            why = reason_of(error)
-            raise self._failed(
-                Reason.COMMAND_REFUSED,
-                Text(f"no process could be started ({why.en})", f"プロセスを起動できません（{why.ja}）"),
-            ) from None
-        self.pid = kept.pid
+        """Whether it answers now; False: it has lost its port, and has another for the next try. Raises ProcessFailed."""
+        kept, port, program = await self._begun()
+        self._kept, self.pid, self._hung = kept, kept.pid, False
         kept.ended.add_done_callback(lambda ended: self._over(kept, ended.result()))
         try:
-            await self._answers(kept, port, program.ready)
+            await self._ready(kept, port, program.ready)
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(self._drop(kept)))
             raise
         if not kept.ended.done():
             self._loaded = True
+            if program.silent_s is not None:
+                self._watch = asyncio.create_task(self._listen(kept, port, program), name=f"watch-{self._name}")
             return True
         ending = kept.ended.result()
         self._kept = None
         if ending.asked:
             raise self._failed(
-                Reason.ENDED_EARLY, Text("its engine was ended while it started", "起動中に終了させられました")
+                Text("its engine was ended while it started", "起動中に終了させられました"), Reason.ENDED_EARLY
             )
         if reason_for(ending, was_ready=False) is Reason.PORT_TAKEN and not last:
-            self._move()
+            try:
+                self._move()
+            except NoPort as error:
+                raise self._failed(error.texts, Reason.PORT_TAKEN) from None
             return False
         raise self._ending(ending, was_ready=False)
 
-    async def _answers(self, kept: Kept, port: int, path: str) -> None:
+    async def _begun(self) -> tuple[Kept, int, Program]:
+        """A process that has just been started. Raises ProcessFailed."""
+        try:
+            port = self._move() if is_taken(self.port) else self.port
+            program = self._program(port)
+            return await Kept.start(program, self.log, self._show), port, program
+        except NoPort as error:
+            raise self._failed(error.texts, Reason.PORT_TAKEN) from None
+        except NotStarted as error:
+            reason, what = not_started(program.command[0], error.number, there=error.there)
+            raise self._failed(what, reason) from None
+        except OSError as error:
+            why = reason_of(error)
+            what = Text(f"no process could be started ({why.en})", f"プロセスを起動できません（{why.ja}）")
+            raise self._failed(what, Reason.COMMAND_REFUSED) from None
+
+    async def _ready(self, kept: Kept, port: int, path: str) -> None:
         """Returns once `path` says 2xx, or when it has ended."""
         pause_s = self._patience.poll_s
-        while not kept.ended.done() and not await self._is_ready(port, path):
+        while not kept.ended.done() and not await answers(port, path, self._patience.answer_s):
             await asyncio.wait([kept.ended], timeout=pause_s)
             pause_s = min(1.1 * pause_s, self._patience.longest_poll_s)
 
-    async def _is_ready(self, port: int, path: str) -> bool:
-        try:
-            async with asyncio.timeout(self._patience.answer_s):
-                reader, writer = await asyncio.open_connection(HOST, port)
-                try:
-                    writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
-                    status = (await reader.readline()).split(b" ")[1:2]
-                    return bool(status) and len(status[0]) == 3 and status[0].startswith(b"2")
-                finally:
-                    writer.close()
-        except (OSError, TimeoutError, ValueError):  # ValueError: a first line without an end
-            return False
-
-    async def _free_port(self) -> int:
-        port = self.port
-        if is_taken(port):
-            return self._move()
-        return port
+    async def _listen(self, kept: Kept, port: int, program: Program) -> None:
+        """Until it has ended, or has been silent for so long that it is ended."""
+        heard_at = time.monotonic()
+        while not (await asyncio.wait([kept.ended], timeout=self._patience.watch_s))[0]:
+            if await answers(port, program.ready, self._patience.answer_s):
+                heard_at = time.monotonic()
+            elif program.silent_s is not None and time.monotonic() - heard_at > program.silent_s and self._loaded:
+                self._hung = True
+                await kept.stop()
 
     def _move(self) -> int:
+        """Another port than the one it has. Raises NoPort."""
         old = self.port
         new = self._ports.another(self._name)
         if self.moved is not None:
@@ -187,18 +198,6 @@ class ProcessEngine:
         if self._kept is kept:
             self._kept = None
 
-    def _too_slow(self, limit_s: float) -> LoadFailed:
-        """What to tell of one that started and never answered."""
-        said = cause(self._dropped.lines) if self._dropped is not None else ""
-        why = Text(f"; its last words: {said}", f"。最後の出力: {said}") if said else Text("", "")
-        return self._failed(
-            Reason.START_TIMEOUT,
-            Text(
-                f"its engine did not answer within {limit_s:g} s of its start{why.en}",
-                f"エンジンが起動後{limit_s:g}秒以内に応答しませんでした{why.ja}",
-            ),
-        )
-
     def _over(self, kept: Kept, ending: Ending) -> None:
         """It has ended, and nobody had asked it to, unless `unload` has been here."""
         if self.pid == kept.pid:
@@ -209,14 +208,24 @@ class ProcessEngine:
         if self.ended is not None:
             self.ended(self._ending(ending, was_ready=True))
 
-    def _ending(self, ending: Ending, *, was_ready: bool) -> LoadFailed:
+    def _ending(self, ending: Ending, *, was_ready: bool) -> ProcessFailed:
+        if self._hung:
+            what = Text(
+                "its engine did not answer any more and was ended", "エンジンが応答しなくなったため、終了させました"
+            )
+            return self._failed(what, Reason.FROZEN)
         reason = reason_for(ending, was_ready=was_ready)
-        return self._failed(reason, what_happened(ending, reason, was_ready=was_ready))
+        return self._failed(what_happened(ending, reason, was_ready=was_ready), reason)
 
-    def _failed(self, reason: Reason, what: Text) -> LoadFailed:
-        advice = reason.advice
-        return LoadFailed(
-            f"{self._name}: {what.en}. {advice.en} Log: {self.log}",
-            f"{self._name}: {what.ja}。{advice.ja} ログ: {self.log}",
-            reason,
+    def _too_slow(self, limit_s: float) -> ProcessFailed:
+        """What to tell of one that started and never answered."""
+        said = cause(self._dropped.lines) if self._dropped is not None else ""
+        why = Text(f"; its last words: {said}", f"。最後の出力: {said}") if said else Text("", "")
+        what = Text(
+            f"its engine did not answer within {limit_s:g} s of its start{why.en}",
+            f"エンジンが起動後{limit_s:g}秒以内に応答しませんでした{why.ja}",
         )
+        return self._failed(what, Reason.START_TIMEOUT)
+
+    def _failed(self, what: Text, reason: Reason) -> ProcessFailed:
+        return ProcessFailed(self._name, what, reason, self.log)

@@ -23,6 +23,8 @@ class Program:
     ready: str = Run.ready
     stop: str = Run.stop
     stop_s: float = Run.stop_s
+    silent_s: float | None = None
+    """How long it may leave `ready` without an answer, once it is loaded, until it is taken for hung; None: for ever."""
     stdin: str | None = None
     """What it reads there first; its standard input then stays open for as long as its keeper lives. None: nothing is there."""
 

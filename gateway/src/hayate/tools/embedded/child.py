@@ -1,53 +1,61 @@
-"""`python -m hayate.tools.embedded.child`: llama.cpp's own HTTP server on 127.0.0.1, for one parent.
+"""`python -m hayate.tools.embedded.child`: llama.cpp's own HTTP server on 127.0.0.1, under a keeper (`engines.llamacpp`).
 
-Rules: it lives no longer than its parent, however that ended: standard input is a pipe that only the parent holds, and
-its end is the end; on Linux the kernel kills it too, even in the middle of loading. SIGTERM keeps its default, so that
-a stop is immediate; Ctrl-C is the parent's to handle. It has nothing to save.
+Rules: it lives no longer than its keeper, however that ended: standard input is a pipe that only the keeper holds, and its end
+is the end. SIGTERM keeps its default, so that a stop is immediate. It has nothing to save.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
-import socket
 import sys
 import time
-from pathlib import Path
 from typing import NoReturn
 
+from hayate.engines.llamacpp import LlamaCpp
+from hayate.engines.ports import is_taken
 from hayate.telemetry.log_writer import write_error
-from hayate.tools.embedded.settings import EngineSettings
 
 MODEL_REFUSED = 3
 PORT_TAKEN = 4
 LAST_WORDS_S = 5
 LOG_S = 0.5
-PR_SET_PDEATHSIG = 1
-OOM_SCORE_FILE = Path("/proc/self/oom_score_adj")
-OOM_SCORE = "500"
 WARNINGS, EVERYTHING = 2, 3
 
 
 def main() -> None:
-    """Reads the settings, serves until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    settings = EngineSettings.parse(sys.stdin.buffer.readline())
-    _die_with(settings.parent_pid)
-    # When memory runs out, the kernel should take the engine, which is started again, and not the gateway.
-    if OOM_SCORE_FILE.exists():
-        OOM_SCORE_FILE.write_text(OOM_SCORE, encoding="ascii")
-    if _taken(settings.port):
+    """Reads the settings, serves until the keeper is gone."""
+    settings = LlamaCpp.parse(sys.stdin.buffer.readline())
+    if is_taken(settings.port):  # llama.cpp would only say that it can't start, or share it
         _tell(f"port {settings.port} is taken")
         os._exit(PORT_TAKEN)
-    _serve(settings)
+    _serve(settings, *(_found(settings) if settings.is_wanted else (settings.model, settings.context_tokens or 0)))
 
 
-def _serve(settings: EngineSettings) -> NoReturn:
+def _found(settings: LlamaCpp) -> tuple[str, int]:
+    """The model's file, downloaded if need be, and the tokens of one slot. Ends the program where that can't be."""
+    from hayate.tools.embedded.fit import context_of, need_of, require_memory
+    from hayate.tools.embedded.machine import available_memory_bytes
+    from hayate.tools.embedded.refusals import CannotStart
+    from hayate.tools.embedded.weights import find_weights
+
+    try:
+        weights = find_weights(settings.model, lambda english, _: _tell(english))
+        tokens = context_of(weights, settings.context_tokens)
+        require_memory(weights, need_of(weights, tokens, settings.slots), available_memory_bytes())
+    except CannotStart as error:
+        _tell(f"0 E {error.english}")  # as llama.cpp says what is wrong
+        sys.exit(MODEL_REFUSED)
+    return str(weights.path), tokens
+
+
+def _serve(settings: LlamaCpp, path: str, context_tokens: int) -> NoReturn:
     import xllamacpp
 
+    from hayate.tools.embedded.machine import threads
+
     params = xllamacpp.CommonParams()
-    params.model.path = settings.model_path
+    params.model.path = path
     params.model_alias = {settings.served_model}
     params.hostnames = ["127.0.0.1"]
     params.port = settings.port
@@ -55,10 +63,9 @@ def _serve(settings: EngineSettings) -> NoReturn:
     # Each connection holds one, idle ones too; /health must always find one.
     params.n_threads_http = 16 + 4 * settings.slots
     params.n_parallel = settings.slots
-    params.n_ctx = settings.context_tokens * settings.slots  # split evenly over the slots
-    params.cpuparams.n_threads = settings.threads
-    params.cpuparams_batch.n_threads = settings.threads
-    params.verbosity = EVERYTHING if settings.verbose else WARNINGS
+    params.n_ctx = context_tokens * settings.slots  # split evenly over the slots
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = settings.threads or threads()
+    params.verbosity = EVERYTHING if settings.is_verbose else WARNINGS
     params.endpoint_metrics = True
     params.endpoint_slots = False  # it would show prompts
     params.ui = False
@@ -82,25 +89,6 @@ def _serve(settings: EngineSettings) -> NoReturn:
 
 def _tell(line: str) -> None:
     write_error(line + "\n")  # a full disk under the log is no reason not to serve
-
-
-def _die_with(parent_pid: int) -> None:
-    """Ask the kernel to kill this process when its parent dies, unless it is gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent_pid:
-        os._exit(0)
-
-
-def _taken(port: int) -> bool:
-    """Whether another program has the port: llama.cpp would only say that it can't start."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return True
-    return False
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
+from hayate.engines.llamacpp import SLOTS
 from hayate.language import Text
 from hayate.tools.command_line import ConfigOption, HostOption, PortOption
 
@@ -38,7 +39,7 @@ class UpOptions:
     ] = None
     slots: Annotated[
         int, Option("--slots", min=1, max=64), Text("Answers at the same time.", "同時に応答する件数。")
-    ] = 4
+    ] = SLOTS
     threads: Annotated[
         int | None,
         Option("--threads", min=1),

@@ -6,7 +6,6 @@ key and the store, (4) the weights, (5) memory, (6) the child, (7) the gateway, 
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
 import secrets
@@ -23,6 +22,8 @@ from hayate.access.key_files import MAIN, out_of_reach
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import load_config
 from hayate.config.models import Config
+from hayate.engines.llamacpp import LlamaCpp
+from hayate.engines.ports import NoPort, Ports
 from hayate.language import Text, terminal_language
 from hayate.serve.data_folder import make_folder
 from hayate.serve.interfaces import reachable_at
@@ -31,16 +32,14 @@ from hayate.serve.server import Notices, serve
 from hayate.serve.specs import option_mistakes
 from hayate.tools.embedded.announcement import KeyNews, Place, announcement
 from hayate.tools.embedded.fit import context_of, need_of, require_memory
-from hayate.tools.embedded.machine import available_memory_bytes, threads
+from hayate.tools.embedded.machine import available_memory_bytes
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed
-from hayate.tools.embedded.settings import EngineSettings
 from hayate.tools.embedded.speaker import Speaker
 from hayate.tools.embedded.supervisor import Supervisor
 from hayate.tools.embedded.weights import Weights, find_weights
 
 LOG_FILE = "engine.log"
-CHILD_PORTS = range(20_000, 32_000)
 DRAIN_S = 1.0
 PROBE_INTERVAL_S = 1.0
 """The child is on this machine: asking it often costs nothing, and readiness is prompt."""
@@ -73,16 +72,15 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
         context_tokens = context_of(weights, options.context_tokens)
         if options.memory_check:  # (5)
             require_memory(weights, need_of(weights, context_tokens, options.slots), available_memory_bytes())
-        settings = EngineSettings(
-            model_path=str(weights.path),
+        settings = LlamaCpp(
+            model=str(weights.path),
             served_model=weights.served_model,
             port=port,
             key=engine_key,
-            parent_pid=os.getpid(),
             context_tokens=context_tokens,
             slots=options.slots,
-            threads=options.threads or threads(),
-            verbose=options.show_engine,
+            threads=options.threads,
+            is_verbose=options.show_engine,
         )
         say(f"Starting llama.cpp with {weights.path}", f"llama.cppを起動しています: {weights.path}")
         supervisor = Supervisor(settings, None if options.show_engine else _log_file(config.data), say)
@@ -167,17 +165,11 @@ def _log_file(data: Path) -> Path:
 
 
 def free_port() -> int:
-    """A port for the child. Should another program take it before the child does, the child says so.
-
-    Below the range that outgoing connections are given: from there, a connection to a dead child could meet itself.
-    """
-    for port in (*(secrets.choice(CHILD_PORTS) for _ in range(100)), 0):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
-    raise AddressRefused(
-        "No port is free on 127.0.0.1 for the engine.", "127.0.0.1に、エンジン用の空きポートがありません。"
-    )
+    """A port for the child. Should another program take it before the child does, that is said."""
+    try:
+        return Ports().of(EMBEDDED)
+    except NoPort as error:
+        raise AddressRefused(f"{error.english}.", f"{error.japanese}。") from None
 
 
 def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -> None:
@@ -190,7 +182,7 @@ def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -
         )
 
 
-def _announce(url: str, weights: Weights, settings: EngineSettings, news: KeyNews, say: Speaker) -> None:
+def _announce(url: str, weights: Weights, settings: LlamaCpp, news: KeyNews, say: Speaker) -> None:
     name, tokens, slots = weights.served_model, settings.context_tokens, settings.slots
     model = Text(f"{name}, {tokens} tokens × {slots}", f"{name}（{tokens}トークン × {slots}）")
     say(f"Hayate is ready: {url}", f"疾風 Hayateの準備ができました: {url}")

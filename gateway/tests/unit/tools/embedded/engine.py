@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from hayate.tools.embedded.settings import EngineSettings
+from hayate.engines.llamacpp import LlamaCpp
 from hayate.tools.embedded.weights import tiny
 from tests.support.http import fetch
 from tests.support.ports import free_port
@@ -15,14 +14,13 @@ QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "temperature": 0
 ANSWER = "Hello! How can I help you today?"
 
 
-def settings(*, model: Path | None = None, port: int | None = None, parent_pid: int | None = None) -> EngineSettings:
+def settings(*, model: Path | None = None, port: int | None = None) -> LlamaCpp:
     """The tiny model on a free port, one thread."""
-    return EngineSettings(
-        model_path=str(model or tiny().path),
+    return LlamaCpp(
+        model=str(model or tiny().path),
         served_model="tiny-qwen2",
         port=port or free_port(),
         key=KEY,
-        parent_pid=parent_pid or os.getpid(),
         context_tokens=1024,
         slots=2,
         threads=1,

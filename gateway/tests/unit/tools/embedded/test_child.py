@@ -1,45 +1,34 @@
-"""The child engine: real llama.cpp, and it lives no longer than its parent."""
+"""The child engine: real llama.cpp, as its keeper starts it."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from hayate.engines.llamacpp import CHILD, LlamaCpp
 from hayate.tools.embedded.child import MODEL_REFUSED, PORT_TAKEN
-from hayate.tools.embedded.settings import EngineSettings
-from hayate.tools.embedded.supervisor import COMMAND
 from tests.support.http import fetch
-from tests.support.processes import alive
 from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.tools.embedded.engine import ANSWER, KEY, QUESTION, answers, ask, settings
 
 pytestmark = pytest.mark.anyio
 
-# A parent that starts the child on the given standard input, tells its pid and waits to be killed.
-PARENT = """
-import subprocess, sys, time
-child = subprocess.Popen([sys.executable, "-m", "hayate.tools.embedded.child"], stdin=int(sys.argv[1]))
-print(child.pid, flush=True)
-time.sleep(600)
-"""
-
 
 @asynccontextmanager
-async def running_child(engine: EngineSettings) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running_child(engine: LlamaCpp) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *CHILD, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     assert process.stdin is not None
-    process.stdin.write(engine.render())
+    process.stdin.write(engine.render().encode())
     try:
         yield process
     finally:
@@ -79,41 +68,40 @@ async def test_it_ends_when_its_standard_input_does() -> None:
             assert await process.wait() == 0
 
 
-async def test_ctrl_c_is_left_to_the_parent_and_sigterm_ends_it_at_once() -> None:
+async def test_sigterm_ends_it_at_once() -> None:
     engine = settings()
     async with running_child(engine) as process:
         await eventually(lambda: answers(engine.port))
-        process.send_signal(signal.SIGINT)
-        assert await ask(engine.port) == ANSWER
         process.send_signal(signal.SIGTERM)
         async with asyncio.timeout(LAST_RESORT_S):
             assert await process.wait() == -signal.SIGTERM
 
 
-async def test_it_refuses_to_start_for_another_parent() -> None:
-    async with running_child(settings(parent_pid=1)) as process:
-        async with asyncio.timeout(LAST_RESORT_S):
-            assert await process.wait() == 0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process ask to die with its parent")
-async def test_the_kernel_ends_it_with_its_parent_even_when_its_standard_input_stays_open() -> None:
-    ours, theirs = os.pipe()
-    parent = subprocess.Popen([sys.executable, "-c", PARENT, str(ours)], pass_fds=[ours], stdout=subprocess.PIPE)
-    try:
-        assert parent.stdout is not None
-        child_pid = int(await asyncio.to_thread(parent.stdout.readline))
-        engine = settings(parent_pid=parent.pid)
-        os.write(theirs, engine.render())
+async def test_a_wanted_model_is_found_first_with_as_much_context_as_it_has_within_bounds() -> None:
+    engine = dataclasses.replace(settings(), is_wanted=True, context_tokens=None, slots=1)
+    engine = dataclasses.replace(engine, model=os.path.relpath(engine.model))
+    async with running_child(engine):
         await eventually(lambda: answers(engine.port))
-    finally:
-        parent.kill()
-        parent.communicate()
-    try:
-        await eventually(lambda: not alive(child_pid))
-    finally:
-        os.close(ours)
-        os.close(theirs)
+        props = await fetch(f"http://127.0.0.1:{engine.port}", "/props", key=KEY)
+        assert props.json["default_generation_settings"]["n_ctx"] == 4096
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"model": "no/such.gguf"}, b"does not exist"),
+        ({"context_tokens": 1 << 20}, b"tokens of context, not 1048576"),
+        ({"slots": 1 << 20}, b"needs about"),
+    ],
+    ids=["missing", "context", "memory"],
+)
+async def test_a_wanted_model_that_can_not_be_had_is_one_line_of_error(wanted: dict[str, object], words: bytes) -> None:
+    engine = dataclasses.replace(settings(), is_wanted=True, **wanted)  # type: ignore[arg-type]
+    async with running_child(engine) as process:
+        assert process.stdout is not None
+        said = await asyncio.wait_for(process.stdout.read(), LAST_RESORT_S)
+        assert await process.wait() == MODEL_REFUSED
+    assert words in said.splitlines()[-1]
 
 
 async def test_a_taken_port_has_a_status_of_its_own() -> None:

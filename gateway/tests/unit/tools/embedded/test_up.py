@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 
 from hayate.config.models import Config
+from hayate.engines.ports import RANGE
 from hayate.tools.embedded.options import UpOptions
-from hayate.tools.embedded.up import CHILD_PORTS, configuration
+from hayate.tools.embedded.up import configuration
 from hayate.tools.embedded.up import free_port as child_port
 from hayate.tools.embedded.weights import DEFAULT, tiny
 from tests.support.gateway import Process, RunningGateway, running_gateway
 from tests.support.http import connection, fetch, request_bytes
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.ports import free_port
-from tests.support.processes import alive, children
+from tests.support.processes import alive, engines_of
 from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 from tests.unit.tools.embedded.engine import ANSWER, QUESTION
 
@@ -86,7 +87,7 @@ async def test_the_drain_is_short_and_the_probe_quick_unless_set(tmp_path: Path)
 
 async def test_the_childs_port_is_free_and_none_that_an_outgoing_connection_may_get() -> None:
     port = child_port()
-    assert port in CHILD_PORTS
+    assert port in RANGE
     socket.create_server(("127.0.0.1", port)).close()
 
 
@@ -153,7 +154,7 @@ async def test_the_default_model_comes_from_the_hub(tmp_path: Path) -> None:
 
 async def test_ctrl_c_stops_both_with_a_stream_running() -> None:
     async with running_up() as gateway:
-        (child,) = children(gateway.pid)
+        (child,) = engines_of(gateway.pid)
         async with connection(gateway.url) as client:
             await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
             assert (await client.read_head()).status == 200
@@ -166,7 +167,7 @@ async def test_ctrl_c_stops_both_with_a_stream_running() -> None:
 
 async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> None:
     async with running_up(config=f"server: {{drain_s: {NEVER_S}}}\n") as gateway:
-        (child,) = children(gateway.pid)
+        (child,) = engines_of(gateway.pid)
         async with connection(gateway.url, buffer_bytes=4096) as client:
             await client.send(request_bytes("POST", "/v1/chat/completions", LONG, gateway.key))
             assert (await client.read_head()).status == 200  # and nothing more is read: the stream would go on and on
@@ -180,7 +181,7 @@ async def test_a_second_ctrl_c_ends_the_waiting_and_leaves_nothing_either() -> N
 
 async def test_ctrl_c_at_a_terminal_reaches_the_engine_through_the_gateway_only() -> None:
     async with running_up() as gateway:
-        (child,) = children(gateway.pid)
+        (child,) = engines_of(gateway.pid)
         assert os.getsid(child) != os.getsid(gateway.pid)
 
 
@@ -202,7 +203,7 @@ async def test_a_terminal_that_closes_takes_both_with_it(tmp_path: Path) -> None
 
     try:
         await eventually(is_ready, every_s=0.05)
-        (child,) = children(process.pid)
+        (child,) = engines_of(process.pid)
         os.close(ours)
         await ended(process)
         assert process.returncode == 0
@@ -215,7 +216,7 @@ async def test_a_terminal_that_closes_takes_both_with_it(tmp_path: Path) -> None
 
 async def test_an_engine_that_hangs_does_not_hold_up_the_end() -> None:
     async with running_up() as gateway:
-        (child,) = children(gateway.pid)
+        (child,) = engines_of(gateway.pid)
         os.kill(child, signal.SIGSTOP)
         gateway.process.send_signal(signal.SIGINT)
         await ended(gateway.process)
@@ -229,7 +230,7 @@ async def test_a_killed_engine_comes_back_and_readiness_says_so() -> None:
             return (await fetch(gateway.url, "/health/readiness")).status
 
         async def is_down() -> bool:
-            for child in children(gateway.pid):  # killed each time it comes back, until a probe has seen it gone
+            for child in engines_of(gateway.pid):  # killed each time it comes back, until a probe has seen it gone
                 os.kill(child, signal.SIGKILL)
             return await readiness() == 503
 
@@ -244,7 +245,7 @@ async def test_a_killed_engine_comes_back_and_readiness_says_so() -> None:
 
 async def test_the_engine_dies_with_a_gateway_that_is_killed() -> None:
     async with running_up() as gateway:
-        (child,) = children(gateway.pid)
+        (child,) = engines_of(gateway.pid)
         gateway.process.kill()
         await gateway.process.wait()
         await eventually(lambda: not alive(child))
