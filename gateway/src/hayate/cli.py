@@ -17,6 +17,8 @@ from hayate.telemetry.log_writer import fill_closed_descriptors
 from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.verbs import LEFT_ALONE, up
+from hayate.tools.engines.options import LoadOptions, LogsOptions, PsOptions, UnloadOptions
+from hayate.tools.engines.verbs import load_at, logs_at, ps_at, unload_at
 from hayate.tools.environment import read_environment
 from hayate.tools.gateway.options import CheckOptions, ServeOptions, ShowOptions
 from hayate.tools.gateway.verbs import check_config, mistakes_told, place_of, serve, show
@@ -137,6 +139,48 @@ app.command("top", cls=Verb)(
             "longest-running calls. Ctrl-C ends it.",
             "エンジンの使用状況とキューをリアルタイムで表示します（同時実行数の上限、キーごとの待ち、トークン/秒、"
             "実行時間の長い呼び出し）。Ctrl-Cで終了します。",
+        ),
+    )
+)
+app.command("ps", cls=Verb)(
+    verb(
+        PsOptions,
+        mistakes_told(ps_at(place_of)),
+        Text(
+            "Show which models are loaded, where, and what they do; the exit status is 0, 1 when one has failed, 2 when the "
+            "gateway can't be asked.",
+            "読み込まれているモデルと、その場所、処理の状況を表示します。終了コードは、問題がなければ0、失敗したモデルがあれば1、"
+            "ゲートウェイに確認できなければ2です。",
+        ),
+    )
+)
+app.command("load", cls=Verb)(
+    verb(
+        LoadOptions,
+        mistakes_told(load_at(place_of)),
+        Text(
+            "Load a model, and wait until it is ready; others make room for it.",
+            "モデルを読み込み、準備ができるまで待ちます。必要なら、ほかのモデルが場所を空けます。",
+        ),
+    )
+)
+app.command("unload", cls=Verb)(
+    verb(
+        UnloadOptions,
+        mistakes_told(unload_at(place_of)),
+        Text(
+            "Unload a model once its calls have ended, or all; the next call loads it again.",
+            "処理中の呼び出しが終わってから、モデルをメモリーから解放します。次の呼び出しで再び読み込みます。",
+        ),
+    )
+)
+app.command("logs", cls=Verb)(
+    verb(
+        LogsOptions,
+        mistakes_told(logs_at(place_of)),
+        Text(
+            "Show what an engine has written that the gateway runs.",
+            "ゲートウェイが起動したエンジンのログを表示します。",
         ),
     )
 )

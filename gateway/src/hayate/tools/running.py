@@ -7,13 +7,14 @@ have been told another port); where nothing is configured and no other is there,
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from hayate.serve.interfaces import WILDCARDS
 from hayate.serve.whereabouts import RunningGateway, running_gateways, runtime_folder
+from hayate.tools.environment import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,10 @@ class Place:
     url: str
     data: Path
     pid: int | None = None
+
+
+PlaceOf = Callable[[Path | None, Environment], Place]
+"""Finds the gateway that a configuration means. Raises ConfigError."""
 
 
 def reachable(url: str) -> str:

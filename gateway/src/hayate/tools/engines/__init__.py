@@ -1,0 +1,1 @@
+"""`hayate ps`, `load`, `unload` and `logs`: the models that come and go on a gateway."""
