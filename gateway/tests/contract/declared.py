@@ -133,6 +133,16 @@ FEATURES: Mapping[str, Feature] = {
     "context": _feature(
         "a prompt that is too long: 400 `context_length_exceeded`", "長すぎるプロンプト：400 `context_length_exceeded`"
     ),
+    "loading": Feature(
+        "its model is loaded and unloaded on demand",
+        "モデルの読み込みと解放",
+        {
+            "vllm": Works("sleep mode, seen on a stand-in", "スリープモード（代役で確認）"),
+            "llamacpp": Works("router mode, seen on a stand-in", "ルーターモード（代役で確認）"),
+            "ollama": Works("`keep_alive`", "`keep_alive`"),
+        },
+        elsewhere=False,
+    ),
     "leaving": _feature(
         "a client that leaves frees the engine",
         "クライアントの切断でエンジンを解放",

@@ -180,6 +180,7 @@ def running_vllm(folder: Path, port: int | None = None, places: int = SLOTS) -> 
         "TRANSFORMERS_OFFLINE": "1",
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
+        "VLLM_SERVER_DEV_MODE": "1",  # serves the paths of its sleep mode, which the CPU build answers without freeing anything
         "TORCHDYNAMO_DISABLE": "1",  # else the first call for log probabilities waits for a compiler, and the engine is ejected
     }
     # fmt: off

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -20,6 +21,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from tests.support.standin import MODEL, Said, StandIn, answer, complete
+from tests.support.standin_ollama_memory import Loaded, OutOfMemory
 
 DEFAULT_NUM_CTX = 4096
 TOO_LONG = (
@@ -75,30 +77,41 @@ class Refused(Exception):
         self.status = status
 
 
-def ollama(state: StandIn) -> Starlette:
-    """The application."""
+def ollama(state: StandIn, loaded: Loaded | None = None) -> Starlette:
+    """The application. `loaded`: the models that have been pulled, and how they come into memory."""
+    models = loaded or Loaded({MODEL: 1})
 
     async def chat(request: Request) -> Response:
-        body = await _parsed(state, request)
+        body = await _parsed(state, request, models)
         _check_messages(body.get("messages") or [])
-        return _serve(state, body, _chat_answer(body), _ChatLines(body))
+        if not body.get("messages"):
+            return await _loading(models, body)
+        return await _serve(state, models, body, _chat_answer(body), _ChatLines(body))
 
     async def generate(request: Request) -> Response:
-        body = await _parsed(state, request)
+        body = await _parsed(state, request, models)
+        if not body.get("prompt"):
+            return await _loading(models, body)
         said = complete(body.get("prompt", ""), **_limits(body))
         if body.get("raw") is not True and "suffix" not in body:
             raise Refused(500, "the stand-in has no template for a prompt")
-        return _serve(state, body, said, _GenerateLines(body))
+        return await _serve(state, models, body, said, _GenerateLines(body))
+
+    async def ps(_: Request) -> Response:
+        return JSONResponse(
+            {"models": [{"name": name, "model": name, "size_vram": 1} for name in await models.listed()]}
+        )
 
     async def version(_: Request) -> Response:
         return JSONResponse({"version": "0.32.9"})
 
     async def tags(_: Request) -> Response:
-        return JSONResponse({"models": [{"name": MODEL, "model": MODEL, "size": 1, "digest": "0", "details": {}}]})
+        listed = [{"name": name, "model": name, "size": 1, "digest": "0", "details": {}} for name in models.sizes]
+        return JSONResponse({"models": listed})
 
     async def show(request: Request) -> Response:
         model = (await request.json()).get("model")
-        if model != MODEL:
+        if model not in models.sizes:
             raise Refused(404, f"model '{model}' not found")
         return JSONResponse({"capabilities": ["completion", "tools"], "model_info": {}, "details": {}})
 
@@ -117,6 +130,7 @@ def ollama(state: StandIn) -> Starlette:
         Route("/api/chat", chat, methods=["POST"]),
         Route("/api/generate", generate, methods=["POST"]),
         Route("/api/version", version),
+        Route("/api/ps", ps),
         Route("/api/tags", tags),
         Route("/api/show", show, methods=["POST"]),
         Route("/v1/embeddings", embeddings, methods=["POST"]),
@@ -124,14 +138,14 @@ def ollama(state: StandIn) -> Starlette:
     return Starlette(routes=routes, exception_handlers={Refused: refuse})
 
 
-async def _parsed(state: StandIn, request: Request) -> dict[str, Any]:
+async def _parsed(state: StandIn, request: Request, models: Loaded) -> dict[str, Any]:
     try:
         body = orjson.loads(await request.body())
     except orjson.JSONDecodeError:
         raise Refused(400, "invalid character looking for beginning of value") from None
     state.requests.append(body)
     _check_types("ChatRequest", body, TYPES)
-    if body.get("model") != MODEL:
+    if body.get("model") not in models.sizes:
         raise Refused(404, f"model '{body.get('model')}' not found")
     for name, value in (body.get("options") or {}).items():
         if name in OPTION_TYPES and (type(value) not in OPTION_TYPES[name]):
@@ -173,31 +187,60 @@ def _limits(body: dict[str, Any]) -> dict[str, Any]:
     return {"limit": options.get("num_predict"), "stops": options.get("stop") or []}
 
 
+async def _loading(models: Loaded, body: dict[str, Any]) -> Response:
+    """No prompt: nothing but to load the model, or to unload it."""
+    keep = body.get("keep_alive")
+    done = {"model": body["model"], "created_at": "2026-11-22T00:00:00Z", "response": "", "done": True}
+    if keep == 0:
+        models.expire(body["model"])
+        return JSONResponse({**done, "done_reason": "unload"})
+    async with _used(models, body):
+        return JSONResponse({**done, "done_reason": "load"})
+
+
+@asynccontextmanager
+async def _used(models: Loaded, body: dict[str, Any]) -> AsyncIterator[None]:
+    try:
+        async with models.used(body["model"], _window(body), body.get("keep_alive")):
+            yield
+    except OutOfMemory:
+        raise Refused(500, "llama-server failed to load: cudaMalloc failed: out of memory") from None
+
+
+def _window(body: dict[str, Any]) -> int:
+    window = (body.get("options") or {}).get("num_ctx", DEFAULT_NUM_CTX)
+    return int(window)
+
+
 def _chat_answer(body: dict[str, Any]) -> Said:
-    messages = body.get("messages") or []
-    if not messages:
-        return Said([], finish_reason="load")
-    said = answer(messages, tools=body.get("tools"), **_limits(body))
+    said = answer(body["messages"], tools=body.get("tools"), **_limits(body))
     if said.calls:
         said.finish_reason = "stop"
     return said
 
 
-def _serve(state: StandIn, body: dict[str, Any], said: Said, lines: _ChatLines | _GenerateLines) -> Response:
-    window = (body.get("options") or {}).get("num_ctx", DEFAULT_NUM_CTX)
+async def _serve(
+    state: StandIn, models: Loaded, body: dict[str, Any], said: Said, lines: _ChatLines | _GenerateLines
+) -> Response:
+    window = _window(body)
     if said.prompt_tokens > window:
         if body.get("truncate") is False and body.get("shift") is False:
             raise Refused(400, TOO_LONG)
         said.prompt_tokens = window // 2
     if body.get("stream", True) is False:
         raise Refused(500, "the stand-in streams only")
-    return StreamingResponse(_stream(state, said, lines), media_type="application/x-ndjson")
+    held = AsyncExitStack()
+    await held.enter_async_context(_used(models, body))
+    return StreamingResponse(_stream(state, held, said, lines), media_type="application/x-ndjson")
 
 
-async def _stream(state: StandIn, said: Said, lines: _ChatLines | _GenerateLines) -> AsyncIterator[bytes]:
+async def _stream(
+    state: StandIn, held: AsyncExitStack, said: Said, lines: _ChatLines | _GenerateLines
+) -> AsyncIterator[bytes]:
     ended = False
     try:
-        with state.serving():
+        async with held:
+            held.enter_context(state.serving())
             if said.reasoning:
                 yield lines.line(thinking=said.reasoning)
             count = 0
