@@ -25,6 +25,8 @@ from hayate.tools.gateway.verbs import check_config, mistakes_told, place_of, se
 from hayate.tools.keys.group import keys
 from hayate.tools.measure.options import BenchOptions
 from hayate.tools.measure.verbs import bench_at
+from hayate.tools.models.options import PullOptions, RmOptions
+from hayate.tools.models.verbs import pull, rm
 from hayate.tools.planner.options import ModelsOptions, PlanOptions
 from hayate.tools.planner.verbs import models, plan
 from hayate.tools.records.group import db
@@ -195,6 +197,26 @@ app.command("usage", cls=Verb)(
     )
 )
 app.add_typer(db, name="db")
+app.command("pull", cls=Verb)(
+    verb(
+        PullOptions,
+        pull,
+        Text(
+            "Fetch a model into the models folder, whole or not at all; a download that was cut goes on where it ended.",
+            "モデルを取得してmodelsフォルダーに置きます。中断した取得は、再実行すると続きから再開します。",
+        ),
+    )
+)
+app.command("rm", cls=Verb)(
+    verb(
+        RmOptions,
+        rm,
+        Text(
+            "Take a model out of the models folder; not what is configured or in use, unless forced.",
+            "modelsフォルダーのモデルを削除します（設定で参照中・使用中のものは、--forceがなければ削除しません）。",
+        ),
+    )
+)
 app.command("models", cls=Verb)(
     verb(
         ModelsOptions,

@@ -18,6 +18,7 @@ UNTOLD = {
     "HAYATE_WORKERS": "there is one worker",
     "HAYATE_CONTAINER": "the image's own",
     "HAYATE_MODELS": "an option of `hayate models` and `hayate plan`",
+    "HAYATE_MODELS_DIR": "an option of `hayate pull` and `hayate rm`",
     "OLLAMA_CONTEXT_LENGTH": "Ollama's own variable, told with its launch files",
     "OLLAMA_NUM_PARALLEL": "likewise",
 }
@@ -32,7 +33,7 @@ FIXED = {
 
 def read_by_code() -> set[str]:
     """What the gateway and its commands read."""
-    return {*VARIABLES, MAIN.variable, ADMIN.variable, LANGUAGE[0], "HF_TOKEN", "HAYATE_MODELS"}
+    return {*VARIABLES, MAIN.variable, ADMIN.variable, LANGUAGE[0], "HF_TOKEN", "HAYATE_MODELS", "HAYATE_MODELS_DIR"}
 
 
 def table(readme: str) -> set[str]:

@@ -45,6 +45,7 @@ TESTED_ELSEWHERE = {
     "tools/keys/group.py": "unit/tools/keys/test_commands.py",
     "tools/keys/verbs.py": "unit/tools/keys/test_commands.py",
     "tools/measure/verbs.py": "unit/tools/measure/test_commands.py",
+    "tools/models/verbs.py": "unit/tools/models/test_pull.py",
     "tools/records/verbs.py": "unit/tools/records/test_db.py",
     "tools/status/verbs.py": "unit/tools/status/test_commands.py",
     "tools/top/verbs.py": "unit/tools/top/test_commands.py",

@@ -22,6 +22,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 LARGE = (".gguf", ".safetensors", ".bin")
 """What the Hub keeps with Git LFS, and so knows the SHA-256 of."""
+SMALL_BYTES = 20_000
 INFO = re.compile(r"/api/models/([^/]+/[^/?]+)(?:/revision/[^/?]+)?(?:\?.*)?")
 
 
@@ -46,6 +47,8 @@ class HubStandIn:
     """Whether it goes on where it is asked to, or begins anew each time."""
     checksums: Mapping[str, str] = field(default_factory=dict)
     """What it promises of files that are something else."""
+    pause_s: float = 0.0
+    """Between the pieces of a file, which are then small."""
     elsewhere: str = ""
     """The origin that it sends whoever wants a file to."""
     url: str = ""
@@ -171,4 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
         if FILE.fullmatch(self.path) and self.hub.cut_after_bytes is not None:
             body, self.hub.cut_after_bytes = body[: self.hub.cut_after_bytes], None
             self.close_connection = True
-        self.wfile.write(body)
+        if not (self.hub.pause_s and FILE.fullmatch(self.path)):
+            self.wfile.write(body)
+            return
+        for at in range(0, len(body), SMALL_BYTES):
+            self.wfile.write(body[at : at + SMALL_BYTES])
+            self.hub.closing.wait(self.hub.pause_s)

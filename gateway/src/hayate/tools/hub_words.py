@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hayate.language import Text
@@ -61,6 +62,19 @@ def in_vain(endpoint: str, repository: str, model: str, trouble: HubTrouble, ask
     return Text(
         f"{repository} can't be had from {endpoint}: {reason}. {asker.network.en}",
         f"{endpoint}に接続できないため、{repository}を取得できません（{reason}）。{asker.network.ja}",
+    )
+
+
+def not_there(repository: str, model: str, names: Sequence[str]) -> Text:
+    """The repository is there, and not what was asked for; `names` are the models that are."""
+    if not names:
+        return Text(
+            f"{repository} has no GGUF files; look for a repository whose name ends in -GGUF.",
+            f"{repository}にGGUFファイルがありません。名前が-GGUFで終わるリポジトリを探してください。",
+        )
+    return Text(
+        f"{model} is not there; {repository} has: {', '.join(names)}.",
+        f"{model}が見つかりません。{repository}にあるもの: {', '.join(names)}",
     )
 
 

@@ -30,8 +30,10 @@ Say = Callable[[str, str], None]
 
 
 def size_text(size_bytes: float) -> str:
-    """As shops and file managers say it: `640 MB`, `4.7 GB`."""
-    return f"{size_bytes / 1e9:,.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:,.0f} MB"
+    """As shops and file managers say it: `9 kB`, `640 MB`, `4.7 GB`."""
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:,.1f} GB"
+    return f"{size_bytes / 1e6:,.0f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:,.0f} kB"
 
 
 def begun(names: str, size_bytes: float, origin: str) -> Text:
@@ -72,6 +74,11 @@ class transfer:  # noqa: N801  used as a context manager alone
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._bar.stop()
+
+    def of(self, size_bytes: int) -> None:
+        """So much it is in all, for who learns that on the way."""
+        self._size = size_bytes
+        self._bar.update(self._task, total=size_bytes)
 
     def at(self, name: str, done_bytes: int) -> None:
         """So many bytes of this file are there; a name that is new begins the next file."""

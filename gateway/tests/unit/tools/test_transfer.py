@@ -15,7 +15,8 @@ class Clock:
 
 
 @pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 MB"), (3_340_000, "3 MB"), (999_400_000, "999 MB"), (4_680_000_000, "4.7 GB")]
+    ("size", "text"),
+    [(0, "0 kB"), (8_900, "9 kB"), (3_340_000, "3 MB"), (999_400_000, "999 MB"), (4_680_000_000, "4.7 GB")],
 )
 def test_sizes_are_told_as_file_managers_do(size: int, text: str) -> None:
     assert size_text(size) == text
@@ -47,4 +48,4 @@ def test_a_size_that_nobody_told_is_no_division_by_nothing() -> None:
     with transfer(0, lambda en, _: said.append(en), clock) as shown:
         clock.now = LINE_S
         shown.at("a", 5_000_000)
-    assert said == ["a: 5 MB / 0 MB (?)"]
+    assert said == ["a: 5 MB / 0 kB (?)"]

@@ -16,7 +16,7 @@ from hayate.tools.embedded.refusals import CannotStart, HubFailed, ModelRefused
 from hayate.tools.embedded.speaker import Say
 from hayate.tools.hub import ASK_S, Hub
 from hayate.tools.hub_trouble import BadName, HubTrouble, NoFile, NotKept, Offline
-from hayate.tools.hub_words import Asker, in_use, in_vain, wrong_checksum
+from hayate.tools.hub_words import Asker, in_use, in_vain, not_there, wrong_checksum
 from hayate.tools.transfer import begun, transfer
 
 NAME_A_FILE = "MODEL=/path/to/model.gguf"
@@ -48,7 +48,8 @@ def obtain(model: HubModel, say: Say) -> list[Path]:
         with transfer(size_bytes) as bar:
             return [hub.keep(model.repository, name, listing, partial(bar.at, name)) for name in names]
     except NoSuchFile as error:
-        raise _no_such_file(model, error) from None
+        said = not_there(model.repository, str(model), error.names)
+        raise ModelRefused(said.en, said.ja) from None
     except (WrongChecksum, InUse) as error:
         said = (in_use if isinstance(error, InUse) else wrong_checksum)(str(model))
         raise HubFailed(said.en, said.ja) from error
@@ -73,18 +74,6 @@ def _cached(hub: Hub, model: HubModel) -> list[Path]:
 def _settled(cached: list[Path], model: HubModel) -> bool:
     """With neither file nor quantisation named, only the first preference needs no look at what else there is."""
     return bool(model.file or model.quantisation) or is_of(cached[0].name, PREFERRED[0])
-
-
-def _no_such_file(model: HubModel, error: NoSuchFile) -> ModelRefused:
-    if not error.names:
-        return ModelRefused(
-            f"{model.repository} has no GGUF files; look for a repository whose name ends in -GGUF.",
-            f"{model.repository}にGGUFファイルがありません。名前が-GGUFで終わるリポジトリを探してください。",
-        )
-    return ModelRefused(
-        f"{model} is not there; {model.repository} has: {error}.",
-        f"{model}が見つかりません。{model.repository}にあるもの: {error}",
-    )
 
 
 def _refusal(hub: Hub, model: HubModel, trouble: HubTrouble) -> CannotStart:

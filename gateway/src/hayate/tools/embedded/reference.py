@@ -70,20 +70,23 @@ class NoSuchFile(LookupError):
 def parse_model(text: str) -> LocalModel | HubModel:
     """What `MODEL` names. Raises ModelRefused."""
     stripped = text.strip()
-    said = next((stripped[len(prefix) :] for prefix in PREFIXES if stripped.lower().startswith(prefix)), None)
-    if said is None:
+    if not stripped.lower().startswith(PREFIXES):
         path = Path(stripped).expanduser()
         if stripped.startswith(("/", "./", "../", "~")) or path.exists() or _only_a_path(stripped):
             return LocalModel(path)  # (1)
-    found = _hub_model(
-        re.sub(r"^([^/]+/[^/]+)/(?:blob|resolve)/main/", r"\1/", (said or stripped).split("?")[0].strip("/"))
-    )
+    found = parse_hub_model(stripped)
     if found is None:
         raise ModelRefused(
             f"MODEL={text} is neither a .gguf file nor a Hugging Face reference such as Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M.",
             f"MODEL={text}は.ggufファイルでも、Hugging Faceの名前（例: Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M）でもありません。",
         )
     return found
+
+
+def parse_hub_model(text: str) -> HubModel | None:
+    """(2)-(4) alone: what a reference to the Hub names; None for what is none."""
+    said = next((text[len(prefix) :] for prefix in PREFIXES if text.lower().startswith(prefix)), text)
+    return _hub_model(re.sub(r"^([^/]+/[^/]+)/(?:blob|resolve)/main/", r"\1/", said.split("?")[0].strip("/")))
 
 
 def choose(names: Iterable[str], model: HubModel) -> list[str]:

@@ -18,6 +18,11 @@ UrlOption = Annotated[
         "調べるゲートウェイのアドレス。省略すると、設定が指すゲートウェイか、動作中のゲートウェイ。",
     ),
 ]
+JsonOption = Annotated[
+    bool,
+    Option("--json"),
+    Text("For programs; later versions only add fields.", "プログラム用にJSONで出力します。"),
+]
 TimeoutOption = Annotated[
     float, Option("--timeout", min=0.1, max=600), Text("Seconds to wait for an answer.", "応答を待つ秒数。")
 ]
@@ -29,9 +34,5 @@ class StatusOptions:
 
     url: UrlOption = None
     config: ConfigOption = None
-    as_json: Annotated[
-        bool,
-        Option("--json"),
-        Text("For programs; later versions only add fields.", "プログラム用にJSONで出力します。"),
-    ] = False
+    as_json: JsonOption = False
     timeout_s: TimeoutOption = 5.0

@@ -1,0 +1,1 @@
+"""`hayate pull` and `hayate rm`: the folder with the models."""
