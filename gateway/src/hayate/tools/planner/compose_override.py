@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -9,7 +10,7 @@ import yaml
 from hayate.tools.planner.gateway_yaml import heading, plan_order, service_name
 from hayate.tools.planner.shared import SharedPlan
 
-GATEWAY_FILE, COMPOSE_FILE = "hayate.planned.yaml", "compose.planned.yml"
+GATEWAY_FILE, COMPOSE_FILE, BASE_FILE = "hayate.planned.yaml", "compose.planned.yml", "compose.yml"
 
 
 def compose_override(plan: SharedPlan) -> str | None:
@@ -25,13 +26,20 @@ def compose_services(plan: SharedPlan) -> dict[str, Any]:
     return _vllm(plan) if plan.engine.name == "vllm" else {}
 
 
-def env_lines(plan: SharedPlan) -> dict[str, str]:
+def env_lines(plan: SharedPlan, present: Mapping[str, str]) -> dict[str, str]:
     """What `.env` should say: which file the gateway reads, and which files and engine compose starts."""
     values = {"HAYATE_CONFIG": f"./{GATEWAY_FILE}"}
     if not compose_services(plan):
-        return values
+        return values | ({"COMPOSE_FILE": BASE_FILE} if COMPOSE_FILE in present.get("COMPOSE_FILE", "") else {})
     engine = plan.engine.name
-    return {"LLM_BACKEND": engine, **values, "COMPOSE_FILE": f"compose.yml:{COMPOSE_FILE}", "COMPOSE_PROFILES": engine}
+    return {"LLM_BACKEND": engine, **values, "COMPOSE_FILE": f"{BASE_FILE}:{COMPOSE_FILE}", "COMPOSE_PROFILES": engine}
+
+
+def env_of_one(present: Mapping[str, str]) -> dict[str, str]:
+    """What takes those lines back, for a plan of one model: with them `.env` would still name the files of several."""
+    if present.get("HAYATE_CONFIG") != f"./{GATEWAY_FILE}":
+        return {}
+    return {"HAYATE_CONFIG": ""} | ({"COMPOSE_FILE": BASE_FILE} if "COMPOSE_FILE" in present else {})
 
 
 def _vllm(plan: SharedPlan) -> dict[str, Any]:
@@ -45,7 +53,7 @@ def _vllm(plan: SharedPlan) -> dict[str, Any]:
         if plan.sleeps:
             env["VLLM_ENABLE_SLEEP_MODE"] = "1"
         name = service_name(plan, each)
-        service: dict[str, Any] = {} if name == "vllm" else {"extends": {"file": "compose.yml", "service": "vllm"}}
+        service: dict[str, Any] = {} if name == "vllm" else {"extends": {"file": BASE_FILE, "service": "vllm"}}
         service["environment"] = env
         if before:
             service["depends_on"] = {before: {"condition": "service_healthy"}}

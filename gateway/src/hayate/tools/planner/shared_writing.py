@@ -11,6 +11,7 @@ from hayate.tools.planner.envfile import (
     changed_lines,
     merged,
     read_env_file,
+    read_values,
     replace_env_file,
 )
 from hayate.tools.planner.gateway_yaml import MARK, gateway_yaml
@@ -27,7 +28,7 @@ def write_shared(plan: SharedPlan, env_file: Path, language: Language) -> None:
     override = compose_override(plan)
     if override is not None:
         texts[folder / COMPOSE_FILE] = override
-    texts[env_file] = merged(old, env_lines(plan))
+    texts[env_file] = merged(old, env_lines(plan, read_values(old)))
     before = {path: read_env_file(path) for path in texts}
     for path, text in before.items():
         if path != env_file and text and not text.startswith(MARK):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hayate.language import Language, Text
+from hayate.tools.planner.compose_override import env_of_one
 from hayate.tools.planner.engines import ENGINES
 from hayate.tools.planner.envfile import changed_lines, merged, read_env_file, read_values, replace_env_file, with_flags
 from hayate.tools.planner.flags import BACKEND_URLS, EXTRA_ARGS
@@ -56,7 +57,7 @@ def env_values(plan: Plan, present: Mapping[str, str], path: Path) -> dict[str, 
         wanted = with_flags(given, plan.flags.extra)
         if with_flags(given, {}) != wanted:
             values[name] = wanted
-    return {**here, **values}
+    return {**here, **values, **env_of_one(present)}
 
 
 def _in_container(model: str, env_file: Path) -> str:

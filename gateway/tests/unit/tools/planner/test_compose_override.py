@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from hayate.tools.planner.compose_override import compose_override, compose_services, env_lines
+from hayate.tools.planner.compose_override import compose_override, compose_services, env_lines, env_of_one
 from hayate.tools.planner.gateway_yaml import MARK
 from tests.unit.tools.planner.sharing import room, shared
 
@@ -32,7 +32,8 @@ def test_one_ollama_fetches_all_and_lets_the_gateway_decide() -> None:
 def test_engines_on_the_host_have_no_override() -> None:
     plan = shared(where=room(engine="llamacpp"))
     assert compose_override(plan) is None
-    assert env_lines(plan) == {"HAYATE_CONFIG": "./hayate.planned.yaml"}
+    assert env_lines(plan, {"COMPOSE_FILE": "compose.yml:mine.yml"}) == {"HAYATE_CONFIG": "./hayate.planned.yaml"}
+    assert env_lines(plan, env_lines(shared(), {}))["COMPOSE_FILE"] == "compose.yml"
 
 
 def test_the_file_says_who_wrote_it_and_env_says_where_it_is() -> None:
@@ -40,9 +41,14 @@ def test_the_file_says_who_wrote_it_and_env_says_where_it_is() -> None:
     assert text is not None
     assert text.startswith(MARK)
     assert [*yaml.safe_load(text)] == ["services"]
-    assert env_lines(shared()) == {
+    assert env_lines(shared(), {}) == {
         "LLM_BACKEND": "vllm",
         "HAYATE_CONFIG": "./hayate.planned.yaml",
         "COMPOSE_FILE": "compose.yml:compose.planned.yml",
         "COMPOSE_PROFILES": "vllm",
     }
+
+
+def test_a_plan_of_one_model_takes_them_back_and_leaves_a_file_of_ones_own() -> None:
+    assert env_of_one(env_lines(shared(), {})) == {"HAYATE_CONFIG": "", "COMPOSE_FILE": "compose.yml"}
+    assert env_of_one({"HAYATE_CONFIG": "./mine.yaml", "COMPOSE_FILE": "mine.yml"}) == {}
