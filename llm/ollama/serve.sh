@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts Ollama, then fetches MODEL when it is not there yet: in the ollama/ollama image, or wherever `ollama` is on the PATH.
+# Starts Ollama, then fetches MODEL (one name, or several with spaces) where it is not there yet: in the ollama/ollama image, or wherever `ollama` is on the PATH.
 # Settings come from the environment (README.md beside this file); Ollama reads its own OLLAMA_* itself.
 set -euo pipefail
 
@@ -28,17 +28,19 @@ until ollama list >/dev/null 2>&1; do
     sleep 0.3
 done
 
-if [[ -n ${MODEL:-} && -z $stopping ]] && kill -0 "$server" 2>/dev/null && ! ollama show "$MODEL" >/dev/null 2>&1; then
+for model in ${MODEL:-}; do
+    if [[ -n $stopping ]] || ! kill -0 "$server" 2>/dev/null; then break; fi
+    if ollama show "$model" >/dev/null 2>&1; then continue; fi
     if [[ ${OLLAMA_PULL:-missing} == never ]]; then
-        echo "MODEL=$MODEL is not in this Ollama's store, and OLLAMA_PULL=never forbids fetching it" >&2
+        echo "MODEL=$model is not in this Ollama's store, and OLLAMA_PULL=never forbids fetching it" >&2
     else
-        echo "Fetching $MODEL ..." >&2
-        ollama pull "$MODEL" &
+        echo "Fetching $model ..." >&2
+        ollama pull "$model" &
         pull=$!
-        wait "$pull" || [[ -n $stopping ]] || echo "MODEL=$MODEL could not be fetched; Ollama goes on without it" >&2
+        wait "$pull" || [[ -n $stopping ]] || echo "MODEL=$model could not be fetched; Ollama goes on without it" >&2
         pull=
     fi
-fi
+done
 
 # A signal ends `wait` early: the server's own end is what counts. 127: its end was told already.
 while :; do

@@ -61,6 +61,15 @@ def test_a_missing_model_is_fetched_once_the_server_is_up(bench: Bench) -> None:
     assert "OLLAMA_CONTEXT_LENGTH" not in served
 
 
+def test_several_are_fetched_one_after_the_other(bench: Bench) -> None:
+    ollama(bench, alive_s=3)
+    assert started(bench, MODEL="qwen2.5:7b hf.co/own/name-GGUF:Q4_K_M").wait(15) == 3
+    looked_for = [call.argv[2] for call in bench.calls() if call.argv[1] == "show"]
+    assert looked_for == ["qwen2.5:7b", "hf.co/own/name-GGUF:Q4_K_M"]
+    # The stand-in has one place for whatever is fetched: once there, all are.
+    assert [call.argv[2] for call in bench.calls() if call.argv[1] == "pull"] == ["qwen2.5:7b"]
+
+
 def test_a_model_that_is_there_is_not_fetched(bench: Bench) -> None:
     ollama(bench, alive_s=2)
     (bench.folder / "store").touch()
