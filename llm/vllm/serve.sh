@@ -57,6 +57,18 @@ if [[ -n ${VLLM_EXTRA_ARGS:-} ]]; then
     args+=("${extra[@]}")
 fi
 
+# Sleep mode: the gateway puts the model to sleep and wakes it, so that several take turns on one GPU. Its paths are vLLM's development
+# paths, which ask for no key: the port has to stay where only the gateway reaches it.
+rm -f "${VLLM_ASLEEP_FILE:=/tmp/vllm-asleep}"
+if [[ ${VLLM_ENABLE_SLEEP_MODE:-0} == 1 ]]; then
+    args+=(--enable-sleep-mode)
+    export VLLM_SERVER_DEV_MODE=1
+    # With a level (1, 2) it sleeps as soon as it is loaded, so that the next engine finds the memory free, and the file says so.
+    if [[ -n ${VLLM_START_ASLEEP:-} ]]; then
+        python3 "$(dirname "$0")/asleep.py" "${VLLM_PORT:-8000}" "$VLLM_START_ASLEEP" "$VLLM_ASLEEP_FILE" &
+    fi
+fi
+
 # The key is read by vLLM from VLLM_API_KEY, never from the command line, which every process can read.
 [[ -n ${VLLM_API_KEY:-} ]] || unset VLLM_API_KEY
 export VLLM_NO_USAGE_STATS=${VLLM_NO_USAGE_STATS:-1} DO_NOT_TRACK=${DO_NOT_TRACK:-1}

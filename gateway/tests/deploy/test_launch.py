@@ -12,8 +12,29 @@ import yaml
 
 from hayate.policy.ceiling import MOST
 from tests.deploy.stand_ins import LLM, REPOSITORY, Bench
+from tests.support.ports import free_port
 from tests.support.tables import table
 
+LOADS_THEN_SLEEPS = """
+import http.server, time
+asked, asleep = open({asked!r}, "a", buffering=1), os.environ["VLLM_ASLEEP_FILE"]
+ends_at = time.monotonic() + 60
+class Engine(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        asked.write("GET " + self.path + "\\n")
+        self.send_response(200 if Engine.looked else 503)
+        Engine.looked = True
+        self.end_headers()
+    def do_POST(self):
+        asked.write("POST " + self.path + "\\nthere: " + str(os.path.exists(asleep)) + "\\n")
+        self.send_response(200)
+        self.end_headers()
+    looked = False
+server = http.server.HTTPServer(("127.0.0.1", int(os.environ["VLLM_PORT"])), Engine)
+server.timeout = 0.1
+while not os.path.exists(asleep) and time.monotonic() < ends_at:
+    server.handle_request()
+"""
 SCRIPTS = sorted(LLM.glob("*/*.sh"))
 
 
@@ -61,6 +82,25 @@ class TestVLLM:
         assert "--quantization" not in call
         assert "VLLM_API_KEY" not in call.env
         assert call.env["VLLM_NO_USAGE_STATS"] == "1"
+
+    def test_sleep_mode_is_off_unless_asked_for(self, bench: Bench) -> None:
+        bench.stand_in("vllm")
+        bench.run("vllm/serve.sh", VLLM_START_ASLEEP="1")
+        call = bench.call()
+        assert "--enable-sleep-mode" not in call
+        assert "VLLM_SERVER_DEV_MODE" not in call.env
+
+    def test_one_that_is_to_start_asleep_is_put_to_sleep_once_it_is_loaded(self, bench: Bench) -> None:
+        bench.stand_in("vllm", LOADS_THEN_SLEEPS.format(asked=str(bench.folder / "asked")))
+        asleep, port = bench.folder / "asleep", str(free_port())
+        asleep.touch()  # of a start before
+        env = {"VLLM_ENABLE_SLEEP_MODE": "1", "VLLM_START_ASLEEP": "2", "VLLM_ASLEEP_FILE": str(asleep)}
+        bench.run("vllm/serve.sh", VLLM_PORT=port, http_proxy="http://192.0.2.1:1", **env)
+        assert "--enable-sleep-mode" in bench.call()
+        assert bench.call().env["VLLM_SERVER_DEV_MODE"] == "1"
+        asked = (bench.folder / "asked").read_text(encoding="utf-8").split("\n")
+        assert asked[:4] == ["GET /health", "GET /health", "POST /sleep?level=2", "there: False"]
+        assert asleep.exists()
 
     def test_settings_become_flags_and_the_key_does_not(self, bench: Bench) -> None:
         bench.stand_in("vllm")

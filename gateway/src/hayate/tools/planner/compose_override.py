@@ -44,21 +44,22 @@ def env_of_one(present: Mapping[str, str]) -> dict[str, str]:
 
 def _vllm(plan: SharedPlan) -> dict[str, Any]:
     """A service for each model. Each starts once the one before is ready, and asleep if they take turns: a vLLM measures
-    the free memory while it starts, and wants all of its share.
+    the free memory while it starts, and wants all of its share. So the gateway, which wakes them, starts after the last.
     """
     services: dict[str, Any] = {}
     before = ""
     for each in plan_order(plan):
         env = dict(plan.flags(each).env)
-        if plan.sleeps:
-            env["VLLM_ENABLE_SLEEP_MODE"] = "1"
+        if plan.sleeps and plan.arrangement:
+            level = plan.arrangement.levels[each.candidate.name]
+            env |= {"VLLM_ENABLE_SLEEP_MODE": "1", "VLLM_START_ASLEEP": str(level)}
         name = service_name(plan, each)
         service: dict[str, Any] = {} if name == "vllm" else {"extends": {"file": BASE_FILE, "service": "vllm"}}
         service["environment"] = env
         if before:
             service["depends_on"] = {before: {"condition": "service_healthy"}}
         services[name], before = service, name
-    return services
+    return services | ({"gateway": {"depends_on": {before: {"condition": "service_healthy"}}}} if plan.sleeps else {})
 
 
 def _ollama(plan: SharedPlan) -> dict[str, str]:

@@ -11,16 +11,19 @@ from tests.unit.tools.planner.sharing import room, shared
 
 def test_each_vllm_is_a_service_that_waits_for_the_one_before() -> None:
     services = compose_services(shared("qwen2.5-7b,qwen2.5-14b,bakeneko-32b"))
-    assert [*services] == ["vllm", "vllm-qwen2.5-14b", "vllm-bakeneko-32b"]
+    assert [*services] == ["vllm", "vllm-qwen2.5-14b", "vllm-bakeneko-32b", "gateway"]
     assert "extends" not in services["vllm"]
     assert services["vllm-bakeneko-32b"]["extends"] == {"file": "compose.yml", "service": "vllm"}
     assert services["vllm-bakeneko-32b"]["depends_on"] == {"vllm-qwen2.5-14b": {"condition": "service_healthy"}}
+    assert services.pop("gateway") == {"depends_on": {"vllm-bakeneko-32b": {"condition": "service_healthy"}}}
     assert {each["environment"]["VLLM_ENABLE_SLEEP_MODE"] for each in services.values()} == {"1"}
+    assert {each["environment"]["VLLM_START_ASLEEP"] for each in services.values()} == {"1"}
 
 
 def test_sleep_mode_is_on_only_where_turns_are_taken() -> None:
     for each in compose_services(shared(where=room("48GiB"))).values():
         assert "VLLM_ENABLE_SLEEP_MODE" not in each["environment"]
+    assert "gateway" not in compose_services(shared(where=room("48GiB")))
 
 
 def test_one_ollama_fetches_all_and_lets_the_gateway_decide() -> None:
