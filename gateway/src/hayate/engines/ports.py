@@ -46,6 +46,7 @@ class Ports:
     def __init__(self, choose: Callable[[Sequence[int]], int] = secrets.choice) -> None:
         self._choose = choose
         self._given: dict[str, int] = {}
+        self._keys: dict[str, str] = {}
 
     def of(self, name: str) -> int:
         """The port of this engine, a free one when it is asked for the first time. Raises NoPort."""
@@ -58,9 +59,14 @@ class Ports:
         self._given[name] = self._free()
         return self._given[name]
 
+    def key(self, name: str) -> str:
+        """What this engine is asked with, where it wants a key and nobody has set one: the same for as long as it is there."""
+        return self._keys.setdefault(name, secrets.token_urlsafe(32))
+
     def forget(self, name: str) -> None:
         """There is no such engine any more."""
         self._given.pop(name, None)
+        self._keys.pop(name, None)
 
     def _free(self) -> int:
         given = set(self._given.values())

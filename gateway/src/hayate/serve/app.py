@@ -113,7 +113,9 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         auth = Authenticator(own, keys.ring, origins=app.origins)
         relay, history = Relay(fleet, ticker), Conversations(store)
         prober = Prober(fleet, on_change=_tell_change)
-        engines = Engines(fleet, make_engine, prober.meet, partial(tell, metrics.engines))
+        engines = Engines(
+            fleet, partial(make_engine, ports, config.data, env), prober.meet, partial(tell, metrics.engines)
+        )
         gateway = Gateway(relay, auth, calls, metrics, ticker, store, history, engines, reload, origins=app.origins)
         keys.ends = gateway.in_flight.stop_key
         app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 from hayate.engines.base import Engine
+from hayate.engines.ports import Ports
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.engines import Event
+from hayate.fleet.process_engine import process_engine
+from hayate.fleet.remote_engine import remote_engine
 from hayate.fleet.resident import Resident
 from hayate.telemetry.engine_metrics import EngineMetrics
 from hayate.telemetry.log import log_event
 
 
-def make_engine(_: Deployment) -> Engine | None:
+def make_engine(ports: Ports, data: Path, env: Mapping[str, str], deployment: Deployment) -> Engine | None:
     """The engine of a deployment whose model the gateway loads and unloads; None for one that it does not."""
-    return None
+    if deployment.spec.run is not None:
+        return process_engine(deployment, ports, data, env)
+    return remote_engine(deployment) if deployment.spec.memory is not None else None
 
 
 def tell(metrics: EngineMetrics, event: Event, resident: Resident) -> None:

@@ -14,6 +14,7 @@ from hayate.config.turns import takes_turns
 from hayate.engines.ports import HOST, NoPort, Ports
 from hayate.fleet.spec import DeploymentSpec
 from hayate.language import Text
+from hayate.settings import LLAMACPP
 
 
 def specs(config: Config, ports: Ports) -> list[DeploymentSpec]:
@@ -80,14 +81,19 @@ def _replicas(name: str, each: DeploymentConfig, ports: Ports) -> tuple[str, ...
         ) from None
 
 
+def _credentials(name: str, each: DeploymentConfig, ports: Ports) -> tuple[tuple[bytes, bytes], ...]:
+    """What is sent with every request. llama.cpp that is run here always has a key: others on this machine could ask it, too."""
+    key = each.api_key.get_secret_value() if each.api_key else ports.key(name) if each.run == LLAMACPP else ""
+    return ((b"authorization", f"Bearer {key}".encode()),) if key else ()
+
+
 def _spec(config: Config, name: str, each: DeploymentConfig, ports: Ports) -> DeploymentSpec:
-    credentials = ((b"authorization", b"Bearer " + each.api_key.get_secret_value().encode()),) if each.api_key else ()
     return DeploymentSpec(
         name=name,
         backend=_backend(config, name, each),
         model=each.model,
         replicas=_replicas(name, each, ports),
-        credentials=credentials,
+        credentials=_credentials(name, each, ports),
         max_in_flight=each.max_in_flight,
         min_tokens_per_s=each.min_tokens_per_s,
         max_queued=each.max_queued,

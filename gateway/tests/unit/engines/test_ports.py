@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from hayate.engines.ports import RANGE, NoPort, Ports, is_taken
+from hayate.engines.ports import RANGE, FixedPort, NoPort, Ports, is_taken
 from tests.support.ports import free_port
 
 
@@ -56,3 +56,18 @@ def test_where_none_is_free_that_is_said() -> None:
         with pytest.raises(NoPort):
             Ports(lambda _: port).of("fast")
     assert not is_taken(port)
+
+
+def test_each_name_has_a_key_of_its_own_and_keeps_it() -> None:
+    ports = Ports()
+    keys = [ports.key(name) for name in ("fast", "smart", "fast")]
+    assert keys[0] == keys[2] != keys[1]
+    ports.forget("fast")
+    assert ports.key("fast") != keys[0]
+
+
+def test_a_port_that_was_told_to_others_is_the_only_one() -> None:
+    ports = FixedPort(1234)
+    assert ports.of("fast") == ports.of("smart") == 1234
+    with pytest.raises(NoPort, match=r"port 1234 on .* belongs to another program"):
+        ports.another("fast")

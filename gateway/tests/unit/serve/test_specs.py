@@ -125,3 +125,13 @@ def test_a_missing_tokenizer_is_one_line_and_no_traceback(tmp_path: Path) -> Non
         ended.stderr
         == "environment: HAYATE_TOKENIZER: /nowhere is no folder; name the one with the tokenizer's files\n"
     )
+
+
+def test_llama_cpp_that_is_run_here_has_a_key_the_same_after_a_reload() -> None:
+    run = {"backend": "llamacpp", "run": "llamacpp", "model": "x.gguf"}
+    config = Config.model_validate({"deployments": {"own": run, "given": {**run, "api_key": "mine"}}})
+    ports = Ports()
+    own, given = specs(config, ports)
+    assert len(own.secrets[0]) > 30
+    assert given.secrets == [b"mine"]
+    assert specs(config, ports)[0].secrets == own.secrets
