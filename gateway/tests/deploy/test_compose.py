@@ -17,6 +17,17 @@ import yaml
 from hayate.config.environment import BACKEND_ALIASES, DEFAULT_URLS
 from hayate.config.load import load_config
 from hayate.config.models import ServerConfig
+from hayate.serve.specs import option_mistakes
+from hayate.tools.planner.arithmetic import GIB
+from hayate.tools.planner.catalogue import load_catalogue
+from hayate.tools.planner.compose_override import compose_services
+from hayate.tools.planner.gateway_yaml import gateway_values
+from hayate.tools.planner.gpus import parse_gpu
+from hayate.tools.planner.host import Host
+from hayate.tools.planner.plan import Wish
+from hayate.tools.planner.shared import plan_shared
+from hayate.tools.planner.together import Room
+from hayate.tools.planner.variants import find_named
 from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
 
@@ -106,17 +117,36 @@ def test_every_backend_the_gateway_knows_decides_whether_vllm_starts() -> None:
     assert [name for name, entry in entries.items() if "profiles" not in entry] == ["with-vllm"]
 
 
-def test_fast_and_smart_share_one_gpu_and_start_one_after_the_other() -> None:
+def test_fast_and_smart_take_turns_and_start_one_after_the_other_the_gateway_last() -> None:
     services = config(*FAST_SMART)
     assert started(services) == {"gateway", "vllm", "vllm-smart"}
-    shares = [float(services[name]["environment"]["VLLM_GPU_MEMORY_UTILIZATION"]) for name in ("vllm", "vllm-smart")]
-    assert sum(shares) < 0.95
+    for name in ("vllm", "vllm-smart"):
+        environment = services[name]["environment"]
+        assert (environment["VLLM_ENABLE_SLEEP_MODE"], environment["VLLM_START_ASLEEP"]) == ("1", "1")
+        assert "VLLM_START_ASLEEP" in str(services[name]["healthcheck"]["test"])
     assert services["vllm-smart"]["depends_on"]["vllm"]["condition"] == "service_healthy"
+    assert services["gateway"]["depends_on"]["vllm-smart"]["condition"] == "service_healthy"
+
+
+def test_fast_and_smart_are_as_the_planner_plans_them_for_a_card_of_24_gb() -> None:
+    wish = Wish(parse_gpu("rtx4090"))
+    named = [find_named(name, load_catalogue()) for name in ("qwen2.5-7b", "bakeneko-32b")]
+    plan = plan_shared(named, Room(wish, host=Host(48 * GIB)))
+    assert plan.works
+    planned, told = gateway_values(plan), written("llm/vllm/fast-smart.yaml")
+    assert told["gpus"] == planned["gpus"]
+    services = written("compose.fast-smart.yml")["services"]
+    names = (("qwen-7b", "qwen2.5-7b", "vllm"), ("bakeneko-32b", "bakeneko-32b", "vllm-smart"))
+    for here, there, service in names:
+        ours, theirs = told["deployments"][here], planned["deployments"][there]
+        assert {**ours, "replicas": None} == {**theirs, "replicas": None}
+        override = compose_services(plan)["vllm" if service == "vllm" else f"vllm-{there}"]
+        assert services[service]["environment"] == override["environment"]
 
 
 def test_fast_and_smart_are_what_the_gateway_is_told() -> None:
     services = config(*FAST_SMART)
-    told = load_config(REPOSITORY / "llm/vllm/fast-smart.yaml", {})
+    told = load_config(REPOSITORY / "llm/vllm/fast-smart.yaml", {}, check=option_mistakes)
     for deployment in told.deployments.values():
         host = deployment.replicas[0].removeprefix("http://").split(":")[0]
         engine = services[host]["environment"]
@@ -127,6 +157,17 @@ def test_fast_and_smart_are_what_the_gateway_is_told() -> None:
     mounted = [each for each in services["gateway"]["volumes"] if "/etc/hayate/config.yaml" in str(each)]
     assert len(mounted) == 1
     assert services["gateway"]["environment"]["HAYATE_CONFIG"] == "/etc/hayate/config.yaml"
+
+
+def test_the_gateway_is_told_its_file_and_its_language(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.touch()
+    gateway = config(HAYATE_CONFIG=str(file), HAYATE_LANG="ja")["gateway"]
+    assert (gateway["environment"]["HAYATE_CONFIG"], gateway["environment"]["HAYATE_LANG"]) == (
+        "/etc/hayate/config.yaml",
+        "ja",
+    )
+    assert f"{file}" in str(gateway["volumes"])
 
 
 def test_every_image_is_pinned_and_none_is_latest() -> None:

@@ -94,8 +94,14 @@ class TestVLLM:
         bench.stand_in("vllm", LOADS_THEN_SLEEPS.format(asked=str(bench.folder / "asked")))
         asleep, port = bench.folder / "asleep", str(free_port())
         asleep.touch()  # of a start before
-        env = {"VLLM_ENABLE_SLEEP_MODE": "1", "VLLM_START_ASLEEP": "2", "VLLM_ASLEEP_FILE": str(asleep)}
-        bench.run("vllm/serve.sh", VLLM_PORT=port, http_proxy="http://192.0.2.1:1", **env)
+        bench.run(
+            "vllm/serve.sh",
+            VLLM_PORT=port,
+            VLLM_ENABLE_SLEEP_MODE="1",
+            VLLM_START_ASLEEP="2",
+            VLLM_ASLEEP_FILE=str(asleep),
+            http_proxy="http://192.0.2.1:1",
+        )
         assert "--enable-sleep-mode" in bench.call()
         assert bench.call().env["VLLM_SERVER_DEV_MODE"] == "1"
         asked = (bench.folder / "asked").read_text(encoding="utf-8").split("\n")
