@@ -1,5 +1,5 @@
-"""What a terminal can be shown: text that can't act on it, in columns that stand under each other, in colours where
-somebody sees them.
+"""What a terminal can be shown: text that can't act on it, and times, in columns that stand under each other, in colours
+where somebody sees them.
 
 Width is counted in cells, as terminals do: a Japanese character takes two.
 """
@@ -75,3 +75,13 @@ def right(text: str, cells: int) -> str:
     """Exactly so wide, its end at the right."""
     shown = cut(text, cells)
     return " " * (cells - cell_len(shown)) + shown
+
+
+def duration(seconds: float | None) -> str:
+    """A time in at most seven cells, the same in both languages; `-` where there is none."""
+    if seconds is None:
+        return "-"
+    if seconds < 100:
+        return f"{max(0.0, seconds):.2f}s" if seconds < 10 else f"{seconds:.1f}s"
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest:02d}s" if minutes < 100 else f"{minutes // 60}h{minutes % 60:02d}m"

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.terminal import COLUMNS, Paint, columns_of, cut, left, paint_for, plain, right, width
+from hayate.terminal import COLUMNS, Paint, columns_of, cut, duration, left, paint_for, plain, right, width
+from tests.support.tables import table
 
 PRINTABLE = st.text(st.characters(exclude_categories=["C", "Z"]) | st.just(" ") | st.just("漢"), max_size=120)
 
@@ -62,3 +63,23 @@ def test_a_terminal_says_how_wide_it_is() -> None:
         os.close(ours)
         os.close(theirs)
     assert columns_of(theirs) == columns_of(None) == COLUMNS
+
+
+@table(
+    ("seconds", "text"),
+    [
+        (None, "-"),
+        (-1, "0.00s"),
+        (0.0812, "0.08s"),
+        (9.994, "9.99s"),
+        (10, "10.0s"),
+        (99.94, "99.9s"),
+        (100, "1m40s"),
+        (5999, "99m59s"),
+        (6000, "1h40m"),
+        (360_000, "100h00m"),
+    ],
+)
+def test_times_take_at_most_seven_cells(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+    assert len(text) <= 7

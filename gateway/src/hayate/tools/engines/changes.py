@@ -17,20 +17,19 @@ import orjson
 
 from hayate.access.key_files import KeyFileError
 from hayate.language import Language, Text, one_line
-from hayate.terminal import plain
-from hayate.tools.engines import words
-from hayate.tools.engines.answer import RESTING, Engine, read_engine
+from hayate.terminal import duration, plain
 from hayate.tools.engines.commands import ENGINES, FAILED, look
 from hayate.tools.engines.options import LoadOptions, UnloadOptions
-from hayate.tools.engines.values import values_of
 from hayate.tools.environment import Environment
+from hayate.tools.loading import words
+from hayate.tools.loading.answer import RESTING, Engine, read_engine
+from hayate.tools.loading.values import values_of
 from hayate.tools.refusal import Refusal
 from hayate.tools.running import PlaceOf, all_running
 from hayate.tools.status.ask import OLDER, Question, Said, something_else
 from hayate.tools.status.commands import UNREACHABLE, print_json
 from hayate.tools.status.refusals import CannotTell
 from hayate.tools.status.target import Target, target_of
-from hayate.tools.top.screen import duration
 
 LOOK_S: Final = 1.0
 """How often it is looked what happens meanwhile."""

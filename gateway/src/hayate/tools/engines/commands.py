@@ -11,11 +11,11 @@ from typing import Final
 
 from hayate.access.key_files import KeyFileError
 from hayate.terminal import columns_of, paint_for
-from hayate.tools.engines.answer import Engine, read_engines, tokens_per_s
 from hayate.tools.engines.options import PsOptions
-from hayate.tools.engines.report import Report
-from hayate.tools.engines.values import values_of
 from hayate.tools.environment import Environment
+from hayate.tools.loading.answer import Engine, read_engines, tokens_per_s
+from hayate.tools.loading.report import Report
+from hayate.tools.loading.values import values_of
 from hayate.tools.running import PlaceOf, all_running
 from hayate.tools.status.ask import ask
 from hayate.tools.status.commands import UNREACHABLE, print_json

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from hayate.language import Language
 from hayate.tools.lenient import count_in, number_in, objects_in, text_in, texts_in
+from hayate.tools.loading.answer import RESTING, Engine, read_engines
 
 Overall = Literal["ready", "degraded", "unreachable"]
 
@@ -47,10 +48,26 @@ class Deployment:
     in_flight: int | None
     queued: int | None
     replicas: Sequence[Replica]
+    loading: Engine | None = None
+    """Of one whose model the gateway loads and unloads."""
 
     @property
-    def state(self) -> Literal["ready", "degraded", "down"]:
-        """Down without a replica that is ready, degraded with some that are not."""
+    def resting(self) -> bool:
+        """Whether its model is not there to be called, and nothing is wrong: a call waits until it is loaded."""
+        return self.loading is not None and self.loading.state in RESTING
+
+    @property
+    def called(self) -> bool:
+        """Whether its replicas are there to be called, so that it matters how they do."""
+        return self.loading is None or not (self.resting or self.loading.failed)
+
+    @property
+    def state(self) -> str:
+        """That of its model, as long as it is not loaded; else down without a replica that is ready, degraded with some that
+        are not.
+        """
+        if self.loading is not None and not self.called:
+            return self.loading.state
         ready = sum(each.ready for each in self.replicas)
         return "down" if not ready else "ready" if ready == len(self.replicas) else "degraded"
 
@@ -66,29 +83,32 @@ class Answer:
 
     @property
     def overall(self) -> Overall:
-        """Ready when every replica is."""
-        return "ready" if all(each.state == "ready" for each in self.deployments) else "degraded"
+        """Ready when every replica is, but for those of models that are not loaded just now."""
+        return "ready" if all(each.resting or each.state == "ready" for each in self.deployments) else "degraded"
 
 
 def read_answer(values: Mapping[str, Any], language: Language = "en") -> Answer:
     """Of `/admin/status`; a reason that comes in both languages is read in this one."""
     aliases = values.get("aliases")
+    loading = {each.name: each for each in read_engines(values) if each.how is not None}
     return Answer(
         version=text_in(values.get("version")),
         uptime_s=number_in(values.get("uptime_s")),
         aliases={name: texts_in(each) for name, each in aliases.items()} if isinstance(aliases, dict) else {},
-        deployments=[_deployment(each, language) for each in objects_in(values.get("deployments"))],
+        deployments=[_deployment(each, loading, language) for each in objects_in(values.get("deployments"))],
     )
 
 
-def _deployment(values: Mapping[str, Any], language: Language) -> Deployment:
+def _deployment(values: Mapping[str, Any], loading: Mapping[str, Engine], language: Language) -> Deployment:
+    name = text_in(values.get("name")) or "?"
     return Deployment(
-        name=text_in(values.get("name")) or "?",
+        name=name,
         engine=text_in(values.get("engine")) or "?",
         model=text_in(values.get("model")),
         in_flight=count_in(values.get("in_flight")),
         queued=count_in(values.get("queued")),
         replicas=[_replica(each, language) for each in objects_in(values.get("replicas"))],
+        loading=loading.get(name),
     )
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from hayate.language import Language, Text
 from hayate.terminal import COLUMNS, Colour, Paint, left, plain, right
 from hayate.tools.help import wrapped
+from hayate.tools.loading.report import Report as Loading
+from hayate.tools.loading.words import STATES as MODELS
 from hayate.tools.status.answer import Answer, Deployment, Replica
 
 STATE_CELLS, COUNT_CELLS = 14, 8
@@ -72,9 +74,13 @@ class Report:
         what = ", ".join(plain(part, 200) for part in (each.engine, each.model) if part)
         name = plain(each.name, 200)
         shown = f"{name} ({what})" if each.model != each.name else f"{name} ({plain(each.engine, 200)})"
-        yield self._row([shown, *self._state(OVERALL, each.state), _said(each.in_flight), _said(each.queued)], width)
-        for replica in each.replicas:
-            yield from self._replica(replica, width)
+        words = OVERALL if each.state in OVERALL else MODELS
+        yield self._row([shown, *self._state(words, each.state), _said(each.in_flight), _said(each.queued)], width)
+        if each.loading is not None:
+            yield from Loading(self.language, self.columns, self.paint).below(each.loading)
+        if each.called:
+            for replica in each.replicas:
+                yield from self._replica(replica, width)
 
     def _replica(self, each: Replica, width: int) -> Iterator[str]:
         yield self._row(

@@ -5,7 +5,9 @@
     error         why nothing could be told; null otherwise
     version       the gateway's; uptime_s how long it runs
     aliases       name: [deployment, …]
-    deployments   [{name, engine, model, state: ready | degraded | down, in_flight, queued, replicas}]
+    deployments   [{name, engine, model, state: ready | degraded | down | failed, or unloaded | loading | draining | unloading
+                    of a model that comes and goes, in_flight, queued, replicas, loading}]
+    loading       of a model that comes and goes, what `hayate ps --json` says of it, without the speed; else null
     replicas      [{url, state, ready, reason, code, in_flight, last_error: {text, at}}]
 
 What the gateway does not tell is null. Times are ISO 8601 in UTC.
@@ -16,6 +18,7 @@ from __future__ import annotations
 from typing import Any
 
 from hayate.telemetry.iso_time import iso
+from hayate.tools.loading.values import engine_values
 from hayate.tools.status.answer import Answer, Deployment, LastError
 
 
@@ -50,6 +53,7 @@ def _deployment(each: Deployment) -> dict[str, Any]:
         "state": each.state,
         "in_flight": each.in_flight,
         "queued": each.queued,
+        "loading": None if each.loading is None else engine_values(each.loading),
         "replicas": [
             {
                 "url": replica.url,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hayate.language import Language, Text
-from hayate.terminal import COLUMNS, Colour, Paint, left, plain, right, width
+from hayate.terminal import COLUMNS, Colour, Paint, duration, left, plain, right, width
 from hayate.tools.top.look import Call, Ceiling, Deployment, Lane, Look
 from hayate.tools.top.words import (
     CALLS,
@@ -175,16 +175,6 @@ def _fit(deployments: Sequence[Deployment], room: int | None) -> tuple[int, list
         lanes[min(wanting, key=lambda number: lanes[number])] += 1
         rest -= 1
     return shown, [*lanes]
-
-
-def duration(seconds: float | None) -> str:
-    """A time in at most seven cells, the same in both languages; `-` where there is none."""
-    if seconds is None:
-        return "-"
-    if seconds < 100:
-        return f"{max(0.0, seconds):.2f}s" if seconds < 10 else f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes}m{rest:02d}s" if minutes < 100 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def _name(key: str, project: str) -> str:

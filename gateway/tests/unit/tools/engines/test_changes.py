@@ -13,7 +13,7 @@ from tests.support.nursery import born
 from tests.support.terminals import terminal
 from tests.support.waiting import LAST_RESORT_S, eventually
 from tests.unit.tools.engines.stand_in import Answer, around, hayate, stand_in
-from tests.unit.tools.engines.told import READY, SLEEPS
+from tests.unit.tools.loading.told import READY, SLEEPS
 
 pytestmark = pytest.mark.anyio
 

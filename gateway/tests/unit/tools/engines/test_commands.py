@@ -14,7 +14,7 @@ from tests.support.ports import free_port
 from tests.support.scene import scene
 from tests.support.terminals import terminal
 from tests.unit.tools.engines.stand_in import KEY, around, hayate, stand_in
-from tests.unit.tools.engines.told import CUDA, ELSEWHERE, FAILED, READY, SLEEPS
+from tests.unit.tools.loading.told import CUDA, ELSEWHERE, FAILED, READY, SLEEPS
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from tests.support.ports import free_port
 from tests.support.terminals import terminal
 from tests.support.waiting import eventually
 from tests.unit.tools.engines.stand_in import around, hayate, stand_in
-from tests.unit.tools.engines.told import READY
+from tests.unit.tools.loading.told import READY
 
 pytestmark = pytest.mark.anyio
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.tools.status.answer import read_answer
+from tests.unit.tools.loading.told import ELSEWHERE, FAILED, SLEEPS
 from tests.unit.tools.status.answers import DOWN, WELL, deployment
 
 NAMES = st.sampled_from(
@@ -17,6 +18,8 @@ NAMES = st.sampled_from(
         "uptime_s",
         "aliases",
         "deployments",
+        "engines",
+        "how",
         "replicas",
         "name",
         "url",
@@ -52,6 +55,21 @@ def test_what_is_told_is_read() -> None:
 )
 def test_it_is_as_ready_as_its_replicas(replicas: list[dict[str, Any]], state: str, overall: str) -> None:
     answer = read_answer({"deployments": [deployment(*replicas)]})
+    assert (answer.deployments[0].state, answer.overall) == (state, overall)
+
+
+@pytest.mark.parametrize(
+    ("told", "state", "overall"),
+    [
+        (SLEEPS, "unloaded", "ready"),
+        ({**SLEEPS, "state": "loading"}, "loading", "ready"),
+        ({**SLEEPS, "state": "ready"}, "down", "degraded"),
+        (FAILED, "failed", "degraded"),
+        (ELSEWHERE, "down", "degraded"),
+    ],
+)
+def test_a_model_that_waits_to_be_asked_for_is_no_fault(told: dict[str, Any], state: str, overall: str) -> None:
+    answer = read_answer({"deployments": [deployment(DOWN)], "engines": [{**told, "name": "small"}]})
     assert (answer.deployments[0].state, answer.overall) == (state, overall)
 
 

@@ -13,6 +13,7 @@ from hayate.terminal import Paint, width
 from hayate.tools.status.answer import read_answer
 from hayate.tools.status.report import Report, duration
 from tests.support.tables import table
+from tests.unit.tools.loading.told import FAILED, READY, SLEEPS
 from tests.unit.tools.status.answers import AT, DOWN, WELL, deployment
 
 URL = "http://127.0.0.1:8080"
@@ -24,6 +25,28 @@ def shown(
 ) -> list[str]:
     report = Report(language, AT, columns, paint or Paint())
     return list(report.lines(read_answer(values, language), URL))
+
+
+def test_a_model_that_comes_and_goes_is_told_with_why_it_is_not_there() -> None:
+    values = {
+        "deployments": [deployment(WELL, name="fast"), deployment(DOWN, name="smart"), deployment(DOWN, name="broken")],
+        "engines": [READY, SLEEPS, FAILED],
+    }
+    assert shown(values)[2:] == [
+        "deployment, replica                              state            calls  queued",
+        "fast (vllm, qwen)                                ready                2       1",
+        "    gpu0 9.5 GiB; a call asked for it, 2m12s ago; loads in 34.2s; pid 4242",
+        "  http://127.0.0.1:8000                          up                   2",
+        "smart (vllm, qwen)                               unloaded             2       1",
+        "    gpu0 19.0 GiB; gave way to another model, 5m12s ago; loads in 34.2s",
+        "broken (vllm, qwen)                              failed               2       1",
+        "    gpu0 9.5 GiB; ended by itself, 4s ago; loads in 34.2s; tried again in 8s",
+        "    last error: fast ended (exit status 1): out of memory on the GPU. Give it",
+        "    less to hold.",
+    ]
+    japanese = shown(values, "ja")
+    assert japanese[6].split()[3:] == ["未読み込み", "2", "1"]
+    assert max(map(width, japanese)) < 80
 
 
 def test_every_replica_has_a_line_and_its_last_error_stands_below() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hayate.language import Language
 from hayate.terminal import Paint, width
 from hayate.tools.top.look import read_look
-from hayate.tools.top.screen import Screen, duration
+from hayate.tools.top.screen import Screen
 from hayate.tools.top.words import WHY
 from tests.support.tables import table
 from tests.unit.tools.top.told import BOT, CEILING, LANE, LOWERED, call, calls, deployment
@@ -142,23 +142,3 @@ def test_a_gateway_that_is_silent_is_told_in_place_of_the_way_out() -> None:
 def test_a_lane_that_waits_is_marked() -> None:
     lines = shown(deployment(LANE, BOT, {**BOT, "waiting": 1, "oldest_s": 0.2}), paint=Paint(True))
     assert ["\x1b[33m" in line for line in lines[5:8]] == [True, False, False]
-
-
-@table(
-    ("seconds", "text"),
-    [
-        (None, "-"),
-        (-1, "0.00s"),
-        (0.0812, "0.08s"),
-        (9.994, "9.99s"),
-        (10, "10.0s"),
-        (99.94, "99.9s"),
-        (100, "1m40s"),
-        (5999, "99m59s"),
-        (6000, "1h40m"),
-        (360_000, "100h00m"),
-    ],
-)
-def test_times_take_at_most_seven_cells(seconds: float | None, text: str) -> None:
-    assert duration(seconds) == text
-    assert len(text) <= 7

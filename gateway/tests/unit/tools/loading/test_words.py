@@ -6,9 +6,9 @@ from typing import get_args
 
 from hayate.policy.tenant import State, Why
 from hayate.terminal import width
-from hayate.tools.engines.answer import RESTING
-from hayate.tools.engines.report import STATE
-from hayate.tools.engines.words import STATES, WHY
+from hayate.tools.loading.answer import RESTING
+from hayate.tools.loading.report import STATE
+from hayate.tools.loading.words import STATES, WHY
 
 
 def test_every_state_and_every_reason_has_words() -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hayate.language import Language, Text
-from hayate.terminal import COLUMNS, Paint, left, plain, right
-from hayate.tools.engines import words
-from hayate.tools.engines.answer import Engine
+from hayate.terminal import COLUMNS, Paint, duration, left, plain, right
 from hayate.tools.help import wrapped
-from hayate.tools.top.screen import duration
+from hayate.tools.loading import words
+from hayate.tools.loading.answer import Engine
 
 STATE, FIGURES = 13, (7, 8, 12, 9)
 """Cells: of the state, with the blank before it; of calls, waiting, tokens/s, idle. The name has the rest."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from hayate.tools.engines.answer import read_engines
-from hayate.tools.engines.values import values_of
-from tests.unit.tools.engines.told import CUDA, FAILED, READY
+from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.values import values_of
+from tests.unit.tools.loading.told import CUDA, FAILED, READY
 
 URL = "http://127.0.0.1:8080"
 

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hayate.language import Language
 from hayate.terminal import Paint, width
-from hayate.tools.engines.answer import read_engines
-from hayate.tools.engines.report import Report, size_of
+from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.report import Report, size_of
 from tests.support.tables import table
-from tests.unit.tools.engines.told import ELSEWHERE, FAILED, GIB, READY, SLEEPS
+from tests.unit.tools.loading.told import ELSEWHERE, FAILED, GIB, READY, SLEEPS
 
 URL = "http://127.0.0.1:8080"
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)

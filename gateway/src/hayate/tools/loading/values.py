@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from hayate.tools.engines.answer import Engine
+from hayate.tools.loading.answer import Engine
 
 
 def values_of(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.language import Text
-from hayate.tools.engines.answer import read_engines, tokens_per_s
-from tests.unit.tools.engines.told import CUDA, CUDA_JA, ELSEWHERE, FAILED, GIB, READY, SLEEPS
+from hayate.tools.loading.answer import read_engines, tokens_per_s
+from tests.unit.tools.loading.told import CUDA, CUDA_JA, ELSEWHERE, FAILED, GIB, READY, SLEEPS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
