@@ -1,4 +1,6 @@
-"""docs-llm_api/operating.md lists every metric that there is, in both languages, with its labels."""
+"""docs-llm_api/operating.md lists every metric that there is with its labels, and shows models as `hayate ps` does, in both
+languages.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,13 @@ import re
 
 import pytest
 
+from hayate.language import Language
+from hayate.terminal import Paint
+from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.report import Report
 from tests.guides.blocks import REPOSITORY
 from tests.support.scene import PLAIN, scene
+from tests.unit.tools.loading.told import ELSEWHERE, FAILED, READY, SLEEPS
 
 pytestmark = pytest.mark.anyio
 
@@ -32,3 +39,19 @@ async def test_every_metric_is_in_the_table_with_its_labels() -> None:
         for name, labels in re.findall(r"^(\w+)\{([^}]*)\}", text, re.MULTILINE):
             known = table[max((each for each in table if name.startswith(each)), key=len)]
             assert set(re.findall(r'(\w+)="', labels)) - {"le"} <= known, name
+
+
+@pytest.mark.parametrize(("page", "language"), [("operating.md", "en"), ("operating.ja.md", "ja")])
+def test_what_ps_shows_is_what_the_page_shows(page: str, language: Language) -> None:
+    text = (REPOSITORY / "docs-llm_api" / page).read_text(encoding="utf-8")
+    _, _, shown = text.partition("$ hayate ps\n")
+    engines = read_engines({"engines": [READY, SLEEPS, FAILED, ELSEWHERE]})
+    lines = Report(language, 80, Paint()).lines(engines, {"fast": 123.44}, "http://127.0.0.1:8080")
+    assert shown.partition("```")[0] == "".join(f"{line}\n" for line in lines)
+
+
+def test_every_field_of_ps_is_named() -> None:
+    for page in ("operating.md", "operating.ja.md"):
+        text = (REPOSITORY / "docs-llm_api" / page).read_text(encoding="utf-8")
+        (row,) = re.findall(r"^\| `engines\[\]` \|(.*)$", text, re.MULTILINE)
+        assert {*READY, "tokens_per_s"} <= set(re.findall(r"`(\w+)`", row))
