@@ -22,6 +22,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.resident import Resident, gpu_terms, terms_of
 from hayate.policy.arbiter import Arbiter
 from hayate.policy.tenant import State
+from hayate.reasons import Reason
 from hayate.settings import Gpu
 
 TICK_S: Final = 0.1
@@ -29,6 +30,7 @@ TICK_S: Final = 0.1
 IDLE_TICK_S: Final = 1.0
 LOOK_S: Final = 5.0
 """Between two questions to an engine that others may load and unload, too."""
+SETTLED: Final = frozenset({State.READY, State.UNLOADED, State.FAILED})
 OPERATOR_S: Final = 3600.0
 """How long an operator waits at most for an engine to be loaded or unloaded."""
 
@@ -45,11 +47,12 @@ Tell = Callable[[Event, Resident], None]
 class Engines:
     """One per gateway."""
 
-    def __init__(self, fleet: Fleet, make: Make, meet: Meet, tell: Tell) -> None:
+    def __init__(self, fleet: Fleet, make: Make, meet: Meet, tell: Tell, look_s: float = LOOK_S) -> None:
         self._fleet = fleet
         self._make = make
         self._meet = meet
         self._tell = tell
+        self._look_s = look_s
         self._residents: dict[str, Resident] = {}
         self._leaving: list[Resident] = []
         self._arbiter = Arbiter({})
@@ -92,9 +95,9 @@ class Engines:
         self._leaving.append(resident)
         resident.shut()
         if resident.tenant not in self._arbiter.removed:  # nothing of it is in memory
-            self._start(resident, self._gone_for_good)
+            resident.start(self._gone_for_good, self._fault)
         elif self._fleet.deployments.get(resident.deployment.name) is not resident.deployment:
-            self._start(resident, self._refuse)
+            resident.start(self._refuse, self._fault)
 
     # What runs.
 
@@ -132,30 +135,23 @@ class Engines:
         for tenant in steps.drain:
             by_tenant[tenant].shut()
         for tenant in steps.unload:
-            self._start(by_tenant[tenant], self._unload)
+            by_tenant[tenant].start(self._unload, self._fault)
         for tenant in steps.load:
-            self._start(by_tenant[tenant], self._load)
+            by_tenant[tenant].start(self._load, self._fault)
         for tenant in steps.refuse:
-            self._start(by_tenant[tenant], self._refuse)
+            by_tenant[tenant].start(self._refuse, self._fault)
         self._look_after(by_tenant.values(), now)
         return any(
             each.task is not None or each.tenant.waiting or each.tenant.state in (State.DRAINING, State.LOADING)
             for each in by_tenant.values()
         )
 
-    def _start(self, resident: Resident, work: Callable[[Resident], Awaitable[None]]) -> None:
-        if resident.task is not None:
-            return
-
-        async def done() -> None:
-            try:
-                await work(resident)
-            finally:
-                resident.task = None
-                resident.changed()
-                self._wake.set()
-
-        resident.task = asyncio.create_task(done(), name=f"engine-{resident.deployment.name}")
+    def _fault(self, resident: Resident, error: BaseException) -> None:
+        """A fault of ours: told, and taken for one of the engine, which is tried again."""
+        name = resident.deployment.name
+        asyncio.get_running_loop().call_exception_handler({"message": f"switching {name} failed", "exception": error})
+        told = LoadFailed(f"{name} could not be switched.", f"{name}を切り替えられませんでした。", Reason.REFUSED)
+        self._failed(resident, told)
 
     async def _load(self, resident: Resident) -> None:
         door, began = resident.door, monotonic()
@@ -224,22 +220,23 @@ class Engines:
 
     def _look_after(self, residents: Iterable[Resident], now: float) -> None:
         for resident in residents:
-            settled = resident.task is None and resident.tenant.state in (State.READY, State.UNLOADED, State.FAILED)
-            if settled and resident.engine.how != "run" and now - resident.looked_at >= LOOK_S:
+            settled = resident.task is None and resident.tenant.state in SETTLED
+            if settled and resident.engine.how != "run" and now - resident.looked_at >= self._look_s:
                 resident.looked_at = now
-                self._start(resident, self._look)
+                resident.start(self._look, self._fault)
 
     async def _look(self, resident: Resident) -> None:
         loaded = await resident.engine.state()
         resident.looked_at = monotonic()
         tenant = resident.tenant
-        if loaded is None or loaded == (tenant.state is State.READY):
+        if loaded is None or loaded == (tenant.state is State.READY) or tenant.state not in SETTLED:
             return
         if loaded:
             self._arbiter.found(tenant, monotonic())
             resident.door.loaded = True
             await self._meet(resident.deployment)
-            resident.admit()
+            if tenant.state is State.READY:
+                resident.admit()
             self._tell("engine_loaded", resident)
         else:
             self._arbiter.lost(tenant, monotonic())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from functools import partial
 from time import monotonic
 
 from hayate.engines.base import Engine, LoadFailed
@@ -12,6 +14,8 @@ from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
 from hayate.policy.tenant import GpuTerms, Tenant, TenantTerms
 from hayate.settings import Gpu
+
+Work = Callable[["Resident"], Awaitable[None]]
 
 
 class Resident:
@@ -26,7 +30,9 @@ class Resident:
         self.door = door
         self.identity = deployment.spec.identity
         self.task: asyncio.Task[None] | None = None
-        """The loading or unloading that is under way."""
+        """What is being done with the engine."""
+        self.todo: deque[Work] = deque()
+        """What is to be done next."""
         self.error: LoadFailed | None = None
         """What last went wrong."""
         self.looked_at = 0.0
@@ -76,6 +82,29 @@ class Resident:
         """Its model is not in memory any more."""
         self.door.loaded = False
         self.shut()
+
+    def start(self, work: Work, fault: Callable[[Resident, BaseException], None]) -> None:
+        """Has it done once what is being done is over. `fault` is told of an error that `work` did not expect."""
+        if work in self.todo:
+            return
+        self.todo.append(work)
+        if self.task is None:
+            self.task = asyncio.create_task(self._work(), name=f"engine-{self.deployment.name}")
+            self.task.add_done_callback(partial(self._over, fault))
+
+    async def _work(self) -> None:
+        try:
+            while self.todo:
+                await self.todo.popleft()(self)
+                self.changed()
+                self.door.knock()
+        finally:
+            self.task = None
+
+    def _over(self, fault: Callable[[Resident, BaseException], None], task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            fault(self, error)
 
     def changed(self) -> None:
         """Tells those that wait for what becomes of it."""

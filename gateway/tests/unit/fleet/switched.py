@@ -71,14 +71,17 @@ class ScriptedEngine:
 class Switched:
     """A fleet, its engines by name, and the driver that switches them."""
 
-    def __init__(self, *specs: Any, gpus: dict[str, Gpu] | None = None, preload: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, *specs: Any, gpus: dict[str, Gpu] | None = None, preload: tuple[str, ...] = (), how: How = "run"
+    ) -> None:
         self.fleet = Fleet(specs, {}, QUICK)
         self.engines: dict[str, ScriptedEngine] = {}
         self.happened: list[str] = []
         self.told: list[tuple[str, str]] = []
         self.counts: Tell | None = None
         """Who else is told."""
-        self.driver = Engines(self.fleet, self._make, self._meet, self._tell)
+        self.how = how
+        self.driver = Engines(self.fleet, self._make, self._meet, self._tell, look_s=0.02)
         self.gpus = {"gpu0": GPU} if gpus is None else gpus
         self.driver.configure(self.gpus, preload)
 
@@ -86,6 +89,7 @@ class Switched:
         if deployment.spec.run is None:
             return None
         engine = self.engines[deployment.name] = ScriptedEngine(deployment, self.happened)
+        engine.how = self.how
         return engine
 
     async def _meet(self, deployment: Deployment) -> None:

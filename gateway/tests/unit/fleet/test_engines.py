@@ -176,3 +176,44 @@ async def test_engines_end_with_the_gateway() -> None:
     loading.cancel()
     await asyncio.gather(loading, return_exceptions=True)
     assert {"close fast", "close smart"} <= set(switched.happened)
+
+
+async def test_what_others_have_loaded_is_found_and_stays_if_it_fits() -> None:
+    async with switching(managed("fast"), managed("smart"), how="keep_alive") as switched:
+        switched.engines["fast"].in_memory = True
+        await eventually(lambda: switched.fleet.deployments["fast"].loaded)
+        switched.over("fast", await switched.call("fast"))
+        assert not switched.happened
+        switched.engines["smart"].in_memory = True  # there is no room for it, and nobody wants it
+        await eventually(lambda: switched.happened == ["unload smart"])
+        assert switched.loaded() == {"fast"}
+
+
+async def test_what_others_have_unloaded_is_loaded_when_somebody_calls() -> None:
+    async with switching(managed("fast"), how="sleep") as switched:
+        switched.over("fast", await switched.call("fast"))
+        switched.engines["fast"].in_memory = False
+        await eventually(lambda: not switched.fleet.deployments["fast"].loaded)
+        switched.over("fast", await switched.call("fast"))
+        assert switched.happened == ["load fast", "load fast"]
+
+
+async def test_of_an_engine_that_can_not_be_asked_nothing_is_concluded() -> None:
+    async with switching(managed("fast"), how="sleep") as switched:
+        switched.over("fast", await switched.call("fast"))
+        switched.engines["fast"].in_memory = None
+        await asyncio.sleep(0.1)
+        assert switched.fleet.deployments["fast"].loaded
+
+
+async def test_a_fault_of_ours_is_told_and_nobody_waits_for_ever() -> None:
+    async with switching(managed("fast")) as switched:
+        faults: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: faults.append(told["message"]))
+        switched.engines["fast"].fails = ValueError("not foreseen")  # type: ignore[assignment]
+        with pytest.raises(Overloaded):
+            await switched.call("fast")
+        assert faults == ["switching fast failed"]
+        switched.engines["fast"].fails = None
+        await switched.driver.load("fast")
+        assert switched.loaded() == {"fast"}
