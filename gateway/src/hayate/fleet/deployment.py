@@ -86,11 +86,11 @@ class Deployment:
         """Takes in what the replicas said; what is configured comes first."""
         spec, served = self.spec, [replica.served for replica in self.replicas]
         found = [model for each in served for model in each.models]
-        if spec.model is not None:
-            self.served_model = spec.model
+        if spec.named is not None:
+            self.served_model = spec.named
         elif self.served_model not in found:  # more models change nothing; one that is gone is followed by what came
             self.served_model = next(iter(found), None)
-        self.models = {*found, spec.model} if spec.model else set(found)
+        self.models = {*found, spec.named} if spec.named else set(found)
         self.context_tokens = spec.context_tokens or min(
             filter(None, (each.context_tokens for each in served)), default=None
         )

@@ -48,6 +48,11 @@ class DeploymentSpec(Capacity):
         return (self.backend.name, self.run, self.model)
 
     @property
+    def named(self) -> str | None:
+        """What its engine calls the model, where that is configured; the file that one is run with is not what it calls it."""
+        return None if self.run == LLAMACPP else self.model
+
+    @property
     def queue_s(self) -> float:
         """How long a call waits for its place at most: unless said, as long as it would have waited in the engine's queue."""
         return self.timeouts.first_byte_s if self.queue_timeout_s is None else self.queue_timeout_s
