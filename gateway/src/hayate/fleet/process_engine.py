@@ -35,7 +35,7 @@ def program_of(spec: DeploymentSpec, env: Mapping[str, str], port: int) -> Progr
         return run_program(spec.run, port, spec.model, env)
     settings = LlamaCpp(
         model=spec.model or "",
-        served_model=spec.model or spec.name,
+        served_model=spec.name,
         port=port,
         key=spec.secrets[0].decode() if spec.secrets else "",
         context_tokens=spec.context_tokens,
