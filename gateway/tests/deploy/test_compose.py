@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -142,6 +143,16 @@ def test_fast_and_smart_are_as_the_planner_plans_them_for_a_card_of_24_gb() -> N
         assert {**ours, "replicas": None} == {**theirs, "replicas": None}
         override = compose_services(plan)["vllm" if service == "vllm" else f"vllm-{there}"]
         assert services[service]["environment"] == override["environment"]
+
+
+def test_a_vllm_that_starts_asleep_is_healthy_once_it_sleeps_and_reached_by_nobody_else() -> None:
+    vllm = config(VLLM_ENABLE_SLEEP_MODE="1", VLLM_START_ASLEEP="1")["vllm"]
+    assert (vllm["environment"]["VLLM_ENABLE_SLEEP_MODE"], vllm["environment"]["VLLM_START_ASLEEP"]) == ("1", "1")
+    assert not vllm.get("ports"), "its sleep mode opens paths that take no key"
+    asked = [line for line in vllm["healthcheck"]["test"][3].splitlines() if "/health" not in line]
+    for env, healthy in (({}, True), ({"VLLM_START_ASLEEP": ""}, True), ({"VLLM_START_ASLEEP": "1"}, False)):
+        done = subprocess.run([sys.executable, "-c", "\n".join(asked)], env=env, capture_output=True, check=False)
+        assert (done.returncode == 0) is healthy
 
 
 def test_fast_and_smart_are_what_the_gateway_is_told() -> None:
