@@ -16,7 +16,7 @@ while os.getppid() == parent:
     try:
         vllm.open(f"http://127.0.0.1:{PORT}/health", timeout=ANSWER_S).close()
         healthy = True
-        vllm.open(Request(f"http://127.0.0.1:{PORT}/sleep?level={LEVEL}", method="POST"), timeout=SLEEP_S).close()
+        vllm.open(Request(f"http://127.0.0.1:{PORT}/sleep?level={LEVEL}&mode=wait", method="POST"), timeout=SLEEP_S).close()
     except OSError as error:
         if healthy:
             print(f"vLLM is not put to sleep yet: {error}", file=sys.stderr)

@@ -105,7 +105,7 @@ class TestVLLM:
         assert "--enable-sleep-mode" in bench.call()
         assert bench.call().env["VLLM_SERVER_DEV_MODE"] == "1"
         asked = (bench.folder / "asked").read_text(encoding="utf-8").split("\n")
-        assert asked[:4] == ["GET /health", "GET /health", "POST /sleep?level=2", "there: False"]
+        assert asked[:4] == ["GET /health", "GET /health", "POST /sleep?level=2&mode=wait", "there: False"]
         assert asleep.exists()
 
     def test_settings_become_flags_and_the_key_does_not(self, bench: Bench) -> None:
