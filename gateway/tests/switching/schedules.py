@@ -17,7 +17,7 @@ one can do from there, so can the other. What is left are a few ways for each se
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 
 from tests.switching.trace import Call
@@ -33,10 +33,17 @@ class Unmet(Exception):
 
 
 def fewest_loads(
-    calls: Sequence[Call], slots: int, *, max_wait_s: float, swap_s: float, load_s: float, grid_s: float = GRID_S
+    calls: Sequence[Call],
+    slots: int,
+    *,
+    max_wait_s: float,
+    swap_s: float,
+    load_s: float,
+    grid_s: float = GRID_S,
+    loaded: Collection[str] = (),
 ) -> int:
-    """The least number of loads, the first ones included. Raises Unmet."""
-    return _Search(calls, slots, max_wait_s, swap_s, load_s, grid_s).run()
+    """The least number of loads from a moment on at which these are loaded (0 on the calls' clock). Raises Unmet."""
+    return _Search(calls, slots, max_wait_s, swap_s, load_s, grid_s).run(loaded)
 
 
 class _Search:
@@ -57,14 +64,15 @@ class _Search:
         at = bisect_left(times, since)
         return times[at] if at < len(times) else inf
 
-    def run(self) -> int:
+    def run(self, loaded: Collection[str]) -> int:
         """Forward in time: a way goes on when its swap is over."""
-        number = len(self.models)
-        self.keep(0, frozenset(), 0, tuple(self.first(each, 0.0) for each in range(number)))
+        there = frozenset(number for number, name in enumerate(self.models) if name in loaded)
+        waiting = (inf if number in there else self.first(number, 0.0) for number in range(len(self.models)))
+        self.keep(0, there, 0, tuple(waiting))
         for step in range(int(self.end / self.grid_s) + 1):
-            for loaded, ways in self.ahead.pop(step, {}).items():
-                for loads, waiting in ways:
-                    self.go_on(step, loaded, loads, waiting)
+            for now_there, ways in self.ahead.pop(step, {}).items():
+                for loads, since in ways:
+                    self.go_on(step, now_there, loads, since)
         if self.best == inf:
             raise Unmet(f"{self.max_wait_s} s are too few where a swap takes {self.swap_s} s")
         return int(self.best)
@@ -106,11 +114,13 @@ def _later(one: Waiting, other: Waiting) -> bool:
     return all(mine >= theirs for mine, theirs in zip(one, other, strict=True))
 
 
-def loads_on_each_change(calls: Sequence[Call], slots: int, *, swap_s: float, load_s: float) -> tuple[int, float]:
+def loads_on_each_change(
+    calls: Sequence[Call], slots: int, *, swap_s: float, load_s: float, loaded: Collection[str] = ()
+) -> tuple[int, float]:
     """First come, first served, as the plain way is: a call for a model that is not loaded has the least recently used one
     unloaded, as soon as that one's calls have ended, and those behind it wait. How many loads that makes, and the longest wait.
     """
-    ends: dict[str, float] = {}
+    ends = dict.fromkeys(loaded, 0.0)
     """Of those that are loaded, when their last call ends; the least recently used first."""
     now = longest_s = 0.0
     loads = 0

@@ -30,14 +30,18 @@ from tests.switching.trace import Call
 
 CONTEXTS = {"small": 512, "middle": 1024, "large": 2048}
 """Tokens for each call, of each model."""
+PRELOAD = ("small", "middle")
 SLOTS = 32
 FIT = 2
 CALLERS = 20
-PAUSE_S = 2.2
+PAUSE_S = 1.5
 """Of a caller from one call to its next, in the mean."""
-TOKENS = 300
-"""Of an answer, in the mean: enough of them that none of the models is ever without a call for long."""
+TOKENS = 120
+"""Of an answer, in the mean."""
+READ_S = 2.0
+"""What reading weights takes, which are tiny here: long enough that none of the models has nothing to do for as long."""
 LOOK_S = 0.05
+SLOW_START = Path(__file__).parent / "slow_start.py"
 GIB = 1 << 30
 
 
@@ -91,13 +95,14 @@ class Figures:
             swap_s=self.swap_s,
             load_s=fmean(self.load_times_s),
             grid_s=0.05,
+            loaded=PRELOAD,
         )
 
     @property
     def plain(self) -> tuple[int, float]:
         """Loads, and the longest wait, of the same calls where models change whenever the next call wants it."""
         load_s = fmean(self.load_times_s)
-        return loads_on_each_change(self.calls, FIT, swap_s=load_s, load_s=load_s)
+        return loads_on_each_change(self.calls, FIT, swap_s=load_s, load_s=load_s, loaded=PRELOAD)
 
     def told(self) -> str:
         plain, plain_s = self.plain
@@ -113,6 +118,7 @@ class Figures:
             "wait_p50_s": waits[len(waits) // 2],
             "wait_max_s": waits[-1],
             "wait_max_on_each_change_s": plain_s,
+            "answer_mean_s": fmean(call.service_s for call in self.calls),
             "load_s": fmean(self.load_times_s),
             "swap_mean_s": self.swap_s,
             "swap_max_s": self.longest_swap_s,
@@ -124,6 +130,7 @@ def config(folder: Path, max_wait_s: float) -> str:
     """The gateway's, as JSON, which is YAML."""
     gguf = widened_gguf(folder)
     server = [sys.executable, str(HERE / "llamacpp_server.py"), str(gguf), "{port}"]
+    server = [sys.executable, str(SLOW_START), str(READ_S), *server]
     deployments = {
         name: {
             "backend": "llamacpp",
@@ -137,7 +144,9 @@ def config(folder: Path, max_wait_s: float) -> str:
         for name, tokens in CONTEXTS.items()
     }
     gpu = {"memory": f"{FIT}GiB", "quantum_s": max_wait_s, "max_wait_s": max_wait_s}
-    return json.dumps({"gpus": {"gpu0": gpu}, "deployments": deployments, "server": {"heartbeat_s": 1}})
+    return json.dumps(
+        {"gpus": {"gpu0": gpu}, "deployments": deployments, "preload": PRELOAD, "server": {"heartbeat_s": 1}}
+    )
 
 
 class Watch:
@@ -161,6 +170,11 @@ class Watch:
                 self._shut.append(since)
             elif before != "ready" and state == "ready" and self._shut:
                 self.swaps.append(Swap(self._shut.pop(0), since))
+
+    async def preloaded(self) -> bool:
+        """Whether those are there that callers need not wait for at first."""
+        await self.look()
+        return all(self.states[name][0] == "ready" for name in PRELOAD)
 
     async def run(self) -> None:
         while True:
@@ -208,7 +222,8 @@ async def measure(folder: Path, seconds: float, max_wait_s: float) -> Figures:
     async with running_gateway(config=config(folder, max_wait_s)) as gateway:
         operator = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
         watch = Watch(gateway, operator)
-        await watch.look()
+        await eventually(watch.preloaded, every_s=0.1)
+        zero = time.time()
         watching = asyncio.create_task(watch.run())
         async with asyncio.TaskGroup() as callers:
             for number in range(CALLERS):
@@ -218,16 +233,13 @@ async def measure(folder: Path, seconds: float, max_wait_s: float) -> Figures:
         events = [json.loads(line) for line in gateway.stderr().splitlines() if line.startswith("{")]
     figures.swaps = watch.swaps
     for call in calls:
-        began = datetime.fromisoformat(call["time"]).timestamp() - call["total_ms"] / 1000
-        waited_s = call["queued_ms"] / 1000
-        service_s = (call["total_ms"] - call["queued_ms"]) / 1000
-        figures.calls.append(Call(call["model"], began, service_s, began + waited_s, began + waited_s + service_s))
-    zero = min(call.arrived for call in figures.calls)
-    for made in figures.calls:
-        made.arrived, made.started = made.arrived - zero, (made.started or 0.0) - zero
+        ended = datetime.fromisoformat(call["time"]).timestamp() - zero
+        began, waited_s = ended - call["total_ms"] / 1000, call["queued_ms"] / 1000
+        started = began + waited_s
+        figures.calls.append(Call(call["model"], began, ended - started, started, ended))
     for event in events:
         at = datetime.fromisoformat(event["time"]).timestamp() - zero
-        if event["event"] == "engine_loading":
+        if event["event"] == "engine_loading" and at > 0:
             figures.loads.append((at, event["engine"]))
         elif event["event"] == "engine_loaded":
             figures.load_times_s.append(event["took_s"])
