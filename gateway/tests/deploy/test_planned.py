@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from hayate.cli import app
 from hayate.config.load import load_config
 from tests.deploy.test_compose import REPOSITORY, compose, started
+from tests.guides.blocks import fenced
 from tests.support.tables import table
 from tests.support.waiting import LAST_RESORT_S
 
@@ -83,6 +84,16 @@ def test_each_vllm_is_told_what_the_gateway_is_told(folder: Path) -> None:
         assert engine["environment"]["VLLM_MAX_MODEL_LEN"] == str(deployment.context_tokens)
         assert engine["deploy"] == found["vllm"]["deploy"]
     assert found["vllm-bakeneko-32b"]["depends_on"]["vllm"]["condition"] == "service_healthy"
+
+
+@table("page", ["README.md", "README.ja.md"])
+def test_the_first_page_shows_what_is_written(page: str, folder: Path) -> None:
+    shown = [each.code for each in fenced((REPOSITORY / page).read_text(encoding="utf-8")) if each.language == "yaml"]
+    for engine, context, code in zip(("vllm", "ollama", "llamacpp"), ("8192", "4096", "4096"), shown, strict=True):
+        words = ["plan", "--gpu", "rtx4090", "--models", PAIR, "--host-memory", "64GiB", "--engine", engine]
+        hayate(*words, "--context", context, "--write", "--env-file", str(folder / ".env"))
+        written = yaml.safe_load((folder / "hayate.planned.yaml").read_text(encoding="utf-8"))
+        assert yaml.safe_load(code) == written
 
 
 def test_without_host_memory_for_all_nothing_is_written(folder: Path) -> None:

@@ -93,7 +93,9 @@ async def goes_through(browser: Browser, newcomer: Newcomer, block: Block, port:
             assert (await newcomer.types(f"python - <<'END'\n{code}\nEND")).strip()
         case "yaml":
             (newcomer.folder / "hayate.yaml").write_text(code, encoding="utf-8")
-            assert "smart -> bakeneko-32b, qwen-7b" in await newcomer.types("hayate check-config --config hayate.yaml")
+            assert "smart -> bakeneko-32b, qwen2.5-7b" in await newcomer.types(
+                "hayate check-config --config hayate.yaml"
+            )
         case "js":
             await in_the_console(browser, newcomer, code, port)
         case _:
