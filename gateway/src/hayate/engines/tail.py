@@ -46,11 +46,11 @@ class Tail:
         """Begins `lines` lines before the end, of the file before too where this one has fewer. Raises OSError, unless
         there is no file yet.
         """
+        self._lock = threading.Lock()
+        self._closed = False
         self._path = path
         self._files: deque[int] = deque()
         """Descriptors, each at its place; the last is that of `path`, the first is read now."""
-        self._lock = threading.Lock()
-        self._closed = False
         for name in (path, path.with_name(path.name + OLDER)):
             with suppress(FileNotFoundError):
                 self._files.appendleft(descriptor := os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
@@ -103,6 +103,9 @@ class Tail:
                 self._let_go()
             finally:
                 self._lock.release()
+
+    def __del__(self) -> None:
+        self.close()  # an answer that nobody has begun to read is never told of its end
 
     def _let_go(self) -> None:
         while self._files:

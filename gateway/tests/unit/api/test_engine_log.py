@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from hayate.relay.ticker import Ticker
 from hayate.store.store import Store
 from tests.support.waiting import eventually
 from tests.unit.api.bare import bare_gateway
+from tests.unit.engines.test_tail import open_files
 from tests.unit.fleet.made import spec
 from tests.unit.fleet.switched import managed, switching
 
@@ -31,10 +33,10 @@ pytestmark = pytest.mark.anyio
 class Asking:
     """One request for a log, and what is sent of the answer."""
 
-    def __init__(self, gateway: Gateway, query: str = "", engine: str = "fast") -> None:
+    def __init__(self, gateway: Gateway, query: str = "", engine: str = "fast", method: str = "GET") -> None:
         self.sent: list[Message] = []
         self.leaves = asyncio.Event()
-        scope: dict[str, Any] = {"type": "http", "method": "GET", "path": "/", "headers": [], "asgi": {}}
+        scope: dict[str, Any] = {"type": "http", "method": method, "path": "/", "headers": [], "asgi": {}}
         request = Request({**scope, "query_string": query.encode(), "path_params": {"engine": engine}})
 
         async def receive() -> Message:
@@ -110,6 +112,20 @@ async def test_the_gateways_end_is_the_streams(store: Store, tmp_path: Path) -> 
         gateway.ending.set()
         await asking.task
         assert asking.sent[-1]["more_body"] is False
+
+
+async def test_no_file_stays_open_however_the_answer_ends(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "fast.log"
+    path.write_bytes(b"a\n" * 100_000)
+    async with logged(store, path) as gateway:
+        before = open_files()
+        for query in ("", "follow"):
+            await Asking(gateway, query, method="HEAD").task
+        left = Asking(gateway, "follow")
+        left.leaves.set()
+        await left.task
+        gc.collect()
+        assert open_files() == before
 
 
 @pytest.mark.parametrize(
