@@ -19,12 +19,12 @@ from hayate.language import Language
 from hayate.policy.tenant import State
 from hayate.settings import Gpu, Loading, Run
 from hayate.terminal import Paint
-from hayate.tools.engines.answer import read_engines
-from hayate.tools.engines.report import Report
+from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.report import Report
 from tests.guides.blocks import DOCS, bare, fenced
 from tests.guides.terminal import Terminal
 from tests.support.gateway import RunningGateway, running_gateway
-from tests.unit.tools.engines.told import READY, SLEEPS
+from tests.unit.tools.loading.told import READY, SLEEPS
 
 pytestmark = pytest.mark.anyio
 
