@@ -5,6 +5,7 @@ It answers 200 to everything, or does one of the things that real engines do and
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -16,7 +17,18 @@ from pathlib import Path
 COMMAND = (sys.executable, "-S", "-E", str(Path(__file__)), "{port}")
 SLEEPER = (sys.executable, "-S", "-E", "-c", "import time; time.sleep(600)")
 STUBBORN = (*SLEEPER[:-1], "import signal, time; signal.signal(15, signal.SIG_IGN); print(flush=True); time.sleep(600)")
-BODY = b'{"status":"ok"}'
+ANSWER = "Here."
+BODY = json.dumps(
+    {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
+    }
+).encode()
+"""A chat's answer, whatever was asked."""
 
 
 def main(port: int, *what: str) -> None:
@@ -42,6 +54,9 @@ def main(port: int, *what: str) -> None:
         elif name == "megabytes":
             sys.stdout.buffer.write(b"x" * (int(value) << 20))
             sys.stdout.flush()
+        elif name == "lives":  # so many seconds
+            signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGSEGV))
+            signal.setitimer(signal.ITIMER_REAL, float(value))
         elif name == "hangs":
             time.sleep(600)
         elif name == "takes":

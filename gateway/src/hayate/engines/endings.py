@@ -136,24 +136,20 @@ def lines_of(tail: str) -> tuple[str, ...]:
 def not_started(program: str, number: int, *, there: bool) -> tuple[Reason, Text]:
     """Why a program could not even be started; `number` is the system's errno, `there` whether a file of this name was found."""
     if number == errno.ENOENT and not there:
-        return Reason.COMMAND_MISSING, Text(
-            f"its command {program} is not there: install it, or write its whole path",
-            f"コマンド{program}が見つかりません。インストールするか、絶対パスで指定してください",
-        )
+        return Reason.COMMAND_MISSING, Text(f"its command {program} is not there", f"コマンド{program}が見つかりません")
     if number == errno.ENOENT:
         return Reason.COMMAND_MISSING, Text(
-            f"the interpreter that {program} names in its first line is not there: install it, or mend that line",
-            f"{program}の先頭行（#!）にあるインタープリターが見つかりません。インストールするか、その行を修正してください",
+            f"the interpreter that {program} names in its first line is not there",
+            f"{program}の先頭行（#!）にあるインタープリターが見つかりません",
         )
     if number in (errno.EACCES, errno.EPERM):
         return Reason.COMMAND_REFUSED, Text(
-            f"its command {program} may not be executed: chmod +x, and the folder must allow programs",
-            f"コマンド{program}を実行できません。実行権限（chmod +x）とフォルダーの設定を確認してください",
+            f"its command {program} may not be executed", f"コマンド{program}の実行権限がありません"
         )
     if number == errno.ENOEXEC:
         return Reason.COMMAND_REFUSED, Text(
-            f"its command {program} is no program for this machine: a script needs #! and its interpreter in the first line",
-            f"コマンド{program}はこのマシンで実行できる形式ではありません。スクリプトの場合は先頭行に#!が必要です",
+            f"its command {program} is no program for this machine, nor a script that begins with #!",
+            f"コマンド{program}はこのマシンで実行できる形式ではなく、#!で始まるスクリプトでもありません",
         )
     why = reason_of(OSError(number, _system_words(number)))
     return Reason.COMMAND_REFUSED, Text(
