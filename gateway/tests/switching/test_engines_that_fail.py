@@ -21,7 +21,7 @@ from tests.support.http import Reply, fetch
 from tests.support.nursery import run
 from tests.support.processes import engines_of
 from tests.support.run_engine import ANSWER, COMMAND
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -203,4 +203,3 @@ async def test_ps_and_logs_show_it_to_the_operator(tmp_path: Path) -> None:
         assert "out of memory" in told.stdout
         written = await asyncio.to_thread(run, ["logs", "memory_hog"], env=env, folder=tmp_path)
         assert "failed to allocate" in written.stdout
-        assert LAST_RESORT_S

@@ -212,6 +212,7 @@ class Engines:
         for replica in resident.replicas:
             replica.note(why.texts, why.reason)
         self._arbiter.crashed(resident.tenant, monotonic())
+        resident.door.barred, resident.door.retry_at = why, resident.tenant.retry_at
         self._tell("engine_failed", resident)
         resident.changed()
         self._wake.set()

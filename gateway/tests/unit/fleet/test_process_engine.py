@@ -55,7 +55,7 @@ def test_llama_cpp_is_told_what_the_deployment_says() -> None:
     program = program_of(made, {}, 1234)
     assert program.command == CHILD
     told = LlamaCpp.parse(str(program.stdin).encode())
-    assert (told.model, told.served_model, told.port, told.key) == ("Qwen/x:Q4_K_M", "Qwen/x:Q4_K_M", 1234, "secret")
+    assert (told.model, told.served_model, told.port, told.key) == ("Qwen/x:Q4_K_M", "tiny", 1234, "secret")
     assert (told.context_tokens, told.slots, told.is_wanted) == (99, 3, True)
 
 
