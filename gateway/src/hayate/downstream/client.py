@@ -198,13 +198,15 @@ class Client:
     def _standing(self) -> bytes:
         """What keeps a silent stream open, and says what it waits for."""
         standing = None if self._record is None else self._record.standing
-        return sse.PING if standing is None else standing()
+        return (standing() if standing is not None else b"") or sse.PING
 
     def stands(self, place: int, wait_s: float | None) -> None:
         """Tells who waits for a stream where it stands in the queue, as a comment: that commits the response to 200."""
         if self._record is None or not self._record.stream:
             return
         comment = sse.queue_comment(place, wait_s)
+        if self._record.standing is not None:
+            comment += self._record.standing()
         if self.started:
             self._stream.writer()(comment)
         elif self._starting is None:

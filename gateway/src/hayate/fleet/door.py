@@ -52,9 +52,11 @@ class Door:
         )
 
     def comment(self) -> bytes:
-        """What a stream is told that waits: that its model is being loaded, for how long, and how long that took the last time."""
+        """What a stream is told that waits: that its model is being loaded, for how long, and how long that took the last time.
+        Nothing when it is loaded.
+        """
         if self.loaded:
-            return sse.PING
+            return b""
         since = self.loading_since
         for_s = None if since is None else monotonic() - since
         return sse.loading_comment(self.name, for_s, self.last_load_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,7 @@ from hayate.downstream.stream import ClientGone
 from hayate.errors import BodyTooLarge
 from hayate.relay.pump import Pump
 from hayate.telemetry.record import CallRecord
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 from tests.unit.downstream.channel import Make
 
 pytestmark = pytest.mark.anyio
@@ -160,6 +161,24 @@ async def test_who_waits_for_a_stream_is_told_where_it_stands_as_comments(channe
         await eventually(lambda: b"place=2" in server.text)
     assert server.text == b": queue place=3\n: queue place=2 wait_s=4.2\n"
     assert server.sent[0]["status"] == 200
+
+
+async def test_who_waits_for_a_model_is_told_what_is_loaded_with_its_place_and_with_each_sign_of_life(
+    channel: Make,
+) -> None:
+    record = CallRecord("r", "chat", 0.0, stream=True)
+    record.standing = lambda: b": loading model=smart\n"
+    server = channel(record)
+    client = server.client
+    with client:
+        client.expect_stream()
+        client.stands(1, None)
+        await client.settled()
+        client.tick(monotonic() + NEVER_S)
+        record.standing = lambda: b""  # it is there now
+        client.tick(monotonic() + NEVER_S)
+        await eventually(lambda: b"ping" in server.text)
+    assert server.text == b": queue place=1\n: loading model=smart\n: loading model=smart\n: ping\n"
 
 
 async def test_who_waits_for_a_whole_answer_is_told_nothing(channel: Make) -> None:
