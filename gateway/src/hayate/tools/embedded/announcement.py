@@ -39,8 +39,10 @@ class Place:
     elsewhere: Sequence[str] = ()
 
 
-def announcement(place: Place, model: Text, news: KeyNews, language: Language) -> str:
-    """The lines, each with its end. None is wider than 80 columns for a folder's name of a usual length."""
+def announcement(place: Place, model: Text, news: KeyNews, language: Language, spare_gpu: Sequence[Text] = ()) -> str:
+    """The lines, each with its end. None is wider than 80 columns for a folder's name of a usual length. `spare_gpu` tells of a
+    GPU that is not used.
+    """
     parts = urlsplit(place.url)
     host = parts.hostname or ""
     here = place.url if host not in WILDCARDS else f"{parts.scheme}://{WILDCARDS[host]}:{parts.port}"
@@ -48,7 +50,7 @@ def announcement(place: Place, model: Text, news: KeyNews, language: Language) -
         (Text("chat", "チャット"), [Text(f"{here}/  (sign in with the key)", f"{here}/（キーでサインイン）")]),
         (Text("API", "API"), [Text(f"{here}/v1  (OpenAI-compatible)", f"{here}/v1（OpenAI互換）")]),
         (Text("model", "モデル"), [model]),
-        (Text("speed", "速度"), _what_computes()),
+        (Text("speed", "速度"), _what_computes(spare_gpu)),
         (Text("key", "キー"), _where_the_key_is(news)),
     ]
     if host not in LOOPBACK:
@@ -74,11 +76,11 @@ def _curl(here: str, news: KeyNews, language: Language) -> list[str]:
     ]
 
 
-def _what_computes() -> list[Text]:
+def _what_computes(spare_gpu: Sequence[Text]) -> list[Text]:
     """Nothing where llama.cpp takes the GPU by itself (Metal, on Apple's own chips)."""
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return []
-    return [
+    return [*spare_gpu] or [
         Text(
             "it computes on the CPU; with an NVIDIA GPU: docker compose up -d",
             "CPUで計算しています。NVIDIA GPUを使う場合: docker compose up -d",

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,6 +35,7 @@ from hayate.tools.embedded.fit import context_of, need_of, require_memory
 from hayate.tools.embedded.machine import available_memory_bytes
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.refusals import AddressRefused, CannotStart, DataRefused, EngineFailed
+from hayate.tools.embedded.spare_gpu import spare_gpu
 from hayate.tools.embedded.speaker import Speaker
 from hayate.tools.embedded.supervisor import Supervisor
 from hayate.tools.embedded.weights import Weights, find_weights
@@ -82,6 +83,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
             threads=options.threads,
             is_verbose=options.show_engine,
         )
+        gpu = spare_gpu()
         say(f"Starting llama.cpp with {weights.path}", f"llama.cppを起動しています: {weights.path}")
         supervisor = Supervisor(settings, None if options.show_engine else _log_file(config.data), say)
 
@@ -93,7 +95,7 @@ def _up(options: UpOptions, env: Mapping[str, str], say: Speaker) -> None:
             load(),
             sockets=[held],
             notices=Notices(
-                listening=lambda url: _announce(url, weights, settings, news, say),
+                listening=lambda url: _announce(url, settings, news, say, gpu),
                 stopping=lambda: say.over_the_keys(
                     "Stopping. (Ctrl-C again: at once)", "停止しています（もう一度Ctrl-Cで即時終了）。"
                 ),
@@ -182,8 +184,8 @@ def require_installed(names: Iterable[str] = ("xllamacpp", "huggingface_hub")) -
         )
 
 
-def _announce(url: str, weights: Weights, settings: LlamaCpp, news: KeyNews, say: Speaker) -> None:
-    name, tokens, slots = weights.served_model, settings.context_tokens, settings.slots
+def _announce(url: str, settings: LlamaCpp, news: KeyNews, say: Speaker, gpu: Sequence[Text]) -> None:
+    name, tokens, slots = settings.served_model, settings.context_tokens, settings.slots
     model = Text(f"{name}, {tokens} tokens × {slots}", f"{name}（{tokens}トークン × {slots}）")
     say(f"Hayate is ready: {url}", f"疾風 Hayateの準備ができました: {url}")
-    say.write(announcement(Place(url, reachable_at(url)), model, news, say.language))
+    say.write(announcement(Place(url, reachable_at(url)), model, news, say.language, gpu))

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,15 @@ import pytest
 from hayate.language import Language, Text
 from hayate.terminal import width
 from hayate.tools.embedded.announcement import KeyNews, Place, announcement
+from hayate.tools.embedded.spare_gpu import spare_gpu
+from hayate.tools.planner.found import Machine
 from tests.support.tables import table
+from tests.unit.tools.fake_nvml import FakeGpu, FakeNvml
 
 URL = "http://127.0.0.1:8080"
 TINY = Text("tiny", "tiny")
 MODEL = Text("qwen2.5-0.5b-instruct-q4_k_m, 4096 tokens × 4", "qwen2.5-0.5b-instruct-q4_k_m（4096トークン × 4）")
+LONG_GPU = spare_gpu(Machine(Path("/nowhere"), FakeNvml(FakeGpu("NVIDIA RTX PRO 6000 Blackwell Workstation Edition"))))
 KEPT = KeyNews("sk-hayate-secret", newly_made=False, file=Path("/my data/api_key"))
 NEW = KeyNews("sk-hayate-secret", newly_made=True, file=Path("/data/api_key"))
 GIVEN = KeyNews("sk-hayate-secret", newly_made=False, file=None)
@@ -55,11 +60,22 @@ def test_the_curl_is_one_that_a_shell_understands_and_names_no_key(language: Lan
 @table("language", ["en", "ja"])
 @table("news", [KEPT, NEW, GIVEN])
 @table("place", [Place(URL), Place("http://0.0.0.0:8080", ["http://192.168.100.200:8080"])])
-def test_nothing_is_wider_than_a_terminal_of_80_columns(language: Language, news: KeyNews, place: Place) -> None:
-    lines = announcement(place, MODEL, news, language).splitlines()
+@table("gpu", [(), LONG_GPU])
+def test_nothing_is_wider_than_a_terminal_of_80_columns(
+    language: Language, news: KeyNews, place: Place, gpu: Sequence[Text]
+) -> None:
+    lines = announcement(place, MODEL, news, language, gpu).splitlines()
     assert max(map(width, lines)) <= 80
     starts = {width(line) - width(line[2:].partition("  ")[2].lstrip()) for line in lines[: lines.index("")]}
     assert len(starts) == 1, "the texts stand under each other"
+
+
+def test_a_gpu_that_is_not_used_is_told_with_what_it_would_take() -> None:
+    text = announcement(
+        Place(URL), TINY, NEW, "en", (Text("it computes on the CPU; so would", ""), Text("a model", ""))
+    )
+    assert ("it computes on the CPU; so would\n" in text) == (platform.machine() != "arm64" or sys.platform != "darwin")
+    assert "docker compose up" not in text
 
 
 def test_the_page_and_the_api_are_named_and_that_the_cpu_computes() -> None:
