@@ -11,7 +11,7 @@ from hayate.tools.planner.catalogue import load_catalogue
 from hayate.tools.planner.found import Card, Machine, card_of
 from hayate.tools.planner.plan import Wish, make_plan
 
-NAME_LETTERS = 20
+NAME_LETTERS = 18
 """Of a card's name; some go on for longer than a line."""
 
 
