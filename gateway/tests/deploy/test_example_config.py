@@ -17,6 +17,7 @@ from hayate.backends.registry import _MAKERS
 from hayate.config.deployment import BackendName, DeploymentConfig
 from hayate.config.load import load_config
 from hayate.config.models import Config
+from hayate.settings import Gpu, Run
 from tests.support.tables import table
 
 EXAMPLE = Path(__file__).parents[2] / "config.example.yaml"
@@ -77,6 +78,15 @@ def test_every_option_of_one_engine_is_there_with_its_default(backend: BackendNa
     assert {name: yaml.safe_load(value) for name, value in written} == {
         each.name: each.default for each in dataclasses.fields(kind)
     }
+
+
+@table(("kind", "marks"), [(Gpu, "#     "), (Run, "    #   ")])
+def test_what_is_shown_in_a_remark_has_every_option_with_its_default(kind: type, marks: str) -> None:
+    written = dict(re.findall(rf"^{marks}(\w+): (\S+) ", TEXT, re.MULTILINE))
+    for each in dataclasses.fields(kind):
+        assert each.name in written
+        if each.default is not dataclasses.MISSING:
+            assert yaml.safe_load(written[each.name]) == each.default
 
 
 def test_every_option_is_explained_beside_it() -> None:

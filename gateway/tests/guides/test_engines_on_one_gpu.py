@@ -97,6 +97,7 @@ async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path:
     shown = [await terminal.types(each.code) for each in fenced(read(PAGES[0])) if each.language == "sh"]
     called, daily = shown
     assert re.search(r"^small \(llamacpp, run\) +unloaded", called, re.MULTILINE)
+    assert ": queue place=1\n: waiting model=small\n" in called
     assert called.rstrip().endswith("data: [DONE]")
     assert re.search(r"^long \(llamacpp, run\) +ready", daily, re.MULTILINE)
     assert re.search(r"^small \(llamacpp, run\) +unloaded", daily, re.MULTILINE), "it has given way"
