@@ -19,7 +19,7 @@ from hayate.language import Language
 from hayate.policy.tenant import State
 from hayate.settings import Gpu, Loading, Run
 from hayate.terminal import Paint
-from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.answer import read_engines, read_gpus
 from hayate.tools.loading.report import Report
 from tests.guides.blocks import DOCS, bare, fenced
 from tests.guides.terminal import Terminal
@@ -79,8 +79,10 @@ def test_the_list_looks_as_it_is_shown(page: str, language: Language) -> None:
     long = {**READY, "name": "long", "memory_bytes": 700 * 2**20, "since_s": 12, "last_load_s": 0.4, "pid": 21449}
     here: dict[str, Any] = {"backend": "llamacpp", "gpus": ["here"]}
     told = [{**small, **here, "waiting": 0}, {**long, **here, "why": "loaded"}]
+    gpus = [{"name": "here", "memory_bytes": 2**30, "used_bytes": 700 * 2**20}]
+    values = {"engines": told, "gpus": gpus}
     lines = Report(language, 80, Paint()).lines(
-        read_engines({"engines": told}), {"long": 123.4}, "http://127.0.0.1:8080"
+        read_engines(values), {"long": 123.4}, "http://127.0.0.1:8080", read_gpus(values)
     )
     assert sample.splitlines() == list(lines)
 

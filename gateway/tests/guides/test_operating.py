@@ -10,12 +10,13 @@ import pytest
 
 from hayate.language import Language
 from hayate.terminal import Paint
-from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.answer import read_engines, read_gpus
 from hayate.tools.loading.report import Report
 from tests.guides.blocks import REPOSITORY
 from tests.support.scene import PLAIN, scene
-from tests.unit.tools.loading.told import ELSEWHERE, FAILED, READY, SLEEPS
+from tests.unit.tools.loading.told import ELSEWHERE, FAILED, GPU, READY, SLEEPS
 
+GPUS = read_gpus({"gpus": [GPU]})
 pytestmark = pytest.mark.anyio
 
 
@@ -46,7 +47,7 @@ def test_what_ps_shows_is_what_the_page_shows(page: str, language: Language) -> 
     text = (REPOSITORY / "docs-llm_api" / page).read_text(encoding="utf-8")
     _, _, shown = text.partition("$ hayate ps\n")
     engines = read_engines({"engines": [READY, SLEEPS, FAILED, ELSEWHERE]})
-    lines = Report(language, 80, Paint()).lines(engines, {"fast": 123.44}, "http://127.0.0.1:8080")
+    lines = Report(language, 80, Paint()).lines(engines, {"fast": 123.44}, "http://127.0.0.1:8080", GPUS)
     assert shown.partition("```")[0] == "".join(f"{line}\n" for line in lines)
 
 

@@ -22,7 +22,7 @@ from hayate.api.queue import tokens_made
 from hayate.downstream.call_task import shutting_down
 from hayate.engines.refusals import NotSwitched, UnknownEngine
 from hayate.errors import Overloaded
-from hayate.fleet.engine_view import EngineView, view_of
+from hayate.fleet.engine_view import EngineView, gpu_views, view_of
 
 PLAIN: Final = "text/plain"
 OK: Final = "OK"
@@ -64,10 +64,19 @@ class EngineAnswer(BaseModel):
     has_log: bool
 
 
+class GpuAnswer(BaseModel):
+    """A GPU whose memory models share (`gpus`); used by those that are loaded, and those that come or go."""
+
+    name: str
+    memory_bytes: int
+    used_bytes: int
+
+
 class EnginesAnswer(BaseModel):
-    """Every deployment. Later versions only add fields."""
+    """Every deployment, and what its model shares with others. Later versions only add fields."""
 
     engines: list[EngineAnswer]
+    gpus: list[GpuAnswer]
 
 
 class RunningModel(BaseModel):
@@ -145,7 +154,9 @@ def _rounded(seconds: float | None) -> float | None:
 @described("Which models are loaded, where, and what they do.", EnginesAnswer)
 async def list_engines(_: Request, gateway: Gateway) -> Response:
     """GET /admin/engines: every deployment's model, with what it takes and what went wrong."""
-    return json_answer(EnginesAnswer(engines=engine_answers(gateway)))
+    gpus = gpu_views(gateway.engines.gpus, gateway.engines.residents.values())
+    answers = [GpuAnswer(name=each.name, memory_bytes=each.memory_bytes, used_bytes=each.used_bytes) for each in gpus]
+    return json_answer(EnginesAnswer(engines=engine_answers(gateway), gpus=answers))
 
 
 @described(
@@ -157,7 +168,14 @@ async def list_engines(_: Request, gateway: Gateway) -> Response:
 async def load_engine(request: Request, gateway: Gateway) -> Response:
     """POST /admin/engines/{name}/load: others make room for it, as they do for a call that waits."""
     name = deployment_named(request.path_params["engine"], gateway)
-    await _unless_ending(gateway, gateway.engines.load(name))
+    try:
+        await _unless_ending(gateway, gateway.engines.load(name))
+    except Overloaded as refusal:
+        error = gateway.engines.resident(name).error
+        if error is None:
+            raise
+        # The operator is told more than a caller.
+        raise Overloaded(error.english, error.japanese, retry_after_s=refusal.retry_after_s) from None
     return json_answer(_named(name, gateway))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from hayate.engines.base import How
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.resident import Resident
 from hayate.language import Text
+from hayate.policy.tenant import AWAY, GpuTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,23 @@ class EngineView:
     pin: bool
     retry_in_s: float | None
     log: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuView:
+    """One GPU: what there is of its memory, and what is taken by models that are loaded, come or go."""
+
+    name: str
+    memory_bytes: int
+    used_bytes: int
+
+
+def gpu_views(gpus: Mapping[str, GpuTerms], residents: Iterable[Resident]) -> list[GpuView]:
+    """In the order of the configuration."""
+    there = [each.tenant for each in residents if each.tenant.state not in AWAY]
+    return [
+        GpuView(name, terms.memory, sum(tenant.needs.get(name, 0) for tenant in there)) for name, terms in gpus.items()
+    ]
 
 
 def view_of(deployment: Deployment, resident: Resident | None, now: float) -> EngineView:

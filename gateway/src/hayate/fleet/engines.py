@@ -21,7 +21,7 @@ from hayate.fleet.engine_view import EngineView, view_of
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.resident import Resident, gpu_terms, terms_of
 from hayate.policy.arbiter import Arbiter
-from hayate.policy.tenant import State
+from hayate.policy.tenant import GpuTerms, State
 from hayate.reasons import Reason
 from hayate.settings import Gpu
 
@@ -278,6 +278,11 @@ class Engines:
                     f"{resident.deployment.name} is {tenant.state.value} for too long by now.",
                     f"{resident.deployment.name}の切り替えが終わりません（{tenant.state.value}）。",
                 ) from None
+
+    @property
+    def gpus(self) -> Mapping[str, GpuTerms]:
+        """What the models share, by name."""
+        return self._arbiter.gpus
 
     @property
     def residents(self) -> Mapping[str, Resident]:

@@ -53,7 +53,9 @@ async def told(handler: Any, gateway: Gateway, **names: str) -> Any:
 
 async def test_every_deployment_is_told_of(store: Store) -> None:
     async with beside(store, managed("fast"), spec("plain")) as (_, gateway):
-        fast, plain = (await told(engines.list_engines, gateway))["engines"]
+        answer = await told(engines.list_engines, gateway)
+        assert answer["gpus"] == [{"name": "gpu0", "memory_bytes": 24 * GIB, "used_bytes": 0}]
+        fast, plain = answer["engines"]
         assert (fast["name"], fast["how"], fast["state"], fast["why"]) == ("fast", "run", "unloaded", "new")
         assert (fast["gpus"], fast["memory_bytes"], fast["in_flight"], fast["output_tokens"]) == (
             ["gpu0"],
@@ -84,7 +86,7 @@ async def test_what_can_t_be_done_is_told(store: Store) -> None:
             with pytest.raises(NotSwitched, match="plain is not loaded"):
                 await handler(asked(engine="plain"), gateway)
         switched.engines["fast"].fails = LoadFailed("It broke: CUDA.", "壊れました。", Reason.OUT_OF_MEMORY)
-        with pytest.raises(Overloaded):
+        with pytest.raises(Overloaded, match="It broke: CUDA"):
             await engines.load_engine(asked(engine="fast"), gateway)
         [fast, _] = (await told(engines.list_engines, gateway))["engines"]
         assert (fast["state"], fast["why"]) == ("failed", "load_failed")

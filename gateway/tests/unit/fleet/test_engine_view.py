@@ -6,6 +6,7 @@ from time import monotonic
 
 import pytest
 
+from hayate.fleet.engine_view import gpu_views
 from hayate.settings import Gpu
 from tests.support.waiting import NEVER_S
 from tests.unit.fleet.made import spec
@@ -20,7 +21,10 @@ async def test_what_is_known_is_told() -> None:
         before = {each.name: each for each in switched.driver.view(monotonic())}
         assert (before["fast"].state, before["fast"].how, before["fast"].memory_bytes) == ("unloaded", "run", 16 * GIB)
         assert before["plain"].how is None
+        assert [each.used_bytes for each in gpu_views(switched.driver.gpus, switched.driver.residents.values())] == [0]
         place = await switched.call("fast")
+        [gpu] = gpu_views(switched.driver.gpus, switched.driver.residents.values())
+        assert (gpu.name, gpu.memory_bytes, gpu.used_bytes) == ("gpu0", 24 * GIB, 16 * GIB)
         loaded = switched.driver.view(monotonic())[0]
         assert (loaded.state, loaded.in_flight, loaded.idle_s) == ("ready", 1, None)
         assert loaded.last_load_s is not None

@@ -10,17 +10,18 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TextIO
 from urllib.parse import quote
 
 import orjson
 
 from hayate.access.key_files import KeyFileError
 from hayate.language import Language, Text, one_line
-from hayate.terminal import duration, plain
+from hayate.terminal import columns_of, duration, plain
 from hayate.tools.engines.commands import ENGINES, FAILED, look
 from hayate.tools.engines.options import LoadOptions, UnloadOptions
 from hayate.tools.environment import Environment
+from hayate.tools.help import wrapped
 from hayate.tools.loading import words
 from hayate.tools.loading.answer import RESTING, Engine, read_engine
 from hayate.tools.loading.values import values_of
@@ -100,6 +101,7 @@ def _run(
         status, why = UNREACHABLE, error.english
         _tell(error.text(env.language))
     except KeyboardInterrupt:
+        line_after_ctrl_c(sys.stderr)
         _tell(_GOES_ON.of(env.language))
         return BROKEN_OFF
     if options.json:
@@ -141,6 +143,12 @@ def refused(target: Target, said: Said) -> Refusal:
     return (NoSuchEngine if said.status == 404 else NotDone)(plain(one_line(message)))
 
 
+def line_after_ctrl_c(stream: TextIO) -> None:
+    """A terminal shows `^C` where it was typed; what follows begins on a line of its own."""
+    if stream.isatty():
+        stream.write("\n")
+
+
 def _under_way(now: Engine) -> Text:
     word, _ = words.STATES[now.state]
     name, last = plain(now.name), now.last_load_s
@@ -163,8 +171,11 @@ def _said(engine: Engine, work: Work) -> Text:
     return Text(f"{name} is ready; loading took {took}.", f"{name}の準備ができました（読み込み時間{took}）。")
 
 
-def _tell(line: str) -> None:
-    sys.stderr.write(line + "\n")
+def _tell(text: str) -> None:
+    """A message; on a terminal in lines that are not broken anywhere."""
+    columns = columns_of(sys.stderr.fileno()) if sys.stderr.isatty() else None
+    lines = [text] if columns is None else wrapped(text, columns - 1)
+    sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
 _NOTHING = Text("Nothing is loaded that could be unloaded.", "解放できるモデルは読み込まれていません。")

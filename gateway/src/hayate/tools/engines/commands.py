@@ -13,7 +13,7 @@ from hayate.access.key_files import KeyFileError
 from hayate.terminal import columns_of, paint_for
 from hayate.tools.engines.options import PsOptions
 from hayate.tools.environment import Environment
-from hayate.tools.loading.answer import Engine, read_engines, tokens_per_s
+from hayate.tools.loading.answer import Engine, Gpu, read_engines, read_gpus, tokens_per_s
 from hayate.tools.loading.report import Report
 from hayate.tools.loading.values import values_of
 from hayate.tools.running import PlaceOf, all_running
@@ -35,7 +35,7 @@ def run_ps(options: PsOptions, env: Environment, place_of: PlaceOf) -> int:
     try:
         target = target_of(options.url, lambda: place_of(options.config, env), all_running(env), env)
         url = target.url
-        engines, rates = _looks(target, options.timeout_s)
+        engines, rates, gpus = _looks(target, options.timeout_s)
     except (CannotTell, KeyFileError) as error:
         if options.json:
             print_json(values_of([], {}, url, error.english))
@@ -44,22 +44,24 @@ def run_ps(options: PsOptions, env: Environment, place_of: PlaceOf) -> int:
     except KeyboardInterrupt:
         return 130
     if options.json:
-        print_json(values_of(engines, rates, url))
+        print_json(values_of(engines, rates, url, gpus=gpus))
     else:
         fd = sys.stdout.fileno() if sys.stdout.isatty() else None
         report = Report(env.language, columns_of(fd), paint_for(fd is not None, env))
-        sys.stdout.write("".join(f"{line}\n" for line in report.lines(engines, rates, url)))
+        sys.stdout.write("".join(f"{line}\n" for line in report.lines(engines, rates, url, gpus)))
     return FAILED if any(each.failed for each in engines) else 0
 
 
-def _looks(target: Target, timeout_s: float) -> tuple[list[Engine], dict[str, float]]:
-    """The engines, and what each makes a second. Raises CannotTell."""
-    began, before = time.monotonic(), look(target, timeout_s)
+def _looks(target: Target, timeout_s: float) -> tuple[list[Engine], dict[str, float], list[Gpu]]:
+    """The engines, what each makes a second, and what they share. Raises CannotTell."""
+    began, values = time.monotonic(), ask(target, timeout_s, ENGINES, LIST)
+    before = read_engines(values)
     if not any(each.in_flight for each in before):
-        return before, {each.name: 0.0 for each in before if each.state == "ready"}
+        return before, {each.name: 0.0 for each in before if each.state == "ready"}, read_gpus(values)
     time.sleep(LOOK_S)
-    now = look(target, timeout_s)
-    return now, tokens_per_s(before, now, time.monotonic() - began)
+    values = ask(target, timeout_s, ENGINES, LIST)
+    now = read_engines(values)
+    return now, tokens_per_s(before, now, time.monotonic() - began), read_gpus(values)
 
 
 def look(target: Target, timeout_s: float) -> list[Engine]:

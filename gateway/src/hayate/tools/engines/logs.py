@@ -22,7 +22,7 @@ from hayate.access.key_files import KeyFileError
 from hayate.engines.tail import MAX_LINE_BYTES, PIECE_BYTES, Lines, Tail, log_file
 from hayate.language import Language, Text
 from hayate.terminal import plain
-from hayate.tools.engines.changes import NotDone, refused
+from hayate.tools.engines.changes import NotDone, line_after_ctrl_c, refused
 from hayate.tools.engines.commands import ENGINES, FAILED
 from hayate.tools.engines.options import LogsOptions
 from hayate.tools.environment import Environment
@@ -60,6 +60,7 @@ def run_logs(options: LogsOptions, env: Environment, place_of: PlaceOf) -> int:
         sys.stderr.write(error.text(env.language) + "\n")
         return FAILED if isinstance(error, BrokeOff) else UNREACHABLE
     except KeyboardInterrupt:
+        line_after_ctrl_c(sys.stdout)
         return 0
     except BrokenPipeError:  # whoever read it has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

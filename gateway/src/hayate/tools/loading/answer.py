@@ -43,6 +43,23 @@ class Engine:
         return self.state in ("failed", "not_ready")
 
 
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """What models share."""
+
+    name: str
+    memory_bytes: int | None
+    used_bytes: int | None
+
+
+def read_gpus(values: Mapping[str, Any]) -> list[Gpu]:
+    """In the order of the gateway's configuration."""
+    return [
+        Gpu(text_in(each.get("name")) or "?", _size_in(each.get("memory_bytes")), _size_in(each.get("used_bytes"), 0))
+        for each in objects_in(values.get("gpus"))
+    ]
+
+
 def read_engines(values: Mapping[str, Any]) -> list[Engine]:
     """In the order of the gateway's configuration."""
     return [read_engine(each) for each in objects_in(values.get("engines"))]
@@ -83,8 +100,8 @@ def tokens_per_s(before: Sequence[Engine], now: Sequence[Engine], took_s: float)
     return found
 
 
-def _size_in(value: object) -> int | None:
-    return value if type(value) is int and 0 < value < 2**63 else None
+def _size_in(value: object, least: int = 1) -> int | None:
+    return value if type(value) is int and least <= value < 2**63 else None
 
 
 def _error_in(value: object) -> Text | None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hayate.language import Language, Text
-from hayate.terminal import COLUMNS, Paint, duration, left, plain, right
+from hayate.terminal import COLUMNS, Paint, cut, duration, left, plain, right
 from hayate.tools.help import wrapped
 from hayate.tools.loading import words
-from hayate.tools.loading.answer import Engine
+from hayate.tools.loading.answer import Engine, Gpu
 
 STATE, FIGURES = 13, (7, 8, 12, 9)
 """Cells: of the state, with the blank before it; of calls, waiting, tokens/s, idle. The name has the rest."""
@@ -34,10 +34,16 @@ class Report:
     def _wide(self) -> int:
         return min(max(self.columns, COLUMNS), MOST_COLUMNS) - 1
 
-    def lines(self, engines: Sequence[Engine], rates: Mapping[str, float], url: str) -> Iterator[str]:
+    def lines(
+        self, engines: Sequence[Engine], rates: Mapping[str, float], url: str, gpus: Sequence[Gpu] = ()
+    ) -> Iterator[str]:
         """The whole of it, without the ends of lines. `rates`: tokens a second, by name."""
         yield f"疾風 Hayate  {plain(url, MOST_NAME)}"
         yield ""
+        for gpu in gpus:
+            yield cut(f"{plain(gpu.name, MOST_NAME)}: {self._say(_room(gpu))}", self._wide)
+        if gpus:
+            yield ""
         name, state, *others = (self._say(each) for each in words.HEADINGS)
         yield self.paint(self._row(name, left(state, STATE - 1), others), "bold")
         for each in engines:
@@ -92,6 +98,11 @@ class Report:
 
     def _say(self, text: Text) -> str:
         return text.of(self.language)
+
+
+def _room(gpu: Gpu) -> Text:
+    used, size = ("?" if each is None else size_of(each) for each in (gpu.used_bytes, gpu.memory_bytes))
+    return words.of_all(used, size)
 
 
 def size_of(size: int) -> str:

@@ -48,6 +48,11 @@ NONE: Final = Text("no deployments", "デプロイメントがありません")
 PINNED: Final = Text("pinned", "固定（pin）")
 
 
+def of_all(used: str, size: str) -> Text:
+    """How much of a GPU's memory is taken."""
+    return Text(f"{used} of {size}", f"{size}中{used}を使用")
+
+
 def of_each(size: str) -> Text:
     """What a model takes of each of several GPUs."""
     return Text(f"{size} each", f"各{size}")

@@ -16,6 +16,7 @@ from typing import Any
 
 from tests.support.gateway import INHERITED
 from tests.support.nursery import run
+from tests.unit.tools.loading.told import GPU
 
 KEY = "sk-hayate-admin-0123456789"
 UNKNOWN = {
@@ -46,7 +47,7 @@ class StandIn:
             return 404, json.dumps(UNKNOWN).encode()
         for each in self.engines:
             each["output_tokens"] += self.tokens if each["in_flight"] else 0
-        return 200, json.dumps({"engines": self.engines}).encode()
+        return 200, json.dumps({"engines": self.engines, "gpus": [GPU]}).encode()
 
 
 @contextmanager

@@ -56,7 +56,7 @@ async def test_ctrl_c_ends_the_waiting_alone(tmp_path: Path) -> None:
         await eventually(lambda: "smart: 完了待ち" in screen.text())
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130
-        assert "ゲートウェイでの処理は続いています" in screen.lines()[-1]
+        assert screen.lines()[-2:] == ["", "ゲートウェイでの処理は続いています（`hayate ps`で確認できます）。"]
         assert "Traceback" not in screen.text()
         over.set()
 

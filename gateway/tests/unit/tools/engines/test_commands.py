@@ -36,7 +36,8 @@ async def test_in_a_terminal_every_engine_has_its_lines(
         assert await process.wait() == 1
         lines = screen.lines()
     assert max(map(width, lines)) < 80
-    assert lines[2].startswith(heading)
+    assert lines[2].startswith("gpu0: ")
+    assert lines[4].startswith(heading)
     assert [line.split(")")[1].split()[0] for line in lines if re.match(r"(fast|smart|broken) ", line)] == [*states]
     assert re.search(r"fast \(vllm, run\) .* [45]\d\d\.\d +-$", "\n".join(lines), re.MULTILINE)
     assert any(error in line for line in lines)

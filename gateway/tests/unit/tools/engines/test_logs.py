@@ -47,7 +47,7 @@ async def test_followed_in_a_terminal_until_ctrl_c(tmp_path: Path, language: str
         await eventually(lambda: screen.lines() == ["first", "二番目"])
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
-        assert screen.lines() == ["first", "二番目"]
+        assert screen.lines() == ["first", "二番目", ""]
 
 
 async def test_a_gateway_that_ends_is_the_end_of_what_is_followed(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.language import Text
-from hayate.tools.loading.answer import read_engines, tokens_per_s
-from tests.unit.tools.loading.told import CUDA, CUDA_JA, ELSEWHERE, FAILED, GIB, READY, SLEEPS
+from hayate.tools.loading.answer import read_engines, read_gpus, tokens_per_s
+from tests.unit.tools.loading.told import CUDA, CUDA_JA, ELSEWHERE, FAILED, GIB, GPU, READY, SLEEPS
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -34,9 +34,16 @@ def test_what_is_not_told_is_left_open() -> None:
     assert read_engines({}) == []
 
 
-@given(st.dictionaries(st.just("engines"), JSON))
+def test_what_the_models_share_is_read() -> None:
+    gpu, lone = read_gpus({"gpus": [{**GPU, "used_bytes": 0}, {"used_bytes": -1}, 3]})
+    assert (gpu.name, gpu.memory_bytes, gpu.used_bytes) == ("gpu0", 23 * GIB, 0)
+    assert (lone.name, lone.memory_bytes, lone.used_bytes) == ("?", None, None)
+
+
+@given(st.dictionaries(st.sampled_from(["engines", "gpus"]), JSON))
 def test_anything_may_be_told(values: dict[str, Any]) -> None:
     read_engines(values)
+    read_gpus(values)
 
 
 def test_the_speed_lies_between_two_looks() -> None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from hayate.language import Language
 from hayate.terminal import Paint, width
-from hayate.tools.loading.answer import read_engines
+from hayate.tools.loading.answer import read_engines, read_gpus
 from hayate.tools.loading.report import Report, size_of
 from tests.support.tables import table
-from tests.unit.tools.loading.told import ELSEWHERE, FAILED, GIB, READY, SLEEPS
+from tests.unit.tools.loading.told import ELSEWHERE, FAILED, GIB, GPU, READY, SLEEPS
 
 URL = "http://127.0.0.1:8080"
 ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
@@ -21,6 +21,20 @@ ANY_TEXT = st.text(st.characters(codec=None), max_size=60)
 def shown(*told: dict[str, Any], language: Language = "en", columns: int = 80, paint: Paint | None = None) -> list[str]:
     report = Report(language, columns, paint or Paint())
     return list(report.lines(read_engines({"engines": [*told]}), {"fast": 123.44}, URL))
+
+
+@table(
+    ("language", "first", "last"),
+    [
+        ("en", "gpu0: 9.5 GiB of 23.0 GiB", "?: ? of ?"),
+        ("ja", "gpu0: 23.0 GiB中9.5 GiBを使用", "?: ?中?を使用"),
+    ],
+)
+def test_what_each_gpu_has_stands_above(language: Language, first: str, last: str) -> None:
+    gpus = read_gpus({"gpus": [GPU, {**GPU, "name": "g" * 200, "used_bytes": 0}, {}]})
+    lines = list(Report(language, 80, Paint()).lines([], {}, URL, gpus))
+    assert (lines[2], lines[4], lines[5]) == (first, last, "")
+    assert max(map(width, lines)) < 80
 
 
 def test_everything_has_its_place_in_80_columns() -> None:

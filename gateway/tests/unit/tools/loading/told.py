@@ -7,6 +7,7 @@ from typing import Any
 GIB = 1024**3
 CUDA = "fast ended (exit status 1): out of memory on the GPU. Give it less to hold."
 CUDA_JA = "fastが終了しました（終了コード1）: GPUのメモリーが不足しています。"
+GPU: dict[str, Any] = {"name": "gpu0", "memory_bytes": 23 * GIB, "used_bytes": 9 * GIB + GIB // 2}
 READY: dict[str, Any] = {
     "name": "fast",
     "backend": "vllm",
