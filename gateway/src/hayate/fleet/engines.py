@@ -166,6 +166,8 @@ class Engines:
             self._failed(resident, error)
             await self._refuse(resident)
             return
+        if resident.tenant.state is not State.LOADING:  # it has just ended
+            return
         door.last_load_s = monotonic() - began
         self._arbiter.loading_done(resident.tenant, monotonic())
         resident.admit()

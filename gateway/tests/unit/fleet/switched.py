@@ -78,6 +78,8 @@ class Switched:
         self.engines: dict[str, ScriptedEngine] = {}
         self.happened: list[str] = []
         self.told: list[tuple[str, str]] = []
+        self.dies_when_met = ""
+        """Whose engine ends right after it was loaded, once."""
         self.counts: Tell | None = None
         """Who else is told."""
         self.how = how
@@ -93,6 +95,9 @@ class Switched:
         return engine
 
     async def _meet(self, deployment: Deployment) -> None:
+        if self.dies_when_met == deployment.name:
+            self.dies_when_met = ""
+            self.engines[deployment.name].dies()
         for replica in deployment.replicas:
             replica.renew()
             replica.health.probe_succeeded(monotonic())

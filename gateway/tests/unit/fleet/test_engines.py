@@ -217,3 +217,10 @@ async def test_a_fault_of_ours_is_told_and_nobody_waits_for_ever() -> None:
         switched.engines["fast"].fails = None
         await switched.driver.load("fast")
         assert switched.loaded() == {"fast"}
+
+
+async def test_an_engine_that_ends_right_after_it_was_loaded_is_not_taken_for_loaded() -> None:
+    async with switching(managed("fast")) as switched:
+        switched.dies_when_met = "fast"
+        switched.over("fast", await switched.call("fast"))
+        assert switched.happened == ["load fast", "load fast"]
