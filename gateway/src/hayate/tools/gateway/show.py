@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from pydantic import SecretStr
+from pydantic import ByteSize, SecretStr
 
 from hayate.access.key_files import ADMIN, MAIN
 from hayate.config.environment import EMBEDDED
 from hayate.config.load import Sources, load_config, sources_of
 from hayate.config.mistakes import Where
 from hayate.config.models import Config
+from hayate.config.values import shown_size
 from hayate.config.yaml_tree import written_at
 from hayate.language import Language, Text
 from hayate.serve.specs import option_mistakes
@@ -75,15 +76,23 @@ def _settings(config: Config, sources: Sources, env: Environment) -> Iterator[Se
     for where, value in _leaves(config):
         secret = isinstance(value, SecretStr) or ("options" in where and SECRET.search(where[-1]) is not None)
         items = len(value) if isinstance(value, tuple) else 0
-        yield Setting(where, value, _source(where, items, sources, env), secret)
+        source = _source(where, items, sources, env)
+        if where[2:4] == ("run", "env"):
+            secret = bool(SECRET.search(where[-1])) or source.variable is not None
+        elif where[2:4] == ("run", "command"):  # as it is written: what variables say of it may be secret
+            value = tuple(written_at(sources.document.root, (*where, number)) or "…" for number in range(items))
+        yield Setting(where, value, source, secret)
 
 
 def _leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every value with its place, the place of the file."""
     yield ("data",), config.data
     yield ("currency",), config.currency
-    for section in ("server", "limits", "safety", "health", "store", "record", "keys"):
+    yield ("preload",), config.preload
+    for section in ("server", "limits", "safety", "health", "store", "record", "history", "keys"):
         yield from _inside((section,), getattr(config, section))
+    for name, gpu in config.gpus.items():
+        yield from _inside(("gpus", name), gpu)
     for name, each in config.deployments.items():
         if name != EMBEDDED or each.replicas != tuple(ENGINE_OF_UP["replicas"]):
             yield from _inside(("deployments", name), each)
@@ -180,7 +189,7 @@ def _lines(found: list[Setting], language: Language) -> Iterator[str]:
 
     group: tuple[str, ...] | None = None
     for each in found:
-        depth = {"deployments": 2, "prices": 2}.get(each.where[0], 1) if len(each.where) > 1 else 0
+        depth = {"deployments": 2, "prices": 2, "gpus": 2}.get(each.where[0], 1) if len(each.where) > 1 else 0
         if each.where[:depth] != group:
             if group is not None:
                 yield ""
@@ -200,6 +209,8 @@ def _shown(each: Setting) -> Text:
         return HIDDEN
     if isinstance(value, bool):
         text = "true" if value else "false"
+    elif isinstance(value, ByteSize):
+        text = shown_size(value)
     elif isinstance(value, float):
         text = f"{value:g}"
     elif isinstance(value, tuple | list):

@@ -126,3 +126,20 @@ def test_what_stands_below_names_is_told_too_and_money_to_the_digit(
     assert (found["currency"]["value"], found["currency"]["line"]) == ("JPY", 9)
     assert (found["limits.models.smart.concurrency"]["value"], found["store.file"]["value"]) == (2, "hayate.db")
     assert (found["record.content.main.days"]["value"], found["keys.stale_s"]["source"]) == (1.0, "default")
+
+
+def test_of_an_engine_that_is_run_here_no_secret_is_told_and_sizes_are_told_as_such(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = "{command: [x, '{port}', --key, '${ENGINE_KEY}'], env: {A: 'x${ENGINE_KEY}', B_TOKEN: hush-option, C: '1'}}"
+    text = f"gpus: {{gpu0: {{memory: 24GiB}}}}\ndeployments:\n  a: {{backend: vllm, gpu: gpu0, memory: 9GiB, run: {run}}}\n"
+    (folder / "c.yaml").write_text(text + "preload: [a]\n", encoding="utf-8")
+    found = shown(capsys, read_environment({}, folder))
+    assert found["deployments.a.run.command"]["value"] == ["x", "{port}", "--key", "${ENGINE_KEY}"]
+    assert [found[f"deployments.a.run.env.{name}"]["value"] for name in ("A", "B_TOKEN", "C")] == [None, None, "1"]
+    assert (found["gpus.gpu0.memory"]["value"], found["gpus.gpu0.quantum_s"]["source"]) == (24 * 2**30, "default")
+    assert found["preload"]["value"] == ["a"]
+    assert run_show(ShowOptions(), read_environment({}, folder)) == 0
+    said = capsys.readouterr().out
+    assert not [each for each in SECRETS if each in said]
+    assert "gpus.gpu0\n  memory                  24 GiB" in said
