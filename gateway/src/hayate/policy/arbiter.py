@@ -80,7 +80,7 @@ class Arbiter:
         """The operator wants it: as if a call waited for it."""
         if tenant.leaving == "operator":
             tenant.leaving = None
-        if tenant.state in AWAY and tenant.asked_at is None:
+        if tenant.state not in (State.READY, State.LOADING) and tenant.asked_at is None:
             tenant.asked_at, tenant.retry_at = now, now
 
     def unload(self, tenant: Tenant, now: float) -> None:
@@ -106,13 +106,13 @@ class Arbiter:
     def unloaded(self, tenant: Tenant, now: float) -> None:
         """Its memory is free for others now."""
         tenant.unload_s = now - tenant.since
-        tenant.leaving = None
+        tenant.leaving, tenant.failures = None, 0
         tenant.turn(State.UNLOADED, tenant.why, now)
         self._forget(tenant)
 
     def unload_failed(self, tenant: Tenant, now: float) -> None:
-        """It is still in memory, and answers: for now it stays."""
-        tenant.for_whom, tenant.retry_at = None, now + FIRST_RETRY_S
+        """It is still in memory, and answers: it stays, and is left alone for a while."""
+        tenant.for_whom, tenant.retry_at = None, now + LONGEST_RETRY_S
         if tenant.leaving == "operator":
             tenant.leaving = None
         tenant.turn(State.READY, "stuck", now)
@@ -121,8 +121,6 @@ class Arbiter:
         """It was in memory and has ended by itself. The first time it is loaded again at once."""
         if tenant.state is State.READY:
             tenant.wanted = tenant.leaving is None
-            if now - tenant.since >= STEADY_S:
-                tenant.failures = 0
         self._fail(tenant, "crashed", now, FIRST_RETRY_S if tenant.failures else 0.0)
         self._forget(tenant)
 
@@ -163,6 +161,10 @@ class Arbiter:
         if to is not None and (to.first_at is None if to.state in AWAY else tenant.state is State.DRAINING):  # (5)
             tenant.for_whom = None
         if tenant.state is State.READY:
+            if now - tenant.since >= STEADY_S:
+                tenant.failures = 0
+            if tenant.stuck(now):
+                return
             if tenant.leaving is not None:
                 self._drain(tenant, tenant.leaving, now, steps)
             elif (
@@ -173,6 +175,7 @@ class Arbiter:
             ):
                 self._drain(tenant, "idle", now, steps)
         elif tenant.state is State.DRAINING and tenant.in_flight and tenant.leaving is None and tenant.for_whom is None:
+            tenant.asked_at = None
             tenant.turn(State.READY, "kept", now)
             steps.keep.append(tenant)
         elif tenant.state is State.FAILED and tenant.waiting and now < tenant.retry_at:  # (6)
@@ -199,7 +202,7 @@ class Arbiter:
         for tenant, due_at in zip(line, room.due(line), strict=True):
             if room.take(tenant):
                 tenant.for_whom = None
-                tenant.turn(State.LOADING, "asked" if tenant.first_at is not None else "back", now)
+                tenant.turn(State.LOADING, _reason(tenant), now)
                 steps.load.append(tenant)
             elif tenant.first_at is not None:  # (7)
                 for victim in room.make(tenant, due=due_at <= now):
@@ -212,7 +215,17 @@ class Arbiter:
             return False
         if tenant.why != "too_large":
             tenant.turn(State.FAILED, "too_large", now)
+        tenant.failures += tenant.asked_at is not None
         tenant.asked_at, tenant.retry_at = None, now
         if tenant.waiting:
             steps.refuse.append(tenant)
         return True
+
+
+def _reason(tenant: Tenant) -> Why:
+    """Why it is loaded."""
+    if tenant.waiting:
+        return "asked"
+    if tenant.asked_at is not None:
+        return "operator"
+    return "preload" if tenant.why == "new" else "back"

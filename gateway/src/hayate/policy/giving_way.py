@@ -58,7 +58,7 @@ class Room:
                 self._going_s[gpu] = max(self._going_s[gpu], went_s)
             if tenant.pin and tenant.leaving is None:
                 self._pinned[gpu] += need
-        if state is State.READY and not tenant.pin and tenant.needs:
+        if state is State.READY and not tenant.pin and tenant.needs and not tenant.stuck(self._now):
             self._there.append(tenant)
 
     def ever(self, tenant: Tenant) -> bool:

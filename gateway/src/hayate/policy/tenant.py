@@ -142,6 +142,10 @@ class Tenant:
         """Whether it has no calls, and nobody waits for it."""
         return not self.in_flight and not self.waiting and self.asked_at is None
 
+    def stuck(self, now: float) -> bool:
+        """Whether it could not be unloaded, and is not asked to go again yet."""
+        return self.why == "stuck" and now < self.retry_at
+
     def turn(self, state: State, why: Why, now: float) -> None:
         """Takes another state."""
         self.state, self.why, self.since = state, why, now

@@ -100,3 +100,183 @@ def test_who_gave_way_for_one_that_can_not_be_loaded_comes_back() -> None:
     made.load_failed(b, 25.0)
     assert names(made.step(25.0)) == {"refuse": ["b"], "load": ["a"]}
     assert (a.why, b.retry_at) == ("back", 25.0 + FIRST_RETRY_S)
+
+
+def test_a_failed_load_is_tried_again_after_longer_and_longer_and_told_at_once_meanwhile() -> None:
+    made = arbiter(10, a=6)
+    a, now = made.tenants["a"], 0.0
+    ask(a, now)
+    for wait_s in (1, 2, 4, 8, 16, 32, 60, 60):
+        assert names(made.step(now)) == {"load": ["a"]}
+        made.load_failed(a, now)
+        assert (a.state, a.why, a.retry_at) == (State.FAILED, "load_failed", now + wait_s)
+        assert names(made.step(now + wait_s - 0.1)) == {"refuse": ["a"]}
+        now = a.retry_at
+
+
+def test_one_that_ends_by_itself_is_loaded_again_at_once_and_later_each_time_it_goes_on() -> None:
+    made = arbiter(10, a=6)
+    a, now = loaded(made, "a", 5.0), 10.0
+    for wait_s in (0, 2, 4, 8):
+        made.crashed(a, now)
+        assert (a.why, a.wanted, a.retry_at) == ("crashed", True, now + wait_s)
+        now = a.retry_at
+        assert names(made.step(now)) == {"load": ["a"]}
+        assert a.why == "back"
+        made.loading_done(a, now + 1)
+        now += 2
+    made.step(now + 60.0)
+    made.crashed(a, now + 61.0)
+    assert a.retry_at == now + 61.0
+
+
+def test_the_operator_loads_as_a_caller_would_and_unloads_whatever_is_pinned() -> None:
+    made = arbiter(10, terms("p", {"gpu0": 6}, pin=True, preload=True), a=6)
+    p, a = made.tenants["p"], made.tenants["a"]
+    assert names(made.step(0.0)) == {"load": ["p"]}
+    assert p.why == "preload"
+    made.loading_done(p, 1.0)
+    made.load(a, 2.0)
+    assert not made.step(2.0)
+    assert (a.state, a.why, a.failures) == (State.FAILED, "too_large", 1)
+    made.unload(p, 3.0)
+    assert names(made.step(3.0)) == {"drain": ["p"], "unload": ["p"]}
+    made.unloaded(p, 4.0)
+    made.load(a, 5.0)
+    assert names(made.step(5.0)) == {"load": ["a"]}
+    made.loading_done(a, 6.0)
+    assert (p.why, a.asked_at, a.first_at) == ("operator", None, None)
+
+
+def test_what_the_operator_wants_while_it_goes_is_loaded_once_it_is_gone() -> None:
+    made = arbiter(10, a=6)
+    a = loaded(made, "a", 5.0)
+    made.unload(a, 6.0)
+    assert names(made.step(6.0)) == {"drain": ["a"], "unload": ["a"]}
+    made.load(a, 7.0)
+    made.unloaded(a, 8.0)
+    assert names(made.step(8.0)) == {"load": ["a"]}
+
+
+def test_one_that_can_not_be_unloaded_stays_and_is_left_alone_for_a_while() -> None:
+    made = arbiter(10, a=6, b=6)
+    a, b = loaded(made, "a", 5.0), made.tenants["b"]
+    ask(b, 6.0)
+    made.step(30.0)
+    made.unload_failed(a, 31.0)
+    assert (a.state, a.why) == (State.READY, "stuck")
+    assert not made.step(90.0)
+    assert names(made.step(91.0)) == {"drain": ["a"], "unload": ["a"]}
+
+
+def test_a_reload_keeps_what_is_loaded_and_lets_go_of_what_is_not_named_or_run_otherwise() -> None:
+    made = arbiter(20, a=6, b=6, c=6)
+    a, b, c = (loaded(made, name, 10.0 * number) for number, name in enumerate("abc", 1))
+    b.in_flight = 1
+    made.configure(made.gpus, [terms("a", {"gpu0": 7}), terms("c", {"gpu0": 6})], 40.0, changed=["c"])
+    assert (made.tenants["a"], made.removed) == (a, [b, c])
+    anew = made.tenants["c"]
+    ask(anew, 40.0)
+    assert names(made.step(40.0)) == {"drain": ["b", "c"], "unload": ["c"]}
+    made.unloaded(c, 41.0)
+    assert made.removed == [b]
+    assert names(made.step(41.0)) == {"load": ["c"]}
+    b.in_flight = 0
+    assert names(made.step(42.0)) == {"unload": ["b"]}
+    made.unloaded(b, 43.0)
+    assert (list(made), c.why) == ([a, anew], "removed")
+
+
+def test_one_that_nobody_uses_goes_after_a_while_unless_it_is_pinned() -> None:
+    made = arbiter(
+        10, terms("a", {"gpu0": 5}, idle_unload_s=30.0), terms("p", {"gpu0": 5}, idle_unload_s=30.0, pin=True)
+    )
+    loaded(made, "a", 5.0)
+    loaded(made, "p", 15.0)
+    assert not made.step(34.9)
+    assert names(made.step(35.0)) == {"drain": ["a"], "unload": ["a"]}
+    assert not made.step(1e6)
+
+
+def test_one_that_is_found_in_memory_stays_if_it_fits_and_one_that_is_lost_is_loaded_for_the_next_call() -> None:
+    made = arbiter(10, a=6, b=6)
+    a, b = made.tenants["a"], made.tenants["b"]
+    made.found(a, 1.0)
+    made.found(b, 1.0)
+    assert names(made.step(1.0)) == {"drain": ["b"], "unload": ["b"]}
+    made.lost(a, 2.0)
+    made.unloaded(b, 2.0)
+    assert not made.step(2.0)
+    ask(a, 3.0)
+    assert names(made.step(3.0)) == {"load": ["a"]}
+
+
+def test_two_loads_on_one_gpu_come_one_after_the_other_and_whoever_waits_longest_is_first() -> None:
+    made = arbiter(10, a=5, b=5)
+    a, b = made.tenants["a"], made.tenants["b"]
+    ask(a, 2.0)
+    ask(b, 1.0)
+    assert names(made.step(3.0)) == {"load": ["b"]}
+    assert not made.step(4.0)
+    made.loading_done(b, 5.0)
+    assert names(made.step(5.0)) == {"load": ["a"]}
+
+
+def test_a_turn_lasts_as_long_as_its_loading_took_and_until_those_are_let_in_that_waited() -> None:
+    made = arbiter(10, a=6, b=6)
+    a, b = loaded(made, "a", 100.0, load_s=30.0), made.tenants["b"]
+    a.in_flight = 1
+    ask(b, 10.0)
+    assert not made.step(129.9)
+    a.waiting, a.oldest_at = 1, 99.0
+    assert names(made.step(130.0)) == {"drain": ["a"]}, "a quantum was long enough to let them in"
+
+
+def test_what_nobody_waits_for_takes_memory_that_is_free_and_no_other() -> None:
+    made = arbiter(10, terms("p", {"gpu0": 6}, preload=True), a=6)
+    ask(made.tenants["a"], 0.0)
+    assert names(made.step(0.0)) == {"load": ["a"]}
+    made.loading_done(made.tenants["a"], 1.0)
+    enter(made.tenants["a"])
+    made.tenants["a"].in_flight = 0
+    assert not made.step(1e6)
+
+
+def test_what_is_pinned_stays_where_its_memory_would_do() -> None:
+    made = arbiter(10, terms("p", {"gpu0": 5}, pin=True), a=3, b=4)
+    p, a = loaded(made, "p", 5.0), loaded(made, "a", 10.0)
+    b = made.tenants["b"]
+    ask(b, 20.0)
+    assert names(made.step(1e6)) == {"drain": ["a"], "unload": ["a"]}
+    made.unloaded(a, 1e6)
+    assert names(made.step(1e6)) == {"load": ["b"]}
+    assert p.state is State.READY
+
+
+def test_memory_that_becomes_free_for_one_is_not_for_those_behind_it() -> None:
+    made = arbiter(10, a=4, b=4, large=10, small=2)
+    a, b = loaded(made, "a", 5.0), loaded(made, "b", 10.0)
+    large, small = made.tenants["large"], made.tenants["small"]
+    a.in_flight = b.in_flight = 1
+    ask(large, 10.0)
+    assert names(made.step(10.0 + MAX_WAIT_S)) == {"drain": ["a", "b"]}
+    ask(small, 71.0)
+    b.in_flight = 0
+    assert names(made.step(72.0)) == {"unload": ["b"]}
+    made.unloaded(b, 73.0)
+    assert not made.step(73.0)
+    a.in_flight = 0
+    made.step(74.0)
+    made.unloaded(a, 75.0)
+    assert names(made.step(75.0)) == {"load": ["large"]}
+    assert small.state is State.UNLOADED
+
+
+def test_one_that_is_due_and_waits_for_a_turn_to_end_is_not_passed_by_small_ones() -> None:
+    made = arbiter(10, a=6, large=9, small=2)
+    a, large, small = loaded(made, "a", 100.0), made.tenants["large"], made.tenants["small"]
+    a.in_flight = 1
+    ask(large, 10.0)
+    ask(small, 101.0)
+    assert not made.step(101.0)
+    assert names(made.step(105.0)) == {"drain": ["a"]}
