@@ -79,9 +79,10 @@ def _settings(config: Config, sources: Sources, env: Environment) -> Iterator[Se
         source = _source(where, items, sources, env)
         if where[2:4] == ("run", "env"):
             secret = bool(SECRET.search(where[-1])) or source.variable is not None
-        elif where[2:4] == ("run", "command"):  # as it is written: what variables say of it may be secret
-            value = tuple(written_at(sources.document.root, (*where, number)) or "…" for number in range(items))
-        yield Setting(where, value, source, secret)
+        # A command is told as it is written: what variables say of it may be secret.
+        root, is_command = sources.document.root, where[2:4] == ("run", "command")
+        told = tuple(written_at(root, (*where, n)) or "…" for n in range(items)) if is_command else value
+        yield Setting(where, told, source, secret)
 
 
 def _leaves(config: Config) -> Iterator[tuple[tuple[str, ...], Any]]:
