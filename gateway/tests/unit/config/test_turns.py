@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hayate.config.load import load_config
-from hayate.config.mistakes import ConfigError
-from hayate.config.turns import preloaded, takes_turns
+from hayate.config.mistakes import ConfigError, Findings
+from hayate.config.models import Config
+from hayate.config.turn_oddities import turn_oddities
+from hayate.config.turns import preloaded, takes_turns, turn_mistakes
 from tests.support.tables import table
 
 GPU = "gpus: {gpu0: {memory: 24GiB}}\n"
@@ -143,3 +148,33 @@ def test_who_takes_turns(tmp_path: Path, text: str, turns: bool) -> None:
     path.write_text(text, encoding="utf-8")
     config = load_config(path, {})
     assert takes_turns(config, config.deployments["a"]) == turns
+
+
+SIZES = st.sampled_from([None, "4GiB", "10GiB", "14GiB", "24GiB"])
+DEPLOYMENTS = st.lists(
+    st.fixed_dictionaries(
+        {"memory": SIZES, "gpu": st.lists(st.sampled_from(["g0", "g1"]), unique=True), "pin": st.booleans()}
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(DEPLOYMENTS, st.dictionaries(st.sampled_from(["g0", "g1"]), st.sampled_from(["12GiB", "24GiB"])))
+def test_whatever_is_accepted_can_be_loaded_beside_all_that_is_pinned(each: Any, gpus: dict[str, str]) -> None:
+    deployments = {
+        f"d{number}": {"backend": "vllm", "replicas": ["http://a"], **values} for number, values in enumerate(each)
+    }
+    values = {"gpus": {name: {"memory": size} for name, size in gpus.items()}, "deployments": deployments}
+    config = Config.model_validate(values)
+    if list(turn_mistakes(config, Findings(), {})):
+        return
+    for name, gpu in config.gpus.items():
+        here = [each for each in config.deployments.values() if name in each.gpu]
+        pinned = sum(each.memory or 0 for each in here if each.pin)
+        assert pinned <= gpu.memory
+        assert all(pinned + (each.memory or 0) <= gpu.memory for each in here if not each.pin)
+    assert all(takes_turns(config, each) for each in config.deployments.values() if each.memory)
+    for odd in turn_oddities(config, values, None):
+        assert odd.where[0] in ("gpus", "deployments")
