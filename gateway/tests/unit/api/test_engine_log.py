@@ -23,7 +23,7 @@ from hayate.relay.ticker import Ticker
 from hayate.store.store import Store
 from tests.support.waiting import eventually
 from tests.unit.api.bare import bare_gateway
-from tests.unit.engines.test_tail import open_files
+from tests.unit.engines.test_tail import open_in
 from tests.unit.fleet.made import spec
 from tests.unit.fleet.switched import managed, switching
 
@@ -118,14 +118,13 @@ async def test_no_file_stays_open_however_the_answer_ends(store: Store, tmp_path
     path = tmp_path / "fast.log"
     path.write_bytes(b"a\n" * 100_000)
     async with logged(store, path) as gateway:
-        before = open_files()
         for query in ("", "follow"):
             await Asking(gateway, query, method="HEAD").task
         left = Asking(gateway, "follow")
         left.leaves.set()
         await left.task
         gc.collect()
-        assert open_files() == before
+        assert open_in(tmp_path) == 0
 
 
 @pytest.mark.parametrize(
