@@ -71,5 +71,4 @@ def _ollama(plan: SharedPlan) -> dict[str, str]:
         "OLLAMA_CONTEXT_LENGTH": str(max(one.candidate.context_tokens for one in placed)),
         "OLLAMA_NUM_PARALLEL": str(placed[0].sequences),
         "OLLAMA_MAX_LOADED_MODELS": str(len(placed)),
-        "OLLAMA_KEEP_ALIVE": "-1",
     }
