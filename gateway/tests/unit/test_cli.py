@@ -91,6 +91,15 @@ async def test_a_broken_file_is_no_traceback(verb: str, tmp_path: Path) -> None:
         assert "c.yaml" in ended.stderr
 
 
+async def test_up_leaves_alone_the_file_of_a_plan_for_several_models(tmp_path: Path) -> None:
+    (tmp_path / "taken.gguf").write_bytes(b"no model")
+    (tmp_path / ".env").write_text("HAYATE_CONFIG=./hayate.planned.yaml\nMODEL=other\n", encoding="utf-8")
+    (tmp_path / "hayate.planned.yaml").write_text("deployments: [\n", encoding="utf-8")
+    ended = hayate("up", "--model", "taken.gguf", "--port", str(free_port()), cwd=tmp_path, HAYATE_LANG="en")
+    assert ended.stderr.startswith("MODEL, HAYATE_CONFIG in .env: left to compose")
+    assert "taken.gguf" in ended.stderr.splitlines()[-1]
+
+
 async def test_up_leaves_alone_what_dotenv_says_of_composes_engine(tmp_path: Path) -> None:
     (tmp_path / "taken.gguf").write_bytes(b"no model")
     (tmp_path / ".env").write_text("LLM_BACKEND=vllm\nMODEL=Qwen/Qwen2.5-7B-Instruct\n", encoding="utf-8")

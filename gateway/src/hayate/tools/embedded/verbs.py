@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import typer
 
@@ -18,7 +19,11 @@ def up(options: UpOptions, env: Environment) -> int:
     """Start the gateway with an embedded engine: llama.cpp's own server, in a process beside it."""
     from hayate.serve.server import quiet_libraries
     from hayate.tools.embedded.up import run_up
+    from hayate.tools.planner.compose_override import env_of_one
 
+    # The file that a plan wrote names compose's engines, too.
+    planned = env.leaving(tuple(env_of_one({name: value for name, (value, _) in env.file.items()})))
+    env = replace(planned, left=(*env.left, *planned.left))
     if env.left:
         typer.echo(_left(env.left).of(env.language), err=True)
     quiet_libraries()

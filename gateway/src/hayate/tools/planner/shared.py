@@ -74,7 +74,10 @@ class SharedPlan:
             gpus=1,
             gpu_layers=max(ALL_LAYERS, each.model.layers + 1),
         )
-        return engine_flags(self.engine.name, each.model, settings)
+        flags = engine_flags(self.engine.name, each.model, settings)
+        if not self.sleeps:
+            return flags
+        return replace(flags, command=("VLLM_SERVER_DEV_MODE=1", *flags.command, "--enable-sleep-mode"))
 
 
 def plan_shared(named: Sequence[Named], room: Room) -> SharedPlan:

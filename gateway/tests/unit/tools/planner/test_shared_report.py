@@ -31,7 +31,8 @@ def test_turns_are_told_row_by_row(capsys: Capture) -> None:
         "qwen2.5-7b bf16 14.2 22.1 6.9 63 15 level 1",
         "bakeneko-32b awq 18.0 22.1 3.0 5 1 level 1",
     ]
-    assert said[-2].startswith("vllm serve Qwen/Qwen2.5-7B-Instruct --max-model-len 8192")
+    assert said[-2].startswith("VLLM_SERVER_DEV_MODE=1 vllm serve Qwen/Qwen2.5-7B-Instruct --max-model-len 8192")
+    assert said[-2].endswith(" --enable-sleep-mode")
     assert any(line.startswith("note: A sleeping engine keeps about 1.2 GiB of the GPU") for line in said)
 
 
@@ -51,6 +52,7 @@ def test_what_all_fits_says_so_and_has_nothing_of_sleep(capsys: Capture) -> None
     said = told(shared(where=room("48GiB")), capsys)
     assert said[1] == "✔ all fit together and stay loaded"
     assert "asleep" not in said[3]
+    assert "--enable-sleep-mode" not in said[-1]
 
 
 def test_what_does_not_fit_names_the_model_and_has_no_flags(capsys: Capture) -> None:
