@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from hayate.access.key_files import ADMIN, MAIN
-from hayate.config.environment import VARIABLES
+from hayate.config.environment import CONTAINER, VARIABLES
 from hayate.language import VARIABLES as LANGUAGE
 
 REPOSITORY = Path(__file__).parents[3]
@@ -77,3 +77,10 @@ def test_the_file_of_the_host_is_the_file_of_the_container() -> None:
     gateway = yaml.safe_load((REPOSITORY / "compose.yml").read_text(encoding="utf-8"))["services"]["gateway"]
     inside = gateway["environment"]["HAYATE_CONFIG"]
     assert f"${{HAYATE_CONFIG:-/dev/null}}:{inside}:ro" in gateway["volumes"]
+
+
+def test_the_image_says_that_it_is_one() -> None:
+    text = (REPOSITORY / "gateway/Dockerfile").read_text(encoding="utf-8")
+    said = dict(re.findall(r"\b(HAYATE_[A-Z]+)=(\S+)", text))
+    assert said.keys() <= read_by_code()
+    assert said[CONTAINER]
