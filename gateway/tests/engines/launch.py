@@ -80,7 +80,8 @@ class EngineProcess:
 
     def send_to_core(self, number: signal.Signals) -> None:
         """To vLLM's engine core alone, which computes while the API server talks."""
-        cores = [int(entry.name) for entry in Path("/proc").iterdir() if _is_core(entry, self.process.pid)]
+        group = [int(entry.name) for entry in Path("/proc").iterdir() if _is_in(entry, self.process.pid)]
+        cores = [pid for pid in group if is_core(pid)]
         assert cores, "vLLM has no engine core process"
         for pid in cores:
             os.kill(pid, number)
@@ -112,10 +113,18 @@ def _gauge(text: str, name: str) -> int:
     return int(sum(map(float, values)))
 
 
-def _is_core(entry: Path, group: int) -> bool:
+def _is_in(entry: Path, group: int) -> bool:
     try:
-        return os.getpgid(int(entry.name)) == group and b"EngineCore" in (entry / "cmdline").read_bytes()
+        return os.getpgid(int(entry.name)) == group
     except (OSError, ValueError):  # gone meanwhile, or no process at all
+        return False
+
+
+def is_core(pid: int) -> bool:
+    """Whether the process is the part of vLLM that computes."""
+    try:
+        return b"EngineCore" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
         return False
 
 
@@ -171,7 +180,13 @@ def running_llamacpp(
 def running_vllm(folder: Path, port: int | None = None, places: int = SLOTS) -> Iterator[EngineProcess]:
     """vLLM on CPU; up in 20 to 60 s. `places`: how many calls it works on at a time."""
     port = port or free_port()
-    env = {
+    with _running("vllm", vllm_command(port, places), port, folder, vllm_env(), wait_s=180) as engine:
+        yield engine
+
+
+def vllm_env() -> dict[str, str]:
+    """What vLLM needs on a CPU, without a network, and wants not to know of us."""
+    return {
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",
         "VLLM_NO_USAGE_STATS": "1",
@@ -183,16 +198,18 @@ def running_vllm(folder: Path, port: int | None = None, places: int = SLOTS) -> 
         "VLLM_SERVER_DEV_MODE": "1",  # serves the paths of its sleep mode, which the CPU build answers without freeing anything
         "TORCHDYNAMO_DISABLE": "1",  # else the first call for log probabilities waits for a compiler, and the engine is ejected
     }
+
+
+def vllm_command(port: int | str, places: int = SLOTS) -> list[object]:
+    """vLLM with the tiny model on this port."""
     # fmt: off
-    command = [
+    return [
         ENGINES / "vllm/bin/vllm", "serve", TINY_HF, "--host", "127.0.0.1", "--port", str(port),
         "--served-model-name", MODEL, "--dtype", "float32", "--enforce-eager", "--max-num-seqs", str(places),
         "--max-model-len", str(CONTEXT_TOKENS), "--hf-overrides", f'{{"max_position_embeddings": {CONTEXT_TOKENS}}}',
         "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details",
     ]
     # fmt: on
-    with _running("vllm", command, port, folder, env, wait_s=180) as engine:
-        yield engine
 
 
 @contextmanager

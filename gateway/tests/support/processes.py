@@ -30,6 +30,12 @@ def engines_of(pid: int) -> list[int]:
     return [engine for keeper in children(pid) for engine in children(keeper)]
 
 
+def below(pid: int) -> list[int]:
+    """All running processes that are a process's children, or theirs."""
+    found = children(pid)
+    return found + [each for child in found for each in below(child)]
+
+
 def cpu_s(pid: int) -> float:
     """The processor time a process has used so far: what it costs, however long others keep it waiting."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()

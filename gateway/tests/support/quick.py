@@ -47,7 +47,7 @@ TOGETHER = (
     ("tests/browser/", "tests/guides/test_readme.py", "tests/unit/tools/measure/test_chart_html.py"),
 )
 """What one worker runs: what these files share, engines with their gateways or a browser, is dear to start in every one."""
-ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real")
+ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real", "tests/switching/test_vllm")
 """Where slow tests use an engine that takes all processors."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
 PARTS = ("alone", "timed", "crowded")

@@ -15,6 +15,7 @@ EXPECTED = (
     "no C compiler",  # the benchmark's stand-ins in Python are tested everywhere
     "no image was built",  # scripts/test-image builds and tests it, where there is a container engine
     "no namespace of one's own",  # a container may not make mounts
+    "no control group of one's own",  # nor limit the memory of a process
 )
 CURES = (
     (("every path is passed on to",), "nothing is missing: this engine has every path"),
@@ -32,6 +33,7 @@ CURES = (
     (("discord.py is not installed",), ".venv/bin/python -m pip install discord.py"),
     (("no image was built",), "gateway/scripts/test-image (needs docker or podman)"),
     (("no namespace of one's own",), "run as root, or where unprivileged user namespaces are allowed"),
+    (("no control group of one's own",), "run as root, with /sys/fs/cgroup writable"),
     (("shellcheck is not", "nvidia-ml-py is not"), "make test (it installs what the tests need)"),
 )
 """How a reason, by its beginning, is got out of the way. Others say it themselves."""

@@ -87,25 +87,19 @@ def reason_for(ending: Ending, *, was_ready: bool) -> Reason:
 
 def what_happened(ending: Ending, reason: Reason, *, was_ready: bool) -> Text:
     """A sentence about an engine that ended by itself, without the stop at its end; it goes on from the deployment's name."""
-    how = ending.words
-    said = cause(ending.lines, reason)
-    why = Text(f": {said}", f"（{said}）") if said else Text("", "")
+    how, said = ending.words, cause(ending.lines, reason)
+    why = Text(f": {said}", f": {said}") if said else Text("", "")
     if reason is Reason.OUT_OF_MEMORY:
-        if not said and (ending.oom_kills or ending.status == -signal.SIGKILL):
-            why = Text(
-                ": the kernel killed it" if ending.oom_kills else ": most likely the kernel killed it",
-                "（カーネルにより強制終了）" if ending.oom_kills else "（カーネルによる強制終了とみられます）",
-            )
-        return Text(
-            f"its engine ran out of memory ({how.en}){why.en}",
-            f"エンジンがメモリー不足で終了しました（{how.ja}）{why.ja}",
-        )
-    if was_ready:
-        return Text(f"its engine ended by itself ({how.en}){why.en}", f"エンジンが終了しました（{how.ja}）{why.ja}")
-    return Text(
-        f"its engine ended before it answered ({how.en}){why.en}",
-        f"エンジンが応答する前に終了しました（{how.ja}）{why.ja}",
-    )
+        if ending.oom_kills:
+            why = Text(": the kernel killed it", "、カーネルにより強制終了")
+        elif not said:
+            why = Text(": most likely the kernel killed it", "、カーネルによる強制終了とみられます")
+        what = Text("ran out of memory", "メモリー不足で終了しました")
+    elif was_ready:
+        what = Text("ended by itself", "予期せず終了しました")
+    else:
+        what = Text("ended before it answered", "応答する前に終了しました")
+    return Text(f"its engine {what.en} ({how.en}){why.en}", f"エンジンが{what.ja}（{how.ja}{why.ja}）")
 
 
 def cause(lines: tuple[str, ...], reason: Reason | None = None) -> str:

@@ -23,12 +23,12 @@ from contextlib import suppress
 from typing import NoReturn, cast
 
 from hayate.engines.output import RotatingLog, Shown, Tail, write_all
-from hayate.engines.proc import descendants, is_there, oom_kills
+from hayate.engines.proc import descendants, is_there, memory_group, oom_kills
 
 LEFTOVER_S = 5.0
 """What an engine that ended by itself left behind may take to end, at most."""
-KILLED_S = 10.0
-"""A process that was killed and is still there by then hangs in the kernel: nobody can do more."""
+KILLED_S = 60.0
+"""A process that was killed and is still there by then hangs in the kernel: nobody can do more. Much memory takes time to go."""
 AGAIN_S = 0.05
 PIECE_BYTES = 64 * 1024
 SUBREAPER, DIE_WITH_PARENT = 36, 1
@@ -54,6 +54,7 @@ class Keeper:
         )
         self._pid = 0
         self._status: int | None = None
+        self._childless = False
         self._asked = False
         """Whether the gateway, or a signal, has ended it."""
         self._killed = False
@@ -65,7 +66,8 @@ class Keeper:
         self._wakes = os.pipe()
         for fd in self._wakes:
             os.set_blocking(fd, False)
-        self._kills = oom_kills()
+        self._group = memory_group(os.getpid())
+        self._kills = oom_kills(self._group)
 
     def run(self) -> None:
         """Starts the engine and returns when nothing is left of it."""
@@ -81,7 +83,7 @@ class Keeper:
         self._note(f"ended: {_words(self._status)}")
         self._log.close()
         left = descendants() if sys.platform == "linux" else []
-        kills, before = oom_kills(), self._kills
+        kills, before = oom_kills(self._group), self._kills
         _tell(
             status=self._status,
             asked=self._asked,
@@ -173,6 +175,8 @@ class Keeper:
             os.close(self._output)
             self._output = -1
             return False
+        if self._tail.is_empty and (group := memory_group(self._pid)) != self._group:
+            self._group, self._kills = group, oom_kills(group)  # it has gone into another by the time that it speaks
         self._tail.feed(data)
         self._log.write(data)
         return True
@@ -220,23 +224,21 @@ class Keeper:
                     os.kill(pid, number)
 
     def _reap(self) -> None:
-        with suppress(ChildProcessError):
+        """Collects those of our children that have ended."""
+        try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if pid == 0:
                     return
                 if pid == self._pid:
                     self._status = os.waitstatus_to_exitcode(status)
+        except ChildProcessError:
+            self._childless = True
 
     def _over(self) -> bool:
         """Whether nothing is left, or nothing that anybody could end."""
-        if self._status is None:
-            return time.monotonic() > self._hopeless
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return sys.platform == "linux" or not self._group_lives()
-        return time.monotonic() > self._hopeless
+        gone = self._childless and (sys.platform == "linux" or not self._group_lives())
+        return gone or time.monotonic() > self._hopeless
 
     def _group_lives(self) -> bool:
         try:
@@ -245,7 +247,7 @@ class Keeper:
             return False
         except OSError:
             pass  # it is there, and somebody else's
-        return time.monotonic() <= self._hopeless
+        return True
 
 
 def _tell(**what: object) -> None:

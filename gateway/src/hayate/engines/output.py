@@ -36,6 +36,11 @@ class Tail:
             del self._kept[: -self._max]
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been said yet."""
+        return not self._kept
+
+    @property
     def is_whole(self) -> bool:
         """Whether the last line has its end."""
         return not self._kept or self._kept.endswith(b"\n")

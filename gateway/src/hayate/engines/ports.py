@@ -63,11 +63,6 @@ class Ports:
         """What this engine is asked with, where it wants a key and nobody has set one: the same for as long as it is there."""
         return self._keys.setdefault(name, secrets.token_urlsafe(32))
 
-    def forget(self, name: str) -> None:
-        """There is no such engine any more."""
-        self._given.pop(name, None)
-        self._keys.pop(name, None)
-
     def _free(self) -> int:
         given = set(self._given.values())
         for _ in range(TRIES):

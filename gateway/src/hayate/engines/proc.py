@@ -36,19 +36,31 @@ def descendants() -> list[int]:
     return sorted(below - {os.getpid()})
 
 
-def oom_kills() -> int | None:
-    """How many processes of our control group the kernel has killed for want of memory; None where it does not say."""
+def memory_group(pid: int, root: str = "") -> str | None:
+    """The file in which the kernel counts whom it kills of this process's control group for want of memory; None where there is
+    none.
+    """
     try:
-        with open("/proc/self/cgroup", encoding="utf-8") as file:
+        with open(f"{root}/proc/{pid}/cgroup", encoding="utf-8") as file:
             groups = [line.rstrip("\n").split(":", 2) for line in file]
     except OSError:
         return None
     for _, controllers, group in groups:
         if controllers in ("", "memory"):
             folder, name = ("", "memory.events") if not controllers else ("/memory", "memory.oom_control")
-            for path in (f"/sys/fs/cgroup{folder}{group.rstrip('/')}/{name}", f"/sys/fs/cgroup{folder}/{name}"):
-                with suppress(OSError, ValueError), open(path, encoding="ascii") as file:
-                    for line in file:
-                        if line.startswith("oom_kill "):
-                            return int(line.split()[1])
+            for path in (
+                f"{folder}{group.rstrip('/')}/{name}",
+                f"{folder}/{name}",
+            ):  # a container sees its own as the root
+                if oom_kills(counts := f"{root}/sys/fs/cgroup{path}") is not None:
+                    return counts
+    return None
+
+
+def oom_kills(group: str | None) -> int | None:
+    """How many it counts there so far."""
+    with suppress(OSError, ValueError, TypeError), open(group, encoding="ascii") as file:  # type: ignore[arg-type]
+        for line in file:
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
     return None

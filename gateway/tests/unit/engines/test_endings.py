@@ -122,7 +122,7 @@ def test_the_line_that_names_the_cause_is_found(text: str, expected: str) -> Non
 def test_the_sentence_says_how_and_why() -> None:
     early = what_happened(ending(1, VLLM_VALUE), Reason.ENDED_EARLY, was_ready=False)
     assert early.en == "its engine ended before it answered (status 1): ValueError: no."
-    assert early.ja == "エンジンが応答する前に終了しました（終了コード1）（ValueError: no.）"
+    assert early.ja == "エンジンが応答する前に終了しました（終了コード1: ValueError: no.）"
     assert what_happened(ending(-11), Reason.CRASHED, was_ready=True).en == "its engine ended by itself (SIGSEGV)"
     assert (
         what_happened(ending(None), Reason.CRASHED, was_ready=True).en

@@ -39,16 +39,6 @@ def test_a_lost_port_is_given_up_for_another() -> None:
     assert ports.of("fast") == new
 
 
-def test_a_forgotten_name_is_new() -> None:
-    first, second = free_port(), free_port()
-    wanted = iter([first, second])
-    ports = Ports(lambda _: next(wanted))
-    assert ports.of("fast") == first
-    ports.forget("fast")
-    ports.forget("never there")
-    assert ports.of("fast") == second
-
-
 def test_where_none_is_free_that_is_said() -> None:
     with socket.create_server(("127.0.0.1", free_port())) as server:
         port = server.getsockname()[1]
@@ -62,8 +52,6 @@ def test_each_name_has_a_key_of_its_own_and_keeps_it() -> None:
     ports = Ports()
     keys = [ports.key(name) for name in ("fast", "smart", "fast")]
     assert keys[0] == keys[2] != keys[1]
-    ports.forget("fast")
-    assert ports.key("fast") != keys[0]
 
 
 def test_a_port_that_was_told_to_others_is_the_only_one() -> None:

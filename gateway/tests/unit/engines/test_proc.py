@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hayate.engines.proc import descendants, is_there, oom_kills
+from hayate.engines.proc import descendants, is_there, memory_group, oom_kills
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
@@ -28,8 +28,30 @@ async def test_everybody_below_is_found_and_nobody_who_has_ended() -> None:
     process.wait()
 
 
-def test_the_kernels_kills_are_counted_where_it_tells_of_them() -> None:
-    found = oom_kills()
+@pytest.mark.parametrize(
+    ("cgroup", "file", "found"),
+    [
+        ("0::/a/b\n", "sys/fs/cgroup/a/b/memory.events", 3),
+        ("0::/a/b\n", "sys/fs/cgroup/memory.events", 3),
+        ("5:cpu:/\n4:memory:/x\n0::/\n", "sys/fs/cgroup/memory/x/memory.oom_control", 3),
+        ("0::/\n", "elsewhere", None),
+        ("", "elsewhere", None),
+    ],
+)
+def test_the_kernels_kills_are_counted_where_it_tells_of_them(
+    tmp_path: Path, cgroup: str, file: str, found: int | None
+) -> None:
+    for name, text in (("proc/7/cgroup", cgroup), (file, "low 0\noom 9\noom_kill 3\n")):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    group = memory_group(7, str(tmp_path))
+    assert group == (str(tmp_path / file) if found is not None else None)
+    assert oom_kills(group) == found
+    assert memory_group(8, str(tmp_path)) is None
+
+
+def test_our_own_group_is_found_or_none_is() -> None:
+    found = oom_kills(memory_group(os.getpid()))
     assert found is None or found >= 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -144,6 +144,34 @@ async def test_one_that_runs_out_of_memory(tmp_path: Path) -> None:
     failed = await failure(made)
     assert failed.reason is Reason.OUT_OF_MEMORY
     assert "its engine ran out of memory (status 1): MemoryError" in failed.english
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """A control group of ours in which a process gets 64 MiB, and nothing else of the kernel."""
+    for folder, limit in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = Path(folder, f"hayate-test-{os.getpid()}")
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        try:
+            (group / limit).write_text(str(64 << 20))
+            yield group
+        except OSError:
+            continue
+        else:
+            return
+        finally:
+            group.rmdir()
+    pytest.skip("no control group of one's own")
+
+
+async def test_one_that_the_kernel_kills_for_want_of_memory(tmp_path: Path, small_group: Path) -> None:
+    moved = ("sh", "-c", f'echo $$ > {small_group}/cgroup.procs; echo here; exec "$@"', "sh", *COMMAND)
+    failed = await failure(ProcessEngine("smart", program_of("takes=500", command=moved), Ports(), tmp_path / "log"))
+    assert failed.reason is Reason.OUT_OF_MEMORY
+    assert "its engine ran out of memory (SIGKILL): the kernel killed it" in failed.english
 
 
 async def test_one_that_never_answers_is_ended_in_the_end(tmp_path: Path) -> None:
