@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
+from shutil import which
 
 from hayate.backends.base import Backend
 from hayate.backends.options import OptionError
@@ -53,6 +55,19 @@ def left_for_the_start(config: Config) -> Iterator[Text]:
                 f"whether it can be had is seen at the start",
                 f"deployments.{name}: トークナイザー{source}はHub（またはキャッシュ）から取得します。"
                 f"取得できるかどうかは起動時に分かります",
+            )
+
+
+def not_here(config: Config) -> Iterator[Text]:
+    """Engines that are to be run and are not on this machine, which may not be the one that they are to be run on."""
+    for name, each in config.deployments.items():
+        if each.run is None:
+            continue
+        program = "xllamacpp" if each.run == LLAMACPP else each.run.command[0]
+        if (find_spec(program) if each.run == LLAMACPP else which(program)) is None:
+            yield Text(
+                f"deployments.{name}.run: {program} is not on this machine, where it would have to be to be run",
+                f"deployments.{name}.run: {program}がこのマシンに見つかりません。起動するマシンには必要です",
             )
 
 

@@ -12,7 +12,7 @@ from hayate.config.running import RunConfig
 from hayate.config.values import shown_size
 from hayate.language import Text
 from hayate.policy.routing import with_first_names
-from hayate.serve.specs import left_for_the_start, start_mistakes
+from hayate.serve.specs import left_for_the_start, not_here, start_mistakes
 from hayate.tools.environment import Environment
 from hayate.tools.gateway.options import CheckOptions
 
@@ -33,7 +33,7 @@ def run_check(options: CheckOptions, env: Environment) -> int:
     for alias, targets in with_first_names(config.aliases, tuple(config.deployments)).items():
         typer.echo(f"{alias} -> {', '.join(targets)}")
     notes = [Text(f"warning: {each.en}", f"注意: {each.ja}") for each in odd]
-    notes += [Text(f"note: {each.en}", f"補足: {each.ja}") for each in left_for_the_start(config)]
+    notes += [Text(f"note: {each.en}", f"補足: {each.ja}") for each in (*left_for_the_start(config), *not_here(config))]
     for each in notes:
         typer.echo(each.of(env.language), err=True)
     source = path or file_named(looked_through(env)[0])
