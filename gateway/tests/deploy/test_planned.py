@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from hayate.cli import app
 from hayate.config.load import load_config
+from hayate.serve.specs import option_mistakes
 from tests.deploy.test_compose import REPOSITORY, compose, started
 from tests.guides.blocks import fenced
 from tests.support.tables import table
@@ -96,8 +97,17 @@ def test_the_first_page_shows_what_is_written(page: str, folder: Path) -> None:
         assert yaml.safe_load(code) == written
 
 
-def test_without_host_memory_for_all_nothing_is_written(folder: Path) -> None:
-    words = ["plan", "--gpu", "24GiB", "--models", PAIR, "--host-memory", "20GiB", "--write"]
+def test_without_host_memory_for_all_they_sleep_at_level_2(folder: Path) -> None:
+    words = ["plan", "--gpu", "24GiB", "--models", PAIR, "--host-memory", "16GiB", "--write"]
+    hayate(*words, "--env-file", str(folder / ".env"))
+    told = load_config(folder / "hayate.planned.yaml", {}, check=option_mistakes)
+    assert [each.options["sleep_level"] for each in told.deployments.values()] == [2, 2]
+    found = services(folder)
+    assert {found[name]["environment"]["VLLM_START_ASLEEP"] for name in ("vllm", "vllm-bakeneko-32b")} == {"2"}
+
+
+def test_what_does_not_fit_is_not_written(folder: Path) -> None:
+    words = ["plan", "--gpu", "16GiB", "--models", PAIR, "--write"]
     done = CliRunner().invoke(app, [*words, "--env-file", str(folder / ".env")], env={"HAYATE_LANG": "en"})
     assert done.exit_code == 1
     assert not (folder / ".env").exists()

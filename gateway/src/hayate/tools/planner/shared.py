@@ -186,23 +186,28 @@ def _sleeping(made: Arrangement, room: Room) -> Iterator[Remark]:
 def _no_level_1(placed: Placed, code: str, host_gib: float) -> Remark:
     name, weights = placed.candidate.name, placed.candidate.model.weight_bytes / GIB
     if code == "level-2":
+        quantised = placed.candidate.model.quantisation != "none"
+        odd = Text(
+            " For quantised weights that takes vLLM 0.32, by its source; look at the first answers after a waking.",
+            "量子化された重みの読み直しは、ソースコードによればvLLM 0.32以降で可能です。復帰後の最初の回答を確認してください。",
+        )
         return Remark(
             "warning",
             code,
             Text(
                 f"{name} sleeps at level 2: {weights:.0f} GiB of weights find no room in {host_gib:.0f} GiB of host memory,"
-                " so each waking reads them from the disk.",
+                f" so each waking reads them from the disk.{odd.en if quantised else ''}",
                 f"{name}のスリープはレベル2です。本体のメモリー（{host_gib:.0f} GiB）に重み（{weights:.0f} GiB）が収まらないため、"
-                "復帰のたびにディスクから読み込みます。",
+                f"復帰のたびにディスクから読み込みます。{odd.ja if quantised else ''}",
             ),
         )
     return Remark(
         "error",
         code,
         Text(
-            f"{name} can't sleep: {weights:.0f} GiB of quantised weights need host memory (level 1), and of {host_gib:.0f} GiB"
+            f"{name} can't sleep: weights of this format, {weights:.0f} GiB, need host memory (level 1), and of {host_gib:.0f} GiB"
             " too little is left. More memory, or --engine llamacpp, which stops and starts instead.",
-            f"{name}はスリープできません。量子化された重み（{weights:.0f} GiB）は本体のメモリーに置く必要がありますが（レベル1）、"
+            f"{name}はスリープできません。この形式の重み（{weights:.0f} GiB）は本体のメモリーに置く必要がありますが（レベル1）、"
             f"{host_gib:.0f} GiBでは足りません。メモリーを増やすか、停止と起動で入れ替える`--engine llamacpp`にしてください。",
         ),
     )

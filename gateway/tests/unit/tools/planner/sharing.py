@@ -13,7 +13,7 @@ from hayate.tools.planner.host import Host
 from hayate.tools.planner.plan import Wish
 from hayate.tools.planner.shared import SharedPlan, plan_shared
 from hayate.tools.planner.together import Candidate, Room, candidate
-from hayate.tools.planner.variants import find_named
+from hayate.tools.planner.variants import Named, find_named
 from tests.unit.tools.planner.planned import facts
 
 CATALOGUE = load_catalogue()
@@ -35,3 +35,9 @@ def one(name: str, gib: float, where: Room, engine: EngineName = "vllm", **chang
 def shared(names: str = PAIR, where: Room | None = None) -> SharedPlan:
     """The plan for models of the catalogue."""
     return plan_shared([find_named(name, CATALOGUE) for name in names.split(",")], where or room())
+
+
+def stuck() -> SharedPlan:
+    """A plan with a model that can't sleep: no memory for its weights, which can't be read again either."""
+    models = [facts(id=name, weight_bytes=17 * GIB, quantisation="bitsandbytes") for name in ("a/one", "a/two")]
+    return plan_shared([Named(model.id[2:], (model,)) for model in models], room(host=Host(20 * GIB)))

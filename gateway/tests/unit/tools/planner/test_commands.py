@@ -236,9 +236,9 @@ def test_several_models_are_planned_and_written_together(tmp_path: Path) -> None
     told = hayate(*words, "--write", "--env-file", str(tmp_path / ".env"))
     assert told.exit_code == 0
     assert len([*tmp_path.iterdir()]) == 3
-    small = hayate(*words[:-1], "20GiB", "--write", "--env-file", str(tmp_path / "other/.env"))
+    small = hayate(*words[:2], "16", *words[3:], "--write", "--env-file", str(tmp_path / "other/.env"))
     assert (small.exit_code, small.stderr) == (1, "Nothing is written: it would not run.\n")
-    assert "can't sleep" in small.stdout
+    assert "bakeneko-32b: missing" in small.stdout
 
 
 def test_an_env_file_that_can_not_be_read_is_left_alone(tmp_path: Path) -> None:

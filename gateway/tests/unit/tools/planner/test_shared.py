@@ -8,7 +8,7 @@ from hayate.tools.planner.arithmetic import GIB
 from hayate.tools.planner.facts import FactsMissing
 from hayate.tools.planner.host import Host
 from hayate.tools.planner.shared import SharedPlan
-from tests.unit.tools.planner.sharing import PAIR, room, shared
+from tests.unit.tools.planner.sharing import PAIR, room, shared, stuck
 
 
 def codes(plan: SharedPlan, level: str) -> set[str]:
@@ -51,9 +51,15 @@ def test_what_would_make_room_is_offered() -> None:
 
 
 def test_the_hosts_memory_decides_how_deep_they_sleep() -> None:
-    assert "level-2" in codes(shared(where=room(host=Host(32 * GIB))), "warning")
-    stuck = shared(where=room(host=Host(20 * GIB)))
-    assert (stuck.works, codes(stuck, "error")) == (False, {"can-not-sleep"})
+    plain, both = shared(where=room(host=Host(32 * GIB))), shared(where=room(host=Host(16 * GIB)))
+    assert plain.works
+    assert both.works
+    (said,) = (remark.text.en for remark in plain.remarks if remark.code == "level-2")
+    assert said.startswith("qwen2.5-7b sleeps at level 2")
+    assert "vLLM 0.32" not in said
+    assert sum("vLLM 0.32" in remark.text.en for remark in both.remarks if remark.code == "level-2") == 1
+    assert stuck().works is False
+    assert codes(stuck(), "error") == {"can-not-sleep"}
     assert "host-memory-unknown" in codes(shared(where=room(host=Host(None))), "warning")
 
 
@@ -83,9 +89,9 @@ def test_a_variant_that_the_gpu_can_not_run_is_left_out_and_named_when_it_is_the
 
 
 def test_every_remark_is_in_both_languages() -> None:
-    hosts = (Host(None), Host(20 * GIB, wsl=True), Host(32 * GIB), Host(96 * GIB))
+    hosts = (Host(None), Host(16 * GIB, wsl=True), Host(32 * GIB), Host(96 * GIB))
     plans = [shared(where=room(gpu, host)) for gpu in ("16GiB", "24GiB", "rtx4090") for host in hosts]
     plans += [shared(where=room(gpu, engine="ollama")) for gpu in ("24GiB", "rtx4090")]
-    for remark in (each for plan in plans for each in plan.remarks):
+    for remark in (each for plan in (*plans, stuck()) for each in plan.remarks):
         assert remark.text.en.isascii()
         assert any("\u3040" <= letter <= "\u9fff" for letter in remark.text.ja)

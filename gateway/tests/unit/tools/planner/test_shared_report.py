@@ -7,11 +7,9 @@ import json
 import pytest
 
 from hayate.language import Language
-from hayate.tools.planner.arithmetic import GIB
-from hayate.tools.planner.host import Host
 from hayate.tools.planner.shared import SharedPlan
 from hayate.tools.planner.shared_report import print_shared, shared_values
-from tests.unit.tools.planner.sharing import room, shared
+from tests.unit.tools.planner.sharing import room, shared, stuck
 
 Capture = pytest.CaptureFixture[str]
 
@@ -64,7 +62,7 @@ def test_what_does_not_fit_names_the_model_and_has_no_flags(capsys: Capture) -> 
 
 
 def test_what_could_not_sleep_is_not_called_a_plan(capsys: Capture) -> None:
-    said = told(shared(where=room(host=Host(20 * GIB))), capsys)
+    said = told(stuck(), capsys)
     assert said[1] == "— can't take turns like this"
     assert "flags" not in said
 

@@ -12,6 +12,7 @@ from hayate.tools.planner.sleeping import levels, needed_bytes
 from tests.unit.tools.planner.planned import facts
 
 PLAIN, AWQ = facts(weight_bytes=15 * GIB), facts(weight_bytes=18 * GIB, quantisation="awq")
+BNB = facts(weight_bytes=18 * GIB, quantisation="bitsandbytes")
 
 
 def host(gib: float, engines: int = 2) -> Host:
@@ -25,17 +26,22 @@ def test_all_weights_at_once_are_counted_because_at_the_start_all_sleep() -> Non
     assert needed_bytes([PLAIN, AWQ]) == 33 * GIB
 
 
-def test_quantised_weights_have_the_memory_first_for_they_can_not_be_read_again() -> None:
+def test_quantised_weights_have_the_memory_first() -> None:
     assert levels([PLAIN, AWQ], host(18)) == (2, 1)
-    assert levels([PLAIN, AWQ], host(17)) == (1, None)
-    assert levels([PLAIN, AWQ], host(1)) == (2, None)
+    assert levels([PLAIN, AWQ], host(17)) == (1, 2)
+    assert levels([PLAIN, AWQ], host(1)) == (2, 2)
+
+
+def test_those_that_can_not_be_read_again_have_it_before_all_others_or_can_not_sleep() -> None:
+    assert levels([AWQ, BNB], host(18)) == (2, 1)
+    assert levels([AWQ, BNB], host(1)) == (2, None)
 
 
 def test_a_machine_that_does_not_say_is_trusted() -> None:
     assert levels([PLAIN, AWQ], Host(None)) == (1, 1)
 
 
-@given(st.lists(st.sampled_from((PLAIN, AWQ)), max_size=5), st.floats(0, 200))
+@given(st.lists(st.sampled_from((PLAIN, AWQ, BNB)), max_size=5), st.floats(0, 200))
 def test_what_sleeps_at_level_1_always_fits(models: list[ModelFacts], gib: float) -> None:
     machine = host(gib, len(models))
     kept = [model for model, level in zip(models, levels(models, machine), strict=True) if level == 1]

@@ -61,8 +61,8 @@ def test_together_is_worth_more_than_an_earlier_variant() -> None:
 
 def test_an_engine_that_could_not_sleep_is_the_last_choice() -> None:
     where = room("24GiB", Host(30 * GIB))
-    quantised, plain = one("a", 17, where, quantisation="awq"), one("a", 17, where)
-    made = arrange([[quantised, plain], [one("b", 18, where, quantisation="awq")]], where)
+    stuck, plain = one("a", 17, where, quantisation="bitsandbytes"), one("a", 17, where)
+    made = arrange([[stuck, plain], [one("b", 18, where, quantisation="bitsandbytes")]], where)
     assert made is not None
     assert made.placed[0].candidate == plain
     assert made.levels == {"a": 2, "b": 1}
