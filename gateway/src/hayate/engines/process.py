@@ -55,8 +55,8 @@ class ProcessEngine:
         program: Callable[[int], Program],
         ports: Ports,
         log: Path | None,
-        *,
         show: Show | None = None,
+        *,
         patience: Patience | None = None,
     ) -> None:
         self.how: How = "run"
@@ -129,7 +129,7 @@ class ProcessEngine:
         self._kept, self.pid, self._hung = kept, kept.pid, False
         kept.ended.add_done_callback(lambda ended: self._over(kept, ended.result()))
         try:
-            await self._ready(kept, port, program.ready)
+            await self._ready(kept, port, program)
         except BaseException:
             await asyncio.shield(asyncio.ensure_future(self._drop(kept)))
             raise
@@ -168,10 +168,10 @@ class ProcessEngine:
             what = Text(f"no process could be started ({why.en})", f"プロセスを起動できません（{why.ja}）")
             raise self._failed(what, Reason.COMMAND_REFUSED) from None
 
-    async def _ready(self, kept: Kept, port: int, path: str) -> None:
-        """Returns once `path` says 2xx, or when it has ended."""
+    async def _ready(self, kept: Kept, port: int, program: Program) -> None:
+        """Returns once it answers, or when it has ended."""
         pause_s = self._patience.poll_s
-        while not kept.ended.done() and not await answers(port, path, self._patience.answer_s):
+        while not kept.ended.done() and not await self._answers(port, program):
             await asyncio.wait([kept.ended], timeout=pause_s)
             pause_s = min(1.1 * pause_s, self._patience.longest_poll_s)
 
@@ -179,11 +179,14 @@ class ProcessEngine:
         """Until it has ended, or has been silent for so long that it is ended."""
         heard_at = time.monotonic()
         while not (await asyncio.wait([kept.ended], timeout=self._patience.watch_s))[0]:
-            if await answers(port, program.ready, self._patience.answer_s):
+            if await self._answers(port, program):
                 heard_at = time.monotonic()
             elif program.silent_s is not None and time.monotonic() - heard_at > program.silent_s and self._loaded:
                 self._hung = True
                 await kept.stop()
+
+    async def _answers(self, port: int, program: Program) -> bool:
+        return await answers(port, program.ready, self._patience.answer_s, program.credentials)
 
     def _move(self) -> int:
         """Another port than the one it has. Raises NoPort."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from hayate.engines.placeholders import MODEL, PORT, filled
+from hayate.engines.ready import Fields
 from hayate.settings import Run
 
 SECRETS: Final = re.compile(r"HAYATE_.*|BACKEND_API_KEY")
@@ -21,6 +22,8 @@ class Program:
     command: tuple[str, ...]
     env: Mapping[str, str]
     ready: str = Run.ready
+    credentials: Fields = ()
+    """With which it is asked whether it is ready: some want a key even there."""
     stop: str = Run.stop
     stop_s: float = Run.stop_s
     silent_s: float | None = None

@@ -6,14 +6,17 @@ import asyncio
 
 from hayate.engines.ports import HOST
 
+Fields = tuple[tuple[bytes, bytes], ...]
 
-async def answers(port: int, path: str, within_s: float) -> bool:
-    """Whether `path` is answered with 2xx."""
+
+async def answers(port: int, path: str, within_s: float, fields: Fields = ()) -> bool:
+    """Whether `path` is answered with 2xx; `fields` are further ones of the request's head."""
     try:
         async with asyncio.timeout(within_s):
             reader, writer = await asyncio.open_connection(HOST, port)
             try:
-                writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n".encode())
+                writer.write(f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n".encode())
+                writer.write(b"".join(b"%b: %b\r\n" % field for field in fields) + b"\r\n")
                 status = (await reader.readline()).split()[1:2]
                 return bool(status) and len(status[0]) == 3 and status[0].startswith(b"2")
             finally:

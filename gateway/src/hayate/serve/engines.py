@@ -19,8 +19,12 @@ from hayate.telemetry.log import log_event
 def make_engine(ports: Ports, data: Path, env: Mapping[str, str], deployment: Deployment) -> Engine | None:
     """The engine of a deployment whose model the gateway loads and unloads; None for one that it does not."""
     if deployment.spec.run is not None:
-        return process_engine(deployment, ports, data, env)
+        return process_engine(deployment, ports, data, env, _tell_moved)
     return remote_engine(deployment) if deployment.spec.memory is not None else None
+
+
+def _tell_moved(name: str, old: int, new: int) -> None:
+    log_event("engine_moved", engine=name, old=old, port=new)
 
 
 def tell(metrics: EngineMetrics, event: Event, resident: Resident) -> None:

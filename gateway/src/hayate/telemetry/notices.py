@@ -55,7 +55,14 @@ SENTENCES: Mapping[str, _Sentence] = {
     "engine_loading": _Sentence("", Text("{engine} is being loaded", "{engine}を読み込んでいます")),
     "engine_loaded": _Sentence("green", Text("{engine} is loaded", "{engine}を読み込みました")),
     "engine_unloaded": _Sentence("", Text("{engine} was unloaded", "{engine}をメモリーから降ろしました")),
-    "engine_failed": _Sentence("red", Text("{engine}: {reason}", "{engine}: {reason}")),
+    "engine_failed": _Sentence("red", Text("{reason}", "{reason}")),
+    "engine_moved": _Sentence(
+        "",
+        Text(
+            "{engine} is called at port {port} now: another program has taken {old}",
+            "{engine}のポートを{port}に変更しました（{old}は別のプログラムに使用されています）",
+        ),
+    ),
     "reloaded": _Sentence("green", Text("The configuration was reloaded", "設定を再読み込みしました")),
     "reload_refused": _Sentence(
         "red",

@@ -49,9 +49,9 @@ async def test_only_2xx_is_an_answer(answer: bytes, expected: bool) -> None:
 async def test_it_asks_for_the_path_on_a_connection_that_ends() -> None:
     heard: list[bytes] = []
     async with saying(b"HTTP/1.1 200 OK\r\n\r\n", heard) as port:
-        await answers(port, "/v1/models", LAST_RESORT_S)
+        await answers(port, "/v1/models", LAST_RESORT_S, ((b"authorization", b"Bearer key"),))
     assert heard[0].startswith(b"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:")
-    assert b"\r\nConnection: close\r\n" in heard[0]
+    assert heard[0].endswith(b"\r\nConnection: close\r\nauthorization: Bearer key\r\n\r\n")
 
 
 async def test_where_nobody_listens_or_says_anything_there_is_no_answer() -> None:

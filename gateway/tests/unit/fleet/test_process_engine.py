@@ -26,7 +26,9 @@ async def test_it_is_called_where_it_is_also_when_its_port_was_taken(tmp_path: P
     ports = Ports()
     url = f"http://127.0.0.1:{ports.of('qwen')}"
     deployment = Deployment(spec("qwen", url, run=Run(command=COMMAND)), Probing())
-    made = process_engine(deployment, ports, tmp_path, os.environ)
+    moves: list[tuple[str, int, int]] = []
+    made = process_engine(deployment, ports, tmp_path, os.environ, lambda *moved: moves.append(moved))
+    old = made.port
     identity = deployment.spec.identity
     with socket.create_server(("127.0.0.1", made.port)):
         await made.load(LAST_RESORT_S)
@@ -35,6 +37,7 @@ async def test_it_is_called_where_it_is_also_when_its_port_was_taken(tmp_path: P
             assert replica.url == f"http://127.0.0.1:{made.port}" != url
             assert (await fetch(replica.url, "/health")).status == 200
             assert deployment.spec.identity == identity
+            assert moves == [("qwen", old, made.port)]
         finally:
             await made.close()
 
@@ -57,6 +60,11 @@ def test_llama_cpp_is_told_what_the_deployment_says() -> None:
     told = LlamaCpp.parse(str(program.stdin).encode())
     assert (told.model, told.served_model, told.port, told.key) == ("Qwen/x:Q4_K_M", "tiny", 1234, "secret")
     assert (told.context_tokens, told.slots, told.is_wanted) == (99, 3, True)
+
+
+def test_an_engine_is_asked_with_its_key_whether_it_is_ready() -> None:
+    credentials = ((b"authorization", b"Bearer secret"),)
+    assert program_of(spec(run=Run(command=COMMAND), credentials=credentials), {}, 1).credentials == credentials
 
 
 def test_what_nobody_says_is_llama_cpps_usual() -> None:
