@@ -41,8 +41,8 @@ class Control(Protocol):
         `seen` answers `look`, and is empty where that had no answer. Raises UpstreamRefused when no model is known.
         """
 
-    def unload(self) -> tuple[UpstreamRequest, ...]:
-        """What frees its memory, in the same way."""
+    def unload(self, *, at_once: bool = False) -> tuple[UpstreamRequest, ...]:
+        """What frees its memory, in the same way; `at_once`: whatever it is doing, where it would wait for that."""
 
     def why(self) -> UpstreamRequest | None:
         """Asks what became of a model that was to be loaded and is not; None where the answer to `load` has said it."""

@@ -55,7 +55,7 @@ class KeepAlive:
         """No prompt loads it, and is answered when that is done."""
         return (self._request({"keep_alive": -1, "options": {"num_ctx": self.num_ctx}}),)
 
-    def unload(self) -> tuple[UpstreamRequest, ...]:
+    def unload(self, *, at_once: bool = False) -> tuple[UpstreamRequest, ...]:
         """Answered at once; it goes when no call is left."""
         return (self._request({"keep_alive": 0}),)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -68,14 +69,17 @@ class LlamaCppClient(OpenAICompatible):
         """The same request at a path of its own, where the server has the path itself."""
         if asked.path != RESPONSES or self._has_chat_alone_for(RESPONSES):
             return super().counting(asked, served_model)
-        return Counting(UpstreamRequest(f"{RESPONSES}/input_tokens", write(asked.fields)), number("input_tokens"))
+        body = write(_naming(asked.fields, served_model))
+        return Counting(UpstreamRequest(f"{RESPONSES}/input_tokens", body), number("input_tokens"))
 
     def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting:
         """Servers of before 2026 only make the prompt, and count a text."""
-        body, told = write({**asked.fields, "stream": False}), number("input_tokens")
+        body, told = write(_naming({**asked.fields, "stream": False}, served_model)), number("input_tokens")
 
         def read(answer: bytes | None) -> Counting | int | None:
-            return Counting(UpstreamRequest("/apply-template", body), _tokenized) if answer is None else told(answer)
+            if answer is not None:
+                return told(answer)
+            return Counting(UpstreamRequest("/apply-template", body), partial(_tokenized, served_model))
 
         return Counting(UpstreamRequest(f"{CHAT}/input_tokens", body), read)
 
@@ -124,7 +128,8 @@ class LlamaCppClient(OpenAICompatible):
         elif not fields.get("return_progress"):
             prepared.decoder = QuietResponses()
         if not asked.streams:
-            prepared.assembly = Assembly(ResponseAssembler()) if path == RESPONSES else _of_messages(fields)
+            assembly = Assembly(ResponseAssembler()) if path == RESPONSES else _of_messages(fields, served_model)
+            prepared.assembly = assembly
         return prepared
 
     def _rest(
@@ -151,9 +156,14 @@ class LlamaCppClient(OpenAICompatible):
         return rest
 
 
-def _of_messages(fields: dict[str, Any]) -> Assembly:
+def _naming(fields: dict[str, Any], served_model: str | None) -> dict[str, Any]:
+    """A router finds its models by their names; a server with one model minds none."""
+    return fields if served_model is None else {**fields, "model": served_model}
+
+
+def _of_messages(fields: dict[str, Any], served_model: str | None) -> Assembly:
     """The start that a stream of Messages may lack would have had the prompt's tokens."""
-    return Assembly(MessageAssembler(), UpstreamRequest(COUNT_TOKENS, write(fields)))
+    return Assembly(MessageAssembler(), UpstreamRequest(COUNT_TOKENS, write(_naming(fields, served_model))))
 
 
 def _repeated(fields: dict[str, Any]) -> str:
@@ -171,12 +181,12 @@ def _repeated(fields: dict[str, Any]) -> str:
     return content if isinstance(content, str) else ""
 
 
-def _tokenized(answer: bytes | None) -> Counting | None:
+def _tokenized(served_model: str | None, answer: bytes | None) -> Counting | None:
     """What asks for the tokens of the prompt that the server has made of messages."""
     prompt = None if answer is None else read_json(answer)["prompt"]
     if not isinstance(prompt, str):
         return None
-    asked = {"content": prompt, "add_special": True, "parse_special": True}
+    asked = _naming({"content": prompt, "add_special": True, "parse_special": True}, served_model)
     return Counting(UpstreamRequest(TOKENIZE, write(asked)), _listed)
 
 

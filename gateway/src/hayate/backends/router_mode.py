@@ -64,7 +64,7 @@ class RouterMode:
         """Answered when the child has been started."""
         return (self._request("/models/load"),)
 
-    def unload(self) -> tuple[UpstreamRequest, ...]:
+    def unload(self, *, at_once: bool = False) -> tuple[UpstreamRequest, ...]:
         """Answered at once; the child is given ten seconds, unless the preset says otherwise."""
         return (self._request("/models/unload"),)
 

@@ -64,9 +64,9 @@ class SleepMode:
             UpstreamRequest("/wake_up?tags=kv_cache"),
         )
 
-    def unload(self) -> tuple[UpstreamRequest, ...]:
-        """Answered once the memory is free."""
-        return (UpstreamRequest(f"/sleep?level={self.level}&mode=wait"),)
+    def unload(self, *, at_once: bool = False) -> tuple[UpstreamRequest, ...]:
+        """Answered once the memory is free. Calls that came past the gateway may take for ever: in the end they are broken off."""
+        return (UpstreamRequest(f"/sleep?level={self.level}&mode={'abort' if at_once else 'wait'}"),)
 
     def why(self) -> None:
         """Its answers say it."""

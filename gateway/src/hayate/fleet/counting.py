@@ -24,6 +24,8 @@ async def count_prompt(deployment: Deployment, asked: Asked, *, within_s: float 
         async with asyncio.timeout(within_s):
             counting = deployment.backend.counting(asked, served)
             if isinstance(counting, Counting):
+                if deployment.door is not None and not deployment.door.loaded:
+                    return None  # it could not tell, or would load its model for it
                 replica = least_in_flight(deployment.replicas, (), monotonic())
                 return None if replica is None else await _ask(replica, counting, within_s)
             # A long prompt takes milliseconds here, in which every stream would stand still.

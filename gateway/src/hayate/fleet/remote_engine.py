@@ -131,14 +131,19 @@ class RemoteEngine:
         look = self._control.look()
         seen = Heard() if look is None else await ask(replica, look, ASK_S, MOST_BYTES)
         refusal = await self._tell(replica, partial(self._control.load, seen.body), ends_at)
-        wait_s = POLL_S
+        wait_s, gone_at = POLL_S, monotonic() + GONE_S
         while True:
             state, heard = await self._ask(replica, ends_at)
+            now = monotonic()
             if state:
                 return
             if state is False:
                 raise refusal or await self._gone(replica)
-            if monotonic() >= ends_at:
+            if heard.status or heard.late:
+                gone_at = now + GONE_S
+            elif now >= gone_at:  # it ended of it
+                raise _failed(replica, heard)
+            if now >= ends_at:
                 raise refusal or _late(replica, heard)
             wait_s = await _wait(wait_s, ends_at)
 
@@ -146,7 +151,11 @@ class RemoteEngine:
         state, heard = await self._ask(replica, ends_at)
         if state is False or heard.reason in _ABSENT:
             return
-        refusal = await self._tell(replica, self._control.unload, ends_at)
+        try:
+            refusal = await self._tell(replica, self._control.unload, ends_at)
+        except _TakesTooLong:
+            ends_at = monotonic() + UNLOAD_S
+            refusal = await self._tell(replica, partial(self._control.unload, at_once=True), ends_at)
         wait_s = POLL_S
         while True:
             state, heard = await self._ask(replica, ends_at)
@@ -206,6 +215,10 @@ class RemoteEngine:
         return self._control.read(heard.status, heard.body), heard
 
 
+class _TakesTooLong(LoadFailed):
+    """An engine did not answer in time that it has done what it was told."""
+
+
 async def _wait(wait_s: float, ends_at: float) -> float:
     """Until it is asked again; how long to wait the next time."""
     await asyncio.sleep(min(wait_s, _left(ends_at)))
@@ -225,7 +238,7 @@ def _failed(replica: Replica, heard: Heard) -> LoadFailed:
 
 def _late(replica: Replica, heard: Heard) -> LoadFailed:
     said = heard.fault
-    return LoadFailed(
+    return _TakesTooLong(
         f"{replica.label}: it takes too long; the last it said: {said.en}",
         f"{replica.label}: 時間がかかりすぎています（最後の応答: {said.ja}）",
         Reason.FROZEN if heard.late else Reason.LOADING,

@@ -64,12 +64,12 @@ def test_messages_are_counted_as_anthropic_has_it(adapter: Callable[[], Backend]
 def test_llamacpp_counts_the_same_request() -> None:
     asked = asks(LlamaCppClient())
     assert asked.request.path == CHAT + "/input_tokens"
-    assert json.loads(asked.request.body) == {**CALL, "stream": False}
+    assert json.loads(asked.request.body) == {**CALL, "stream": False, "model": "theirs"}
     assert asked.read(b'{"input_tokens":65,"object":"response.input_tokens"}') == 65
     assert asked.read(b"{}") is None
     response = asks(LlamaCppClient(OWN_RESPONSES), RESPONSES, SAID)
     assert response.request.path == RESPONSES + "/input_tokens"
-    assert json.loads(response.request.body) == SAID
+    assert json.loads(response.request.body) == {**SAID, "model": "theirs"}
     assert response.read(b'{"input_tokens":65}') == 65
 
 
@@ -90,7 +90,7 @@ def test_an_older_llamacpp_makes_the_prompt_and_counts_it() -> None:
     text = template.read(json.dumps({"prompt": "<|im_start|>user\nこんにちは"}).encode())
     assert isinstance(text, Counting)
     assert text.request.path == "/tokenize"
-    wanted = {"content": "<|im_start|>user\nこんにちは", "add_special": True, "parse_special": True}
+    wanted = {"content": "<|im_start|>user\nこんにちは", "add_special": True, "parse_special": True, "model": "theirs"}
     assert json.loads(text.request.body) == wanted
     assert text.read(b'{"tokens":[151644,872,198]}') == 3
     assert template.read(None) is None

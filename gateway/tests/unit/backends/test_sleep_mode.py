@@ -42,6 +42,7 @@ def test_it_says_whether_it_sleeps(status: int, body: object, loaded: bool | Non
 def test_it_waits_for_calls_under_way_before_it_sleeps() -> None:
     assert [each.path for each in SleepMode().unload()] == ["/sleep?level=1&mode=wait"]
     assert [each.path for each in SleepMode(2).unload()] == ["/sleep?level=2&mode=wait"]
+    assert [each.path for each in SleepMode(2).unload(at_once=True)] == ["/sleep?level=2&mode=abort"]
 
 
 def test_one_that_has_its_weights_is_woken_at_once() -> None:

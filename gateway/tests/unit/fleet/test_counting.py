@@ -13,6 +13,7 @@ from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.vllm_client import VLLMClient
 from hayate.fleet.counting import count_prompt
 from hayate.fleet.deployment import Deployment
+from hayate.fleet.door import Door
 from hayate.wire.paths import CHAT
 from tests.support.engine_script import Answer, Request, Script, answer, cut, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
@@ -47,6 +48,17 @@ async def test_it_is_asked_by_its_own_name_for_the_model(engine: FakeEngine) -> 
     assert await count_prompt(asked, ASKED) == 12
     assert await count_prompt(asked, Asked(CHAT, "another", ASKED.fields)) == 12
     assert [request.json["model"] for request in engine.requests] == ["theirs", "another"]
+
+
+async def test_a_model_that_is_not_loaded_is_not_asked(engine: FakeEngine) -> None:
+    asked = deployment(engine, LlamaCppClient())
+    asked.door = Door("qwen", 1.0, lambda: None)
+    assert await count_prompt(asked, ASKED) is None
+    assert not engine.requests
+    asked.door.loaded = True
+    engine.script = answer({"input_tokens": 3})
+    assert await count_prompt(asked, ASKED) == 3
+    assert engine.requests[0].json["model"] == "theirs"
 
 
 async def test_it_may_take_more_than_one_question(engine: FakeEngine) -> None:

@@ -17,7 +17,7 @@ from hayate.fleet import remote_engine as module
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.remote_engine import RemoteEngine, remote_engine
 from hayate.reasons import Reason
-from tests.support.engine_script import Answer, Request, answer, error, silence
+from tests.support.engine_script import Answer, Request, answer, error, reset, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.ports import free_port
 from tests.support.waiting import LAST_RESORT_S, eventually
@@ -160,6 +160,39 @@ async def test_an_engine_that_takes_too_long_is_told_to_let_go(engine: FakeEngin
             await one.load(0.3)
     assert failure.value.reason is Reason.FROZEN
     assert vllm.told == ["/wake_up", "/sleep?level=1&mode=wait"]
+
+
+async def test_calls_past_the_gateway_are_waited_for_not_for_ever(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNLOAD_S", 0.3)
+    vllm = Vllm(engine)
+
+    def busy(request: Request) -> Any:
+        vllm.asleep = "abort" in request.path
+        return answer({}) if vllm.asleep else [silence]
+
+    vllm.refusal = busy
+    async with remote(engine.url) as one:
+        await one.unload()
+    assert vllm.told == ["/sleep?level=1&mode=wait", "/sleep?level=1&mode=abort"]
+
+
+async def test_an_engine_that_ends_of_loading_is_told_before_the_time_is_over(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GONE_S", 0.2)
+    vllm = Vllm(engine, asleep=True)
+
+    def ends(request: Request) -> Any:
+        engine.routes["/is_sleeping"] = [reset]
+        return answer({})
+
+    vllm.refusal = ends
+    async with remote(engine.url) as one:
+        with pytest.raises(LoadFailed) as failure:
+            await one.load(LAST_RESORT_S)
+    assert failure.value.reason is Reason.CUT
 
 
 async def test_an_engine_that_is_not_there_has_nothing_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
