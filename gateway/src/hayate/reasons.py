@@ -13,6 +13,10 @@ from typing import Final
 
 from hayate.language import Text
 
+AGAIN: Final = Text("Try again shortly.", "しばらくしてからもう一度お試しください。")
+NOT_AGAIN: Final = Text("Tell whoever runs this gateway.", "ゲートウェイの管理者に連絡してください。")
+"""What callers can do: about what goes by by itself, and about what has to be mended."""
+
 
 class Reason(Enum):
     """The value is what programs read."""

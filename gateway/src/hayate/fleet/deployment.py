@@ -10,18 +10,16 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Collection
 from time import monotonic
-from typing import Final
 
 from hayate.errors import Overloaded
 from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE, DeploymentSpec
 from hayate.fleet.waiting import Waiter, Waiting
-from hayate.language import Text
 from hayate.policy.admission import Gate
 from hayate.policy.lanes import Lanes
 from hayate.policy.routing import least_in_flight
-from hayate.reasons import Reason
+from hayate.reasons import AGAIN, NOT_AGAIN, Reason
 from hayate.settings import Probing
 from hayate.upstream_errors import UpstreamError
 from hayate.wire.upstream_request import UpstreamRequest
@@ -167,16 +165,12 @@ def unavailable(deployment: str, reason: Reason | None) -> Overloaded:
     if reason is None:
         return Overloaded(
             f"No replica of {deployment} can be used at the moment. Try again shortly.",
-            f"{deployment}は現在利用できません。{_AGAIN.ja}",
+            f"{deployment}は現在利用できません。{AGAIN.ja}",
             retry_after_s=1.0,
         )
-    end = _NOT_AGAIN if reason.retry_s is None else _AGAIN
+    end = NOT_AGAIN if reason.retry_s is None else AGAIN
     return Overloaded(
         f"{deployment} can't be used at the moment: {reason.to_callers.en}. {end.en}",
         f"{deployment}は現在利用できません（{reason.to_callers.ja}）。{end.ja}",
         retry_after_s=reason.retry_s,
     )
-
-
-_AGAIN: Final = Text("Try again shortly.", "しばらくしてからもう一度お試しください。")
-_NOT_AGAIN: Final = Text("Tell whoever runs this gateway.", "ゲートウェイの管理者に連絡してください。")

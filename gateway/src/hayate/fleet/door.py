@@ -12,6 +12,7 @@ from time import monotonic
 from hayate.engines.base import LoadFailed
 from hayate.errors import Overloaded
 from hayate.language import Text
+from hayate.reasons import NOT_AGAIN, Reason
 from hayate.wire import sse
 
 LATER_S = 5.0
@@ -44,6 +45,11 @@ class Door:
         """What those are told who wait for a model that could not be loaded, or want to."""
         reason = self.barred.reason if self.barred is not None else None
         said = reason.to_callers if reason is not None else Text("it could not be loaded", "読み込めませんでした")
+        if reason is Reason.TOO_LARGE:
+            return Overloaded(
+                f"{self.name} can't be used: {said.en}. {NOT_AGAIN.en}",
+                f"{self.name}は利用できません（{said.ja}）。{NOT_AGAIN.ja}",
+            )
         retry_s = max(1.0, self.retry_at - now) if self.retry_at > now else LATER_S
         return Overloaded(
             f"{self.name} can't be used at the moment: {said.en}. Try again in {retry_s:.0f} s.",

@@ -195,6 +195,7 @@ class Engines:
 
     @staticmethod
     async def _refuse(resident: Resident) -> None:
+        resident.explain()
         await resident.deployment.waiting.turn_away_all(lambda: resident.door.refusal(monotonic()))
 
     def _failed(self, resident: Resident, error: LoadFailed) -> None:

@@ -13,6 +13,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
 from hayate.policy.tenant import GpuTerms, Tenant, TenantTerms
+from hayate.reasons import Reason
 from hayate.settings import Gpu
 
 Work = Callable[["Resident"], Awaitable[None]]
@@ -105,6 +106,16 @@ class Resident:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             fault(self, error)
+
+    def explain(self) -> None:
+        """One that does not fit, whoever goes, has never failed to load: why it is not tried is told all the same."""
+        if self.tenant.why == "too_large":
+            name, gpus, advice = self.deployment.name, ", ".join(self.tenant.needs), Reason.TOO_LARGE.advice
+            self.error = self.door.barred = LoadFailed(
+                f"{name}: it does not fit on {gpus}, also when all is unloaded that may go. {advice.en}",
+                f"{name}: ほかのモデルをすべて解放しても{gpus}に収まりません。{advice.ja}",
+                Reason.TOO_LARGE,
+            )
 
     def changed(self) -> None:
         """Tells those that wait for what becomes of it."""

@@ -32,6 +32,8 @@ WORDS: Mapping[str, Text] = {
     "headers_too_large": Text("headers too large", "ヘッダーが大きすぎます"),
     "rate_limit_exceeded": Text("rate limit", "レート制限"),
     "not_supported": Text("not supported by the engine", "エンジンが未対応"),
+    "engine_not_found": Text("no such engine", "エンジンなし"),
+    "engine_not_switched": Text("not loaded by the gateway", "切り替え対象外"),
     "call_stopped": Text("stopped by the operator", "管理者が停止"),
     "keys_unreadable": Text("keys can't be read", "APIキーを確認不能"),
     "store_unreachable": Text("no database", "データベースを利用不能"),

@@ -37,6 +37,14 @@ def test_who_is_told_of_a_failure_afterwards_may_ask_again_soon() -> None:
     assert shut.refusal(50.0).retry_after_s == LATER_S
 
 
+def test_who_asks_for_what_never_fits_is_told_no_time() -> None:
+    shut = door()
+    shut.barred = LoadFailed("smart is large.", "smartは大きすぎます。", Reason.TOO_LARGE)
+    refused = shut.refusal(10.0)
+    assert refused.retry_after_s is None
+    assert refused.english == "smart can't be used: it does not fit into memory. Tell whoever runs this gateway."
+
+
 def test_a_stream_is_told_what_it_waits_for() -> None:
     shut = door()
     assert shut.comment() == b": waiting model=smart\n"

@@ -84,6 +84,29 @@ async def test_a_load_that_fails_is_told_to_all_who_wait_and_the_other_goes_on()
         assert switched.loaded() == {"fast"}
 
 
+async def test_one_that_never_fits_is_told_as_that_and_with_no_time_to_come_back() -> None:
+    async with switching(managed("fast"), managed("large", memory=30 * GIB)) as switched:
+        with pytest.raises(Overloaded) as refused:
+            await switched.call("large")
+        assert "large can't be used: it does not fit into memory" in refused.value.english
+        assert refused.value.retry_after_s is None
+        [_, view] = switched.driver.view(monotonic())
+        assert view.last_error is not None
+        assert "large: it does not fit on gpu0, also when all is unloaded that may go" in view.last_error.en
+        assert switched.fleet.deployments["large"].trouble(monotonic()) is Reason.TOO_LARGE
+
+
+async def test_an_engine_that_crashes_twice_is_told_with_when_it_is_tried_again() -> None:
+    async with switching(managed("fast")) as switched:
+        for _ in range(2):  # the first time it is loaded again at once
+            switched.over("fast", await switched.call("fast"))
+            switched.engines["fast"].dies()
+        with pytest.raises(
+            Overloaded, match=r"fast can't be used at the moment: its engine broke off\. Try again in 2 s"
+        ):
+            await switched.call("fast")
+
+
 async def test_who_gave_way_for_one_that_can_not_be_loaded_comes_back() -> None:
     async with switching(managed("fast"), managed("smart")) as switched:
         switched.over("fast", await switched.call("fast"))
