@@ -200,10 +200,11 @@ class Arbiter:
         room = Room(self, self.gpus, now)
         line = [each for each in line if not self._too_large(each, room, now, steps)]
         for tenant, due_at in zip(line, room.due(line), strict=True):
-            if room.take(tenant):
-                tenant.for_whom = None
-                tenant.turn(State.LOADING, _reason(tenant), now)
-                steps.load.append(tenant)
+            if room.fits(tenant):
+                if room.take(tenant):
+                    tenant.for_whom = None
+                    tenant.turn(State.LOADING, _reason(tenant), now)
+                    steps.load.append(tenant)
             elif tenant.first_at is not None:  # (7)
                 for victim in room.make(tenant, due=due_at <= now):
                     victim.for_whom = tenant
@@ -223,7 +224,7 @@ class Arbiter:
 
 
 def _reason(tenant: Tenant) -> Why:
-    """Why it is loaded."""
+    """Why it is loaded, in a word."""
     if tenant.waiting:
         return "asked"
     if tenant.asked_at is not None:

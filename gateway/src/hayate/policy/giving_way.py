@@ -36,7 +36,6 @@ class Room:
         self._load_s = 0.0
         """The longest that is known."""
         self._there: list[Tenant] = []
-        self._chosen: set[Tenant] = set()
         self._looks = LOOKS
         for tenant in tenants:
             self._load_s = max(self._load_s, tenant.load_s or 0.0)
@@ -73,9 +72,7 @@ class Room:
         return all(need <= self._free.get(gpu, 0) for gpu, need in tenant.needs.items())
 
     def take(self, tenant: Tenant) -> bool:
-        """Memory that is free now, if nothing else is being loaded there."""
-        if not self.fits(tenant):
-            return False
+        """What it needs and fits; if something else is being loaded there, it is kept for it until then, and False."""
         if not self._loading.isdisjoint(tenant.needs):
             self._promise(tenant)
             return False
@@ -93,7 +90,6 @@ class Room:
         if lack:
             victims = self._victims(lack, due=due)
             for victim in victims:
-                self._chosen.add(victim)
                 for gpu, need in victim.needs.items():
                     self._coming[tenant][gpu] += need
         if not lack or victims or due:
@@ -124,7 +120,7 @@ class Room:
         chosen: list[Tenant] = []
         lack = dict(lack)
         for each in self._there:
-            if each in self._chosen or not (self._over(each) if due else self._idle(each)):
+            if each.state is not State.READY or not (self._over(each) if due else self._idle(each)):
                 continue
             helps = [gpu for gpu in each.needs if lack.get(gpu, 0) > 0]
             if not helps:

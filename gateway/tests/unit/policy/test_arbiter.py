@@ -280,3 +280,36 @@ def test_one_that_is_due_and_waits_for_a_turn_to_end_is_not_passed_by_small_ones
     ask(small, 101.0)
     assert not made.step(101.0)
     assert names(made.step(105.0)) == {"drain": ["a"]}
+
+
+def test_nobody_gives_way_to_two() -> None:
+    made = arbiter(10, a=5, b=5, c=5, d=5)
+    for number, name in enumerate("ab", 1):
+        loaded(made, name, 5.0 * number).in_flight = 1
+    for name in "cd":
+        ask(made.tenants[name], 11.0)
+    assert names(made.step(11.0 + MAX_WAIT_S)) == {"drain": ["a", "b"]}
+    assert [made.tenants[name].for_whom for name in "ab"] == [made.tenants["c"], made.tenants["d"]]
+
+
+def test_who_is_behind_another_has_that_one_begin_earlier() -> None:
+    made = arbiter(10, a=6, b=6, c=6)
+    a, b, c = loaded(made, "a", 5.0), made.tenants["b"], made.tenants["c"]
+    a.in_flight, b.load_s, c.load_s = 1, 5.0, 5.0
+    ask(b, 10.0)
+    assert not made.step(10.0 + MAX_WAIT_S - 0.1)
+    ask(c, 11.0)
+    assert not made.step(11.0 + MAX_WAIT_S - 10.1)
+    assert names(made.step(11.0 + MAX_WAIT_S - 10.0)) == {"drain": ["a"]}
+
+
+def test_nobody_gives_way_where_there_is_room_and_another_is_still_being_loaded() -> None:
+    made = arbiter(15, a=5, b=5, idle=5)
+    loaded(made, "idle", 5.0)
+    a, b = made.tenants["a"], made.tenants["b"]
+    ask(a, 100.0)
+    assert names(made.step(100.0)) == {"load": ["a"]}
+    ask(b, 101.0)
+    assert not made.step(101.0 + MAX_WAIT_S)
+    made.loading_done(a, 170.0)
+    assert names(made.step(170.0)) == {"load": ["b"]}
