@@ -4,7 +4,7 @@
 
 writes `<screen>.<language>.txt`, and `.html` with the colours; where there is a Chromium, `.png` too. The screens: the
 start of `make run` (`hayate up`, on the tiny model), a log with calls and a failing engine, `hayate status`, `hayate top`,
-`--help`.
+`hayate ps`, `--help`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ async def command(arguments: str, language: str, env: Mapping[str, str]) -> str:
 async def screens(language: str) -> dict[str, str]:
     """All of them, by name."""
     found = {"help": await command("--help", language, {})}
-    found["log"], found["status"], found["top"] = await _log_and_commands(language)
+    found["log"], found["status"], found["top"], found["ps"] = await _log_and_commands(language)
     with terminal() as screen:
         streams = {"stdout": screen.fd, "stderr": screen.fd}
         env = {"MODEL": str(tiny().path), "HAYATE_LANG": language, "HAYATE_API_KEY": ""}
@@ -64,7 +64,7 @@ async def screens(language: str) -> dict[str, str]:
     return found
 
 
-async def _log_and_commands(language: str) -> tuple[str, str, str]:
+async def _log_and_commands(language: str) -> tuple[str, str, str, str]:
     async with running_engine() as engine, running_engine() as other:
         config = settings(engine.url, other.url, health={"probe_interval_s": 0.2}, limits={"requests_per_minute": 5})
         with terminal() as screen:
@@ -75,8 +75,8 @@ async def _log_and_commands(language: str) -> tuple[str, str, str]:
                 await other.refuse()
                 other.drop_connections()
                 await eventually(lambda: screen.text().count("scripted/1") >= 2, PATIENCE_S)
-                told = [await command(verb, language, _settings_of(gateway)) for verb in ("status", "top --once")]
-            return screen.raw(), told[0], told[1]
+                told = [await command(verb, language, _settings_of(gateway)) for verb in ("status", "top --once", "ps")]
+            return screen.raw(), told[0], told[1], told[2]
 
 
 async def _calls(stage: Stage, screen: Terminal) -> None:

@@ -27,7 +27,8 @@ from hayate.tools.loading.answer import RESTING, Engine, read_engine
 from hayate.tools.loading.values import values_of
 from hayate.tools.refusal import Refusal
 from hayate.tools.running import PlaceOf, all_running
-from hayate.tools.status.ask import OLDER, Question, Said, something_else
+from hayate.tools.status.answer import read_answer
+from hayate.tools.status.ask import OLDER, Question, Said, ask, something_else
 from hayate.tools.status.commands import UNREACHABLE, print_json
 from hayate.tools.status.refusals import CannotTell
 from hayate.tools.status.target import Target, target_of
@@ -113,10 +114,12 @@ def _change(work: Work, name: str, target: Target, timeout_s: float, language: L
     """One, and what comes of it. Raises CannotTell, NotDone, NoSuchEngine."""
     path = f"{ENGINES}/{quote(name, safe='')}/{work}"
     question = Question(target, path, timeout_s + LOOK_TIMEOUT_S, language, method="POST")
-    ends_at, told = monotonic() + timeout_s, ""
+    ends_at, told, meant = monotonic() + timeout_s, "", ""
     while not question.wait(min(LOOK_S, max(0.0, ends_at - monotonic()))) and monotonic() < ends_at:
         with suppress(CannotTell):
-            now = next((each for each in look(target, LOOK_TIMEOUT_S) if each.name == name), None)
+            engines = {each.name: each for each in look(target, LOOK_TIMEOUT_S)}
+            meant = meant or (name if name in engines else _behind(name, target))
+            now = engines.get(meant)
             if now is not None and now.state != told and now.state in RESTING:
                 told = now.state
                 _tell(_under_way(now).of(language))
@@ -133,6 +136,11 @@ def _change(work: Work, name: str, target: Target, timeout_s: float, language: L
                 return read_engine(values)
         raise something_else(target)
     raise refused(target, said)
+
+
+def _behind(name: str, target: Target) -> str:
+    """The deployment that an alias stands for. Raises CannotTell."""
+    return next(iter(read_answer(ask(target, LOOK_TIMEOUT_S)).aliases.get(name, ())), name)
 
 
 def refused(target: Target, said: Said) -> Refusal:

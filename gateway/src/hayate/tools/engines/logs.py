@@ -19,6 +19,7 @@ from urllib.parse import quote
 import orjson
 
 from hayate.access.key_files import KeyFileError
+from hayate.config.load import load_config
 from hayate.engines.tail import MAX_LINE_BYTES, PIECE_BYTES, Lines, Tail, log_file
 from hayate.language import Language, Text
 from hayate.terminal import plain
@@ -26,6 +27,7 @@ from hayate.tools.engines.changes import NotDone, line_after_ctrl_c, refused
 from hayate.tools.engines.commands import ENGINES, FAILED
 from hayate.tools.engines.options import LogsOptions
 from hayate.tools.environment import Environment
+from hayate.tools.gateway.place import ENGINE_OF_UP
 from hayate.tools.refusal import unreadable
 from hayate.tools.running import PlaceOf, all_running
 from hayate.tools.status.ask import Question
@@ -113,6 +115,9 @@ def _out_of_events(lines: list[str]) -> Iterator[str]:
 def _from_file(data: Path, options: LogsOptions, env: Environment, show: Callable[[str], None]) -> int:
     """Where no gateway runs: what the last one has left; the status."""
     path = log_file(data, options.name)
+    if not path.is_file():  # an alias, perhaps
+        aliases = load_config(options.config, env, embedded=ENGINE_OF_UP).aliases
+        path = log_file(data, next(iter(aliases.get(options.name, ())), options.name))
     if not path.is_file():
         sys.stderr.write(_no_file(path).of(env.language) + "\n")
         return UNREACHABLE

@@ -33,8 +33,10 @@ async def test_a_model_is_loaded_and_what_happens_meanwhile_is_told(tmp_path: Pa
             return 200, LOADED
 
         gateway.answers["POST /admin/engines/smart/load"] = loads
+        gateway.answers["POST /admin/engines/chat/load"] = loads
+        gateway.answers["GET /admin/status"] = lambda: (200, b'{"deployments": [], "aliases": {"chat": ["smart"]}}')
         with terminal() as screen:
-            words = ["load", "smart", "--url", gateway.url]
+            words = ["load", "chat", "--url", gateway.url]
             process = born(words, around(tmp_path), tmp_path, stdout=screen.fd, stderr=screen.fd)
             await eventually(lambda: "smart: loading (it took 34.2s the last time)" in screen.text())
             over.set()

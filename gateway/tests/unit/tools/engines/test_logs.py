@@ -78,8 +78,10 @@ async def test_who_reads_it_may_have_seen_enough(tmp_path: Path) -> None:
     ],
 )
 async def test_where_no_gateway_runs_the_file_is_shown(tmp_path: Path, language: str, says: str, missing: str) -> None:
-    where = {"HAYATE_DATA": str(tmp_path / "data"), "HAYATE_PORT": str(free_port()), "LLM_BACKEND": "vllm"}
-    where["BACKEND_URL"] = "http://127.0.0.1:9"
+    where = {"HAYATE_DATA": str(tmp_path / "data"), "HAYATE_PORT": str(free_port())}
+    config = {"deployments": {"fast": {"backend": "vllm", "replicas": "http://h:1"}}, "aliases": {"chat": "fast"}}
+    (tmp_path / "c.yaml").write_text(json.dumps(config), encoding="utf-8")
+    where["HAYATE_CONFIG"] = str(tmp_path / "c.yaml")
     code, out, err = await hayate(tmp_path, "logs", "fast", **where, language=language)
     assert (code, out, "fast.log" in err, "Traceback" in err) == (2, "", True, False)
     log = tmp_path / "data" / "logs" / "fast.log"
@@ -87,6 +89,8 @@ async def test_where_no_gateway_runs_the_file_is_shown(tmp_path: Path, language:
     log.write_bytes(b"a\nb\nc\n")
     code, out, err = await hayate(tmp_path, "logs", "fast", "-n", "2", **where, language=language)
     assert (code, out, says in err) == (0, "b\nc\n", True)
+    code, out, err = await hayate(tmp_path, "logs", "chat", "-n", "1", **where, language=language)
+    assert (code, out, says in err) == (0, "c\n", True)
     code, out, err = await hayate(tmp_path, "logs", "smart", **where, language=language)
     assert (code, out, missing in err) == (2, "", True)
     with terminal() as screen:
