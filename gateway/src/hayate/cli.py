@@ -14,6 +14,8 @@ import typer
 from hayate import __version__
 from hayate.language import Text
 from hayate.telemetry.log_writer import fill_closed_descriptors
+from hayate.tools.chat.options import ChatOptions
+from hayate.tools.chat.verbs import chat_at
 from hayate.tools.command_line import Verb, Verbs, verb
 from hayate.tools.embedded.options import UpOptions
 from hayate.tools.embedded.verbs import LEFT_ALONE, up
@@ -214,6 +216,17 @@ app.command("rm", cls=Verb)(
         Text(
             "Take a model out of the models folder; not what is configured or in use, unless forced.",
             "modelsフォルダーのモデルを削除します（設定で参照中・使用中のものは、--forceがなければ削除しません）。",
+        ),
+    )
+)
+app.command("chat", cls=Verb)(
+    verb(
+        ChatOptions,
+        mistakes_told(chat_at(place_of)),
+        Text(
+            "Talk with a model in this terminal; in a pipe, print one answer to standard input. Ctrl-C stops the answer, and "
+            "the engine.",
+            "端末でモデルと対話します。パイプでは、標準入力への回答だけを出力します。Ctrl-Cで回答とエンジンの処理を中止します。",
         ),
     )
 )

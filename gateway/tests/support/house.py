@@ -41,6 +41,7 @@ TESTED_ELSEWHERE = {
     "tools/gateway/place.py": "unit/test_cli.py",
     "tools/gateway/verbs.py": "unit/test_cli.py",
     "tools/engines/verbs.py": "unit/tools/engines/test_commands.py",
+    "tools/chat/verbs.py": "unit/tools/chat/test_commands.py",
     "tools/embedded/verbs.py": "unit/tools/embedded/test_up.py",
     "tools/keys/group.py": "unit/tools/keys/test_commands.py",
     "tools/keys/verbs.py": "unit/tools/keys/test_commands.py",

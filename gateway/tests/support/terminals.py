@@ -37,6 +37,10 @@ class Terminal:
                 self._read += piece
         return self._read.decode(errors="replace").replace("\r\n", "\n")
 
+    def type(self, keys: str) -> None:
+        """As if somebody pressed these."""
+        os.write(self._ours, keys.encode())
+
     def text(self) -> str:
         """Without the colours."""
         return COLOUR.sub("", self.raw())
