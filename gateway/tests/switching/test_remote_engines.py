@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -226,3 +227,22 @@ async def test_a_model_that_can_not_be_loaded_is_told_and_the_other_one_comes_ba
         assert failed["state"] == "failed"
         assert "ended with status 1" in json.dumps(failed)
         assert not router.killed
+
+
+async def test_another_model_in_the_file_has_the_one_before_unloaded() -> None:
+    async with AsyncExitStack() as stack:
+        box = await _ollama(stack)
+        box.deployments = {"fast": box.deployments["fast"]}
+        loaded = box.stand_ins["ollama"]
+        gateway = await stack.enter_async_context(running_gateway(config=box.config()))
+        await gateway.ready()
+        assert (await call(gateway, "fast")).status == 200
+        assert list(loaded.runners) == ["fast"]
+        box.deployments["fast"] |= {"model": "smart"}
+        (gateway.data.parent / "config.yaml").write_text(box.config(), encoding="utf-8")
+        gateway.process.send_signal(signal.SIGHUP)
+        await eventually(lambda: '"reloaded"' in gateway.stderr())
+        await eventually(lambda: not loaded.runners)
+        assert (await call(gateway, "fast")).status == 200
+        assert list(loaded.runners) == ["smart"]
+        assert (box.memory.refused, loaded.put_out) == ([], [])

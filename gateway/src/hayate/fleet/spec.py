@@ -42,7 +42,7 @@ class DeploymentSpec(Capacity):
     def identity(self) -> tuple[object, ...]:
         """What its engine is made of: with another one, another engine has to take its place."""
         if self.run is None:
-            return (self.backend.name, self.replicas, self.credentials)
+            return (self.backend.name, self.replicas, self.credentials, self.model)
         if self.run == LLAMACPP:
             return (self.backend.name, self.run, self.model, self.context_tokens, self.max_in_flight)
         return (self.backend.name, self.run, self.model)

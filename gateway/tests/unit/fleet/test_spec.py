@@ -45,5 +45,6 @@ def test_an_engine_is_another_when_it_is_run_in_another_way_and_not_when_it_gets
     for other in (Run(command=("serve", "{port}", "-v")), Run(command=run.command, env={"A": "1"}), LLAMACPP, None):
         assert spec(run=other, model="m").identity != made.identity
     assert spec(run=run, model="n").identity != made.identity
+    assert spec(model="a").identity != spec(model="b").identity, "the one has to go before the other comes"
     llama = spec(run=LLAMACPP, model="m", context_tokens=9)
     assert spec(run=LLAMACPP, model="m", context_tokens=10).identity != llama.identity, "it is started with it"
