@@ -30,6 +30,8 @@ pytestmark = pytest.mark.anyio
 
 PAGES = ("engines-on-one-gpu.md", "engines-on-one-gpu.ja.md")
 MODEL = "Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M"
+ANSWER = "こんにちは！ご用件は何でしょうか。😀"
+"""What the tiny model has learned."""
 TINY = files("hayate.tools.embedded") / "model" / "tiny-qwen2.gguf"
 
 
@@ -105,5 +107,6 @@ async def test_every_block_works_as_it_stands(gateway: RunningGateway, tmp_path:
     assert re.search(r"^small \(llamacpp, run\) +unloaded", daily, re.MULTILINE), "it has given way"
     engines = json.loads((tmp_path / "ps.json").read_bytes())["engines"]
     assert {each["name"]: each["state"] for each in engines} == {"small": "unloaded", "long": "ready"}
+    assert daily.rstrip().endswith(ANSWER)
     looked = await terminal.types("hayate ps")
     assert re.search(r"^long \(llamacpp, run\) +unloaded", looked, re.MULTILINE)
