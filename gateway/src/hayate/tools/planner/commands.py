@@ -141,9 +141,10 @@ def shared_names(options: PlanOptions, wish: Wish) -> list[str]:
             "`--models`は1枚のGPUに複数のモデルを載せる計画です。`--model`や`--gpus`とは併用できません",
         )
     if wish.engine is not None and wish.engine not in TAKE_TURNS:
+        engines = ", ".join(TAKE_TURNS)
         raise Mistyped(
-            f"--models with --engine {wish.engine}: one of {', '.join(TAKE_TURNS)}, which load and unload when told to",
-            f"`--models`で使えるエンジンは、モデルの読み込みと解放を指示できる{'、'.join(TAKE_TURNS)}です（指定値: {wish.engine}）",
+            f"--models with --engine {wish.engine}: one of {engines}, which load and unload when told to",
+            f"`--models`で使えるエンジンは、モデルの読み込みと解放を指示できる{engines}です（指定値: {wish.engine}）",
         )
     return names
 
