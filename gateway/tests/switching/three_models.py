@@ -88,6 +88,11 @@ class Figures:
         return max(call.wait_s for call in self.calls)
 
     @property
+    def bound_s(self) -> float:
+        """Of a wait: for its turn, which on a busy machine may be for another's load, and for its swap."""
+        return max(self.max_wait_s, self.longest_swap_s) + self.longest_swap_s
+
+    @property
     def fewest(self) -> int:
         """Loads, where no call waits longer than max_wait_s and for a swap as long as these were in the mean. Raises Unmet."""
         return fewest_loads(
