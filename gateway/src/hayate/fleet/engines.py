@@ -134,12 +134,9 @@ class Engines:
             by_tenant[tenant].admit()
         for tenant in steps.drain:
             by_tenant[tenant].shut()
-        for tenant in steps.unload:
-            by_tenant[tenant].start(self._unload, self._fault)
-        for tenant in steps.load:
-            by_tenant[tenant].start(self._load, self._fault)
-        for tenant in steps.refuse:
-            by_tenant[tenant].start(self._refuse, self._fault)
+        for work, these in (self._unload, steps.unload), (self._load, steps.load), (self._refuse, steps.refuse):
+            for tenant in these:
+                by_tenant[tenant].start(work, self._fault)
         self._look_after(by_tenant.values(), now)
         return any(
             each.task is not None or each.tenant.waiting or each.tenant.state in (State.DRAINING, State.LOADING)
@@ -259,19 +256,22 @@ class Engines:
         tenant = resident.tenant
         self._arbiter.load(tenant, monotonic())
         resident.door.barred = None
-        await self._until(resident, (State.READY,))
+        await self._until(resident, lambda: tenant.state is State.READY)
 
     async def unload(self, name: str) -> None:
         """Has a model unloaded once its calls have ended, and returns then. Raises UnknownEngine, NotSwitched, Overloaded."""
         resident = self.resident(name)
-        self._arbiter.unload(resident.tenant, monotonic())
-        await self._until(resident, (State.UNLOADED, State.FAILED))
+        tenant = resident.tenant
+        self._arbiter.unload(tenant, monotonic())
+        await self._until(resident, lambda: tenant.leaving is None)
+        if tenant.why == "stuck" and resident.error is not None:
+            raise NotSwitched(resident.error.english, resident.error.japanese)
 
-    async def _until(self, resident: Resident, states: Collection[State]) -> None:
+    async def _until(self, resident: Resident, done: Callable[[], bool]) -> None:
         tenant, wakes_at = resident.tenant, monotonic() + OPERATOR_S
         failures = tenant.failures
         self._wake.set()
-        while tenant.state not in states:
+        while not done():
             if tenant.failures > failures and tenant.state is State.FAILED:
                 raise resident.door.refusal(monotonic())
             try:

@@ -87,7 +87,7 @@ class Arbiter:
         """The operator wants it gone, pinned or not; the next call loads it again."""
         tenant.asked_at, tenant.wanted = None, False
         if tenant.state not in AWAY:
-            tenant.leaving = tenant.leaving or "operator"
+            tenant.leaving, tenant.retry_at = tenant.leaving or "operator", now
         elif tenant.state is State.FAILED:
             tenant.turn(State.UNLOADED, "operator", now)
 
@@ -105,6 +105,8 @@ class Arbiter:
 
     def unloaded(self, tenant: Tenant, now: float) -> None:
         """Its memory is free for others now."""
+        if tenant.state is not State.UNLOADING:  # it has ended by itself meanwhile
+            return
         tenant.unload_s = now - tenant.since
         tenant.leaving, tenant.failures = None, 0
         tenant.turn(State.UNLOADED, tenant.why, now)
@@ -112,6 +114,8 @@ class Arbiter:
 
     def unload_failed(self, tenant: Tenant, now: float) -> None:
         """It is still in memory, and answers: it stays, and is left alone for a while."""
+        if tenant.state is not State.UNLOADING:
+            return
         tenant.for_whom, tenant.retry_at = None, now + LONGEST_RETRY_S
         if tenant.leaving == "operator":
             tenant.leaving = None

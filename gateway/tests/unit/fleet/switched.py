@@ -40,6 +40,8 @@ class ScriptedEngine:
         """What was done to all engines of the test, in order."""
         self.in_memory: bool | None = False
         self.fails: LoadFailed | None = None
+        self.keeps: LoadFailed | None = None
+        """Why it does not let go of its memory."""
         self.holds = asyncio.Event()
         """Cleared: loading goes on until it is set."""
         self.holds.set()
@@ -56,6 +58,8 @@ class ScriptedEngine:
 
     async def unload(self) -> None:
         self.happened.append(f"unload {self.name}")
+        if self.keeps is not None:
+            raise self.keeps
         self.in_memory = False
 
     async def close(self) -> None:

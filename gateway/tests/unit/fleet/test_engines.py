@@ -161,6 +161,18 @@ async def test_the_operator_loads_and_unloads() -> None:
             await switched.driver.load("fast")
 
 
+async def test_the_operator_is_told_of_an_engine_that_does_not_let_go() -> None:
+    async with switching(managed("fast")) as switched:
+        await switched.driver.load("fast")
+        switched.engines["fast"].keeps = FULL
+        with pytest.raises(NotSwitched, match="needs more than there is"):
+            await switched.driver.unload("fast")
+        assert switched.loaded() == {"fast"}
+        switched.engines["fast"].keeps = None
+        await switched.driver.unload("fast")
+        assert not switched.loaded()
+
+
 async def test_a_reload_keeps_what_did_not_change_and_replaces_what_did() -> None:
     async with switching(managed("same", memory=GIB), managed("other", memory=GIB)) as switched:
         for name in ("same", "other"):

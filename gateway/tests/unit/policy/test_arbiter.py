@@ -313,3 +313,14 @@ def test_nobody_gives_way_where_there_is_room_and_another_is_still_being_loaded(
     assert not made.step(101.0 + MAX_WAIT_S)
     made.loading_done(a, 170.0)
     assert names(made.step(170.0)) == {"load": ["b"]}
+
+
+def test_one_that_ends_while_it_is_unloaded_has_crashed() -> None:
+    made = arbiter(10, a=6)
+    a = loaded(made, "a", 5.0)
+    made.unload(a, 6.0)
+    made.step(6.0)
+    made.crashed(a, 7.0)
+    made.unloaded(a, 8.0)
+    made.unload_failed(a, 8.0)
+    assert (a.state, a.why, a.wanted, a.leaving) == (State.FAILED, "crashed", False, None)
