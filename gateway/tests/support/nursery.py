@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import ctypes
+import fcntl
 import functools
 import gc
 import io
@@ -26,6 +27,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -120,23 +122,34 @@ def born(
     *,
     stdout: int,
     stderr: int,
+    stdin: int | None = None,
     plain: bool = False,
     full: bool = False,
+    most_bytes: int | None = None,
 ) -> Born:
-    """`hayate` with these words. `plain`: without root's rights; `full`: where no file can grow."""
-    request = {"words": list(words), "env": dict(env), "folder": str(folder), "plain": plain, "full": full}
-    return _nursery().ask(request, (stdout, stderr))
+    """`hayate` with these words. `stdin`: in place of nothing; a terminal there is its own, so that Ctrl-C is a signal. `plain`:
+    without root's rights; `full`: where no file can grow, `most_bytes`: where none can grow longer.
+    """
+    most_bytes = 0 if full else most_bytes
+    request = {"words": list(words), "env": dict(env), "folder": str(folder), "plain": plain, "most_bytes": most_bytes}
+    return _nursery().ask(request, (stdout, stderr) if stdin is None else (stdout, stderr, stdin))
 
 
-def run(words: Sequence[str], env: Mapping[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
-    """`hayate` with these words, once it has ended."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        status = born(words, env, folder, stdout=out.fileno(), stderr=err.fileno()).wait_here()
-        said = []
+def run(
+    words: Sequence[str], env: Mapping[str, str], folder: Path, *, said: bytes = b"", most_bytes: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """`hayate` with these words, once it has ended; `said` is on its standard input."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
+        given.write(said)
+        given.seek(0)
+        out_fd, err_fd, in_fd = (file.fileno() for file in (out, err, given))
+        process = born(words, env, folder, stdout=out_fd, stderr=err_fd, stdin=in_fd, most_bytes=most_bytes)
+        status = process.wait_here()
+        wrote = []
         for file in (out, err):
             file.seek(0)
-            said.append(file.read().decode("utf-8"))
-    return subprocess.CompletedProcess([HAYATE, *words], status, *said)
+            wrote.append(file.read().decode("utf-8"))
+    return subprocess.CompletedProcess([HAYATE, *words], status, *wrote)
 
 
 def _main() -> None:
@@ -150,7 +163,7 @@ def _main() -> None:
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as asks:
         while True:
-            message, streams, _, _ = socket.recv_fds(asks, MESSAGE_BYTES, 2)
+            message, streams, _, _ = socket.recv_fds(asks, MESSAGE_BYTES, 3)
             if not message:
                 return
             reader, writer = os.pipe()
@@ -192,8 +205,14 @@ def _live(main: Callable[[], None]) -> NoReturn:
 
 def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     """What `exec` and a shell would have made of this process."""
-    for fd, stream in zip(streams, (1, 2), strict=True):
+    for fd, stream in zip(streams, (1, 2, 0), strict=False):
         os.dup2(fd, stream)
+    if len(streams) == 3:
+        opened = io.TextIOWrapper(open(0, "rb", closefd=False), "utf-8", sys.stdin.errors)  # noqa: SIM115  it stays
+        sys.stdin = sys.__stdin__ = opened  # type: ignore[misc]
+        if os.isatty(0):
+            os.setsid()
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdout = sys.__stdout__ = _opened(1, sys.stdout.errors, by_lines=os.isatty(1))  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _opened(2, sys.stderr.errors, by_lines=True)  # type: ignore[misc]
     os.closerange(3, 1024)
@@ -205,8 +224,8 @@ def _become(request: dict[str, Any], streams: Sequence[int]) -> None:
     )  # ignored where a shell has started the tests in the background
     sys.modules["__main__"].__package__ = None  # or Click would call the command `python -m tests.support.nursery`
     sys.argv = [HAYATE, *request["words"]]
-    if request["full"]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    if (most := request["most_bytes"]) is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     if request["plain"] and os.getuid() == 0:
         _give_up_roots_rights()
 

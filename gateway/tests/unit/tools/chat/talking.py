@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
-import subprocess
-import sys
-import termios
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.gateway import INHERITED
+from tests.support.nursery import Born, born, run
 from tests.support.terminals import Terminal, terminal
 from tests.support.waiting import eventually
 
-COMMAND = (sys.executable, "-W", "error", "-c", "from hayate.cli import main; main()", "chat")
 PROMPTS = (">>> ", "... ")
 PATIENCE_S = 30.0
 
@@ -40,16 +36,8 @@ class Piped:
 
 async def piped(said: bytes, words: tuple[str, ...], env: Mapping[str, str], folder: Path) -> Piped:
     """`said` into it, and what comes."""
-    process = await asyncio.create_subprocess_exec(
-        *(*COMMAND, *words),
-        env=env,
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await process.communicate(said)
-    return Piped(process.returncode or 0, out.decode(), err.decode())
+    done = await asyncio.to_thread(run, ["chat", *words], env, folder, said=said)
+    return Piped(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass
@@ -57,7 +45,7 @@ class Chat:
     """A person's side of it."""
 
     screen: Terminal
-    process: subprocess.Popen[bytes]
+    process: Born
 
     async def prompted(self) -> None:
         """The command waits for a message."""
@@ -79,29 +67,21 @@ class Chat:
     async def ended(self) -> int:
         """Its status, once it has ended."""
         await eventually(self._ended, PATIENCE_S)
-        return self.process.returncode
+        return await self.process.wait()
 
     def _ended(self) -> bool:
-        return self.process.poll() is not None
+        return self.process.returncode is not None
 
 
 @asynccontextmanager
 async def chat(words: tuple[str, ...], env: Mapping[str, str], folder: Path) -> AsyncIterator[Chat]:
     """At a terminal of 80 columns, until the block ends."""
     with terminal() as screen:
-        process = subprocess.Popen(
-            [*COMMAND, *words],
-            env={**env, "TERM": "xterm-256color"},
-            cwd=folder,
-            stdin=screen.fd,
-            stdout=screen.fd,
-            stderr=screen.fd,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  so that Ctrl-C is a signal to it
-        )
+        around = {**env, "TERM": "xterm-256color"}
+        process = born(["chat", *words], around, folder, stdin=screen.fd, stdout=screen.fd, stderr=screen.fd)
         try:
             yield Chat(screen, process)
         finally:
             process.kill()
-            process.wait()
+            await process.wait()
         assert "Traceback" not in screen.raw()

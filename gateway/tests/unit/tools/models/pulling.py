@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.support.gateway import INHERITED
-from tests.support.waiting import LAST_RESORT_S
+from tests.support.nursery import run
 
 COMMAND = (sys.executable, "-W", "error", "-c", "from hayate.cli import main; main()")
 WEIGHTS = random.Random(5).randbytes(600_000)
@@ -38,25 +37,10 @@ def environment(hub: str, folder: Path, language: str = "en", **more: str) -> di
 
 
 def typed(
-    words: Sequence[str], env: Mapping[str, str], folder: Path, *, most_bytes: int = 0
+    words: Sequence[str], env: Mapping[str, str], folder: Path, *, most_bytes: int | None = None
 ) -> subprocess.CompletedProcess[str]:
     """The command once it has ended. `most_bytes`: no file may grow longer."""
-
-    def limited() -> None:
-        if most_bytes:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most_bytes, most_bytes))
-
-    return subprocess.run(
-        [*COMMAND, *words],
-        env=dict(env),
-        cwd=folder,
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        timeout=LAST_RESORT_S,
-        check=False,
-        preexec_fn=limited,
-    )
+    return run(words, env, folder, most_bytes=most_bytes)
 
 
 @contextlib.contextmanager

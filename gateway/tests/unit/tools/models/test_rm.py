@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from hayate.tools.models.refusals import CannotDo, Mistyped
 from hayate.tools.models.rm import targets_of
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import running_gateway
+from tests.support.nursery import born
 from tests.support.scene import settings
-from tests.unit.tools.models.pulling import COMMAND, environment, typed
+from tests.unit.tools.models.pulling import environment, typed
 
 PARTS = ["b-F16-00001-of-00002.gguf", "b-F16-00002-of-00002.gguf"]
 KEY = "sk-hayate-admin-0123456789"
@@ -131,21 +133,14 @@ def test_where_nobody_can_be_asked_it_stays(models: Path) -> None:
 )
 def test_at_a_terminal_somebody_is_asked(models: Path, answer: bytes, stays: bool) -> None:
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "rm", "m-Q4.gguf"],
-        env=environment("", models.parent),
-        cwd=models.parent,
-        stdin=theirs,
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=lambda: os.close(os.open(os.ttyname(theirs), os.O_RDWR)),  # noqa: PLW1509  that of the session
-    ) as process:
+    env = environment("", models.parent)
+    with tempfile.TemporaryFile() as out:
+        process = born(["rm", "m-Q4.gguf"], env, models.parent, stdin=theirs, stdout=out.fileno(), stderr=theirs)
         seen = b""
         while b"[y/N]" not in seen:
             seen += os.read(ours, 1000)
         os.write(ours, answer)
-        assert process.wait(60) == (1 if stays else 0)
+        assert process.wait_here() == (1 if stays else 0)
     seen += os.read(ours, 10_000)
     os.close(theirs)
     os.close(ours)
