@@ -37,6 +37,7 @@ LOOK_S: Final = 1.0
 """How often it is looked what happens meanwhile."""
 LOOK_TIMEOUT_S: Final = 5.0
 BROKEN_OFF: Final = 130
+TURN: Final = Text("waits for others to make room", "ほかのモデルが場所を空けるのを待っています")
 Work = Literal["load", "unload"]
 
 
@@ -158,7 +159,7 @@ def line_after_ctrl_c(stream: TextIO) -> None:
 
 
 def _under_way(now: Engine) -> Text:
-    word, _ = words.STATES[now.state]
+    word = TURN if now.state == "unloaded" else words.STATES[now.state][0]
     name, last = plain(now.name), now.last_load_s
     if now.state == "loading" and last is not None:
         shown = duration(last)

@@ -25,6 +25,8 @@ from hayate.tools.status.target import Target, target_of
 ENGINES: Final = "/admin/engines"
 LIST: Final = "engines"
 FAILED: Final = 1
+WORKING: Final = ("ready", "draining")
+"""States in which a model has a speed."""
 LOOK_S: Final = 1.0
 """Between two looks, from which the speed is known; where no call runs, one is enough."""
 
@@ -57,11 +59,13 @@ def _looks(target: Target, timeout_s: float) -> tuple[list[Engine], dict[str, fl
     began, values = time.monotonic(), ask(target, timeout_s, ENGINES, LIST)
     before = read_engines(values)
     if not any(each.in_flight for each in before):
-        return before, {each.name: 0.0 for each in before if each.state == "ready"}, read_gpus(values)
+        return before, {each.name: 0.0 for each in before if each.state in WORKING}, read_gpus(values)
     time.sleep(LOOK_S)
     values = ask(target, timeout_s, ENGINES, LIST)
     now = read_engines(values)
-    return now, tokens_per_s(before, now, time.monotonic() - began), read_gpus(values)
+    rates = tokens_per_s(before, now, time.monotonic() - began)
+    loaded = {each.name for each in now if each.state in WORKING}
+    return now, {name: rate for name, rate in rates.items() if name in loaded}, read_gpus(values)
 
 
 def look(target: Target, timeout_s: float) -> list[Engine]:

@@ -45,7 +45,7 @@ async def test_a_model_is_loaded_and_what_happens_meanwhile_is_told(tmp_path: Pa
 
 
 async def test_ctrl_c_ends_the_waiting_alone(tmp_path: Path) -> None:
-    with stand_in({**SLEEPS, "state": "draining"}) as gateway, terminal() as screen:
+    with stand_in(SLEEPS) as gateway, terminal() as screen:
         over = threading.Event()
 
         def loads() -> Answer:
@@ -55,6 +55,8 @@ async def test_ctrl_c_ends_the_waiting_alone(tmp_path: Path) -> None:
         gateway.answers["POST /admin/engines/smart/load"] = loads
         words = ["load", "smart", "--url", gateway.url]
         process = born(words, around(tmp_path, "ja"), tmp_path, stdout=screen.fd, stderr=screen.fd)
+        await eventually(lambda: "smart: ほかのモデルが場所を空けるのを待っています" in screen.text())
+        gateway.engines[0]["state"] = "draining"
         await eventually(lambda: "smart: 完了待ち" in screen.text())
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 130

@@ -40,6 +40,7 @@ async def test_in_a_terminal_every_engine_has_its_lines(
     assert lines[4].startswith(heading)
     assert [line.split(")")[1].split()[0] for line in lines if re.match(r"(fast|smart|broken) ", line)] == [*states]
     assert re.search(r"fast \(vllm, run\) .* [45]\d\d\.\d +-$", "\n".join(lines), re.MULTILINE)
+    assert re.search(r"smart \(vllm, sleep\) .* - +-$", "\n".join(lines), re.MULTILINE)
     assert any(error in line for line in lines)
     assert "\x1b[32m" in screen.raw()
 
