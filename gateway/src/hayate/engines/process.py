@@ -38,7 +38,7 @@ class ProcessFailed(LoadFailed):
     """With the sentence alone that says what happened, for who goes on from it."""
 
     def __init__(self, name: str, what: Text, reason: Reason, log: Path | None) -> None:
-        where = Text(f" Log: {log}", f" ログ: {log}") if log is not None else Text("", "")
+        where = Text(f" Log: {log}", f"ログ: {log}") if log is not None else Text("", "")
         advice = reason.advice
         super().__init__(
             f"{name}: {what.en}. {advice.en}{where.en}", f"{name}: {what.ja}。{advice.ja}{where.ja}", reason

@@ -54,7 +54,7 @@ SENTENCES: Mapping[str, _Sentence] = {
     ),
     "engine_loading": _Sentence("", Text("{engine} is being loaded", "{engine}を読み込んでいます")),
     "engine_loaded": _Sentence("green", Text("{engine} is loaded", "{engine}を読み込みました")),
-    "engine_unloaded": _Sentence("", Text("{engine} was unloaded", "{engine}をメモリーから降ろしました")),
+    "engine_unloaded": _Sentence("", Text("{engine} was unloaded", "{engine}をメモリーから解放しました")),
     "engine_failed": _Sentence("red", Text("{reason}", "{reason}")),
     "engine_moved": _Sentence(
         "",

@@ -11,7 +11,8 @@ import pytest
 
 from hayate.api.queue import MAX_LANES, QueueAnswer, deployment_queue
 from tests.support.engine_faults import silent_mid_stream
-from tests.support.engine_script import silence
+from tests.support.engine_script import Chat, silence
+from tests.support.engine_script import until as go_on_after
 from tests.support.http import fetch
 from tests.support.scene import CHAT_PATH, PLAIN, STREAM, Stage, scene
 from tests.support.waiting import NEVER_S, eventually
@@ -80,7 +81,12 @@ async def test_how_long_calls_have_waited_and_stayed_is_told_when_they_are_over(
     async with scene(max_in_flight=1) as stage:
         [before] = (await told(stage)).deployments
         assert (before.service_s, before.lanes, before.output_tokens) == (None, [], 0)
-        await asyncio.gather(*(stage.post(PLAIN) for _ in range(4)))
+        go_on = asyncio.Event()
+        stage.engine.then(lambda request: [go_on_after(go_on), *Chat()(request)])
+        calls = [posted(stage, stage.key) for _ in range(4)]
+        await until(stage, lambda answer: answer.deployments[0].queued == 3)
+        go_on.set()
+        await asyncio.gather(*calls)
         [after] = (await told(stage)).deployments
         assert after.service_s is not None
         assert after.output_tokens == sum(call["completion_tokens"] for call in await stage.calls(4))
