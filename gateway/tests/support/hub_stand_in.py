@@ -9,6 +9,7 @@ It can ask for a token, ask for consent, cut downloads short, promise other chec
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -177,6 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not (self.hub.pause_s and FILE.fullmatch(self.path)):
             self.wfile.write(body)
             return
-        for at in range(0, len(body), SMALL_BYTES):
-            self.wfile.write(body[at : at + SMALL_BYTES])
-            self.hub.closing.wait(self.hub.pause_s)
+        with contextlib.suppress(ConnectionError):  # whoever asked has left
+            for at in range(0, len(body), SMALL_BYTES):
+                self.wfile.write(body[at : at + SMALL_BYTES])
+                self.hub.closing.wait(self.hub.pause_s)

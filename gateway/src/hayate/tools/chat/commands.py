@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -101,6 +102,7 @@ def answer(line: Line, talk: Talk, telling: Telling) -> None:
     """
     while True:
         begun = False
+        telling.wait(talk.model)
         try:
             for event in line.answer(talk.fields):
                 if isinstance(event, Begun):
@@ -108,8 +110,9 @@ def answer(line: Line, talk: Talk, telling: Telling) -> None:
                     talk.began(event.conversation)
                 telling.take(event)
         except Later as later:
-            telling.screen.status(words.asks_again(later.text(line.language), later.retry_s))
-            time.sleep(later.retry_s)
+            said, retry_s = later.text(line.language), later.retry_s
+            telling.wait_for(partial(_asks_again, said, retry_s))
+            time.sleep(retry_s)
         except AnswerFailed as failed:
             if not begun and talk.goes_on_without(failed.status, failed.code, failed.english):
                 continue
@@ -124,6 +127,10 @@ def answer(line: Line, talk: Talk, telling: Telling) -> None:
             talk.answered(telling.text)
             telling.end()
             return
+
+
+def _asks_again(said: str, retry_s: float, after_s: float) -> Text:
+    return words.asks_again(said, max(0.0, retry_s - after_s))
 
 
 class Chat:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import orjson
@@ -34,6 +34,10 @@ class Waits:
     for_s: float | None
     last_s: float | None
 
+    def after(self, more_s: float) -> Waits:
+        """The same, so much later."""
+        return self if self.for_s is None else replace(self, for_s=self.for_s + more_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Queues:
@@ -41,6 +45,10 @@ class Queues:
 
     place: int
     wait_s: float | None
+
+    def after(self, more_s: float) -> Queues:
+        """The same, so much later."""
+        return self if self.wait_s is None else replace(self, wait_s=max(0.0, self.wait_s - more_s))
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,6 +65,11 @@ def waits(event: Waits | Queues) -> Text:
     )
 
 
+def waited(model: str, for_s: float) -> Text:
+    """For an answer that has not begun, nobody has said why."""
+    return Text(f"waiting for {model}: {for_s:.0f} s", f"{model}の応答を待っています: {for_s:.0f}秒")
+
+
 def unknown_command(word: str) -> Text:
     """For what begins with a slash and is none of them."""
     return Text(

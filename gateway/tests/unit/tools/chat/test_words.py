@@ -49,6 +49,7 @@ def test_names_stand_in_both() -> None:
         words.no_such_model("/x", "a, b"),
         words.left_out("/x"),
         words.asks_again("/x", 5),
+        words.waited("/x", 5),
     ):
         assert "/x" in said.en
         assert "/x" in said.ja
