@@ -86,7 +86,7 @@ async def test_a_child_that_ignores_it_is_killed_too(tmp_path: Path) -> None:
         await listening(tmp_path / "log")
         [pid] = children_in(tmp_path / "log")
         ending = await started.stop()
-    assert (ending.status, ending.killed) == (-signal.SIGTERM, True)
+    assert ending.killed
     assert not alive(pid)
 
 

@@ -115,7 +115,7 @@ async def test_an_engine_that_dies_again_and_again_is_started_less_and_less_ofte
 async def test_an_engine_that_hangs_is_ended_and_started_again(tmp_path: Path) -> None:
     engine, heard = settings(), Heard()
     program = dataclasses.replace(engine.program(os.environ), silent_s=0.5)
-    patience = Patience(watch_s=0.05, answer_s=1.0)
+    patience = Patience(watch_s=0.05)
     supervised = supervisor(engine, tmp_path, heard=heard, patience=patience, program=program)
     async with started(supervised) as pid:
         os.kill(pid, signal.SIGSTOP)
