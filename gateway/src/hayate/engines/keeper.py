@@ -200,7 +200,8 @@ class Keeper:
     def _ask(self) -> None:
         if not self._asked:
             self._asked = True
-            self._end(self._stop_s)
+            if not self._killed:  # what an engine that ended by itself left behind may be on its way out already
+                self._end(self._stop_s)
 
     def _end(self, within_s: float) -> None:
         self._deadline = time.monotonic() + within_s
