@@ -136,15 +136,21 @@ def born(
 
 
 def run(
-    words: Sequence[str], env: Mapping[str, str], folder: Path, *, said: bytes = b"", most_bytes: int | None = None
+    words: Sequence[str],
+    env: Mapping[str, str],
+    folder: Path,
+    *,
+    said: bytes = b"",
+    plain: bool = False,
+    most_bytes: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """`hayate` with these words, once it has ended; `said` is on its standard input."""
+    """`hayate` with these words, once it has ended, as for `born`; `said` is on its standard input."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, tempfile.TemporaryFile() as given:
         given.write(said)
         given.seek(0)
         out_fd, err_fd, in_fd = (file.fileno() for file in (out, err, given))
-        process = born(words, env, folder, stdout=out_fd, stderr=err_fd, stdin=in_fd, most_bytes=most_bytes)
-        status = process.wait_here()
+        limits: dict[str, Any] = {"plain": plain, "most_bytes": most_bytes}
+        status = born(words, env, folder, stdout=out_fd, stderr=err_fd, stdin=in_fd, **limits).wait_here()
         wrote = []
         for file in (out, err):
             file.seek(0)

@@ -52,6 +52,13 @@ class ModelsFolder:
                 )
         return folder / words[-1]
 
+    def check(self) -> None:
+        """Raises FolderRefused for one that is there and can't be written: before anybody is asked for anything."""
+        if self.path.is_dir() and not os.access(self.path, os.W_OK):
+            is_read_only = os.statvfs(self.path).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise self.refused(OSError(number, os.strerror(number)))
+
     def staging(self, key: str) -> Path:
         """A folder for what is not whole yet, made where it is not there. Raises FolderRefused."""
         found = self.path / STAGING

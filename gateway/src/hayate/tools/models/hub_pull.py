@@ -52,6 +52,7 @@ class Pulled:
 
 def pull_from_hub(model: HubModel, folder: ModelsFolder, replace: bool, say: Say) -> Pulled:
     """All of `model`, whole, in `folder`. Raises CannotDo."""
+    folder.check()
     try:
         hub = Hub()
     except NotInstalled:

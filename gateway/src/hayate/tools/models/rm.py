@@ -23,6 +23,7 @@ from hayate.tools.environment import Environment
 from hayate.tools.models.configured import Configured, deployments
 from hayate.tools.models.folder import STAGING, ModelsFolder, models_folder
 from hayate.tools.models.in_use import by_configuration, by_gateways, by_processes, names
+from hayate.tools.models.ollama_pull import PREFIX
 from hayate.tools.models.options import RmOptions
 from hayate.tools.models.refusals import Mistyped, OutsideModels, StillUsed
 from hayate.tools.running import all_running
@@ -72,6 +73,12 @@ def targets_of(name: str, folder: ModelsFolder) -> list[Path]:
     """What the name means: a file, a folder, a link, all parts of a split GGUF in the order in which they go, or what has
     come of a download that is not whole. Raises OutsideModels and Mistyped.
     """
+    if name.lower().startswith(PREFIX):
+        tag = plain(name[len(PREFIX) :], 200)
+        raise Mistyped(
+            f"Ollama keeps its models by itself: `ollama rm {tag}` takes this one away.",
+            f"Ollamaのモデルは、Ollama自身が管理しています。`ollama rm {tag}`で削除してください。",
+        )
     said = name.removesuffix("/") if len(name) > 1 else name
     path = folder.place(said)
     stem = PART.sub("", path.name) if PART.search(path.name) else path.name.removesuffix(".gguf")

@@ -13,6 +13,7 @@ from hayate.tools.models.options import PullOptions
 from hayate.tools.models.pull import Tag, what_is_meant
 from hayate.tools.models.refusals import Mistyped
 from tests.support.hub_stand_in import hub_stand_in
+from tests.support.nursery import run
 from tests.support.ollama_store import ollama_store
 from tests.unit.tools.models.pulling import REPOSITORIES, WEIGHTS, environment, typed, visible
 
@@ -98,6 +99,14 @@ def test_what_goes_wrong_is_a_line_in_the_terminals_language_and_a_status(
             assert (done.returncode, done.stderr.count("\n")) == (status, 1)
             assert says in done.stderr
             assert en in json.loads(done.stdout)["error"]
+
+
+def test_a_folder_that_is_read_only_is_told_before_anybody_is_asked(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir(mode=0o500)
+    with hub_stand_in(REPOSITORIES) as hub:
+        done = run(["pull", "o/m-GGUF"], environment(hub.url, tmp_path), tmp_path, plain=True)
+        assert (done.returncode, done.stdout, hub.requests) == (1, "", [])
+    assert "In a container models are read-only: pull on the host" in done.stderr
 
 
 def test_a_deployment_of_ollamas_is_pulled_where_it_is(tmp_path: Path) -> None:

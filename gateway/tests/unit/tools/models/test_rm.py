@@ -82,6 +82,11 @@ def test_what_is_not_there_or_leads_elsewhere_is_refused(models: Path, name: str
         targets_of(name, ModelsFolder(models))
 
 
+def test_what_is_ollamas_is_left_to_ollama(models: Path) -> None:
+    with pytest.raises(Mistyped, match=r"`ollama rm llama3\.2:1b`"):
+        targets_of("ollama:llama3.2:1b", ModelsFolder(models))
+
+
 def test_what_has_come_of_a_download_can_be_taken_away(models: Path) -> None:
     (models / ".pull" / "o--r").mkdir(parents=True)
     assert targets_of("o/r:Q4_K_M", ModelsFolder(models)) == [models / ".pull" / "o--r"]
