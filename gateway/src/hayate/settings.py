@@ -50,6 +50,8 @@ class Listening:
     """What becomes of a whole answer whose client has ended its sending."""
     openapi: bool | None = None
     """Whether /openapi.json is served; None: where nobody but this machine is listened to."""
+    operator_over_http: bool = False
+    """Whether the operator may sign in on a page that came over plain http from another machine."""
     drain_s: Annotated[float, Ge(0)] = 60.0
     log_queue_bytes: Annotated[int, Ge(65536)] = 4 * 1024 * 1024
     """What may wait for each of standard output and standard error: some 4,000 calls."""

@@ -16,8 +16,11 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 
 from hayate.access.keys import INCORRECT, digest_of
+from hayate.access.operator_sessions import OperatorSessions
+from hayate.access.our_page import from_elsewhere
 from hayate.access.principals import Principal, Role
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
+from hayate.settings import Listening
 from hayate.wire.http1 import Fields, Headers, fields_of
 from hayate.wire.origins import Origins
 
@@ -64,6 +67,7 @@ class Authenticator:
         issued: Keys | None = None,
         *,
         origins: Origins | None = None,
+        port: int = Listening.port,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._own = {digest_of(key.encode()): principal for key, principal in keys.items()}
@@ -73,6 +77,9 @@ class Authenticator:
         )  # 1 signed cookies of another form
         self._origins = origins or Origins()
         self._wall_clock = wall_clock
+        operators = next((digest for digest, each in self._own.items() if each.role is Role.OPERATOR), None)
+        self.operator = OperatorSessions(operators, port=port, wall_clock=wall_clock)
+        """Who is signed in as the operator, which `check` knows nothing of."""
 
     def check(self, headers: Headers, fields: Fields | None = None, role: Role = Role.CALLER) -> Principal:
         """Whose key the request carries; of several principals' keys, that of one with `role`. `fields`, where they are
@@ -156,6 +163,11 @@ class Authenticator:
         return hmac.new(self._secret, said.encode("latin-1", "replace"), "sha256").hexdigest()
 
 
+def brings_key(found: Fields) -> bool:
+    """Whether there is a key in one of the fields for it, whatever it is worth."""
+    return any(name in found and _key_in(name, found[name]) for name in _KEY_FIELDS)
+
+
 def _key_in(name: bytes, value: bytes) -> bytes:
     """The key that a field presents; b"", which is no key, when it presents none."""
     if name != b"authorization":
@@ -179,14 +191,10 @@ def _from_our_page(headers: Headers, origins: Origins) -> None:
     two ways.
     """
     found = dict(headers)
-    site = found.get(b"sec-fetch-site")
     origin = found.get(b"origin")
     if origin is not None and origins.may_use_session(origin):
         return
-    elsewhere = site is not None and site not in (b"same-origin", b"none")
-    if origin is not None and origin != b"null":
-        elsewhere = elsewhere or origin.partition(b"://")[2] != found.get(b"host")
-    if elsewhere or origin == b"null":
+    if from_elsewhere(found):
         raise NotAllowed(
             "A session works for this gateway's own page, and for those of server.cors_origins; other sites need a key. "
             "Behind a proxy, pass the Host header on.",

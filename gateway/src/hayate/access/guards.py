@@ -7,12 +7,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from hayate.access.authenticator import Authenticator
+from hayate.access.authenticator import Authenticator, brings_key
 from hayate.access.keys import INCORRECT
-from hayate.access.principals import OWNER, Principal, Role
+from hayate.access.principals import OPERATOR, OWNER, Principal, Role
 from hayate.access.terms import Area
 from hayate.errors import KeysUnknown, NotAllowed, NotAuthenticated
-from hayate.wire.http1 import Fields, Headers
+from hayate.wire.http1 import Fields, Headers, fields_of
 
 Guard = Callable[[Authenticator, Headers, Fields | None], Principal | None]
 """Who brings the request, as far as the path needs to know. Raises NotAuthenticated or NotAllowed for who may not."""
@@ -80,7 +80,23 @@ def watchers(auth: Authenticator, headers: Headers, fields: Fields | None = None
 
 
 def operators(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
-    """Whoever runs the gateway. Raises NotAuthenticated, which says what key is needed."""
+    """Whoever runs the gateway, and looks: by their key, or signed in. Raises NotAuthenticated, NotAllowed."""
+    found = fields_of(headers) if fields is None else fields
+    if not brings_key(found) and auth.operator.of(found) is not None:
+        return OPERATOR
+    return operators_key(auth, headers, fields)
+
+
+def operators_changing(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever runs the gateway, and changes something: a session alone does not do. Raises as `operators` does."""
+    found = fields_of(headers) if fields is None else fields
+    if not brings_key(found) and auth.operator.for_change(found) is not None:
+        return OPERATOR
+    return operators_key(auth, headers, fields)
+
+
+def operators_key(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
+    """Whoever brings the operator's key, which no session stands for. Raises NotAuthenticated, which says what key is needed."""
     try:
         principal = auth.check(headers, fields, Role.OPERATOR)
     except (NotAuthenticated, NotAllowed) as error:
@@ -98,6 +114,10 @@ def operators(auth: Authenticator, headers: Headers, fields: Fields | None = Non
 
 
 _OPERATORS_KEY = "/admin には管理者用のキー（HAYATE_ADMIN_KEY の値、またはデータフォルダーの admin_key）"
+
+
+OPERATORS: Final = (operators, operators_changing, operators_key)
+"""Of the operator's paths."""
 
 
 def known(auth: Authenticator, headers: Headers) -> Principal | None:

@@ -45,6 +45,7 @@ class CallSettings:
     serves_half_closed: bool = Listening.half_close == "serve"
     openapi: bool = False
     """Whether /openapi.json is served."""
+    operator_over_http: bool = Listening.operator_over_http
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,19 +19,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hayate import __version__
-from hayate.access.authenticator import COOKIE
-from hayate.access.guards import anyone, callers, keepers, operators, users, watchers
 from hayate.access.limit_headers import LIMIT_FIELDS
 from hayate.api.gateway import Gateway
+from hayate.api.openapi_security import GUARDS, SCHEMES, WHOSE, Errors, Json
 from hayate.api.operations import EVENTS, JSON, Content, Described, Operation, described
 from hayate.errors import (
     ConversationLocked,
     GatewayError,
     HeadersTooLarge,
     InvalidRequest,
-    KeysUnknown,
-    NotAllowed,
-    NotAuthenticated,
     Overloaded,
     RateLimited,
     ReadTimeout,
@@ -45,33 +41,11 @@ from hayate.wire.error_bodies import OPENAI, Dialect
 from hayate.wire.request_schemas import COMMON, common_fields
 from hayate.wire.tool_names import OMITTED
 
-Json = dict[str, Any]
-Errors = tuple[type[GatewayError], ...]
 ANY: Final[Errors] = (InvalidRequest, ReadTimeout, UrlTooLong, HeadersTooLarge, Overloaded)
 """What a connection says before it is known what is asked (`downstream`), in OpenAI's shape."""
 ENGINES_OWN: Final = "4XX"
 """What an engine finds wrong with a request has the engine's own status."""
 REF: Final = "#/components/schemas/{model}"
-_GUARDS: Final[dict[Any, tuple[Errors, str]]] = {
-    anyone: ((), ""),
-    callers: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
-    keepers: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
-    users: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
-    watchers: ((NotAuthenticated, NotAllowed, KeysUnknown), "watchers"),
-    operators: ((NotAuthenticated, KeysUnknown), "operators"),
-}
-"""What each guard raises, and whose keys it takes."""
-_SCHEMES: Final[dict[str, Json]] = {
-    "bearer": {"type": "http", "scheme": "bearer"},
-    "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
-    "api-key": {"type": "apiKey", "in": "header", "name": "api-key"},
-    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What POST /session gives."},
-}
-_WHOSE: Final = {
-    "callers": "A key of the gateway's, or a browser's session.",
-    "watchers": "The owner's key, or the operator's.",
-    "operators": "The operator's key.",
-}
 _HEADERS: Final[dict[int, dict[str, Json]]] = {
     401: {"WWW-Authenticate": {"schema": {"type": "string"}, "required": True}},
     415: {"Accept-Encoding": {"schema": {"type": "string"}, "required": True}},
@@ -175,7 +149,7 @@ def document(rows: Iterable[Documented]) -> Json:
         "components": {
             "schemas": shapes.definitions(),
             "headers": {"X-Request-Id": _REQUEST_ID, **_LEFT, **_KEPT, **_OMITTED},
-            "securitySchemes": _SCHEMES,
+            "securitySchemes": dict(SCHEMES),
         },
     }
 
@@ -209,7 +183,7 @@ class _Shapes:
 
 
 def _operation(row: Documented, path: str, method: str, operation: Operation, shapes: _Shapes) -> Json:
-    refused, whose = _GUARDS[row.guard]
+    refused, whose = GUARDS[row.guard]
     said: Json = {
         "summary": operation.says,
         "operationId": re.sub(r"\W+", "_", f"{method.lower()}{path}").strip("_"),
@@ -220,8 +194,8 @@ def _operation(row: Documented, path: str, method: str, operation: Operation, sh
         content = {kind: {"schema": shapes.schema(shape, "validation")} for kind, shape in operation.body.items()}
         said["requestBody"] = {"required": operation.body_required, "content": content}
     if whose:
-        takes = [name for name in _SCHEMES if name != "session" or whose != "operators"]
-        said |= {"security": [{name: []} for name in takes], "description": _WHOSE[whose]}
+        about, takes = WHOSE[whose]
+        said |= {"security": takes, "description": about}
     return said
 
 

@@ -14,12 +14,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from hayate.access.guards import Guard, anyone, callers, keepers, operators, users, watchers
+from hayate.access.guards import (
+    OPERATORS,
+    Guard,
+    anyone,
+    callers,
+    keepers,
+    operators,
+    operators_changing,
+    operators_key,
+    users,
+    watchers,
+)
 from hayate.api import admin, contents, engines, health, keys, page, queue, responses, session, status, usage
 from hayate.api import conversation_copies as copies
 from hayate.api import conversation_exports as exports
 from hayate.api import conversation_items as items
 from hayate.api import conversations as talks
+from hayate.api import operator_session as operator
 from hayate.api.call_endpoint import CallEndpoint, CallGuard, Handle
 from hayate.api.call_operations import call_operation
 from hayate.api.engine_log import show_log
@@ -136,29 +148,32 @@ ROUTES: Final = (
     plain("/session", "GET", anyone, session.show_session),
     plain("/session", "DELETE", anyone, session.sign_out),
     # The operator.
-    plain("/admin/reload", "POST", operators, admin.reload),
+    plain("/admin/session", "POST", anyone, operator.sign_in),
+    plain("/admin/session", "GET", anyone, operator.show_session),
+    plain("/admin/session", "DELETE", anyone, operator.sign_out),
+    plain("/admin/reload", "POST", operators_changing, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
     plain("/admin/queue", "GET", operators, queue.show_queue),
     plain("/admin/engines", "GET", operators, engines.list_engines),
-    plain("/admin/engines/{engine:path}/load", "POST", operators, engines.load_engine),
-    plain("/admin/engines/{engine:path}/unload", "POST", operators, engines.unload_engine),
+    plain("/admin/engines/{engine:path}/load", "POST", operators_changing, engines.load_engine),
+    plain("/admin/engines/{engine:path}/unload", "POST", operators_changing, engines.unload_engine),
     plain("/admin/engines/{engine:path}/log", "GET", operators, show_log),
     plain("/admin/keys", "GET", operators, keys.list_keys),
-    plain("/admin/keys", "POST", operators, keys.create_key),
+    plain("/admin/keys", "POST", operators_changing, keys.create_key),
     plain("/admin/keys/{key}", "GET", operators, keys.show_key),
-    plain("/admin/keys/{key}", "PATCH", operators, keys.update_key),
-    plain("/admin/keys/{key}", "DELETE", operators, keys.revoke_key),
-    plain("/admin/keys/{key}/rotate", "POST", operators, keys.rotate_key),
+    plain("/admin/keys/{key}", "PATCH", operators_changing, keys.update_key),
+    plain("/admin/keys/{key}", "DELETE", operators_changing, keys.revoke_key),
+    plain("/admin/keys/{key}/rotate", "POST", operators_changing, keys.rotate_key),
     plain("/admin/usage", "GET", operators, usage.all_usage),
     plain("/admin/calls", "GET", operators, usage.list_calls),
     plain("/admin/calls/{call}/content", "GET", operators, contents.show_content),
-    plain("/admin/calls/{call:path}", "DELETE", operators, usage.stop_call),
+    plain("/admin/calls/{call:path}", "DELETE", operators_changing, usage.stop_call),
     # The operator's too, where llama-swap has them.
-    plain("/running", "GET", operators, engines.list_running),
-    plain("/unload", "GET POST", operators, engines.unload_all),
-    plain("/api/models/unload", "POST", operators, engines.unload_models),
-    plain("/api/models/unload/{model}", "POST", operators, engines.unload_model),
+    plain("/running", "GET", operators_key, engines.list_running),
+    plain("/unload", "GET POST", operators_key, engines.unload_all),
+    plain("/api/models/unload", "POST", operators_key, engines.unload_models),
+    plain("/api/models/unload/{model}", "POST", operators_key, engines.unload_model),
 )
 SERVER: Final = "*"
 """In place of a path, where OPTIONS ask about the server as a whole (RFC 9110, 9.3.7)."""
@@ -184,7 +199,7 @@ def path_of(raw: bytes) -> str:
 def _is_named_as_in_the_table(raw: bytes) -> bool:
     """Whether a path of the operator's is spelled as a row of the table is, but for the name in its place."""
     parts = raw.decode("latin-1").split("/")
-    return all(parts[1:]) and any(_is_of(row.path.split("/"), parts) for row in ROUTES if row.guard is operators)
+    return all(parts[1:]) and any(_is_of(row.path.split("/"), parts) for row in ROUTES if row.guard in OPERATORS)
 
 
 def _is_of(row: list[str], parts: list[str]) -> bool:

@@ -110,7 +110,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
             return await reloader.reload()  # which is made of the gateway
 
         keys = Keys(store, config.keys)
-        auth = Authenticator(own, keys.ring, origins=app.origins)
+        auth = Authenticator(own, keys.ring, origins=app.origins, port=config.server.port)
         relay, history = Relay(fleet, ticker), Conversations(store)
         prober = Prober(fleet, on_change=_tell_change)
         engines = Engines(

@@ -72,6 +72,7 @@ def call_settings(config: Config, host: str | None = None) -> CallSettings:
         prices=Prices(config.prices, config.currency),
         serves_half_closed=server.half_close == "serve",
         openapi=is_loopback(host or server.host) if server.openapi is None else server.openapi,
+        operator_over_http=server.operator_over_http,
     )
 
 

@@ -121,6 +121,9 @@ def test_whose_key_a_path_takes_is_told() -> None:
     assert {"session": []} in paths["/v1/models"]["get"]["security"]
     assert {"session": []} not in paths["/admin/keys"]["get"]["security"]
     assert "operator" in paths["/admin/keys"]["get"]["description"]
+    assert {"operator-session": []} in paths["/admin/keys"]["get"]["security"]
+    assert {"operator-session": [], "csrf": []} in paths["/admin/keys"]["post"]["security"]
+    assert not any("operator-session" in each for each in paths["/unload"]["get"]["security"])
 
 
 async def test_it_is_served_on_this_machine_to_anybody_and_is_the_tables(stage: Stage) -> None:

@@ -7,7 +7,17 @@ import re
 from starlette.routing import Route
 
 from hayate.access.authenticator import Authenticator
-from hayate.access.guards import anyone, callers, keepers, operators, users, watchers
+from hayate.access.guards import OPERATORS as OPERATORS_GUARDS
+from hayate.access.guards import (
+    anyone,
+    callers,
+    keepers,
+    operators,
+    operators_changing,
+    operators_key,
+    users,
+    watchers,
+)
 from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.api.routes import ROUTES, Row, methods_of, path_of
 from hayate.config.load import load_config
@@ -22,6 +32,9 @@ NOBODY: Headers = []
 CALLER: Headers = [(b"x-api-key", b"sk-game-0123456789")]
 OWNERS: Headers = [(b"x-api-key", b"sk-owner-0123456789")]
 OPERATORS: Headers = [(b"x-api-key", b"sk-operator-0123456789")]
+
+
+OPERATORS_PATHS = ("/admin/", "/running", "/unload", "/api/models/unload")
 
 
 def passes(row: Row, headers: Headers) -> bool:
@@ -44,9 +57,11 @@ def test_whatever_is_served_stands_in_the_table() -> None:
 
 @table("row", ROUTES)
 def test_no_path_is_without_a_guard(row: Row) -> None:
-    assert row.guard in (anyone, callers, keepers, users, watchers, operators)
+    assert row.guard in (anyone, callers, keepers, users, watchers, *OPERATORS_GUARDS)
     let_in = [passes(row, who) for who in (NOBODY, CALLER, OWNERS, OPERATORS)]
-    if row.path.startswith(("/admin/", "/running", "/unload", "/api/models/unload")):
+    if row.path == "/admin/session":
+        assert let_in == [True, True, True, True]
+    elif row.path.startswith(OPERATORS_PATHS):
         assert let_in == [False, False, False, True]
     elif row.path.startswith(("/health", "/static", "/session")) or row.path in (
         "/",
@@ -59,6 +74,14 @@ def test_no_path_is_without_a_guard(row: Row) -> None:
         assert let_in == [False, False, True, True]
     else:
         assert let_in == [False, True, True, False]
+
+
+@table("row", [row for row in ROUTES if row.guard in OPERATORS_GUARDS])
+def test_a_session_alone_changes_nothing_and_tools_paths_take_none(row: Row) -> None:
+    if not row.path.startswith("/admin/"):
+        assert row.guard is operators_key
+    else:
+        assert row.guard is (operators if row.methods == ("GET",) else operators_changing)
 
 
 OTHER_SPELLINGS = {
@@ -95,7 +118,7 @@ def test_another_spelling_leads_to_the_same_row_or_to_none(row: Row, how: str) -
         for other in ROUTES
         if other.route.path_regex.match(path_of(written.encode())) and method in (other.route.methods or ())
     ]
-    if row.guard is operators:
+    if row.path.startswith(OPERATORS_PATHS):
         literal, _, name = row.path.partition("{")
         is_hidden = not written.startswith(literal) if name else written != row.path
         assert found[:1] in ([], [row]) if name and not is_hidden else found == ([] if is_hidden else [row])

@@ -1,0 +1,76 @@
+"""Where a request comes from, as browsers say it."""
+
+from __future__ import annotations
+
+from hayate.access.our_page import from_elsewhere, is_overheard, port_named
+from tests.support.tables import table
+
+HERE = b"gateway.example:8080"
+
+
+@table(
+    ("said", "elsewhere"),
+    [
+        ({}, False),
+        ({b"sec-fetch-site": b"same-origin"}, False),
+        ({b"sec-fetch-site": b"none"}, False),
+        ({b"origin": b"http://gateway.example:8080"}, False),
+        ({b"origin": b"https://gateway.example:8080", b"sec-fetch-site": b"same-origin"}, False),
+        ({b"sec-fetch-site": b"same-site"}, True),
+        ({b"sec-fetch-site": b"cross-site"}, True),
+        ({b"origin": b"http://gateway.example:8081"}, True),
+        ({b"origin": b"http://gateway.example"}, True),
+        ({b"origin": b"http://gateway.example:8080.evil.example"}, True),
+        ({b"origin": b"null"}, True),
+        ({b"origin": b""}, True),
+        ({b"origin": b"http://gateway.example:8080", b"sec-fetch-site": b"cross-site"}, True),
+    ],
+)
+def test_a_page_of_another_origin_is_told_apart(said: dict[bytes, bytes], elsewhere: bool) -> None:
+    assert from_elsewhere({b"host": HERE, **said}) is elsewhere
+
+
+def test_without_a_host_no_origin_is_ours() -> None:
+    assert from_elsewhere({b"origin": b"http://gateway.example"})
+
+
+@table(
+    ("origin", "overheard"),
+    [
+        (b"https://gateway.example", False),
+        (b"http://localhost:8080", False),
+        (b"http://LOCALHOST", False),
+        (b"http://a.localhost:8080", False),
+        (b"http://127.0.0.1:8080", False),
+        (b"http://127.1.2.3", False),
+        (b"http://[::1]:8080", False),
+        (b"http://192.168.1.5:8080", True),
+        (b"http://[fe80::1]:8080", True),
+        (b"http://gateway.example", True),
+        (b"http://localhost.evil.example", True),
+        (b"http://127.0.0.1.evil.example", True),
+        (b"http://notlocalhost", True),
+        (b"", True),
+        (b"\xff\xfe", True),
+    ],
+)
+def test_plain_http_is_overheard_unless_it_stays_on_this_machine(origin: bytes, overheard: bool) -> None:
+    assert is_overheard(origin) is overheard
+
+
+@table(
+    ("host", "port"),
+    [
+        (b"localhost:8080", "8080"),
+        (b"[::1]:8080", "8080"),
+        (b"gateway.example", ""),
+        (b"[::1]", ""),
+        (b":8080", ""),
+        (b"a:8080x", ""),
+        (b"a:123456", ""),
+        (b"a:\xb2", ""),
+        (b"", ""),
+    ],
+)
+def test_the_port_is_the_one_of_the_address(host: bytes, port: str) -> None:
+    assert port_named({b"host": host}) == port
