@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ def parse_model(text: str) -> LocalModel | HubModel:
     """What `MODEL` names. Raises ModelRefused."""
     stripped = text.strip()
     if not stripped.lower().startswith(PREFIXES):
-        path = Path(stripped).expanduser()
+        path = Path(os.path.expanduser(stripped))  # noqa: PTH111  that of Path raises for users that there are not
         if stripped.startswith(("/", "./", "../", "~")) or path.exists() or _only_a_path(stripped):
             return LocalModel(path)  # (1)
     found = parse_hub_model(stripped)

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from hayate.tools.embedded.reference import HubModel, LocalModel, NoSuchFile, choose, parse_model, served_name
+from hayate.tools.embedded.reference import (
+    HubModel,
+    LocalModel,
+    NoSuchFile,
+    choose,
+    parse_hub_model,
+    parse_model,
+    served_name,
+)
 from hayate.tools.embedded.refusals import ModelRefused
 from tests.support.tables import table
 
@@ -105,3 +113,14 @@ def test_a_repository_without_gguf_files_has_no_such_file() -> None:
 
 def test_the_served_name_is_the_file_name_without_its_part() -> None:
     assert served_name("x/Qwen2.5-7B-Q4_K_M-00001-of-00002.gguf") == "qwen2.5-7b-q4_k_m"
+
+
+def test_the_home_of_nobody_is_a_path_that_is_not_there() -> None:
+    assert parse_model("~nobody-of-this-name/x.gguf") == LocalModel(Path("~nobody-of-this-name/x.gguf"))
+
+
+@pytest.mark.parametrize(
+    ("text", "model"), [("o/r:Q4_K_M", HubModel("o/r", "Q4_K_M")), ("x", None), ("o/r/config.json", None)]
+)
+def test_a_reference_to_the_hub_alone_looks_at_no_path(text: str, model: HubModel | None) -> None:
+    assert parse_hub_model(text) == model
