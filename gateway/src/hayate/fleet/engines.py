@@ -153,6 +153,7 @@ class Engines:
     async def _load(self, resident: Resident) -> None:
         door, began = resident.door, monotonic()
         door.loading_since = began
+        resident.deployment.waiting.news += 1
         try:
             await resident.free_of_its_forerunner()
             self._tell("engine_loading", resident)
@@ -268,8 +269,7 @@ class Engines:
             raise NotSwitched(resident.error.english, resident.error.japanese)
 
     async def _until(self, resident: Resident, done: Callable[[], bool]) -> None:
-        tenant, wakes_at = resident.tenant, monotonic() + OPERATOR_S
-        failures = tenant.failures
+        tenant, failures, wakes_at = resident.tenant, resident.tenant.failures, monotonic() + OPERATOR_S
         self._wake.set()
         while not done():
             if tenant.failures > failures and tenant.state is State.FAILED:

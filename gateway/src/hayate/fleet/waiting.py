@@ -32,6 +32,8 @@ class Waiting:
     def __init__(self, name: str, gate: Gate[Waiter]) -> None:
         self.name = name
         self.gate = gate
+        self.news = 0
+        """Counts what changes for all who wait, beside their places."""
         self._told: dict[Place[Waiter], tuple[Tell, object]] = {}
         """Who wants to know, and what it was told last."""
         self._timer: asyncio.TimerHandle | None = None
@@ -157,7 +159,7 @@ class Waiting:
     def _say(self, tell: Tell, ahead: int, before: object) -> object:
         """Tells where a call stands, if that differs from what it was told before."""
         wait_s = self.gate.wait_s(ahead)
-        now = ahead, None if wait_s is None else round(wait_s, 1)
+        now = ahead, None if wait_s is None else round(wait_s, 1), self.news
         if now != before:
             tell(ahead + 1, now[1])
         return now

@@ -16,7 +16,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.resident import Resident
 from hayate.fleet.waiting import Waiter
 from hayate.policy.places import Place
-from hayate.policy.waits import PLAIN
+from hayate.policy.waits import PLAIN, Waits
 from hayate.reasons import Reason
 from hayate.settings import Gpu
 from tests.support.waiting import LAST_RESORT_S
@@ -114,14 +114,14 @@ class Switched:
     def loaded(self) -> set[str]:
         return {name for name, engine in self.engines.items() if engine.in_memory}
 
-    async def call(self, name: str) -> Place[Waiter]:
+    async def call(self, name: str, waits: Waits = PLAIN) -> Place[Waiter]:
         """Takes a place at a deployment, as a call does, and waits for it."""
         deployment = self.fleet.deployments[name]
         place: Place[Waiter] = Place(deployment.gate.lanes.of("key", 1, monotonic()), 1, 1, monotonic())
         if deployment.door is not None and not deployment.door.open:
             deployment.door.check(monotonic())
             deployment.door.knock()
-        await deployment.waiting.enter(place, PLAIN, LAST_RESORT_S)
+        await deployment.waiting.enter(place, waits, LAST_RESORT_S)
         return place
 
     def over(self, name: str, place: Place[Waiter]) -> None:

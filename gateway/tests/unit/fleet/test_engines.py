@@ -10,6 +10,7 @@ import pytest
 from hayate.engines.base import LoadFailed
 from hayate.engines.refusals import NotSwitched, UnknownEngine
 from hayate.errors import Overloaded
+from hayate.policy.waits import Waits
 from hayate.reasons import Reason
 from tests.support.waiting import eventually
 from tests.unit.fleet.made import spec
@@ -65,6 +66,25 @@ async def test_many_calls_at_once_are_three_loads() -> None:
 
         await asyncio.gather(*(called(name) for name in "ABAACABC".lower()))
         assert [each for each in switched.happened if each.startswith("load")] == ["load a", "load b", "load c"]
+
+
+async def test_who_wants_to_know_is_told_when_the_loading_begins() -> None:
+    async with switching(managed("fast"), managed("smart")) as switched:
+        talking = await switched.call("fast")
+        told: list[bytes] = []
+        smart = switched.fleet.deployments["smart"]
+        assert smart.door is not None
+        say = smart.door.comment
+        waits = Waits(tell=lambda place, wait_s: told.append(say()))
+        waiting = asyncio.create_task(switched.call("smart", waits))
+        await eventually(lambda: told)
+        switched.engines["smart"].holds.clear()
+        switched.over("fast", talking)
+        await eventually(lambda: len(told) == 2)
+        switched.engines["smart"].holds.set()
+        switched.over("smart", await waiting)
+        assert told[0] == b": waiting model=smart\n"
+        assert told[1].startswith(b": loading model=smart for_s=")
 
 
 async def test_a_load_that_fails_is_told_to_all_who_wait_and_the_other_goes_on() -> None:
