@@ -164,8 +164,7 @@ async def test_callers_of_both_models_are_served_and_none_is_lost(kind: str) -> 
 @pytest.mark.parametrize("kind", BOXES)
 async def test_a_model_that_is_preloaded_is_there_before_it_is_called(kind: str) -> None:
     async with running_box(kind, preload=["smart"]) as (box, gateway):
-        await eventually(lambda: box.memory.used == SIZE)
-        assert box.loads() == 1
+        await eventually(lambda: box.memory.used == SIZE and box.loads() == 1)
         assert (await call(gateway, "smart")).status == 200
         assert box.loads() == 1
         assert (await call(gateway, "fast")).status == 200

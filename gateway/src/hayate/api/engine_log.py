@@ -57,8 +57,8 @@ async def show_log(request: Request, gateway: Gateway) -> Response:
     except OSError as error:
         raise _unreadable(error) from None
     if follows:
-        return Streamed(_followed(tail, gateway), EVENTS)
-    return Streamed(_read(tail), PLAIN)
+        return Streamed(_followed(tail, gateway), EVENTS, over=tail.close)
+    return Streamed(_read(tail), PLAIN, over=tail.close)
 
 
 def _log_of(name: str, gateway: Gateway) -> Path:
@@ -93,8 +93,6 @@ async def _read(tail: Tail) -> AsyncGenerator[bytes]:
             yield data
     except OSError as error:
         raise _unreadable(error) from None
-    finally:
-        tail.close()
 
 
 async def _followed(tail: Tail, gateway: Gateway) -> AsyncGenerator[bytes]:
@@ -115,5 +113,3 @@ async def _followed(tail: Tail, gateway: Gateway) -> AsyncGenerator[bytes]:
                 await asyncio.wait_for(gateway.ending.wait(), LOOK_S)
     except OSError as error:
         raise _unreadable(error) from None
-    finally:
-        tail.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -14,11 +14,18 @@ from hayate.telemetry.log import log_event
 class Streamed(StreamingResponse):
     """Each piece is made when the one before it has been taken; a client that leaves ends that. An error can't be told any more
     once the answer has begun: it ends without its end, as that of a broken connection does, so that nobody takes it for whole.
-    `name` is what a browser calls the file; None: it is none.
+    `name` is what a browser calls the file; None: it is none. `over` is called at the end, also where no piece was made.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes], media_type: str, name: str | None = None) -> None:
+    def __init__(
+        self,
+        pieces: AsyncGenerator[bytes],
+        media_type: str,
+        name: str | None = None,
+        over: Callable[[], None] | None = None,
+    ) -> None:
         self._pieces = pieces
+        self._over = over
         headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
         if name is not None:
             headers["content-disposition"] = f'attachment; filename="{name}"'
@@ -36,3 +43,5 @@ class Streamed(StreamingResponse):
             log_event("answer_cut", path=scope["path"], reason=error.english)
         finally:
             await self._pieces.aclose()
+            if self._over is not None:
+                self._over()

@@ -1,4 +1,9 @@
-"""What an operator is told who names an engine that can't be loaded or unloaded."""
+"""What an operator is told who names an engine that can't be loaded or unloaded.
+
+RequestError
+├── UnknownEngine   404   names those there are
+└── NotSwitched     409   the gateway does not load that one, or can't just now
+"""
 
 from __future__ import annotations
 

@@ -60,12 +60,12 @@ class Tail:
 
     def read(self) -> bytes:
         """What comes next, at most PIECE_BYTES of it; b"" when nothing more is there yet. Raises OSError."""
-        with self._lock:
-            try:
+        try:
+            with self._lock:
                 return b"" if self._closed else self._next()
-            finally:
-                if self._closed:
-                    self._let_go()
+        finally:
+            if self._closed:  # by now: whoever did so may have found the lock taken
+                self.close()
 
     def _next(self) -> bytes:
         while True:
@@ -105,7 +105,7 @@ class Tail:
                 self._lock.release()
 
     def __del__(self) -> None:
-        self.close()  # an answer that nobody has begun to read is never told of its end
+        self.close()  # one that was opened for somebody who had just left
 
     def _let_go(self) -> None:
         while self._files:

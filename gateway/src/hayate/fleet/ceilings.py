@@ -51,7 +51,7 @@ class Ceilings:
         """The replicas that are to be looked at now, each with its deployment."""
         found = []
         for deployment in self._fleet.deployments.values():
-            if not deployment.loaded:
+            if deployment.door is not None and not deployment.door.loaded:
                 continue
             if len(deployment.replicas) > 1:
                 deployment.widen()  # one may have gone, or come back

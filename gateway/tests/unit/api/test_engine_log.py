@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -123,7 +122,6 @@ async def test_no_file_stays_open_however_the_answer_ends(store: Store, tmp_path
         left = Asking(gateway, "follow")
         left.leaves.set()
         await left.task
-        gc.collect()
         await eventually(lambda: open_in(tmp_path) == 0)  # a piece may be read just now
 
 
