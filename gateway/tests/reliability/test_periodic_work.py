@@ -9,6 +9,8 @@ import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -19,11 +21,17 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import Prober
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import DeploymentSpec
+from hayate.relay.pump import Pump
 from hayate.relay.ticker import Ticker
+from hayate.relay.watch import Watch
+from hayate.serve.figures import Watching
 from hayate.serve.sweeper import Sweeper
-from hayate.settings import Probing
+from hayate.settings import Probing, Timeouts
+from hayate.telemetry.calls import EndedCalls
 from hayate.telemetry.exposition import in_slices
+from hayate.telemetry.figures import LOOKS
 from hayate.telemetry.metrics import Metrics
+from hayate.upstream.exchange import Exchange
 from hayate.wire.usage import Usage
 from tests.support.held import clearing_away, held_s
 from tests.support.waiting import eventually
@@ -143,6 +151,36 @@ def test_metrics() -> None:
             assert await asyncio.create_task(rows(metrics)) > 10_000
 
     assert held_s(work, LIMIT_S) < (LIMIT_S, "")
+
+
+def test_looks_at_figures_a_minute_of_them() -> None:
+    async def work() -> None:
+        watched = fleet(DEPLOYMENTS, REPLICAS)
+        metrics, ticker = Metrics(watched), Ticker(3600.0)
+        for number in range(STREAMS):
+            ticker.add(stream_of(replicas(watched)[number % REPLICAS]))
+        kept: list[int] = []
+        watching = Watching(watched, metrics, EndedCalls([]), ticker, lambda _, rows: kept.append(len(rows)), 0.1)
+        async with closing(watched, asyncio.create_task(watching.run())):
+            for _ in range(2 * LOOKS):
+                for name in watched.deployments:
+                    usage = Usage(5, 7, exact=True)
+                    metrics.calls.calls_ended([record(deployment=name, usage=usage, ttft_s=0.5)])
+                await asyncio.sleep(0.1)
+            await eventually(lambda: kept == [DEPLOYMENTS], every_s=0.1)
+        assert len(metrics.figures.samples) >= LOOKS
+        ticker.close()
+
+    assert held_s(work, LIMIT_S) < (LIMIT_S, "")
+
+
+def stream_of(replica: Replica) -> Pump:
+    """A stream that has made something."""
+    timeouts, place = Timeouts(), None
+    ticker = cast("Ticker", SimpleNamespace(loop=SimpleNamespace(create_future=lambda: None)))
+    decoder = SimpleNamespace(usage=Usage(5, 7, exact=False))
+    watch = Watch(ticker, timeouts, 120.0, 0.0, replica.progress, place)
+    return Pump(cast("Exchange", SimpleNamespace(passed=3)), cast("Any", decoder), cast("Any", None), watch)
 
 
 def test_the_collectors_steps() -> None:

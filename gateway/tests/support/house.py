@@ -36,6 +36,7 @@ TESTED_ELSEWHERE = {
     "serve/server.py": "reliability/test_drain.py",
     "store/migrations/versions/0001_keys_and_calls.py": "unit/store/test_migrate.py",
     "store/migrations/versions/0002_conversations.py": "unit/store/test_search_tables.py",
+    "store/migrations/versions/0003_figures.py": "unit/store/test_migrate.py",
     "store/schema.py": "unit/store/test_migrate.py",
     "tools/gateway/key.py": "unit/test_cli_key.py",
     "tools/gateway/place.py": "unit/test_cli.py",

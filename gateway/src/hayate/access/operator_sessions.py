@@ -55,7 +55,8 @@ class OperatorSessions:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         self._secret = hmac.digest(secret or secrets.token_bytes(32), b"hayate operator's session 1", "sha256")
-        self._port = port
+        self.port = port
+        """Which the gateway listens on."""
         self._wall_clock = wall_clock
         self._ended: dict[str, float] = {}
         """The sessions that were signed out of, each with when it would have ended by itself."""
@@ -63,7 +64,7 @@ class OperatorSessions:
 
     def cookie(self, found: Fields) -> str:
         """The cookie's name, for the address that the browser knows."""
-        return f"hayate_operator_{port_named(found) or self._port}"  # (2)
+        return f"hayate_operator_{port_named(found) or self.port}"  # (2)
 
     def begin(self) -> OperatorSession:
         """Somebody has brought the operator's key."""

@@ -41,6 +41,7 @@ from hayate.api.openai import create_completion
 from hayate.api.openapi import Documented, shown
 from hayate.api.operations import Described, Operation
 from hayate.api.passthrough import pass_through
+from hayate.api.series import show_series
 from hayate.downstream.stream import ClientGone
 from hayate.errors import CLIENT_CLOSED
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, RESPONSES, Dialect
@@ -155,6 +156,7 @@ ROUTES: Final = (
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
     plain("/admin/queue", "GET", operators, queue.show_queue),
+    plain("/admin/series", "GET", operators, show_series),
     plain("/admin/engines", "GET", operators, engines.list_engines),
     plain("/admin/engines/{engine:path}/load", "POST", operators_changing, engines.load_engine),
     plain("/admin/engines/{engine:path}/unload", "POST", operators_changing, engines.unload_engine),

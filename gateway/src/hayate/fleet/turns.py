@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -19,7 +19,7 @@ _GOLDEN: Final = 0.6180339887
 T = TypeVar("T")
 
 
-async def by_turns(items: Sequence[T], at_once: int = ASKED_AT_ONCE) -> AsyncIterator[T]:
+async def by_turns(items: Iterable[T], at_once: int = ASKED_AT_ONCE) -> AsyncIterator[T]:
     """Each of them, so many in a turn."""
     for number, item in enumerate(items):
         if number and number % at_once == 0:

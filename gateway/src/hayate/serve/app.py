@@ -41,6 +41,7 @@ from hayate.history.conversations import Conversations
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
 from hayate.serve.engines import make_engine, tell
+from hayate.serve.figures import Watching, in_store
 from hayate.serve.keys import Keys, remember_last_minute
 from hayate.serve.reload import Reloader
 from hayate.serve.specs import specs
@@ -135,6 +136,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
                 engines.run(),
                 keys.follow(),
                 sweeper.run(),
+                Watching(fleet, metrics, calls, ticker, in_store(store, auth.operator.port)).run(),
                 Canaries(fleet, on_change=_tell_change).run(),
                 Ceilings(fleet, on_unseen=_tell_unseen).run(),
             ):

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from hayate.store import search_tables
 
-VERSIONS: Final = ("0001", "0002")
+VERSIONS: Final = ("0001", "0002", "0003")
 """All migrations, in order."""
 HEAD: Final = VERSIONS[-1]
 """The migration that makes these tables as they are."""
@@ -244,5 +244,14 @@ forgotten: Final = Table(
 """Items that were deleted, at `step` 0: their words are still in the index. Once they are out of it, they are found no more, but
 stand in the file. That there are such is one row: at step 1 until a round begins that overwrites them, at step 2 until it ends.
 """
+
+figures: Final = Table(
+    "figures",
+    metadata,
+    Column("port", Integer, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("body", Text, nullable=False),
+)
+"""How each deployment of the gateway at a port did in the minute that ended `at_ms`; JSON, for it is read whole."""
 
 search_tables.attach(metadata)

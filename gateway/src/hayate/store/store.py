@@ -85,6 +85,10 @@ class Store:
         self._is_gone = False
         return result
 
+    def change_later(self, how: Callable[[Connection], object]) -> None:
+        """The same of what nobody waits for, or misses when it can't be kept."""
+        self.writer.change(how)
+
     async def keep(
         self,
         how: Callable[[sqlite3.Connection], Result],

@@ -25,6 +25,16 @@ class Histogram:
         self._counts[bisect_left(self._bounds, value)] += 1
         self._sum += value
 
+    @property
+    def bounds(self) -> Sequence[float]:
+        """Up to which value each count goes; the last count, beyond them all, has none."""
+        return self._bounds
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many there were since the start, by bound."""
+        return tuple(self._counts)
+
     def add_to(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
         """Adds what was observed to a family; nothing where nothing was."""
         if not any(self._counts):
@@ -34,3 +44,19 @@ class Histogram:
             total += count
             buckets.append((bound, float(total)))
         family.add_metric(labels, buckets, self._sum)
+
+
+def quantile(bounds: Sequence[float], counts: Sequence[int], part: float) -> float | None:
+    """The value that `part` of the observations (0 to 1) don't pass, as far as bounds tell: evenly between two of them, as
+    Prometheus reckons; the last bound for what is beyond. None where nothing was observed.
+    """
+    left = part * sum(counts)
+    if not left:
+        return None
+    below = 0.0
+    for bound, count in zip(bounds, counts, strict=False):
+        if left <= count:
+            return below + (bound - below) * left / count
+        left -= count
+        below = bound
+    return below

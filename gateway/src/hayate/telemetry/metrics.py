@@ -18,6 +18,7 @@ from hayate.fleet.fleet import Fleet
 from hayate.fleet.replica import Replica
 from hayate.telemetry.engine_metrics import EngineMetrics
 from hayate.telemetry.exposition import pieces
+from hayate.telemetry.figures import Figures
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.key_metrics import KeyMetrics
 from hayate.telemetry.log_writer import dropped_lines
@@ -101,6 +102,11 @@ class CallMetrics(Collector):
         """What the engines of a deployment have made for calls that have ended."""
         at = self._deployments.get(deployment)
         return 0 if at is None else at.output_tokens
+
+    def times(self, deployment: str) -> tuple[Histogram, Histogram] | None:
+        """To the first token, and then per token, of calls at a deployment that have ended; None where none has yet."""
+        at = self._deployments.get(deployment)
+        return None if at is None else (at.ttft, at.tpot)
 
     def collect(self) -> Iterable[Metric]:
         """What calls add up to: by outcome, then by deployment, and each deployment by itself."""
@@ -207,6 +213,7 @@ class Metrics:
         self.calls = CallMetrics()
         self.keys = KeyMetrics()
         self.engines = EngineMetrics()
+        self.figures = Figures(self.calls)
         self._collectors: list[Collector] = []
         self.add(self.calls, self.keys, FleetMetrics(fleet), QueueMetrics(fleet, self.keys.labels))
         self.add(self.engines, LogMetrics())

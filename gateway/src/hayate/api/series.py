@@ -1,0 +1,159 @@
+"""GET /admin/series: how each deployment has done, as columns: the last minutes in steps of 5 s from memory, or the last hours in
+minutes from the store. Made in a thread: of very many deployments it is much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from time import time
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hayate.api.bodies import whole_of
+from hayate.api.gateway import Gateway
+from hayate.api.operations import JSON, described
+from hayate.errors import InvalidRequest, StoreGone
+from hayate.store.figures import Minute, minutes
+from hayate.telemetry.figures import COLUMNS, OF_REPLICAS, STEP_S, Sample
+
+MINUTES: Final = 15
+HOURS: Final = 24
+MINUTE_S: Final = 60.0
+
+Column = list[float | None]
+
+
+class ReplicaSeries(BaseModel):
+    """Of one engine; none of hours."""
+
+    replica: str
+    in_flight: Column
+    ceiling: Column
+
+
+class DeploymentSeries(BaseModel):
+    """A column a figure, with a value for each of `at`; null where there is none: nothing had ended, or it was not there yet.
+
+    Of hours, the first four are means of the minute. Percentiles are of calls that ended in the step, `gap` the time per token.
+    """
+
+    name: str
+    in_flight: Column
+    waiting: Column
+    ceiling: Column
+    tokens_per_s: Column
+    ttft_p50_s: Column
+    ttft_p95_s: Column
+    gap_p50_s: Column
+    gap_p95_s: Column
+    replicas: list[ReplicaSeries]
+
+
+class SeriesAnswer(BaseModel):
+    """The deployments that there are, in the order of the configuration. `at`: when each step ended, in seconds since 1970; a
+    gateway that did not run has left a gap there.
+    """
+
+    step_s: float
+    at: list[float]
+    deployments: list[DeploymentSeries]
+
+
+@described(
+    "How each deployment has done: the last minutes in steps of 5 s, or the last hours in minutes.",
+    SeriesAnswer,
+    errors=(StoreGone,),
+    query={
+        "minutes": {"type": "integer", "minimum": 1, "maximum": MINUTES, "default": MINUTES},
+        "hours": {"type": "integer", "minimum": 1, "maximum": HOURS, "description": "In place of minutes."},
+    },
+)
+async def show_series(request: Request, gateway: Gateway) -> Response:
+    """GET /admin/series?minutes=15, or ?hours=24. Raises InvalidRequest, StoreGone."""
+    names, now = tuple(gateway.relay.fleet.deployments), time()
+    if "hours" not in request.query_params:
+        since = now - MINUTE_S * whole_of(request, "minutes", MINUTES, MINUTES)
+        samples = [each for each in gateway.metrics.figures.samples if each.at > since]
+        return Response(await asyncio.to_thread(of_samples, names, samples), media_type=JSON)
+    if "minutes" in request.query_params:
+        raise InvalidRequest(
+            "'minutes' and 'hours' exclude each other: name one of them.",
+            "'minutes' と 'hours' は同時に指定できません。どちらか一方を指定してください。",
+            param="hours",
+        )
+    since = now - 60 * MINUTE_S * whole_of(request, "hours", HOURS, HOURS)
+    port = gateway.auth.operator.port
+    return Response(await gateway.store.read(lambda c: of_minutes(names, minutes(c, port, since))), media_type=JSON)
+
+
+def of_samples(names: Iterable[str], samples: Sequence[Sample]) -> bytes:
+    """The answer for what is in memory."""
+    places = {each.layout: _places(each.layout) for each in samples}
+    found = []
+    for name in names:
+        rows = [_row(each, places[each.layout].get(name), len(COLUMNS)) for each in samples]
+        found.append({"name": name, **_columns(COLUMNS, rows), "replicas": _replicas(name, samples, places)})
+    return _answer(STEP_S, [each.at for each in samples], found)
+
+
+def of_minutes(names: Iterable[str], kept: Sequence[Minute]) -> bytes:
+    """The answer for what was kept."""
+    found = []
+    for name in names:
+        rows = [each.rows.get(name) for each in kept]
+        found.append({"name": name, **_columns(COLUMNS, rows), "replicas": []})
+    return _answer(MINUTE_S, [each.at for each in kept], found)
+
+
+Places = Mapping[str, int]
+"""Where in a sample's values those of a deployment, or of a replica, begin."""
+
+
+def _places(layout: Sequence[tuple[str, tuple[str, ...]]]) -> Places:
+    places, at = {}, 0
+    for name, replicas in layout:
+        places[name] = at
+        at += len(COLUMNS)
+        for label in replicas:
+            places[_key(name, label)] = at
+            at += len(OF_REPLICAS)
+    return places
+
+
+def _key(name: str, label: str) -> str:
+    return f"{name}\0{label}"
+
+
+def _replicas(name: str, samples: Sequence[Sample], places: Mapping[Any, Places]) -> list[dict[str, Any]]:
+    """Those that the deployment has by now."""
+    labels = dict(samples[-1].layout).get(name, ()) if samples else ()
+    found = []
+    for label in labels:
+        rows = [_row(each, places[each.layout].get(_key(name, label)), len(OF_REPLICAS)) for each in samples]
+        found.append({"replica": label, **_columns(OF_REPLICAS, rows)})
+    return found
+
+
+def _row(sample: Sample, at: int | None, width: int) -> Sequence[float] | None:
+    return None if at is None else sample.values[at : at + width]
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[float | None] | None]) -> dict[str, list[Any]]:
+    return {name: [None if row is None else _shown(row[at]) for row in rows] for at, name in enumerate(names)}
+
+
+def _shown(value: float | None) -> float | int | None:
+    """Nothing where there is nothing, and no digits that say nothing."""
+    if value is None or math.isnan(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _answer(step_s: float, at: Sequence[float], deployments: Sequence[Mapping[str, Any]]) -> bytes:
+    return orjson.dumps({"step_s": step_s, "at": [round(each, 1) for each in at], "deployments": deployments})
