@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 from hayate.access.authenticator import Authenticator
 from hayate.access.grants import Grants
@@ -13,6 +14,7 @@ from hayate.api.in_flight import InFlight
 from hayate.downstream.request_id import RequestIds
 from hayate.fleet.engines import Engines
 from hayate.history.conversations import Conversations
+from hayate.language import Text
 from hayate.policy.ended_streams import EndedStreams
 from hayate.relay.relay import Relay
 from hayate.relay.ticker import Ticker
@@ -57,6 +59,27 @@ class Reloaded:
     restart_needed: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LastReload:
+    """What the last try to apply a changed configuration came to; `at` is in seconds since 1970."""
+
+    at: float
+    done: Reloaded | None
+    refused: Text | None
+    """Every mistake, where nothing was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The configuration as it runs, without its secrets."""
+
+    settings: Sequence[Mapping[str, Any]] = ()
+    """Each with its `name`, and `value`; with `secret`, `source`, `variable` and `line`."""
+    restart_needed: tuple[str, ...] = ()
+    """Settings that were changed since the start, and that only a restart applies."""
+    last_reload: LastReload | None = None
+
+
 @dataclass(slots=True)
 class Gateway:
     """One per process; built in `serve.app`'s lifespan, read from the request's state. Only `settings` changes."""
@@ -72,6 +95,8 @@ class Gateway:
     """What loads and unloads models."""
     reload: Callable[[], Awaitable[Reloaded]]
     """Applies a changed configuration. Raises RefusedConfig."""
+    configured: Callable[[], Configured] = Configured
+    """What the configuration is now; it takes some milliseconds to tell."""
     settings: CallSettings = field(default_factory=CallSettings)
     grants: Grants = field(init=False)
     in_flight: InFlight = field(default_factory=InFlight)

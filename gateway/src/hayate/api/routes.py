@@ -41,6 +41,8 @@ from hayate.api.openai import create_completion
 from hayate.api.openapi import Documented, shown
 from hayate.api.operations import Described, Operation
 from hayate.api.passthrough import pass_through
+from hayate.api.recent_log import show_recent_log
+from hayate.api.running_config import show_config
 from hayate.api.series import show_series
 from hayate.downstream.stream import ClientGone
 from hayate.errors import CLIENT_CLOSED
@@ -155,6 +157,8 @@ ROUTES: Final = (
     plain("/admin/reload", "POST", operators_changing, admin.reload),
     plain("/admin/deployments", "GET", operators, admin.list_deployments),
     plain("/admin/status", "GET", operators, status.show_status),
+    plain("/admin/config", "GET", operators, show_config),
+    plain("/admin/log", "GET", operators, show_recent_log),
     plain("/admin/queue", "GET", operators, queue.show_queue),
     plain("/admin/series", "GET", operators, show_series),
     plain("/admin/engines", "GET", operators, engines.list_engines),

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +44,13 @@ Check = Callable[[Config], Iterable[tuple[Where, Text]]]
 
 @dataclass(frozen=True)
 class Sources:
-    """Where a configuration comes from: the file, if there is one, and the environment."""
+    """Where a configuration comes from: the file, if there is one, and the environment. All are equal: it is no part of what a
+    configuration says.
+    """
 
-    path: Path | None
-    env: Mapping[str, str]
-    document: Document
+    path: Path | None = field(compare=False)
+    env: Mapping[str, str] = field(compare=False)
+    document: Document = field(compare=False)
 
     @property
     def name(self) -> str:
@@ -179,4 +181,5 @@ def _checked(sources: Sources, values: dict[str, Any], mistakes: list[Mistake], 
             found.add(Mistake(where, text))
     if config is None or found.all:
         raise ConfigError.of(sources.name, map(sources.placed, found.all)) from None
+    config.read_from(sources)
     return config

@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     field_validator,
     model_validator,
 )
@@ -173,6 +174,17 @@ class Config(BaseModel):
     history: HistoryConfig = HistoryConfig()
     currency: Annotated[str, AfterValidator(currency_name)] | None = None
     prices: Mapping[str, PriceConfig] = {}
+
+    _sources: Any = PrivateAttr(default=None)
+
+    def read_from(self, sources: object) -> None:
+        """Notes where it comes from (`config.load.Sources`), which is no part of what it says."""
+        self._sources = sources
+
+    @property
+    def sources(self) -> Any:
+        """Where it comes from; None for one that was not read."""
+        return self._sources
 
     @property
     def store_file(self) -> Path:

@@ -122,7 +122,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
         app.state.sweeper = sweeper = Sweeper(gateway.in_flight.__len__)
         metrics.add(AccessMetrics(keys.ring, gateway.grants), StoreMetrics(store.path, store.writer), sweeper)
         await remember_last_minute(store, gateway.grants)
-        reloader = Reloader(gateway, config, load, keys, ports)
+        reloader = Reloader(gateway, config, load, keys, ports, env)
         app.state.reload, app.state.ending, relay.refresh = reloader.reload, gateway.ending, prober.refresh
         app.hot.update(
             ((method.encode(), row.path.encode()), partial(row.call.serve, gateway))

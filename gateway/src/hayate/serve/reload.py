@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 
-from hayate.api.gateway import CallSettings, Gateway, Reloaded
+from hayate.api.gateway import CallSettings, Configured, Gateway, LastReload, Reloaded
 from hayate.config.addresses import is_loopback
 from hayate.config.deprecated import deprecated
 from hayate.config.mistakes import ConfigError
 from hayate.config.models import Config
+from hayate.config.shown import shown
 from hayate.config.turns import preloaded
 from hayate.engines.ports import Ports
 from hayate.errors import RefusedConfig
@@ -107,17 +109,36 @@ def tick_s(config: Config) -> float:
     return max(MIN_TICK_S, min(TICK_S, *(limit_s / 8 for limit_s in limits_s)))
 
 
+def _only_by_restart(old: Config, new: Config) -> tuple[str, ...]:
+    """What has changed that is read at the start alone."""
+    found = [f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(new.server, each)]
+    found += [each for each in ("data", "health") if getattr(old, each) != getattr(new, each)]
+    found += ["store.file"] if old.store.file != new.store.file else []
+    return tuple(found)
+
+
 class Reloader:
     """Applies the configuration to the gateway, and then each changed file, one change at a time. `load` reads and validates it."""
 
-    def __init__(self, gateway: Gateway, config: Config, load: Callable[[], Config], keys: Keys, ports: Ports) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        config: Config,
+        load: Callable[[], Config],
+        keys: Keys,
+        ports: Ports,
+        env: Mapping[str, str],
+    ) -> None:
+        self._env = env
         self._gateway = gateway
         self._keys = keys
         self._ports = ports
-        self._config = config
+        self._config = self._started_with = config
+        self._last: LastReload | None = None
         self._host = config.server.host
         self._load = load
         self._busy = asyncio.Lock()
+        gateway.configured = self.configured
         self._configure(config)
 
     async def reload(self) -> Reloaded:
@@ -127,6 +148,7 @@ class Reloader:
                 config, tables = await asyncio.to_thread(self._read)
             except ConfigError as error:
                 log_event("reload_refused", reason=str(error))
+                self._last = LastReload(time.time(), None, error.texts)
                 raise RefusedConfig(
                     f"The configuration has mistakes, and the old one still serves:\n{error.english}",
                     f"設定に誤りがあるため、元の設定のまま動作しています。\n{error.japanese}",
@@ -135,14 +157,17 @@ class Reloader:
             fleet.apply(tables, config.aliases)
             self._configure(config)
             old, self._config = self._config, config
-            restart = tuple(
-                f"server.{each}" for each in RESTART_ONLY if getattr(old.server, each) != getattr(config.server, each)
-            )
-            restart += tuple(each for each in ("data", "health") if getattr(old, each) != getattr(config, each))
-            restart += ("store.file",) if old.store.file != config.store.file else ()
+            restart = _only_by_restart(old, config)
             done = Reloaded(tuple(config.deployments), fleet.aliases, restart)
             log_event("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
+            self._last = LastReload(time.time(), done, None)
             return done
+
+    def configured(self) -> Configured:
+        """What holds now, and what has become of the last reload."""
+        config = self._config
+        settings = [each.as_json() for each in shown(config, self._env)]
+        return Configured(settings, _only_by_restart(self._started_with, config), self._last)
 
     def _configure(self, config: Config) -> None:
         configure(self._gateway, config, self._host)

@@ -21,6 +21,7 @@ from hayate.telemetry.json_lines import call_lines, event_line
 from hayate.telemetry.log_writer import set_notes, terminals, write_error, write_output_later
 from hayate.telemetry.queued_output import Unmade
 from hayate.telemetry.readable_lines import ReadableLines
+from hayate.telemetry.recent_events import RecentEvents
 from hayate.telemetry.record import CallRecord
 from hayate.terminal import paint_for
 
@@ -43,6 +44,8 @@ class _Forms:
 
 
 _forms = _Forms()
+recent_events = RecentEvents()
+"""What this process has said on standard error."""
 
 
 class CallLog:
@@ -64,12 +67,18 @@ class CallLog:
 
 def log_event(event: str, **facts: Any) -> None:
     """An operator's line on standard error: a replica lost or back, a reload, a start. Never waits, never raises."""
-    write_error(_forms.event(time.time(), event, facts))
+    write_error(_said(event, facts))
 
 
 def rendered_event(event: str, facts: Mapping[str, Any]) -> str:
     """The same line for who writes it himself."""
-    return _forms.event(time.time(), event, facts).decode(errors="backslashreplace")
+    return _said(event, facts).decode(errors="backslashreplace")
+
+
+def _said(event: str, facts: Mapping[str, Any]) -> bytes:
+    at = time.time()
+    recent_events.say(at, event, facts)
+    return _forms.event(at, event, facts)
 
 
 def set_log_form(form: LogForm = Listening.log, env: Mapping[str, str] | None = None) -> None:

@@ -23,6 +23,7 @@ OPEN = {
     ("GET", "/health"), ("GET", "/health/liveliness"), ("GET", "/health/liveness"), ("GET", "/livez"),
     ("GET", "/health/readiness"), ("GET", "/readyz"), ("GET", "/"), ("GET", "/static/{path:path}"),
     ("GET", "/session"), ("POST", "/session"), ("DELETE", "/session"), ("GET", "/openapi.json"),
+    ("GET", "/admin/session"), ("POST", "/admin/session"), ("DELETE", "/admin/session"),
 }  # fmt: skip
 """What anyone may ask: whether the gateway lives, its page, to sign in, and what there is to ask. Everything else needs a key."""
 
