@@ -26,7 +26,9 @@ from hayate.serve.server import Notices, serve
 from tests.support.waiting import LAST_RESORT_S
 
 SOURCE = Path(hayate.__file__).parent
-BACKGROUND = frozenset({"fleet/health_checks.py", "fleet/canary.py", "serve/server.py", "serve/sweeper.py"})
+BACKGROUND = frozenset(
+    {"fleet/health_checks.py", "fleet/canary.py", "serve/server.py", "serve/figures.py", "serve/sweeper.py"}
+)
 """What watches the engines and keeps the server running, whether there are calls or not."""
 TIMERS = frozenset({"Ticker._tick", "Deadlines._look", "Keys.follow"})
 ELSEWHERE = frozenset({"call_lines"})
