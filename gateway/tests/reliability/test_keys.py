@@ -23,8 +23,8 @@ WAYS = {
     "an empty key": {"authorization": "Bearer "},
     "another scheme": {"authorization": "Basic aGVsbG86aGVsbG8="},
     "SQL": {"authorization": "Bearer ' OR '1'='1"},
-    "a made-up session": {"cookie": "hayate_session=9999999999.00ff"},
-    "a broken cookie": {"cookie": 'hayate_session="; x'},
+    "a made-up session": {"host": "gateway:8080", "cookie": "hayate_session_8080=9999999999.00ff"},
+    "a broken cookie": {"host": "gateway:8080", "cookie": 'hayate_session_8080="; x'},
     "bytes": {"authorization": "Bearer \xff\xfe"},
 }
 

@@ -17,14 +17,13 @@ from typing import Protocol
 
 from hayate.access.keys import INCORRECT, digest_of
 from hayate.access.operator_sessions import OperatorSessions
-from hayate.access.our_page import from_elsewhere
+from hayate.access.our_page import cookie_named, from_elsewhere
 from hayate.access.principals import Principal, Role
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.settings import Listening
 from hayate.wire.http1 import Fields, Headers, fields_of
 from hayate.wire.origins import Origins
 
-COOKIE = "hayate_session"
 SESSION_S = 7 * 24 * 3600
 _KEY_FIELDS = (b"authorization", b"x-api-key", b"api-key")
 
@@ -104,7 +103,7 @@ class Authenticator:
         cookie = found.get(b"cookie")
         if cookie is not None and (other is None or role is Role.CALLER):
             try:
-                principal = self._session(cookie)
+                principal = self._session(cookie, self.cookie(found))
             except (NotAuthenticated, KeysUnknown) as error:
                 principal, why = None, why or error
             if principal is not None:
@@ -127,18 +126,22 @@ class Authenticator:
         own = next((each.project for each in self._own.values() if each.id == key_id), None)
         return own or self._issued.project_of(key_id) or ""
 
+    def cookie(self, found: Fields) -> str:
+        """The name of the session's cookie, for the address that the browser knows."""
+        return cookie_named("hayate_session", found, self.operator.port)
+
     def new_session(self, principal: Principal) -> str:
         """A cookie's value: whose session it is, when it ends, and a signature that only the gateway can make."""
         expires = int(self._wall_clock()) + SESSION_S
         said = f"{principal.id}.{principal.version}.{expires}"
         return f"{said}.{self._sign(said)}"
 
-    def _session(self, cookie: bytes) -> Principal | None:
+    def _session(self, cookie: bytes, name: str) -> Principal | None:
         """Who was signed in, as long as the session lasts. Raises NotAuthenticated, which says so, where their key is not what
         it was then; KeysUnknown.
         """
         try:
-            morsel = SimpleCookie(cookie.decode("latin-1")).get(COOKIE)
+            morsel = SimpleCookie(cookie.decode("latin-1")).get(name)
         except CookieError:
             return None
         if morsel is None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
-from hayate.access.our_page import from_elsewhere, port_named
+from hayate.access.our_page import cookie_named, from_elsewhere
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.settings import Listening
 from hayate.wire.http1 import Fields
@@ -64,7 +64,7 @@ class OperatorSessions:
 
     def cookie(self, found: Fields) -> str:
         """The cookie's name, for the address that the browser knows."""
-        return f"hayate_operator_{port_named(found) or self.port}"  # (2)
+        return cookie_named("hayate_operator", found, self.port)  # (2)
 
     def begin(self) -> OperatorSession:
         """Somebody has brought the operator's key."""

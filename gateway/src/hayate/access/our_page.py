@@ -31,6 +31,13 @@ def is_overheard(origin: bytes) -> bool:
         return True
 
 
+def cookie_named(what: str, found: Fields, port: int) -> str:
+    """The name of a cookie that no other gateway on the host has: it carries the port that the browser asks at, or where the
+    address has none, the one that is listened on.
+    """
+    return f"{what}_{port_named(found) or port}"
+
+
 def port_named(found: Fields) -> str:
     """The port that the browser knows the gateway by; empty where the address has none."""
     host, colon, port = found.get(b"host", b"").decode("latin-1").rpartition(":")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from hayate.access.authenticator import COOKIE
+from hayate.access.authenticator import Authenticator
 from hayate.access.guards import (
     anyone,
     callers,
@@ -16,12 +16,16 @@ from hayate.access.guards import (
     users,
     watchers,
 )
-from hayate.access.operator_sessions import TOKEN_FIELD, OperatorSessions
+from hayate.access.operator_sessions import TOKEN_FIELD
+from hayate.access.principals import OWNER
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 
 Json = dict[str, Any]
 Errors = tuple[type[GatewayError], ...]
 
+_NOBODYS: Final = Authenticator({"": OWNER})
+"""Who tells the names of the cookies, as they are at the usual port."""
+_PORT: Final = "its name ends with the port that the browser asks at"
 GUARDS: Final[Mapping[Any, tuple[Errors, str]]] = {
     anyone: ((), ""),
     callers: ((NotAuthenticated, NotAllowed, KeysUnknown), "callers"),
@@ -37,12 +41,17 @@ SCHEMES: Final[Mapping[str, Json]] = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     "api-key": {"type": "apiKey", "in": "header", "name": "api-key"},
-    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "What POST /session gives."},
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": _NOBODYS.cookie({}),
+        "description": f"What POST /session gives; {_PORT}.",
+    },
     "operator-session": {
         "type": "apiKey",
         "in": "cookie",
-        "name": OperatorSessions(None).cookie({}),
-        "description": "What POST /admin/session gives; its name ends with the port that the browser asks at.",
+        "name": _NOBODYS.operator.cookie({}),
+        "description": f"What POST /admin/session gives; {_PORT}.",
     },
     "csrf": {
         "type": "apiKey",

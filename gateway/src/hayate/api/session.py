@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from hayate.access.authenticator import COOKIE, SESSION_S
+from hayate.access.authenticator import SESSION_S
 from hayate.access.guards import callers, require
 from hayate.access.keys import INCORRECT
 from hayate.access.principals import Role
@@ -17,6 +17,7 @@ from hayate.api.operations import body, described
 from hayate.downstream.asgi_stream import AsgiStream
 from hayate.downstream.client import Client
 from hayate.errors import BodyTooLarge, GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
+from hayate.wire.http1 import fields_of
 from hayate.wire.request_body import parse_object
 
 MAX_SESSION_BODY_BYTES = 4096
@@ -52,7 +53,7 @@ async def sign_in(request: Request, gateway: Gateway) -> Response:
     require(principal, "calls")  # the page would have nothing to show
     response = Response(status_code=204)
     response.set_cookie(
-        COOKIE,
+        gateway.auth.cookie(fields_of(request.scope["headers"])),
         gateway.auth.new_session(principal),
         max_age=SESSION_S,
         path=None,  # the folder that the browser asked in: behind a proxy that is not the whole host
@@ -74,10 +75,11 @@ async def show_session(request: Request, gateway: Gateway) -> Response:
 
 
 @described("Takes the cookie back.", status=204)
-async def sign_out(_: Request, __: Gateway) -> Response:
+async def sign_out(request: Request, gateway: Gateway) -> Response:
     """DELETE /session: takes the cookie back."""
     response = Response(status_code=204)
-    response.set_cookie(COOKIE, max_age=0, expires=0, path=None, httponly=True, samesite="strict")
+    name = gateway.auth.cookie(fields_of(request.scope["headers"]))
+    response.set_cookie(name, max_age=0, expires=0, path=None, httponly=True, samesite="strict")
     return response
 
 

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.access.authenticator import COOKIE, SESSION_S, Authenticator
+from hayate.access.authenticator import SESSION_S, Authenticator
 from hayate.access.keys import digest_of
 from hayate.access.principals import OPERATOR, OWNER, Principal, Role
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from tests.support.tables import table
 
 KEY = "sk-hayate-0123456789abcdef"
+COOKIE = "hayate_session_8080"
 
 
 class Clock:

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from hayate.access.authenticator import COOKIE, Authenticator
+from hayate.access.authenticator import Authenticator
 from hayate.access.guards import Guard, anyone, callers, known, operators, users, watchers
 from hayate.access.principals import OPERATOR, OWNER, Principal
 from hayate.access.terms import Terms
@@ -16,6 +16,7 @@ from tests.support.tables import table
 
 KEYS = {"callers": "sk-callers-0123456789", "operators": "sk-operators-0123456789", "wrong": "sk-wrong-0123456789"}
 AUTH = Authenticator({KEYS["callers"]: OWNER, KEYS["operators"]: OPERATOR})
+COOKIE = "hayate_session_8080"
 FIELDS = (b"authorization", b"x-api-key", b"api-key")
 SITES = {"our page": b"same-origin", "another site": b"cross-site"}
 """Where a session's request may come from, in a browser's words."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hayate.access.our_page import from_elsewhere, is_overheard, port_named
+from hayate.access.our_page import cookie_named, from_elsewhere, is_overheard, port_named
 from tests.support.tables import table
 
 HERE = b"gateway.example:8080"
@@ -74,3 +74,8 @@ def test_plain_http_is_overheard_unless_it_stays_on_this_machine(origin: bytes, 
 )
 def test_the_port_is_the_one_of_the_address(host: bytes, port: str) -> None:
     assert port_named({b"host": host}) == port
+
+
+def test_a_cookie_has_the_port_in_its_name() -> None:
+    assert cookie_named("a", {b"host": b"localhost:81"}, 8080) == "a_81"
+    assert cookie_named("a", {b"host": b"gateway.example"}, 8080) == "a_8080"

@@ -29,6 +29,16 @@ async def test_the_cookie_is_for_the_gateway_alone(stage: Stage) -> None:
     assert reply.body == b""
 
 
+async def test_two_gateways_on_one_host_have_a_cookie_each(stage: Stage) -> None:
+    for host, port in (("localhost:8081", 8081), ("llm.example", stage.gateway.port)):
+        reply = await fetch(stage.url, "/session", {"key": stage.key}, headers={"host": host})
+        cookie = reply.headers["set-cookie"].partition(";")[0]
+        assert cookie.partition("=")[0] == f"hayate_session_{port}"
+        for other, signed_in in ((host, True), ("localhost:8082", False)):
+            told = await fetch(stage.url, "/session", headers={"host": other, "cookie": cookie})
+            assert told.json == {"signed_in": signed_in}
+
+
 async def test_the_cookie_is_as_good_as_the_key(stage: Stage) -> None:
     cookie = await sign_in(stage)
     for path, body in (("/v1/models", None), ("/generate_stream?prompt=x", None), ("/v1/chat/completions", PLAIN)):
@@ -39,7 +49,11 @@ async def test_the_cookie_is_as_good_as_the_key(stage: Stage) -> None:
 async def test_the_page_can_ask_whether_it_is_signed_in(stage: Stage) -> None:
     cookie = await sign_in(stage)
     assert (await fetch(stage.url, "/session", headers={"cookie": cookie})).json == {"signed_in": True}
-    for headers in ({}, {"cookie": "hayate_session=1.2"}, {"cookie": cookie, "sec-fetch-site": "cross-site"}):
+    for headers in (
+        {},
+        {"cookie": f"hayate_session_{stage.gateway.port}=1.2"},
+        {"cookie": cookie, "sec-fetch-site": "cross-site"},
+    ):
         assert (await fetch(stage.url, "/session", headers=headers)).json == {"signed_in": False}
 
 
