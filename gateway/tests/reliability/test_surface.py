@@ -53,11 +53,18 @@ FULL_EXAMPLES, QUICK_EXAMPLES = 100, 6
 NEVER_THERE = {
     ("DELETE", "/admin/calls/{call:path}"),
     ("GET", "/admin/calls/{call}/content"),
+    ("GET", "/admin/engines/{engine:path}/log"),
+    ("POST", "/admin/engines/{engine:path}/load"),
+    ("POST", "/admin/engines/{engine:path}/unload"),
+    ("POST", "/admin/session"),
+    ("POST", "/api/models/unload/{model}"),
     ("POST", "/v1/responses/compact"),
     ("POST", "/v1/responses/input_tokens"),
     ("POST", "/v1/responses/{response}/cancel"),
 }
-"""What nobody finds anything at: no call is under way for long enough, of none is the content kept; and what there is not."""
+"""What nobody finds anything at: no call is under way for long enough, of none is the content kept, no engine is loaded here, no
+page is one of ours; and what there is not.
+"""
 KEPT = ("/v1/conversations", "/v1/responses/")
 LAST_RESORT_S = 60
 NOT_OURS = 501
