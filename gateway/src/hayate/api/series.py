@@ -5,8 +5,10 @@ minutes from the store. Made in a thread: of very many deployments it is much.
 from __future__ import annotations
 
 import asyncio
-import math
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, groupby
+from operator import attrgetter
 from time import time
 from typing import Any, Final
 
@@ -20,7 +22,7 @@ from hayate.api.gateway import Gateway
 from hayate.api.operations import JSON, described
 from hayate.errors import InvalidRequest, StoreGone
 from hayate.store.figures import Minute, minutes
-from hayate.telemetry.figures import COLUMNS, OF_REPLICAS, STEP_S, Sample
+from hayate.telemetry.figures import COLUMNS, OF_REPLICAS, STEP_S, Layout, Sample
 
 MINUTES: Final = 15
 HOURS: Final = 24
@@ -94,66 +96,61 @@ async def show_series(request: Request, gateway: Gateway) -> Response:
 
 def of_samples(names: Iterable[str], samples: Sequence[Sample]) -> bytes:
     """The answer for what is in memory."""
-    places = {each.layout: _places(each.layout) for each in samples}
+    runs = [_Run(layout, list(found)) for layout, found in groupby(samples, key=attrgetter("layout"))]
     found = []
     for name in names:
-        rows = [_row(each, places[each.layout].get(name), len(COLUMNS)) for each in samples]
-        found.append({"name": name, **_columns(COLUMNS, rows), "replicas": _replicas(name, samples, places)})
+        replicas = [
+            {"replica": label, **_columns(OF_REPLICAS, runs, _key(name, label))}
+            for label in (dict(samples[-1].layout).get(name, ()) if samples else ())
+        ]
+        found.append({"name": name, **_columns(COLUMNS, runs, name), "replicas": replicas})
     return _answer(STEP_S, [each.at for each in samples], found)
 
 
 def of_minutes(names: Iterable[str], kept: Sequence[Minute]) -> bytes:
     """The answer for what was kept."""
+    nothing = (None,) * len(COLUMNS)
     found = []
     for name in names:
-        rows = [each.rows.get(name) for each in kept]
-        found.append({"name": name, **_columns(COLUMNS, rows), "replicas": []})
+        columns = zip(*(each.rows.get(name, nothing) for each in kept), strict=True) if kept else [()] * len(COLUMNS)
+        found.append({"name": name, **dict(zip(COLUMNS, columns, strict=True)), "replicas": []})
     return _answer(MINUTE_S, [each.at for each in kept], found)
 
 
-Places = Mapping[str, int]
-"""Where in a sample's values those of a deployment, or of a replica, begin."""
+class _Run:
+    """Samples in a row that have the same layout: a column of them is a slice."""
 
+    def __init__(self, layout: Layout, samples: Sequence[Sample]) -> None:
+        self._count = len(samples)
+        self._values = array("d")
+        for each in samples:
+            self._values.extend(each.values)
+        self._places: dict[str, int] = {}
+        """Where in a sample's values those of a deployment, or of a replica, begin."""
+        self._width = 0
+        for name, replicas in layout:
+            self._places[name] = self._width
+            self._width += len(COLUMNS)
+            for label in replicas:
+                self._places[_key(name, label)] = self._width
+                self._width += len(OF_REPLICAS)
 
-def _places(layout: Sequence[tuple[str, tuple[str, ...]]]) -> Places:
-    places, at = {}, 0
-    for name, replicas in layout:
-        places[name] = at
-        at += len(COLUMNS)
-        for label in replicas:
-            places[_key(name, label)] = at
-            at += len(OF_REPLICAS)
-    return places
+    def column(self, key: str, number: int) -> Sequence[float | None]:
+        """One figure of a deployment, or of a replica; None where it was not there."""
+        at = self._places.get(key)
+        return [None] * self._count if at is None else self._values[at + number :: self._width].tolist()
 
 
 def _key(name: str, label: str) -> str:
     return f"{name}\0{label}"
 
 
-def _replicas(name: str, samples: Sequence[Sample], places: Mapping[Any, Places]) -> list[dict[str, Any]]:
-    """Those that the deployment has by now."""
-    labels = dict(samples[-1].layout).get(name, ()) if samples else ()
-    found = []
-    for label in labels:
-        rows = [_row(each, places[each.layout].get(_key(name, label)), len(OF_REPLICAS)) for each in samples]
-        found.append({"replica": label, **_columns(OF_REPLICAS, rows)})
-    return found
-
-
-def _row(sample: Sample, at: int | None, width: int) -> Sequence[float] | None:
-    return None if at is None else sample.values[at : at + width]
-
-
-def _columns(names: Sequence[str], rows: Sequence[Sequence[float | None] | None]) -> dict[str, list[Any]]:
-    return {name: [None if row is None else _shown(row[at]) for row in rows] for at, name in enumerate(names)}
-
-
-def _shown(value: float | None) -> float | int | None:
-    """Nothing where there is nothing, and no digits that say nothing."""
-    if value is None or math.isnan(value):
-        return None
-    return int(value) if value == int(value) else value
+def _columns(names: Sequence[str], runs: Sequence[_Run], key: str) -> dict[str, list[float | None]]:
+    return {
+        name: list(chain.from_iterable(run.column(key, number) for run in runs)) for number, name in enumerate(names)
+    }
 
 
 def _answer(step_s: float, at: Sequence[float], deployments: Sequence[Mapping[str, Any]]) -> bytes:
+    """What is no number (`telemetry.figures.NOTHING`) is written as null."""
     return orjson.dumps({"step_s": step_s, "at": [round(each, 1) for each in at], "deployments": deployments})

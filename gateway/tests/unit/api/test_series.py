@@ -41,10 +41,10 @@ def test_columns_have_a_value_for_each_time_and_none_where_a_deployment_was_not_
     assert (a.in_flight, a.waiting, a.replicas[0].ceiling) == ([1, 113], [2, 114], [10, 122])
 
 
-def test_what_there_is_nothing_to_say_of_is_null_and_whole_numbers_are_written_so() -> None:
+def test_what_there_is_nothing_to_say_of_is_null() -> None:
     nothing = Sample(10.0, (("a", ()),), array("d", [2.0, 0.5, 4.0, 0.0, *([math.nan] * 4)]))
     said = json.loads(of_samples(("a", "new"), [nothing]))
-    assert json.dumps(said["deployments"][0]["in_flight"]) == "[2]"
+    assert said["deployments"][0]["in_flight"] == [2]
     assert said["deployments"][0]["waiting"] == [0.5]
     assert said["deployments"][0]["ttft_p50_s"] == [None]
     assert said["deployments"][1]["ceiling"] == [None]
