@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 unexport CDPATH
 
-.PHONY: help setup setup-dev run test test-slow check bench lock clean
+.PHONY: help setup setup-dev run test test-slow check bench lock vendor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ test: setup-dev ## all quick tests, real llama.cpp included
 test-slow: setup-dev ## the slower tests: real vLLM on CPU, tritonserver, the long load
 	@gateway/scripts/test-slow $(ARGS)
 
-check: setup-dev ## ruff, mypy --strict, import contracts
+check: setup-dev ## ruff, mypy --strict, import contracts, the page's types
 	@gateway/scripts/check
 
 bench: setup-dev ## the side-by-side benchmark of bench/README.md (ARGS=--quick: a minute; ARGS="--against REV": a change)
@@ -30,6 +30,9 @@ bench: setup-dev ## the side-by-side benchmark of bench/README.md (ARGS=--quick:
 
 lock: ## resolve and hash the dependencies again (needs uv)
 	@gateway/scripts/lock
+
+vendor: setup-dev ## take the page's libraries from npm again, as they are pinned (needs npm)
+	@gateway/scripts/vendor
 
 clean: ## remove the private environment and caches (weights and data stay)
 	rm -rf .venv .engines .bench gateway/src/*.egg-info

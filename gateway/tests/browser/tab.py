@@ -53,12 +53,19 @@ class Tab:
     async def answered(self, turn: Locator, within_s: float = LAST_RESORT_S) -> str:
         """The answer's text, once it is complete."""
         await expect(turn).not_to_have_attribute("aria-busy", "true", timeout=within_s * 1000)
-        return await turn.locator(".answer").text_content() or ""
+        return (await turn.locator(".answer").text_content() or "").strip()
+
+    async def raw(self, turn: Locator, kind: str) -> str:
+        """What is behind an answer: `curl`, `Python`, `JavaScript` or the events, as its panel shows it."""
+        if await turn.locator(".behind").is_hidden():
+            await turn.locator(".show-raw").click()
+        await turn.locator(".raw-tabs").get_by_role("button", name=kind, exact=True).click()
+        return await turn.locator(".raw").text_content() or ""
 
     @property
     def questions(self) -> list[str]:
         """The URLs of every question that left the browser, however often it was the same."""
-        return [url for url in self.requests if "generate_stream" in url]
+        return [url for url in self.requests if url.endswith("v1/chat/completions") or "generate_stream" in url]
 
     async def set(self, name: str, value: str) -> None:
         """Fills in one of the settings."""

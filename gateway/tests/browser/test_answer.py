@@ -47,12 +47,14 @@ async def test_the_page_shows_the_whole_answer(gateway: RunningGateway, open_tab
         await tab.set("temperature", "0")
         turn = await tab.ask(QUESTION)
         assert await tab.answered(turn) == ANSWER
-        usage = (await gateway.logged(1))[0]["completion_tokens"]
-        await expect(turn.locator(".figures")).to_contain_text(f"{usage} トークン · tiny-qwen2 · stop")
-        await turn.get_by_role("button", name="イベント（SSE）").click()
-        raw = await turn.locator(".raw").text_content() or ""
-        assert raw.startswith("id: ")
-        assert re.search(r'id: \S+\nevent: done\ndata: {"finish_reason":"stop"', raw)
+        (call,) = await gateway.logged(1)
+        await expect(turn.locator(".figures")).to_contain_text(
+            re.compile(rf"入力\s{call['prompt_tokens']}.* · 出力\s{call['completion_tokens']} · \S+ · stop")
+        )
+        await expect(turn.locator(".gaps")).to_be_visible()
+        raw = await tab.raw(turn, "イベント（SSE）")
+        assert re.match(r"\+\d+\.\d{3}s  data: {", raw)
+        assert re.search(r'"finish_reason":"stop".*\+\d+\.\d{3}s  data: \[DONE\]\n$', raw, re.DOTALL)
         assert len(tab.questions) == 1
 
 

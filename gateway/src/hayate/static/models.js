@@ -1,0 +1,54 @@
+// The models that this key may call, and whether the chosen one is ready.
+
+import { byId } from "./elements.js";
+import { listModels } from "./gateway.js";
+import { texts } from "./texts.js";
+
+const select = byId("model", HTMLSelectElement);
+let known = ""; // the models shown, as JSON, in the language of now
+
+export const chosen = () => select.value;
+
+/** Asks anew. @throws {import("./gateway.js").Trouble} */
+export async function refreshModels() {
+  try {
+    show(await listModels());
+  } catch (error) {
+    byId("ready-dot", HTMLElement).classList.remove("ready");
+    throw error;
+  }
+}
+
+/** @param {import("./gateway.js").Model[][]} models */
+function show([aliases = [], deployments = []]) {
+  const now = JSON.stringify([document.documentElement.lang, aliases, deployments]);
+  if (now === known) return;
+  known = now;
+  const before = select.value || "default";
+  select.replaceChildren();
+  for (const [label, models] of /** @type {const} */ ([[texts.aliases, aliases], [texts.deployments, deployments]])) {
+    if (!models.length) continue;
+    const group = select.appendChild(document.createElement("optgroup"));
+    group.label = label;
+    for (const { id, hayate } of models) {
+      const target = hayate.kind === "alias" && hayate.targets?.length ? ` → ${hayate.targets.join(", ")}` : "";
+      const reason = hayate.reason?.text ?? texts.notReady;
+      const option = new Option(`${id}${target}${hayate.ready ? "" : ` (${reason})`}`, id);
+      Object.assign(option.dataset, { ready: String(hayate.ready), reason, context: hayate.context_tokens ?? "" });
+      option.selected = id === before;
+      group.append(option);
+    }
+  }
+  showReadiness();
+}
+
+function showReadiness() {
+  const option = select.selectedOptions[0];
+  const ready = option?.dataset.ready === "true";
+  byId("ready-dot", HTMLElement).classList.toggle("ready", ready);
+  byId("not-ready", HTMLElement).textContent = ready || !option ? "" : `${option.value}: ${option.dataset.reason}`;
+  const context = Number(option?.dataset.context);
+  byId("context", HTMLElement).textContent = context ? texts.context(context.toLocaleString(document.documentElement.lang)) : "";
+}
+
+select.onchange = showReadiness;

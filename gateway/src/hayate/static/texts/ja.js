@@ -1,0 +1,70 @@
+// The page's texts in Japanese.
+
+/** @type {Record<string, string>} */
+const hints = {
+  unreachable: "ゲートウェイに接続できません。起動しているか確かめてから、もう一度お試しください。",
+  invalid_api_key: "もう一度サインインしてください。",
+  model_not_found: "このモデルは現在ありません。上の一覧から別のモデルを選んでください。",
+  context_length_exceeded: "質問がこのモデルには長すぎます。質問やシステムプロンプトを短くするか、より長いコンテキストを扱えるモデルを選んでください。",
+  rate_limit_exceeded: "このキーでのリクエストが多すぎます。少し待ってから、もう一度お試しください。",
+  overloaded: "エンジンが混雑しているか、まだ起動中です。少し待ってから、もう一度お試しください。",
+  shutting_down: "ゲートウェイが再起動中です。少し待ってから、もう一度お試しください。",
+  timeout: "エンジンの応答に時間がかかりすぎました。もう一度お試しください。繰り返す場合はエンジンのログを確認してください。",
+  upstream_error: "エンジンで問題が起きました。もう一度お試しください。繰り返す場合はエンジンのログを確認してください。",
+  conversation_not_found: "この会話は見つかりません。新しい会話を始めてください。",
+  conversation_full: "この会話は保存できる上限に達しました。新しい会話を始めてください。",
+  conversation_locked: "この会話は別のリクエストで使用中です。終わってから、もう一度お試しください。",
+  history_unavailable: "現在、履歴を読み書きできません。少し待ってから、もう一度お試しください。",
+};
+
+/** @type {import("../texts.js").Texts} */
+export const ja = {
+  title: "Hayate：動作確認チャット", other: "English", otherLang: "en", skip: "入力欄へ移動",
+  theme: "表示テーマの切り替え",
+  model: "モデル", aliases: "エイリアス", deployments: "デプロイメント", notReady: "準備中",
+  context: (tokens) => `コンテキスト${tokens}トークン`,
+  signIn: "サインイン", signOut: "サインアウト", signInWhy: "このゲートウェイを使うにはAPIキーが必要です。",
+  key: "APIキー", keyHelp: "管理者から受け取ったキーか、所有者のキーを入力してください。所有者のキーは初回起動時に表示され、data/api_key に保存されています（HAYATE_API_KEY を設定した場合はその値です）。このページはキーを保存しません。",
+  wrongKey: "キーが違います。もう一度、全体をコピーして入力してください。", signInFailed: "サインインできませんでした", sessionEnded: "セッションが切れました。もう一度サインインしてください。",
+
+  conversations: "会話", newChat: "新しい会話", search: "検索", untitled: "無題", noneFound: "見つかりませんでした。", more: "さらに表示",
+  rename: "名前を変更", renameTo: "会話の名前を入力してください。", remove: "削除", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "エクスポート：",
+  removeSure: "この会話を、すべての発言とともに削除します。元に戻すことはできません。", save: "保存", cancel: "キャンセル",
+  gone: "この会話は見つかりません。削除されたか、別のプロジェクトのものです。",
+  branched: "分岐した会話です。元の会話はそのまま残っています。",
+  notKept: "この発言は履歴にないか、別の場所で変更されました。ページを再読み込みしてください。",
+  noMemory: "このキーでは会話は保存されません。ページを閉じると、この会話は消えます。",
+  earlier: "以前のやり取り",
+
+  log: "質問と回答", welcome: "質問を入力すると、回答がここに届いた順に表示されます。",
+  settings: "設定", system: "システムプロンプト", systemHint: "モデルの役割や口調など（省略可）",
+  maxTokens: "最大トークン数", temperature: "温度", topP: "Top p", seed: "シード", unset: "既定値",
+  moreFields: "リクエストに追加する項目（JSON）", moreHint: '{"tools": [...], "reasoning_effort": "low"}', moreWrong: "JSONオブジェクトを入力してください。",
+  preset: "プリセット", noPreset: "なし", presetName: "プリセット名", presetSave: "プリセットとして保存", presetDelete: "プリセットを削除",
+  prompt: "質問", promptHint: "質問を入力（Enterで送信、Shift+Enterで改行）", send: "送信", stop: "停止",
+  attach: "画像を追加", picture: "画像", removePicture: "外す",
+  smallPrint: "回答は誤っていることがあります。",
+
+  again: "再試行", goOn: "続ける", continueWord: "途切れたところから続けてください。", edit: "編集", branch: "ここから分岐",
+  copyAnswer: "回答をコピー", copy: "コピー", copied: "コピーしました", table: "表", reasoning: "思考の過程",
+  output: "ツールの結果", sendOutputs: "結果を送信",
+  outputOf: (name) => `${name} の結果`,
+  raw: "通信内容", curl: "curl", python: "Python", javascript: "JavaScript", events: "イベント（SSE）", replay: "再生", replaying: "記録を再生しています（ゲートウェイには送信しません）。",
+
+  waiting: "最初のトークンを待っています…", answering: "回答中…", finished: "回答が完了しました。", stopped: "停止しました。", empty: "モデルの回答は空でした。",
+  firstToken: "最初のトークンまで", perSecond: "トークン/秒", tokensIn: "入力",
+  cached: (tokens) => `（キャッシュ${tokens}）`,
+  tokensOut: (tokens) => ["出力", tokens],
+  queued: (place) => `キューで待機中（${place}番目）`,
+  about: (seconds) => `約${seconds}秒`,
+  silent: (seconds) => `${seconds}秒間受信なし`,
+  gaps: (median, most) => `トークンの間隔：中央値${median} ms、最大${most} ms`,
+  omitted: (turns) => `モデルのコンテキストに収まらないため、古いやり取り${turns}件を省いて送信しました。`,
+  dropped: "接続が切れたため、回答は途中までです。",
+  droppedKept: "接続が切れました。そこまでの回答を表示しています。",
+  cut: "この回答は途中で終わっています。",
+  reloaded: "回答が始まる前にページが閉じられました。この質問は保存されていません。",
+  length: "トークン数の上限に達したため、途中で終わっています。続きが必要なときは「最大トークン数」を増やしてください。",
+  unknownError: "回答を得られませんでした。",
+  hints,
+};
