@@ -149,7 +149,7 @@ export class AnswerView {
 
   /** @param {number | null} index @param {string} id @param {string} name @returns {Call} */
   #newCall(index, id, name) {
-    const title = made("p", "card-title", `🔧 ${visible(name)}`);
+    const title = made("p", "card-title", texts.toolCall(visible(name)));
     const card = made("div", "card", title, made("pre", "card-json"));
     this.#place.append(card);
     const call = { index, id, name, text: "", card, answered: false };

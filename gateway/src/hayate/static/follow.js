@@ -18,6 +18,7 @@ export function following(log) {
     scrolled = log.scrollTop;
   });
   const resized = new ResizeObserver(follow);
+  resized.observe(log);
   return {
     follow,
     /** Follows whatever grows in this element. @param {HTMLElement} element */

@@ -11,7 +11,7 @@ const PIECE_CHARS = 4_000;
 /** The page renders for a fifth of the time at most. */
 const SHARE = 4;
 /** What is longer goes on as another block. Code costs little more than its characters. */
-const MOST_CHARS = { code: 20_000, other: 6_000 };
+const MOST_CHARS = { code: 20_000, other: 4_000 };
 
 export class GrowingMarkdown {
   /** All of it, as it was said. */
@@ -99,12 +99,16 @@ function settledOf(blocks, text) {
   return last > 0 && text.startsWith(blocks.slice(0, last).map(({ raw }) => raw).join("")) ? last : 0;
 }
 
+/** What begins again in the rest of a block: the fence of code, the head of a table. @type {Record<string, RegExp>} */
+const OPENINGS = { code: /^ {0,3}(?:`{3,}|~{3,})[^\n]*\n/, table: /^[^\n]*\n[^\n]*\n/ };
+const ITEM = /\n(?=(?:[-*+]|\d{1,9}[.)])[ \t])/g;
+
 /** Where a last block that is too long is ended, and what its rest begins with, so that it goes on as what it is. @param {Token[]} last @param {string} text @returns {{ at: number, again: string } | null} */
-function cutOf(last, text) {
-  const kind = last[0]?.type === "code" ? "code" : "other";
-  if (text.length <= MOST_CHARS[kind]) return null;
-  const at = text.lastIndexOf("\n") + 1 || text.length;
-  const opening = kind === "code" ? /^ {0,3}(?:`{3,}|~{3,})[^\n]*\n/ : last[0]?.type === "table" ? /^[^\n]*\n[^\n]*\n/ : null;
-  const again = opening?.exec(text)?.[0] ?? "";
-  return at > again.length ? { at, again } : { at: text.length, again };
+function cutOf([last], text) {
+  const kind = last?.type ?? "";
+  if (text.length <= (kind === "code" ? MOST_CHARS.code : MOST_CHARS.other)) return null;
+  const again = OPENINGS[kind]?.exec(text)?.[0] ?? "";
+  const item = kind === "list" ? [...text.matchAll(ITEM)].at(-1)?.index : undefined; // a list is cut between its items
+  const at = (item ?? text.lastIndexOf("\n")) + 1;
+  return { at: at > again.length ? at : text.length, again };
 }

@@ -46,6 +46,7 @@ export const en = {
 
   again: "Retry", goOn: "Continue", continueWord: "Continue exactly where you stopped.", edit: "Edit", branch: "Branch",
   copyAnswer: "Copy answer", copy: "Copy", copied: "Copied", table: "Table", reasoning: "Reasoning",
+  toolCall: (/** @type {string} */ name) => `Tool call: ${name}`,
   output: "What the tool returned", sendOutputs: "Send results",
   outputOf: (/** @type {string} */ name) => `What ${name} returned`,
   raw: "Raw", curl: "curl", python: "Python", javascript: "JavaScript", events: "Events (SSE)", replay: "Replay", replaying: "Replaying what was recorded; nothing is asked of the gateway.",

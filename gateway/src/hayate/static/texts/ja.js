@@ -47,6 +47,7 @@ export const ja = {
 
   again: "再試行", goOn: "続ける", continueWord: "途切れたところから続けてください。", edit: "編集", branch: "ここから分岐",
   copyAnswer: "回答をコピー", copy: "コピー", copied: "コピーしました", table: "表", reasoning: "思考の過程",
+  toolCall: (name) => `ツール呼び出し：${name}`,
   output: "ツールの結果", sendOutputs: "結果を送信",
   outputOf: (name) => `${name} の結果`,
   raw: "通信内容", curl: "curl", python: "Python", javascript: "JavaScript", events: "イベント（SSE）", replay: "再生", replaying: "記録を再生しています（ゲートウェイには送信しません）。",
