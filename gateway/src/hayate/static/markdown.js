@@ -22,6 +22,7 @@ const SANITISED = {
   ALLOWED_TAGS: "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr li ol p pre span strong table tbody td th thead tr ul".split(" "),
   ALLOWED_ATTR: ["href", "target", "rel", "class", "start", "align"],
   ALLOWED_URI_REGEXP: SAFE_LINK,
+  ADD_URI_SAFE_ATTR: ["target", "rel", "start", "align"], // no addresses
   ALLOW_DATA_ATTR: false,
   ALLOW_ARIA_ATTR: false,
   RETURN_DOM_FRAGMENT: /** @type {const} */ (true),

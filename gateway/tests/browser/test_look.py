@@ -1,0 +1,159 @@
+"""What the page looks like, and to whom: both languages, both themes, desktop and phone, the keyboard alone, screen readers.
+
+axe-core (a package of tests/browser) must find nothing on any view. Screenshots go into `.screens/`, for people to look at.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.tab import OpenTab, gateway_on
+from tests.guides.blocks import REPOSITORY
+from tests.support.engine_script import Chat
+from tests.support.fake_engine import running_engine
+from tests.support.page_packages import unpacked
+from tests.support.quick import slow
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+SCREENS = REPOSITORY / ".screens"
+MARKDOWN = """## 比較表 / A table
+
+| モデル | 速度 | 価格 |
+|:--|--:|:-:|
+| small | 120 tok/s | **安い** |
+| large | 30 tok/s | 高い |
+
+1. まず `pip install openai` を実行します。
+2. [説明](https://example.com/)を読みます。
+
+```python
+def ask(question: str) -> str:
+    \"\"\"Asks once.\"\"\"
+    return client.chat.completions.create(model="fast", messages=[{"role": "user", "content": question}]).choices[0]  # a long line
+```
+
+> 引用です。$E = mc^2$はそのまま。
+"""
+THOUGHT = [{"reasoning_content": "比較を求めている。"}]
+CALL = {
+    "index": 0,
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "東京"}'},
+}
+LOOKS = [("ja-JP", 1200, False), *slow(("en-US", 1200, True), ("ja-JP", 360, True), ("en-US", 360, False))]
+
+
+async def violations(page: Page, axe: str) -> list[str]:
+    """What axe finds, of any level."""
+    await page.evaluate(axe)
+    found: list[dict[str, Any]] = await page.evaluate(
+        "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)"
+    )
+    return [f"{each['id']}: {node['html'][:200]} {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize(("language", "width", "dark"), LOOKS)
+async def test_every_view_is_for_everybody(open_tab: OpenTab, language: str, width: int, dark: bool) -> None:
+    axe = (unpacked() / "axe-core/axe.min.js").read_text(encoding="utf-8")
+    SCREENS.mkdir(exist_ok=True)
+    async with (
+        running_engine(Chat([*THOUGHT, *(MARKDOWN[n : n + 5] for n in range(0, len(MARKDOWN), 5))])) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language=language, width=width, dark=dark) as tab,
+    ):
+        page = tab.page
+
+        async def look(name: str) -> None:
+            kind = f"{language[:2]}-{'dark' if dark else 'light'}-{width}"
+            await page.screenshot(path=SCREENS / f"{kind}-{name}.png")
+            assert await violations(page, axe) == [], name
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width, name
+
+        await expect(page.locator("#key")).to_be_focused()
+        await page.evaluate("document.body.append(document.createElement('img'))")
+        assert len(await violations(page, axe)) > 0, "it looks"
+        await page.evaluate("document.querySelector('body > img').remove()")
+        await look("1-sign-in")
+        await tab.signed_in(gateway.key)
+        await look("2-empty")
+        turn = await tab.ask("二つのモデルを比べて。")
+        await tab.answered(turn)
+        link, speed = turn.get_by_role("link"), turn.locator("td").nth(1)
+        assert await link.get_attribute("rel") == "noopener noreferrer"
+        assert await link.get_attribute("target") == "_blank"
+        assert await speed.evaluate("(cell) => getComputedStyle(cell).textAlign") == "right"
+        await expect(page.locator("#about")).to_be_visible()
+        await look("3-answer")
+        engine.script = Chat([{"tool_calls": [CALL]}], finish_reason="tool_calls")
+        await tab.answered(turn := await tab.ask("天気は？"))
+        await tab.raw(turn, "Python")
+        await look("4-tool-and-raw")
+        await page.locator("#settings summary").click()
+        await look("5-settings")
+        await page.locator("#remove").click()
+        await look("6-dialog")
+        await page.keyboard.press("Escape")
+        if width < 800:
+            await page.locator("#open-sidebar").click()
+            await look("7-conversations")
+            await page.keyboard.press("Escape")
+            await expect(page.locator("#open-sidebar")).to_be_focused()
+
+
+async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> None:
+    """Every control is reached by Tab, in the order in which it is read, and shows that it is."""
+    async with running_engine(Chat([MARKDOWN])) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        await tab.signed_in(gateway.key)
+        await tab.answered(await tab.ask("x"))
+        await expect(tab.page.locator("#about")).to_be_visible()
+        await tab.page.locator(".skip").focus()
+        await tab.page.keyboard.press("Shift+Tab")
+        seen: list[str] = []
+        for _ in range(60):
+            await tab.page.keyboard.press("Tab")
+            at = await tab.page.evaluate(
+                "() => { const e = document.activeElement; return [e.id || e.className || e.tagName, getComputedStyle(e).outlineStyle]; }"
+            )
+            if at[0] == "BODY":
+                continue  # around
+            if at[0] in seen and at[0] == "skip":
+                break
+            seen.append(at[0])
+            assert at[1] != "none", f"{at[0]} does not show that it has the focus"
+        assert seen[0] == "skip"
+        wanted = [
+            "model",
+            "theme",
+            "language",
+            "sign-out",
+            "new",
+            "search",
+            "rename",
+            "export-md",
+            "remove",
+            "log",
+            "prompt",
+            "send",
+        ]
+        assert [each for each in seen if each in wanted] == wanted
+        assert {"quiet again", "quiet copy-answer", "quiet edit", "quiet branch", "quiet show-raw", "table"} <= set(
+            seen
+        )
+
+
+async def test_light_and_dark_can_be_chosen_and_are_remembered(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        ground = "getComputedStyle(document.body).backgroundColor"
+        light = await tab.page.evaluate(ground)
+        await tab.page.locator("#theme").click()
+        dark = await tab.page.evaluate(ground)
+        assert light != dark
+        await tab.page.reload()
+        assert await tab.page.evaluate(ground) == dark
+        await tab.page.locator("#theme").click()
+        assert await tab.page.evaluate(ground) == light
