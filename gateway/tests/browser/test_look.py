@@ -45,6 +45,24 @@ CALL = {
     "type": "function",
     "function": {"name": "weather", "arguments": '{"city": "東京"}'},
 }
+FOCUS = """() => {
+  const at = document.activeElement;
+  return [at.id || at.className || at.tagName, getComputedStyle(at).outlineStyle];
+}"""
+IN_ORDER = [
+    "model",
+    "theme",
+    "language",
+    "sign-out",
+    "new",
+    "search",
+    "rename",
+    "export-md",
+    "remove",
+    "log",
+    "prompt",
+    "send",
+]
 LOOKS = [("ja-JP", 1200, False), *slow(("en-US", 1200, True), ("ja-JP", 360, True), ("en-US", 360, False))]
 
 
@@ -116,9 +134,7 @@ async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> No
         seen: list[str] = []
         for _ in range(60):
             await tab.page.keyboard.press("Tab")
-            at = await tab.page.evaluate(
-                "() => { const e = document.activeElement; return [e.id || e.className || e.tagName, getComputedStyle(e).outlineStyle]; }"
-            )
+            at = await tab.page.evaluate(FOCUS)
             if at[0] == "BODY":
                 continue  # around
             if at[0] in seen and at[0] == "skip":
@@ -126,21 +142,7 @@ async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> No
             seen.append(at[0])
             assert at[1] != "none", f"{at[0]} does not show that it has the focus"
         assert seen[0] == "skip"
-        wanted = [
-            "model",
-            "theme",
-            "language",
-            "sign-out",
-            "new",
-            "search",
-            "rename",
-            "export-md",
-            "remove",
-            "log",
-            "prompt",
-            "send",
-        ]
-        assert [each for each in seen if each in wanted] == wanted
+        assert [each for each in seen if each in IN_ORDER] == IN_ORDER
         assert {"quiet again", "quiet copy-answer", "quiet edit", "quiet branch", "quiet show-raw", "table"} <= set(
             seen
         )
