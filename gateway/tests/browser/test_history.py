@@ -183,6 +183,7 @@ async def test_a_page_that_is_loaded_again_in_the_middle_of_an_answer_has_what_w
         assert said_to(engine) == ["repeat", "全部。", "silent"]
 
 
+@pytest.mark.slow
 async def test_nobodys_conversation_is_another_projects(open_tab: OpenTab) -> None:
     async with running_engine(repeats) as engine, gateway_on(engine) as gateway:
         operator = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
@@ -203,6 +204,7 @@ async def test_nobodys_conversation_is_another_projects(open_tab: OpenTab) -> No
             assert "secret" not in await bob.page.locator("body").inner_text()
 
 
+@pytest.mark.slow
 async def test_without_a_history_the_page_sends_everything_along(open_tab: OpenTab) -> None:
     async with running_engine(repeats) as engine, gateway_on(engine) as gateway:
         operator = (gateway.data / "admin_key").read_text(encoding="ascii").strip()

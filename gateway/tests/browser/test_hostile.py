@@ -10,7 +10,6 @@ from playwright.async_api import Browser, expect
 from tests.browser.tab import OpenTab, gateway_on
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
-from tests.support.quick import slow
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -101,7 +100,8 @@ async def test_a_long_answer_that_comes_quickly_makes_no_long_task(
     assert max(tasks) < LONG_TASK_MS
 
 
-@pytest.mark.parametrize("kind", ["prose", *slow("a list", "a table", "code", "one line", "one fence")])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [*PIECES, "one line", "one fence"])
 async def test_a_huge_answer_that_comes_at_once_is_shown_whole(open_tab: OpenTab, kind: str) -> None:
     """100,000 characters."""
     text = {"one line": "あ", "one fence": "```\n" + "x" * 79 + "\n"}.get(kind) or OPENINGS.get(kind, "") + PIECES[kind]

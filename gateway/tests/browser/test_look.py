@@ -50,6 +50,8 @@ FOCUS = """() => {
   return [at.id || at.className || at.tagName, getComputedStyle(at).outlineStyle];
 }"""
 IN_ORDER = [
+    "to-chat",
+    "to-compare",
     "model",
     "theme",
     "language",
@@ -121,6 +123,14 @@ async def test_every_view_is_for_everybody(open_tab: OpenTab, language: str, wid
             await look("7-conversations")
             await page.keyboard.press("Escape")
             await expect(page.locator("#open-sidebar")).to_be_focused()
+        await page.locator("#to-compare").click()
+        engine.script = Chat([MARKDOWN])
+        await page.locator("#prompt").fill("比べて。")
+        await page.locator("#prompt").press("Enter")
+        await expect(page.locator("#differences")).to_be_enabled()
+        await look("8-side-by-side")
+        await page.locator("#differences").click()
+        await look("9-differences")
 
 
 async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> None:
@@ -148,6 +158,7 @@ async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> No
         )
 
 
+@pytest.mark.slow
 async def test_light_and_dark_can_be_chosen_and_are_remembered(open_tab: OpenTab) -> None:
     async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         ground = "getComputedStyle(document.body).backgroundColor"

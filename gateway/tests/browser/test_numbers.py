@@ -54,6 +54,7 @@ async def test_the_queue_and_what_was_cached_are_told(open_tab: OpenTab) -> None
                 await other
 
 
+@pytest.mark.slow
 async def test_the_request_is_the_same_in_every_language_and_the_events_are_replayed(
     open_tab: OpenTab, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ async def test_after_a_lost_connection_the_page_shows_what_the_gateway_has(open_
         await expect(tab.page.locator("#conversations .title")).to_have_text("長い話")
 
 
+@pytest.mark.slow
 async def test_a_silence_is_told_and_the_rest_comes_all_the_same(open_tab: OpenTab) -> None:
     """A network that is gone for a while and comes back: the connection holds, and so does the answer."""
     let_go = asyncio.Event()

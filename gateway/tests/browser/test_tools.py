@@ -100,6 +100,7 @@ async def test_pictures_are_pasted_dropped_chosen_sent_and_shown(open_tab: OpenT
         assert await turn.locator(".pictures img").first.evaluate("(img) => img.naturalWidth") == 1
 
 
+@pytest.mark.slow
 async def test_a_preset_is_kept_in_the_browser(open_tab: OpenTab) -> None:
     async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)

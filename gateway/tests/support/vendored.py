@@ -26,6 +26,11 @@ TAKEN = {
         "dist/purify.es.mjs": "dompurify.js",
         "dist/purify.es.d.mts": "dompurify.d.ts",
     },
+    "diff": {
+        "LICENSE": "diff/LICENSE",
+        "libesm/types.d.ts": "diff/types.d.ts",
+        **{f"libesm/diff/{name}": f"diff/diff/{name}" for name in ("array.js", "array.d.ts", "base.js", "base.d.ts")},
+    },
     "@highlightjs/cdn-assets": {
         "LICENSE": "highlight.LICENSE",
         "es/core.min.js": "highlight/core.js",

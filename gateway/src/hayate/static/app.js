@@ -2,6 +2,8 @@
 
 import { showAbout, startAbout } from "./about.js";
 import { Chat } from "./chat.js";
+import { Compare } from "./compare.js";
+import { Composer } from "./composer.js";
 import { byId } from "./elements.js";
 import { isSignedIn, signIn, signOut, Trouble } from "./gateway.js";
 import { refreshModels } from "./models.js";
@@ -19,11 +21,11 @@ const signedIn = byId("signed-in", HTMLElement);
 
 /** @param {boolean} now */
 function show(now, notice = "") {
-  signedIn.hidden = byId("picker", HTMLElement).hidden = byId("sign-out", HTMLElement).hidden = !now;
+  signedIn.hidden = byId("picker", HTMLElement).hidden = byId("sign-out", HTMLElement).hidden = byId("views", HTMLElement).hidden = !now;
   byId("open-sidebar", HTMLElement).hidden = !now;
   byId("signed-out", HTMLElement).hidden = now;
   byId("sign-in-notice", HTMLElement).textContent = notice;
-  if (now) chat.focus();
+  if (now) composer.focus();
   else byId("key", HTMLElement).focus();
   models();
 }
@@ -59,8 +61,22 @@ function changed(id) {
   showAbout(id, () => {});
 }
 
+// What the address names: a view, and in the chat a conversation.
+const isComparing = () => location.hash === "#/compare";
 const idInHash = () => /^#\/chat\/(conv_[0-9a-f]+)$/.exec(location.hash)?.[1] ?? null;
-const open = () => chat.open(idInHash());
+
+/** Shows what the address names. */
+function open() {
+  const comparing = isComparing();
+  (comparing ? chat : compare).stop();
+  document.body.classList.toggle("comparing", comparing);
+  for (const [id, current] of /** @type {const} */ ([["to-chat", !comparing], ["to-compare", comparing]])) {
+    if (current) byId(id, HTMLAnchorElement).setAttribute("aria-current", "page");
+    else byId(id, HTMLAnchorElement).removeAttribute("aria-current");
+  }
+  byId("compare", HTMLElement).hidden = !comparing;
+  return comparing ? undefined : chat.open(idInHash());
+}
 
 /** @param {string} language */
 function showLanguage(language) {
@@ -72,23 +88,24 @@ function showLanguage(language) {
 function begin() {
   show(true);
   setMemory(true);
-  if (chat.id === null || chat.id !== idInHash()) open();
+  if (isComparing() || chat.id === null || chat.id !== idInHash()) open();
   else chat.tell().catch(onTrouble);
 }
 
 function newChat() {
   if (location.hash && location.hash !== "#/chat") location.hash = "#/chat";
   else open();
-  chat.focus();
+  composer.focus();
 }
 
+const composer = new Composer((asked) => (isComparing() ? compare : chat).ask(asked), () => (isComparing() ? compare : chat).stop());
 const sidebar = new Sidebar(onTrouble);
-const chat = new Chat(changed, onTrouble);
+const chat = new Chat(composer, changed, onTrouble);
+const compare = new Compare(composer, onTrouble);
 startTheme();
 startSettings();
 startAbout(() => changed(chat.id), newChat, onTrouble);
 addEventListener("hashchange", () => { if (!signedIn.hidden) open(); });
-addEventListener("popstate", () => { if (!signedIn.hidden && idInHash() !== chat.id) open(); });
 byId("new", HTMLButtonElement).onclick = newChat;
 
 byId("language", HTMLButtonElement).onclick = () => {
@@ -114,6 +131,7 @@ byId("sign-in", HTMLFormElement).addEventListener("submit", async (event) => {
 
 byId("sign-out", HTMLButtonElement).onclick = async () => {
   chat.stop();
+  compare.clear();
   const done = await signOut().then(() => true, () => false);
   show(false, done ? "" : texts.hints.unreachable);
   history.replaceState(null, "", location.pathname);

@@ -1,7 +1,6 @@
 // The chat: a conversation is opened, gone on with, and changed at any of its turns.
 
 import { Asking } from "./asking.js";
-import { Composer } from "./composer.js";
 import { Conversation, KEPT_AFTER_MS, messageOf, sleep } from "./conversation.js";
 import { byId } from "./elements.js";
 import { following } from "./follow.js";
@@ -24,13 +23,14 @@ export class Chat {
   #open = new Conversation(null, true);
   /** @type {Stored | null} */
   #stored = null;
-  #composer = new Composer((asked) => this.#ask(asked), () => this.stop());
+  #composer;
   #asking;
   #changed;
   #onTrouble;
 
-  /** @param {(id: string | null) => void} changed what is kept of the conversation that is open has changed, or none is @param {(trouble: Trouble) => void} onTrouble */
-  constructor(changed, onTrouble) {
+  /** @param {import("./composer.js").Composer} composer @param {(id: string | null) => void} changed what is kept of the conversation that is open has changed, or none is @param {(trouble: Trouble) => void} onTrouble */
+  constructor(composer, changed, onTrouble) {
+    this.#composer = composer;
     this.#changed = changed;
     this.#onTrouble = onTrouble;
     this.#asking = new Asking({
@@ -54,10 +54,6 @@ export class Chat {
 
   get memory() {
     return this.#open.memory;
-  }
-
-  focus() {
-    this.#composer.focus();
   }
 
   stop() {
@@ -157,7 +153,7 @@ export class Chat {
   }
 
   /** Whether it was asked. @param {Asked} asked */
-  #ask(asked) {
+  ask(asked) {
     if (this.#asking.isRunning) return false;
     this.#asking.run(this.#open, this.#newTurn(asked), [messageOf(asked)]);
     return true;
@@ -182,7 +178,7 @@ export class Chat {
     retry: (turn) => this.#tried(turn, () => (turn === this.#open.turns.at(-1) ? this.#retry(turn) : this.#askInstead(turn, turn.asked))),
     edit: (turn, text) => this.#tried(turn, () => this.#askInstead(turn, { ...turn.asked, text })),
     branch: (turn) => this.#tried(turn, () => this.#branch(turn)),
-    goOn: () => { this.#ask({ text: texts.continueWord, pictures: [] }); this.focus(); },
+    goOn: () => { this.ask({ text: texts.continueWord, pictures: [] }); this.#composer.focus(); },
     answerTools: (turn, outputs) => {
       this.#asking.run(this.#open, turn, outputs.map((each) => ({ role: "tool", ...each })), { anew: false });
     },
@@ -218,7 +214,7 @@ export class Chat {
       open.forgetFrom(turn);
       for (const each of open.turns.splice(open.turns.indexOf(turn))) each.element.remove();
     }
-    this.#ask(asked);
+    this.ask(asked);
   }
 
   /** @param {Turn} turn */

@@ -18,6 +18,8 @@ export class Figures {
   usage = null;
   /** @type {{ place: number, waitS: number | null } | null} */
   queue = null;
+  /** What is told of a model that is not loaded. */
+  loading = "";
   /** Since something came last. */
   silentMs = 0;
 
@@ -28,6 +30,7 @@ export class Figures {
     this.#lastMs = atMs;
     this.#deltas += 1;
     this.queue = null;
+    this.loading = "";
     this.silentMs = 0;
   }
 
@@ -43,6 +46,7 @@ export class Figures {
     if (this.queue) {
       add(texts.queued(this.queue.place), ...(this.queue.waitS === null ? [] : [texts.about(this.queue.waitS.toFixed(1))]));
     } else if (this.#firstMs === null && !this.usage) parts.push(texts.waiting);
+    if (this.loading) parts.push(this.loading);
     if (this.#firstMs !== null) add(texts.firstToken, Math.round(this.#firstMs), "ms");
     const counted = this.usage?.completion_tokens;
     const tokens = counted ?? this.#deltas;

@@ -6,8 +6,23 @@ import { texts } from "./texts.js";
 
 const select = byId("model", HTMLSelectElement);
 let known = ""; // the models shown, as JSON, in the language of now
+/** Told when there are others. @type {Set<() => void>} */
+const listeners = new Set();
 
 export const chosen = () => select.value;
+
+/** Fills another select with the same models, now and whenever they change; `choose` when there are any for the first time. @param {HTMLSelectElement} other @param {() => void} choose @returns {() => void} what ends that */
+export function follow(other, choose) {
+  const copy = () => {
+    const before = other.value;
+    other.replaceChildren(...[...select.children].map((each) => each.cloneNode(true)));
+    if (before) other.value = before;
+    else if (other.options.length) choose();
+  };
+  copy();
+  listeners.add(copy);
+  return () => listeners.delete(copy);
+}
 
 /** Asks anew. @throws {import("./gateway.js").Trouble} */
 export async function refreshModels() {
@@ -40,6 +55,7 @@ function show([aliases = [], deployments = []]) {
     }
   }
   showReadiness();
+  for (const told of listeners) told();
 }
 
 function showReadiness() {

@@ -6,6 +6,7 @@
  * @typedef {{ status?: number | undefined, code?: string | undefined, message?: string, param?: string | null | undefined }} Failure
  * @typedef {object} Listener
  * @property {(place: number, waitS: number | null) => void} queued
+ * @property {(model: string, begun: boolean) => void} loading the model is being loaded, or waits for that
  * @property {(said: { content?: string, reasoning?: string, calls?: CallDelta[] }, atMs: number) => void} said
  * @property {(end: { reason: string, usage: Usage | null, model: string }) => void} done
  * @property {(failure: Failure) => void} failed
@@ -39,6 +40,8 @@ export class ChatReader {
   #waiting(comment) {
     const told = /^queue place=(\d+)(?: wait_s=([\d.]+))?/.exec(comment);
     if (told) this.#on.queued(Number(told[1]), told[2] === undefined ? null : Number(told[2]));
+    const model = /^(loading|waiting) model=(\S+)/.exec(comment);
+    if (model) this.#on.loading(model[2] ?? "", model[1] === "loading");
   }
 
   /** @param {string} data @param {number} atMs */

@@ -29,7 +29,7 @@ export class Turn {
   #figures = new Figures();
   #actions;
   #raw;
-  #reader = new ChatReader({ queued() {}, said() {}, done() {}, failed() {} });
+  #reader = new ChatReader({ queued() {}, loading() {}, said() {}, done() {}, failed() {} });
   #timer = 0;
   #clock = 0;
   #replaying = 0;
@@ -81,6 +81,7 @@ export class Turn {
   #readerFor(ended) {
     return new ChatReader({
       queued: (place, waitS) => { this.#figures.queue = { place, waitS }; this.#drawSoon(); },
+      loading: (model, begun) => { this.#figures.loading = begun ? texts.loading(model) : texts.loadsLater(model); this.#drawSoon(); },
       said: ({ content, reasoning, calls }, atMs) => {
         this.#figures.token(atMs);
         if (reasoning) this.answer.think(reasoning);
@@ -175,6 +176,7 @@ export class Turn {
     this.#timer = 0;
     this.#figures.silentMs = 0;
     this.#figures.queue = null;
+    this.#figures.loading = "";
     await this.answer.end();
     this.#busy(false);
     this.#draw();

@@ -20,6 +20,7 @@ const hints = {
 export const en = {
   title: "Hayate: debug chat", other: "日本語", otherLang: "ja", skip: "To the question",
   theme: "Light or dark",
+  views: "Views", chat: "Chat", compare: "Side by side", fewerModels: "Fewer models", moreModels: "More models", differences: "Differences",
   model: "Model", aliases: "Aliases", deployments: "Deployments", notReady: "not ready",
   context: (/** @type {string} */ tokens) => `context ${tokens} tokens`,
   signIn: "Sign in", signOut: "Sign out", signInWhy: "This gateway answers only to those who hold one of its keys.",
@@ -56,6 +57,8 @@ export const en = {
   cached: (/** @type {number} */ tokens) => `(${tokens} cached)`,
   tokensOut: (/** @type {string} */ tokens) => ["out", tokens],
   queued: (/** @type {number} */ place) => `in the queue, place ${place}`,
+  loading: (/** @type {string} */ model) => `loading ${model}`,
+  loadsLater: (/** @type {string} */ model) => `${model} waits to be loaded`,
   about: (/** @type {string} */ seconds) => `(about ${seconds} s)`,
   silent: (/** @type {number} */ seconds) => `silent for ${seconds} s`,
   gaps: (/** @type {number} */ median, /** @type {number} */ most) => `Gaps between tokens: median ${median} ms, longest ${most} ms`,

@@ -21,6 +21,7 @@ const hints = {
 export const ja = {
   title: "Hayate：動作確認チャット", other: "English", otherLang: "en", skip: "入力欄へ移動",
   theme: "表示テーマの切り替え",
+  views: "表示", chat: "チャット", compare: "比較", fewerModels: "モデルを減らす", moreModels: "モデルを増やす", differences: "差分",
   model: "モデル", aliases: "エイリアス", deployments: "デプロイメント", notReady: "準備中",
   context: (tokens) => `コンテキスト${tokens}トークン`,
   signIn: "サインイン", signOut: "サインアウト", signInWhy: "このゲートウェイを使うにはAPIキーが必要です。",
@@ -57,6 +58,8 @@ export const ja = {
   cached: (tokens) => `（キャッシュ${tokens}）`,
   tokensOut: (tokens) => ["出力", tokens],
   queued: (place) => `キューで待機中（${place}番目）`,
+  loading: (model) => `${model}を読み込み中`,
+  loadsLater: (model) => `${model}の読み込み待ち`,
   about: (seconds) => `約${seconds}秒`,
   silent: (seconds) => `${seconds}秒間受信なし`,
   gaps: (median, most) => `トークンの間隔：中央値${median} ms、最大${most} ms`,
