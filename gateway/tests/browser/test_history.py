@@ -55,6 +55,11 @@ async def test_a_conversation_is_remembered_found_renamed_exported_and_deleted(
         assert said_to(engine) == ["簡潔に。", "私は花子です。", "「私は花子です。」ですね。", "私の名前は？"]
         await expect(rows(tab).locator(".title")).to_have_text(["私は花子です。"])
         await expect(rows(tab)).to_have_attribute("aria-current", "page")
+        await tab.set("system", "丁寧に。")
+        await page.locator(".turn").last.get_by_role("button", name="Retry").click()
+        await eventually(lambda: len(engine.requests) == 3)
+        await tab.answered(page.locator(".turn").last)
+        assert said_to(engine) == ["丁寧に。", "私は花子です。", "「私は花子です。」ですね。", "私の名前は？"]
         await page.get_by_role("button", name="New conversation").click()
         await expect(page.locator(".turn")).to_have_count(0)
         await tab.set("system", "")
@@ -68,7 +73,7 @@ async def test_a_conversation_is_remembered_found_renamed_exported_and_deleted(
         await rows(tab).click()
         await expect(page.locator(".turn .question")).to_have_text(["私は花子です。", "私の名前は？"])
         await expect(page.locator(".turn .answer").last).to_have_text("「私の名前は？」ですね。")
-        assert await page.locator("#system").input_value() == "簡潔に。"
+        assert await page.locator("#system").input_value() == "丁寧に。"
         await page.get_by_label("Search").fill("見つからないもの")
         await expect(page.locator("#none-found")).to_be_visible()
         await page.get_by_label("Search").fill("")

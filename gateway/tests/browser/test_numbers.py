@@ -130,3 +130,24 @@ async def test_a_silence_is_told_and_the_rest_comes_all_the_same(open_tab: OpenT
         assert await tab.answered(turn) == "前半、後半。"
         await expect(turn.locator(".figures")).not_to_contain_text("silent")
         await expect(turn.locator(".notice")).to_be_hidden()
+
+
+@pytest.mark.slow
+async def test_a_network_that_is_cut_for_a_while_leaves_no_half_answer_that_looks_whole(open_tab: OpenTab) -> None:
+    text = [f"{n}、" for n in range(100)]
+    async with (
+        running_engine(Chat(text, gap_s=0.1)) as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url) as tab,
+    ):
+        tab.allowed.append("net::ERR_")
+        await tab.signed_in(gateway.key)
+        turn = await tab.ask("数えて")
+        await expect(turn.locator(".answer")).to_contain_text("2、")
+        await tab.context.set_offline(True)
+        await asyncio.sleep(5)
+        await tab.context.set_offline(False)
+        answer = await tab.answered(turn)
+        if answer != "".join(text):
+            await expect(turn.locator(".notice")).to_contain_text("The connection was lost")
+            await expect(turn.get_by_role("button", name="Continue")).to_be_visible()
