@@ -62,6 +62,7 @@ async def test_a_conversation_is_remembered_found_renamed_exported_and_deleted(
         assert said_to(engine) == ["丁寧に。", "私は花子です。", "「私は花子です。」ですね。", "私の名前は？"]
         await page.get_by_role("button", name="New conversation").click()
         await expect(page.locator(".turn")).to_have_count(0)
+        await expect(page.locator("#set")).to_have_text(" · System prompt")
         await tab.set("system", "")
         await talk(tab, "天気は？")
         assert said_to(engine) == ["天気は？"]
@@ -74,6 +75,10 @@ async def test_a_conversation_is_remembered_found_renamed_exported_and_deleted(
         await expect(page.locator(".turn .question")).to_have_text(["私は花子です。", "私の名前は？"])
         await expect(page.locator(".turn .answer").last).to_have_text("「私の名前は？」ですね。")
         assert await page.locator("#system").input_value() == "丁寧に。"
+        await tab.set("system", "")
+        await talk(tab, "さて")
+        assert said_to(engine)[0] == "", "a system prompt that is taken away is gone"
+        await tab.set("system", "丁寧に。")
         await page.get_by_label("Search").fill("見つからないもの")
         await expect(page.locator("#none-found")).to_be_visible()
         await page.get_by_label("Search").fill("")
@@ -82,7 +87,7 @@ async def test_a_conversation_is_remembered_found_renamed_exported_and_deleted(
         await page.locator("#dialog-field").fill("自己紹介")
         await page.locator("#dialog-field").press("Enter")
         await expect(page.locator("#title")).to_have_text("自己紹介")
-        await expect(rows(tab).locator(".title").last).to_have_text("自己紹介")
+        await expect(rows(tab).locator(".title").first).to_have_text("自己紹介")
         for name, part in {"Markdown": "# 自己紹介", "JSON": '"title":"自己紹介"'}.items():
             async with page.expect_download() as started:
                 await page.get_by_role("link", name=name).click()

@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 TURNS = 500
 LONGEST_FRAME_MS = 50
 MOST_MIB = 200
-ANSWER = "**太字**と`code`です。\n\n| a | b |\n|--|--|\n| 1 | 2 |\n\n```python\nprint('x')\n```\n\n" + "長い文が続きます。" * 30
+ANSWER = (
+    "**太字**と`code`です。\n\n| a | b |\n|--|--|\n| 1 | 2 |\n\n```python\nprint('x')\n```\n\n"
+    + "長い文が続きます。" * 30
+)
 SCROLL = """async () => {
   const log = document.querySelector("#log");
   for (let n = 0; n < 120; n += 1) {
@@ -31,15 +34,27 @@ def message(role: str, text: str) -> dict[str, object]:
     return {"type": "message", "role": role, "status": "completed", "content": [{"type": kind, "text": text}]}
 
 
-async def test_five_hundred_turns_are_read_from_the_end_and_scroll_smoothly(browser: Browser, open_tab: OpenTab) -> None:
+async def test_five_hundred_turns_are_read_from_the_end_and_scroll_smoothly(
+    browser: Browser, open_tab: OpenTab
+) -> None:
     """A frame is measured by the processor time of its task, whatever else the machine does."""
-    items = [each for n in range(TURNS) for each in (message("user", f"質問{n}"), message("assistant", f"回答{n}。{ANSWER}"))]
-    exported = {"object": "conversation.export", "version": 1, "conversation": {"metadata": {"title": "長い会話"}}, "items": items}
+    items = [
+        each for n in range(TURNS) for each in (message("user", f"質問{n}"), message("assistant", f"回答{n}。{ANSWER}"))
+    ]
+    exported = {
+        "object": "conversation.export",
+        "version": 1,
+        "conversation": {"metadata": {"title": "長い会話"}},
+        "items": items,
+    }
     async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         known = (await fetch(gateway.url, "/v1/conversations", {}, key=gateway.key)).json
         told = (await fetch(gateway.url, f"/v1/conversations/{known['id']}/export", key=gateway.key)).json
         made = await fetch(
-            gateway.url, "/v1/conversations/import", {**exported, **{n: told[n] for n in ("object", "version")}}, key=gateway.key
+            gateway.url,
+            "/v1/conversations/import",
+            {**exported, **{n: told[n] for n in ("object", "version")}},
+            key=gateway.key,
         )
         assert made.status == 200, made.text
         page = tab.page
@@ -59,7 +74,9 @@ async def test_five_hundred_turns_are_read_from_the_end_and_scroll_smoothly(brow
         await expect(turns.first.locator(".answer")).to_contain_text("回答0。")
         await page.locator("#log").evaluate("(log) => { log.scrollTop = log.scrollHeight / 2; }")
         await page.wait_for_timeout(500)
-        await browser.start_tracing(page=page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"])
+        await browser.start_tracing(
+            page=page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
+        )
         await page.evaluate(SCROLL)
         trace = json.loads(await browser.stop_tracing())["traceEvents"]
         tasks = [event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event]

@@ -162,6 +162,7 @@ async def test_a_lost_session_leads_back_to_signing_in_and_keeps_the_conversatio
     async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
         await tab.signed_in(gateway.key)
         await tab.answered(await tab.ask("first"))
+        await expect(tab.page.locator("#about")).to_be_visible()  # nothing more is asked for by itself
         await tab.context.clear_cookies()
         tab.allowed.append("401 (Unauthorized)")
         turn = await tab.ask("second")

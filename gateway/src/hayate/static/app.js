@@ -8,7 +8,7 @@ import { byId } from "./elements.js";
 import { isSignedIn, signIn, signOut, Trouble } from "./gateway.js";
 import { refreshModels } from "./models.js";
 import { noPending } from "./pending.js";
-import { startSettings } from "./settings.js";
+import { showSet, startSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { preferredLanguage, setLanguage, texts } from "./texts.js";
 import { startTheme } from "./theme.js";
@@ -81,6 +81,7 @@ function open() {
 /** @param {string} language */
 function showLanguage(language) {
   setLanguage(language);
+  showSet();
   models();
   if (!signedIn.hidden) chat.tell().catch(onTrouble);
 }
@@ -130,14 +131,14 @@ byId("sign-in", HTMLFormElement).addEventListener("submit", async (event) => {
 });
 
 byId("sign-out", HTMLButtonElement).onclick = async () => {
-  chat.stop();
-  compare.clear();
-  const done = await signOut().then(() => true, () => false);
-  show(false, done ? "" : texts.hints.unreachable);
+  signedIn.hidden = true; // nothing more is asked for
   history.replaceState(null, "", location.pathname);
+  compare.clear();
   sidebar.clear();
   await chat.open(null);
   noPending();
+  const done = await signOut().then(() => true, () => false);
+  show(false, done ? "" : texts.hints.unreachable);
 };
 
 showLanguage(preferredLanguage());

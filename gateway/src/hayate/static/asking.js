@@ -50,7 +50,7 @@ export class Asking {
     turn.begin(body, { anew, ended });
     setPending({ id: conversation.id, text: turn.asked.text });
     const stop = call(body, {
-      opened: (headers) => opened(asked, headers),
+      opened: (headers) => { turn.opened(headers); begun(asked, headers); },
       event: (event) => turn.take(event),
       over: () => { if (!turn.hasEnded) this.#dropped(asked); },
       refused: (trouble) => this.#failed(asked, trouble),
@@ -116,10 +116,13 @@ export class Asking {
   }
 }
 
-/** @param {Conversation} conversation @param {Message[]} said @param {boolean} regenerate */
-function bodyOf({ id, memory, said: all }, said, regenerate) {
+/** @param {Conversation} open @param {Message[]} said @param {boolean} regenerate */
+function bodyOf(open, said, regenerate) {
+  const { id, memory, said: all } = open;
   const prompt = system();
-  const first = prompt ? [{ role: "system", content: prompt }] : [];
+  // One that was taken away is said to be empty: else the conversation's own would stay.
+  const first = prompt || (memory && open.system) ? [{ role: "system", content: prompt }] : [];
+  open.system = prompt;
   const conversation = regenerate ? { id, regenerate } : (id ?? "new");
   return {
     model: chosen(),
@@ -131,9 +134,8 @@ function bodyOf({ id, memory, said: all }, said, regenerate) {
   };
 }
 
-/** An answer begins. A new conversation has got its name: from here on the page is its page. @param {Asked} asked @param {Headers} headers */
-function opened({ turn, conversation }, headers) {
-  turn.omitted(Number(headers.get("x-hayate-turns-omitted") ?? 0));
+/** A new conversation has got its name: from here on the page is its page. @param {Asked} asked @param {Headers} headers */
+function begun({ turn, conversation }, headers) {
   const id = headers.get("x-hayate-conversation");
   if (!conversation.memory || conversation.id !== null || !id) return;
   conversation.id = id;

@@ -6,6 +6,7 @@ import { byId } from "./elements.js";
 import { following } from "./follow.js";
 import { Trouble } from "./gateway.js";
 import * as history from "./history.js";
+import { systemOf } from "./items.js";
 import { noPending, pending } from "./pending.js";
 import { setSystem } from "./settings.js";
 import { Stored } from "./stored.js";
@@ -73,6 +74,7 @@ export class Chat {
     const open = new Conversation(id, this.memory);
     this.#open = open;
     this.#stored = null;
+    this.#follow.anew();
     for (const turn of this.#log.querySelectorAll(".turn")) turn.remove();
     byId("welcome", HTMLElement).hidden = id !== null;
     byId("earlier", HTMLElement).hidden = true;
@@ -101,7 +103,9 @@ export class Chat {
     this.#stored = stored;
     open.isKept = kept.length > 0 || asked === null;
     this.#changed(open.isKept ? id : null);
-    setSystem(stored.system);
+    open.system = stored.system || (stored.more ? systemOf(await history.beginning(id)) : "");
+    if (open.isLeft) return;
+    setSystem(open.system);
     const turns = kept.map((each) => new Turn(each.asked, this.#actions));
     open.turns = [...turns];
     this.#log.append(...turns.map(({ element }) => element));

@@ -28,6 +28,8 @@ export class Conversation {
   isKept = false;
   /** Whether another one has been opened since. */
   isLeft = false;
+  /** The system prompt that it has. */
+  system = "";
   /** Without a memory: all that was said. @type {Message[]} */
   said = [];
 
@@ -41,6 +43,7 @@ export class Conversation {
   async comesToBeKept(id) {
     for (const afterMs of this.isKept ? [] : KEPT_AFTER_MS) {
       await sleep(afterMs);
+      if (this.isLeft) break;
       if (await history.isKept(id)) this.isKept = true;
       if (this.isKept) break;
     }
@@ -50,7 +53,7 @@ export class Conversation {
   /** Gives it a title, once the history has it; whether it has. @param {string} text */
   async name(text) {
     const id = this.id ?? "";
-    if (!(await this.comesToBeKept(id))) return false;
+    if (!(await this.comesToBeKept(id)) || this.isLeft) return false;
     if (titleOf(text)) await history.rename({ id, used_at: 0, turns: 0, metadata: {} }, titleOf(text));
     return true;
   }

@@ -22,6 +22,8 @@ export class Figures {
   loading = "";
   /** Since something came last. */
   silentMs = 0;
+  /** Whether nothing more comes. */
+  over = false;
 
   /** @param {number} atMs */
   token(atMs) {
@@ -45,7 +47,7 @@ export class Figures {
     const add = (...words) => parts.push(words.join("\u00a0"));
     if (this.queue) {
       add(texts.queued(this.queue.place), ...(this.queue.waitS === null ? [] : [texts.about(this.queue.waitS.toFixed(1))]));
-    } else if (this.#firstMs === null && !this.usage) parts.push(texts.waiting);
+    } else if (this.#firstMs === null && !this.over) parts.push(texts.waiting);
     if (this.loading) parts.push(this.loading);
     if (this.#firstMs !== null) add(texts.firstToken, Math.round(this.#firstMs), "ms");
     const counted = this.usage?.completion_tokens;

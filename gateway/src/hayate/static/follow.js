@@ -23,6 +23,11 @@ export function following(log) {
     follow,
     /** Follows whatever grows in this element. @param {HTMLElement} element */
     watch: (element) => resized.observe(element),
+    /** Forgets what was watched. */
+    anew() {
+      resized.disconnect();
+      resized.observe(log);
+    },
     toEnd() {
       atEnd = true;
       follow();

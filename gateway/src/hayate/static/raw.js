@@ -15,6 +15,8 @@ export class RawView {
   #body = null;
   /** @type {StreamEvent[]} */
   events = [];
+  /** What the answer's head said, or why there was none. */
+  #head = "";
   /** @type {Kind} */
   #shown = "curl";
   #panel;
@@ -42,7 +44,18 @@ export class RawView {
   begin(body) {
     this.#body = body;
     this.events = [];
+    this.#head = "";
     this.#draw();
+  }
+
+  /** @param {Headers} headers of the answer */
+  opened(headers) {
+    this.#head = [...headers].map(([name, value]) => `${name}: ${value}\n`).join("");
+  }
+
+  /** @param {string} why */
+  refused(why) {
+    if (!this.events.length) this.#head = `${why}\n`;
   }
 
   /** @param {StreamEvent} event */
@@ -77,6 +90,6 @@ export class RawView {
   #content() {
     if (!this.#body) return "";
     if (this.#shown !== "events") return SAMPLES[this.#shown](this.#body);
-    return this.events.map(({ atMs, raw }) => `+${(atMs / 1000).toFixed(3)}s  ${raw.replaceAll("\n", "\n          ")}\n`).join("");
+    return this.#head + (this.#head && "\n") + this.events.map(({ atMs, raw }) => `+${(atMs / 1000).toFixed(3)}s  ${raw.replaceAll("\n", "\n          ")}\n`).join("");
   }
 }

@@ -32,7 +32,17 @@ export function options() {
 
 export const system = () => (field("system").value.trim() ? field("system").value : "");
 /** @param {string} text */
-export const setSystem = (text) => { field("system").value = text; };
+export const setSystem = (text) => { field("system").value = text; showSet(); };
+
+/** Says beside the closed settings what is set in them. */
+export function showSet() {
+  const set = FIELDS.filter((name) => field(name).value.trim() !== "");
+  const said = set.map((name) => (NUMBERS.includes(name) ? `${nameOf(name)} ${field(name).value}` : nameOf(name)));
+  byId("set", HTMLElement).textContent = said.length ? ` · ${said.join(" · ")}` : "";
+}
+
+/** @param {string} name */
+const nameOf = (name) => field(name).labels?.[0]?.firstElementChild?.textContent ?? name;
 
 /** Further fields must be a JSON object: else the browser says so at the field, and nothing is sent. */
 function checkMore() {
@@ -59,6 +69,7 @@ export function startSettings() {
   /** @param {Record<string, Preset>} all */
   const keep = (all) => { localStorage.setItem(KEY, JSON.stringify(all)); show(); };
   byId("more", HTMLTextAreaElement).addEventListener("input", checkMore);
+  byId("settings", HTMLElement).addEventListener("input", showSet);
   chosen.addEventListener("change", () => {
     const preset = presets()[chosen.value];
     byId("preset-delete", HTMLButtonElement).disabled = !preset;
@@ -66,6 +77,7 @@ export function startSettings() {
     for (const each of FIELDS) field(each).value = preset[each] ?? "";
     name.value = chosen.value;
     checkMore();
+    showSet();
   });
   byId("preset-save", HTMLButtonElement).onclick = () => {
     const title = name.value.trim();

@@ -103,6 +103,14 @@ export class Turn {
     });
   }
 
+  /** An answer begins. @param {Headers} headers */
+  opened(headers) {
+    this.#raw.opened(headers);
+    const omitted = Number(headers.get("x-hayate-turns-omitted") ?? 0);
+    this.#part("omitted").hidden = !omitted;
+    this.#part("omitted").textContent = texts.omitted(omitted);
+  }
+
   /** @param {import("./events.js").StreamEvent} event */
   take(event) {
     this.#figures.silentMs = 0;
@@ -133,6 +141,7 @@ export class Turn {
 
   /** `hint` says what to do, in the page's language; `detail` is what the gateway said. @param {string} hint */
   async fail(hint, detail = "") {
+    if (detail) this.#raw.refused(detail);
     await this.#end();
     this.#cut(hint, detail, false);
   }
@@ -154,13 +163,6 @@ export class Turn {
     this.#offerTools();
   }
 
-  /** @param {number} turns */
-  omitted(turns) {
-    const said = this.#part("omitted");
-    said.hidden = !turns;
-    said.textContent = texts.omitted(turns);
-  }
-
   /** What stands before the question, so that the person knows where it comes from. @param {string} text */
   note(text) {
     this.#say(text, true);
@@ -174,6 +176,7 @@ export class Turn {
     clearInterval(this.#clock);
     clearTimeout(this.#timer);
     this.#timer = 0;
+    this.#figures.over = true;
     this.#figures.silentMs = 0;
     this.#figures.queue = null;
     this.#figures.loading = "";
