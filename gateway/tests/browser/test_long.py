@@ -8,6 +8,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.tab import OpenTab, gateway_on
+from tests.browser.test_hostile import TASK
 from tests.support.fake_engine import running_engine
 from tests.support.http import fetch
 
@@ -74,9 +75,7 @@ async def test_five_hundred_turns_are_read_from_the_end_and_scroll_smoothly(
         await expect(turns.first.locator(".answer")).to_contain_text("回答0。")
         await page.locator("#log").evaluate("(log) => { log.scrollTop = log.scrollHeight / 2; }")
         await page.wait_for_timeout(500)
-        await browser.start_tracing(
-            page=page, categories=["toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline"]
-        )
+        await browser.start_tracing(page=page, categories=[*TASK])
         await page.evaluate(SCROLL)
         trace = json.loads(await browser.stop_tracing())["traceEvents"]
         tasks = [event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event]
