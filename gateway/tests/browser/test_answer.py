@@ -54,7 +54,8 @@ async def test_the_page_shows_the_whole_answer(gateway: RunningGateway, open_tab
         )
         await expect(turn.locator(".gaps")).to_be_visible()
         raw = await tab.raw(turn, "イベント（SSE）")
-        assert re.match(r"\+\d+\.\d{3}s  data: {", raw)
+        assert "content-type: text/event-stream" in raw
+        assert re.search(r"\n\+\d+\.\d{3}s  data: {", raw)
         assert re.search(r'"finish_reason":"stop".*\+\d+\.\d{3}s  data: \[DONE\]\n$', raw, re.DOTALL)
         assert len(tab.questions) == 1
 

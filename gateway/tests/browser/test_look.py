@@ -52,6 +52,7 @@ FOCUS = """() => {
 IN_ORDER = [
     "to-chat",
     "to-compare",
+    "to-operations",
     "model",
     "theme",
     "language",

@@ -7,6 +7,7 @@ import { Composer } from "./composer.js";
 import { byId } from "./elements.js";
 import { isSignedIn, signIn, signOut, Trouble } from "./gateway.js";
 import { refreshModels } from "./models.js";
+import { Operations } from "./operations.js";
 import { noPending } from "./pending.js";
 import { showSet, startSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
@@ -21,11 +22,12 @@ const signedIn = byId("signed-in", HTMLElement);
 
 /** @param {boolean} now */
 function show(now, notice = "") {
-  signedIn.hidden = byId("picker", HTMLElement).hidden = byId("sign-out", HTMLElement).hidden = byId("views", HTMLElement).hidden = !now;
+  signedIn.hidden = byId("picker", HTMLElement).hidden = byId("sign-out", HTMLElement).hidden = !now;
   byId("open-sidebar", HTMLElement).hidden = !now;
   byId("signed-out", HTMLElement).hidden = now;
   byId("sign-in-notice", HTMLElement).textContent = notice;
-  if (now) composer.focus();
+  if (isOperating()) open();
+  else if (now) composer.focus();
   else byId("key", HTMLElement).focus();
   models();
 }
@@ -63,19 +65,26 @@ function changed(id) {
 
 // What the address names: a view, and in the chat a conversation.
 const isComparing = () => location.hash === "#/compare";
+const isOperating = () => location.hash === "#/operations";
 const idInHash = () => /^#\/chat\/(conv_[0-9a-f]+)$/.exec(location.hash)?.[1] ?? null;
 
 /** Shows what the address names. */
 function open() {
-  const comparing = isComparing();
-  (comparing ? chat : compare).stop();
+  const [comparing, operating] = [isComparing(), isOperating()];
+  if (comparing || operating) chat.stop();
+  if (!comparing) compare.stop();
   document.body.classList.toggle("comparing", comparing);
-  for (const [id, current] of /** @type {const} */ ([["to-chat", !comparing], ["to-compare", comparing]])) {
+  document.body.classList.toggle("operating", operating);
+  byId("operations", HTMLElement).hidden = !operating;
+  if (operating) operations.open();
+  else operations.close();
+  const views = /** @type {const} */ ([["to-chat", !comparing && !operating], ["to-compare", comparing], ["to-operations", operating]]);
+  for (const [id, current] of views) {
     if (current) byId(id, HTMLAnchorElement).setAttribute("aria-current", "page");
     else byId(id, HTMLAnchorElement).removeAttribute("aria-current");
   }
   byId("compare", HTMLElement).hidden = !comparing;
-  return comparing ? undefined : chat.open(idInHash());
+  return comparing || operating || signedIn.hidden ? undefined : chat.open(idInHash());
 }
 
 /** @param {string} language */
@@ -89,6 +98,7 @@ function showLanguage(language) {
 function begin() {
   show(true);
   setMemory(true);
+  if (isOperating()) return;
   if (isComparing() || chat.id === null || chat.id !== idInHash()) open();
   else chat.tell().catch(onTrouble);
 }
@@ -103,10 +113,11 @@ const composer = new Composer((asked) => (isComparing() ? compare : chat).ask(as
 const sidebar = new Sidebar(onTrouble);
 const chat = new Chat(composer, changed, onTrouble);
 const compare = new Compare(composer, onTrouble);
+const operations = new Operations();
 startTheme();
 startSettings();
 startAbout(() => changed(chat.id), newChat, onTrouble);
-addEventListener("hashchange", () => { if (!signedIn.hidden) open(); });
+addEventListener("hashchange", open);
 byId("new", HTMLButtonElement).onclick = newChat;
 
 byId("language", HTMLButtonElement).onclick = () => {

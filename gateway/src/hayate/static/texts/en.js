@@ -27,6 +27,16 @@ export const en = {
   key: "API key", keyHelp: "The one you were given, or the owner's: it was printed at the first start and is kept in data/api_key, unless HAYATE_API_KEY was set. The page does not store it.",
   wrongKey: "That is no key of this gateway. Copy it again, whole.", signInFailed: "Signing in failed", sessionEnded: "Your session has ended. Sign in again to go on.",
 
+  operations: "Operations", operatorKey: "Operator's key", operatorHelp: "HAYATE_ADMIN_KEY, or admin_key in the data folder. It opens what concerns everybody, and is not stored.", operatorSignOut: "Sign the operator out",
+  reloadConfiguration: "Reload the configuration", reloadedNow: "The configuration is reloaded.", all: "all", nothing: "none",
+  restartNeeded: (/** @type {string} */ names) => `The configuration is reloaded; these take a restart: ${names}`,
+  models: "Models", gpus: "GPUs", lanes: "Keys that have calls or wait", runningCalls: "Calls under way", endedCalls: "Calls that have ended", keys: "Keys",
+  name: "Name", engine: "Engine", state: "State", inFlight: "In flight", waitingCalls: "Waiting", lastError: "Last error", acts: "Actions", used: "Used", there: "Memory",
+  project: "Project", weight: "Weight", oldest: "Waits for", id: "Request", replica: "Replica", duration: "Duration", ended: "Ended", status: "Status", queuedFor: "Queued",
+  cachedTokens: "cached", out: "out", madeAt: "Made", load: "Load", unload: "Unload", revoke: "Revoke", makeKey: "Make a key", keyName: "Name of the new key", keyProject: "Project", keyProjectHint: "one of its own",
+  revokeSure: (/** @type {string} */ name) => `Revoke the key ${name}? Its running answers end, and it can't be taken back.`,
+  newKeyIs: (/** @type {string} */ key) => `The new key, shown this once: ${key}`,
+
   conversations: "Conversations", newChat: "New conversation", search: "Search", untitled: "Untitled", noneFound: "Nothing found.", more: "More",
   rename: "Rename", renameTo: "What is the conversation to be called?", remove: "Delete", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "Export:",
   removeSure: "Delete this conversation, with all that was said in it? There is no way back.", save: "Save", cancel: "Cancel",

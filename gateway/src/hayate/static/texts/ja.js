@@ -28,6 +28,16 @@ export const ja = {
   key: "APIキー", keyHelp: "管理者から受け取ったキーか、所有者のキーを入力してください。所有者のキーは初回起動時に表示され、data/api_key に保存されています（HAYATE_API_KEY を設定した場合はその値です）。このページはキーを保存しません。",
   wrongKey: "キーが違います。もう一度、全体をコピーして入力してください。", signInFailed: "サインインできませんでした", sessionEnded: "セッションが切れました。もう一度サインインしてください。",
 
+  operations: "運用", operatorKey: "管理者用のキー", operatorHelp: "HAYATE_ADMIN_KEY の値、またはデータフォルダーの admin_key です。全体に関わる操作ができます。キーは保存しません。", operatorSignOut: "管理者をサインアウト",
+  reloadConfiguration: "設定を再読み込み", reloadedNow: "設定を再読み込みしました。", all: "すべて", nothing: "なし",
+  restartNeeded: (names) => `設定を再読み込みしました。次の項目は再起動後に反映されます：${names}`,
+  models: "モデル", gpus: "GPU", lanes: "実行中または待機中のキー", runningCalls: "実行中のリクエスト", endedCalls: "終了したリクエスト", keys: "キー",
+  name: "名前", engine: "エンジン", state: "状態", inFlight: "実行中", waitingCalls: "待機中", lastError: "直近のエラー", acts: "操作", used: "使用中", there: "メモリー",
+  project: "プロジェクト", weight: "重み", oldest: "待ち時間", id: "リクエスト", replica: "レプリカ", duration: "所要時間", ended: "終了", status: "ステータス", queuedFor: "キュー",
+  cachedTokens: "キャッシュ", out: "出力", madeAt: "作成", load: "読み込む", unload: "解放", revoke: "失効", makeKey: "キーを作成", keyName: "新しいキーの名前", keyProject: "プロジェクト", keyProjectHint: "専用のプロジェクト",
+  revokeSure: (name) => `キー「${name}」を失効します。実行中の回答は終了し、元に戻すことはできません。`,
+  newKeyIs: (key) => `新しいキー（今回だけ表示します）：${key}`,
+
   conversations: "会話", newChat: "新しい会話", search: "検索", untitled: "無題", noneFound: "見つかりませんでした。", more: "さらに表示",
   rename: "名前を変更", renameTo: "会話の名前を入力してください。", remove: "削除", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "エクスポート：",
   removeSure: "この会話を、すべての発言とともに削除します。元に戻すことはできません。", save: "保存", cancel: "キャンセル",

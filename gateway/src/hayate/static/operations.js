@@ -1,0 +1,165 @@
+// Operations, for whoever has the operator's key: what every engine does, who waits, calls under way and ended, keys, the configuration.
+
+import { asked } from "./dialogs.js";
+import { button, byId, made } from "./elements.js";
+import { Trouble } from "./gateway.js";
+import { ask, change, isOperator, signInOperator, signOutOperator } from "./operator.js";
+import { table } from "./tables.js";
+import { texts } from "./texts.js";
+
+const EVERY_MS = 5000;
+const RECENT = 30;
+const GIB = 1 << 30;
+
+/** @param {number | null} ms */
+const seconds = (ms) => (ms === null ? null : `${(ms / 1000).toFixed(2)} s`);
+/** @param {string} iso */
+const time = (iso) => new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
+
+export class Operations {
+  #place = byId("operations", HTMLElement);
+  #view = byId("operator-view", HTMLElement);
+  #form = byId("operator-sign-in", HTMLFormElement);
+  #notice = byId("operator-notice", HTMLElement);
+  #timer = 0;
+  /** Tokens that each deployment's engines had made, and when. @type {Map<string, { tokens: number, atMs: number }>} */
+  #made = new Map();
+  #models = table(this.#view, "models", ["name", "engine", "state", "inFlight", "waitingCalls", "perSecond", "lastError", "acts"]);
+  #gpus = table(this.#view, "gpus", ["name", "used", "there"]);
+  #lanes = table(this.#view, "lanes", ["key", "project", "model", "weight", "inFlight", "waitingCalls", "oldest"]);
+  #running = table(this.#view, "runningCalls", ["id", "key", "model", "replica", "duration", "acts"]);
+  #ended = table(this.#view, "endedCalls", ["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
+  #keys = table(this.#view, "keys", ["name", "project", "state", "models", "madeAt", "acts"]);
+
+  constructor() {
+    this.#view.append(byId("new-key", HTMLElement)); // below the keys that there are
+    this.#form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const key = byId("operator-key", HTMLInputElement);
+      await this.#tried(async () => { await signInOperator(key.value.trim()); key.value = ""; await this.open(); });
+    });
+    byId("operator-sign-out", HTMLButtonElement).onclick = () => this.#tried(async () => { await signOutOperator(); await this.open(); });
+    byId("reload", HTMLButtonElement).onclick = () => this.#tried(async () => {
+      const done = await (await change("admin/reload", "POST")).json();
+      this.#say(done.restart_needed.length ? texts.restartNeeded(done.restart_needed.join(", ")) : texts.reloadedNow);
+    });
+    byId("new-key", HTMLFormElement).addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#tried(() => this.#makeKey());
+    });
+  }
+
+  /** The view is shown: to the operator, or to somebody who may become that. */
+  async open() {
+    this.close();
+    await this.#tried(async () => {
+      const now = await isOperator();
+      this.#form.hidden = now;
+      this.#view.hidden = !now;
+      if (now) await this.#refresh();
+      else this.#forget();
+    });
+  }
+
+  /** Nobody is signed in: nothing of what was seen stays. */
+  #forget() {
+    for (const show of [this.#models, this.#gpus, this.#lanes, this.#running, this.#ended, this.#keys]) show([]);
+    this.#made.clear();
+    this.#view.hidden = true;
+    this.#form.hidden = false;
+    byId("operator-key", HTMLElement).focus();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#say("");
+  }
+
+  async #refresh() {
+    clearTimeout(this.#timer);
+    if (!document.hidden) {
+      const [engines, queue, calls, keys] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?limit=${RECENT}`, "admin/keys?limit=100"].map(ask));
+      this.#showModels(engines, queue);
+      this.#showCalls(calls);
+      this.#showKeys(keys.data);
+    }
+    if (!this.#place.hidden) this.#timer = setTimeout(() => this.#tried(() => this.#refresh()), EVERY_MS);
+  }
+
+  /** @param {any} engines @param {any} queue */
+  #showModels({ engines, gpus }, { deployments }) {
+    this.#models(engines.map((/** @type {any} */ each) => {
+      const why = each.last_error ? (document.documentElement.lang === "ja" ? each.last_error.text_ja : each.last_error.text) : null;
+      const acts = each.how === null ? null : made("span", "acts", this.#act("load", each.name), this.#act("unload", each.name));
+      return [each.name, each.backend, each.state, each.in_flight, each.waiting, this.#speed(each), why, acts];
+    }));
+    this.#gpus(gpus.map((/** @type {any} */ each) => [each.name, `${(each.used_bytes / GIB).toFixed(1)} GiB`, `${(each.memory_bytes / GIB).toFixed(1)} GiB`]));
+    this.#lanes(deployments.flatMap((/** @type {any} */ each) => each.lanes.map((/** @type {any} */ lane) =>
+      [lane.key, lane.project, each.name, lane.weight, lane.in_flight, lane.waiting, lane.waiting ? `${lane.oldest_s.toFixed(1)} s` : null])));
+  }
+
+  /** Tokens a second since the last look. @param {any} engine */
+  #speed({ name, output_tokens: tokens }) {
+    const [before, atMs] = [this.#made.get(name), performance.now()];
+    this.#made.set(name, { tokens, atMs });
+    return before && atMs > before.atMs ? Math.round((10_000 * (tokens - before.tokens)) / (atMs - before.atMs)) / 10 : null;
+  }
+
+  /** @param {"load" | "unload"} what @param {string} name */
+  #act(what, name) {
+    return button(what, () => this.#tried(async () => { await change(`admin/engines/${encodeURIComponent(name)}/${what}`, "POST"); await this.#refresh(); }));
+  }
+
+  /** @param {any} calls */
+  #showCalls({ in_flight: running, data }) {
+    this.#running(running.map((/** @type {any} */ each) => [
+      each.request_id, each.key, each.model, each.replica || null, seconds(each.running_ms),
+      button("stop", () => this.#tried(async () => { await change(`admin/calls/${encodeURIComponent(each.id)}`, "DELETE"); await this.#refresh(); })),
+    ]));
+    this.#ended(data.map((/** @type {any} */ each) => [
+      time(each.ended_at), each.key, each.model, String(each.status), seconds(each.queued_ms), seconds(each.ttft_ms), seconds(each.total_ms),
+      each.input_tokens, each.cached_tokens, each.output_tokens,
+    ]));
+  }
+
+  /** @param {any[]} keys */
+  #showKeys(keys) {
+    this.#keys(keys.map((each) => [
+      each.name, each.project, each.state, each.models?.join(", ") ?? texts.all, time(each.created_at),
+      each.state === "active" ? button("revoke", () => this.#tried(() => this.#revoke(each))) : null,
+    ]));
+  }
+
+  /** @param {{ id: string, name: string }} key */
+  async #revoke({ id, name }) {
+    if ((await asked(texts.revokeSure(name), null, "revoke")) === null) return;
+    await change(`admin/keys/${encodeURIComponent(id)}`, "DELETE");
+    await this.#refresh();
+  }
+
+  async #makeKey() {
+    const [name, project] = [byId("key-name", HTMLInputElement), byId("key-project", HTMLInputElement)];
+    const said = project.value.trim() ? { project: project.value.trim() } : {};
+    const { key } = await (await change("admin/keys", "POST", { name: name.value.trim(), ...said })).json();
+    name.value = project.value = "";
+    await this.#refresh();
+    this.#say(texts.newKeyIs(key));
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    this.#notice.textContent = text;
+  }
+
+  /** @param {() => Promise<void>} act */
+  async #tried(act) {
+    try {
+      await act();
+    } catch (error) {
+      if (!(error instanceof Trouble)) throw error;
+      this.#say(error.code === "unreachable" ? (texts.hints.unreachable ?? "") : error.message);
+      if (error.status === 401) this.#forget();
+      else if (!this.#view.hidden) this.#timer = setTimeout(() => this.#tried(() => this.#refresh()), EVERY_MS);
+    }
+  }
+}

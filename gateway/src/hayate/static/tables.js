@@ -1,0 +1,45 @@
+// Tables of the operator's view, filled anew as things change without losing what has the focus.
+
+import { made } from "./elements.js";
+import { texts } from "./texts.js";
+
+/** @typedef {import("./texts.js").Name} Name */
+/** @typedef {string | number | HTMLElement | null} Cell */
+
+/** @param {HTMLElement} place @param {Name} caption @param {Name[]} heads */
+export function table(place, caption, heads) {
+  const body = made("tbody");
+  const box = made("div", "table");
+  const title = textOf(made("caption"), caption);
+  const head = made("tr", "", ...heads.map((name) => Object.assign(textOf(made("th"), name), { scope: "col" })));
+  box.tabIndex = 0;
+  box.setAttribute("role", "group");
+  box.setAttribute("aria-label", texts[caption]);
+  box.append(made("table", "", title, made("thead", "", head), body));
+  place.append(box);
+  let shown = "";
+  /** @param {Cell[][]} rows */
+  return (rows) => {
+    const now = JSON.stringify(rows.map((row) => row.map((cell) => (cell instanceof HTMLElement ? cell.outerHTML : cell))));
+    if (now === shown) return;
+    shown = now;
+    const focused = [...body.querySelectorAll("button")].findIndex((each) => each === document.activeElement);
+    body.replaceChildren(...rows.map((row) => made("tr", "", ...row.map((cell) => made("td", typeof cell === "number" ? "number" : "", shownAs(cell))))));
+    if (!rows.length) {
+      const none = textOf(made("td", "none"), "nothing");
+      none.colSpan = heads.length;
+      body.append(made("tr", "", none));
+    }
+    if (focused >= 0) body.querySelectorAll("button")[focused]?.focus();
+  };
+}
+
+/** @param {Cell} cell */
+const shownAs = (cell) => (cell instanceof HTMLElement ? cell : cell === null ? "–" : typeof cell === "number" ? cell.toLocaleString(document.documentElement.lang) : cell);
+
+/** @template {HTMLElement} T @param {T} element @param {Name} name @returns {T} */
+function textOf(element, name) {
+  element.textContent = texts[name];
+  element.dataset.text = name;
+  return element;
+}

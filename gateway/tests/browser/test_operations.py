@@ -1,0 +1,91 @@
+"""Operations: the operator signs in apart from callers, sees what everybody does, ends a call, makes and revokes a key."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import expect
+
+from tests.browser.tab import OpenTab, gateway_on
+from tests.browser.test_look import SCREENS, violations
+from tests.support.engine_script import Chat
+from tests.support.fake_engine import running_engine
+from tests.support.http import fetch
+from tests.support.page_packages import unpacked
+from tests.support.quick import slow
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+ENDLESS = Chat(["はい。"] * 5000, gap_s=0.05)
+
+
+def operators_key(data: Path) -> str:
+    return (data / "admin_key").read_text(encoding="ascii").strip()
+
+
+async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open_tab: OpenTab) -> None:
+    asked = {"messages": [{"role": "user", "content": "x"}], "stream": True}
+    async with running_engine(ENDLESS) as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        page = tab.page
+        tab.allowed.append("401 (Unauthorized)")
+        await page.get_by_role("link", name="Operations").click()
+        await page.locator("#operator-key").fill(gateway.key)
+        await page.locator("#operator-key").press("Enter")
+        await expect(page.locator("#operator-notice")).to_contain_text("this is the callers' key")
+        await page.locator("#operator-key").fill(operators_key(gateway.data))
+        await page.locator("#operator-key").press("Enter")
+        models = page.get_by_role("table", name="Models")
+        await expect(models.locator("tbody tr")).to_have_count(1)
+        await expect(models).to_contain_text("ready")
+
+        call = asyncio.create_task(fetch(gateway.url, "/v1/chat/completions", asked, key=gateway.key))
+        running = page.get_by_role("table", name="Calls under way")
+        await running.get_by_role("button", name="Stop").click()
+        await eventually(lambda: engine.open == 0)
+        await call
+        await expect(running).to_contain_text("none")
+        await expect(page.get_by_role("table", name="Calls that have ended").locator("tbody tr")).to_have_count(1)
+
+        await page.get_by_label("Name of the new key").fill("bot")
+        await page.get_by_role("button", name="Make a key").click()
+        notice = page.locator("#operator-notice")
+        await expect(notice).to_contain_text("shown this once")
+        key = re.sub(r".*: ", "", await notice.text_content() or "")
+        assert (await fetch(gateway.url, "/v1/models", key=key)).status == 200
+        keys = page.get_by_role("table", name="Keys", exact=True)
+        await keys.locator("tr", has_text="bot").get_by_role("button", name="Revoke").click()
+        await page.locator("#dialog-yes").click()
+        await expect(keys.locator("tr", has_text="bot")).to_contain_text("revoked")
+
+        await page.get_by_role("button", name="Sign the operator out").click()
+        await expect(page.locator("#operator-key")).to_be_visible()
+        assert "bot" not in await page.locator("main:visible").inner_text()
+        assert (await page.request.get(f"{gateway.url}/admin/keys")).status == 401
+
+
+@pytest.mark.parametrize(("language", "width", "dark"), [("ja-JP", 360, True), *slow(("en-US", 1200, False))])
+async def test_the_operators_view_is_for_everybody(open_tab: OpenTab, language: str, width: int, dark: bool) -> None:
+    axe = (unpacked() / "axe-core/axe.min.js").read_text(encoding="utf-8")
+    SCREENS.mkdir(exist_ok=True)
+    async with (
+        running_engine() as engine,
+        gateway_on(engine) as gateway,
+        open_tab(gateway.url, language=language, width=width, dark=dark) as tab,
+    ):
+        await fetch(
+            gateway.url, "/v1/chat/completions", {"messages": [{"role": "user", "content": "x"}]}, key=gateway.key
+        )
+        await tab.page.goto(f"{gateway.url}/#/operations")
+        await expect(tab.page.locator("#operator-key")).to_be_focused()
+        for name in ("sign-in", "view"):
+            await tab.page.screenshot(path=SCREENS / f"{language[:2]}-{width}-operations-{name}.png")
+            assert await violations(tab.page, axe) == [], name
+            assert await tab.page.evaluate("document.documentElement.scrollWidth") <= width, name
+            if name == "sign-in":
+                await tab.page.locator("#operator-key").fill(operators_key(gateway.data))
+                await tab.page.locator("#operator-key").press("Enter")
+                await expect(tab.page.locator("#operator-view")).to_be_visible()
