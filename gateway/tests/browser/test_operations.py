@@ -50,6 +50,14 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         await expect(running).to_contain_text("none")
         await expect(page.get_by_role("table", name="Calls that have ended").locator("tbody tr")).to_have_count(1)
 
+        ended = page.get_by_role("table", name="Calls that have ended")
+        await page.get_by_label("Status").fill("200")
+        await expect(ended).to_contain_text("none")
+        await page.get_by_label("Status").fill(str((await gateway.logged(1))[0]["status"]))
+        await expect(ended).to_contain_text("main")
+        await page.get_by_label("Usage by").select_option("model")
+        await expect(page.get_by_role("table", name="Usage")).to_contain_text("default")
+
         await page.get_by_label("Name of the new key").fill("bot")
         await page.get_by_role("button", name="Make a key").click()
         notice = page.locator("#operator-notice")

@@ -97,11 +97,11 @@ async def test_the_language_can_be_switched_and_is_remembered(open_tab: OpenTab)
         gateway_on(engine) as gateway,
         open_tab(gateway.url, language="ja-JP") as tab,
     ):
-        await expect(tab.page.get_by_label("APIキー")).to_be_visible()
+        await expect(tab.page.get_by_label("APIキー", exact=True)).to_be_visible()
         await tab.page.get_by_role("button", name="English").click()
-        await expect(tab.page.get_by_label("API key")).to_be_visible()
+        await expect(tab.page.get_by_label("API key", exact=True)).to_be_visible()
         await tab.page.reload()
-        await expect(tab.page.get_by_label("API key")).to_be_visible()
+        await expect(tab.page.get_by_label("API key", exact=True)).to_be_visible()
         assert await tab.page.evaluate("document.documentElement.lang") == "en"
         await tab.signed_in(gateway.key)
         names = []

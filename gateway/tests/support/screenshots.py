@@ -1,4 +1,4 @@
-"""The READMEs' screenshots, of the page as it is: `gateway/scripts/screenshots` makes them anew, in front of the scripted engine."""
+"""The screenshots of the READMEs, of the page as it is; `gateway/scripts/screenshots` makes them, before the scripted engine."""
 
 from __future__ import annotations
 

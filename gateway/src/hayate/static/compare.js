@@ -105,15 +105,16 @@ export class Compare {
 
   #add() {
     const model = made("select");
-    model.setAttribute("aria-label", `${texts.model} ${this.#columns.length + 1}`);
+    model.dataset.label = "model"; // the language may change
+    model.setAttribute("aria-label", texts.model);
     const [place, changes] = [made("div"), made("div", "changes")];
     changes.hidden = true;
     changes.dir = "auto";
     changes.tabIndex = 0;
     changes.setAttribute("role", "group");
+    changes.dataset.label = "differences";
     changes.setAttribute("aria-label", texts.differences);
-    const element = made("section", "column", model, changes, place);
-    element.setAttribute("aria-label", `${texts.model} ${this.#columns.length + 1}`);
+    const element = made("div", "column", model, changes, place);
     const unfollow = follow(model, () => {
       const taken = new Set(this.#columns.filter((each) => each.model !== model).map((each) => each.model.value));
       const unused = [...model.options].find(({ value }) => !taken.has(value));

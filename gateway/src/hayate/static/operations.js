@@ -2,19 +2,27 @@
 
 import { asked } from "./dialogs.js";
 import { button, byId, made } from "./elements.js";
-import { Trouble } from "./gateway.js";
+import { answerOf, Trouble } from "./gateway.js";
 import { ask, change, isOperator, signInOperator, signOutOperator } from "./operator.js";
 import { table } from "./tables.js";
 import { texts } from "./texts.js";
 
 const EVERY_MS = 5000;
 const RECENT = 30;
+const STATUS = /^[2-9]\d\d$/;
 const GIB = 1 << 30;
 
 /** @param {number | null} ms */
 const seconds = (ms) => (ms === null ? null : `${(ms / 1000).toFixed(2)} s`);
 /** @param {string} iso */
 const time = (iso) => new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
+
+/** Which of the calls that have ended are to be shown. */
+function wanted() {
+  const said = Object.entries({ key: "filter-key", model: "filter-model", status: "filter-status" });
+  const asked = said.map(([name, id]) => [name, byId(id, HTMLInputElement).value.trim()]).filter(([name, value]) => value && (name !== "status" || STATUS.test(value)));
+  return new URLSearchParams([["limit", String(RECENT)], .../** @type {[string, string][]} */ (asked)]);
+}
 
 export class Operations {
   #place = byId("operations", HTMLElement);
@@ -29,9 +37,18 @@ export class Operations {
   #lanes = table(this.#view, "lanes", ["key", "project", "model", "weight", "inFlight", "waitingCalls", "oldest"]);
   #running = table(this.#view, "runningCalls", ["id", "key", "model", "replica", "duration", "acts"]);
   #ended = table(this.#view, "endedCalls", ["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
+  #usage = table(this.#view, "usage", ["name", "calls", "failedCalls", "tokensIn", "cachedTokens", "out", "cost", "tokens"]);
   #keys = table(this.#view, "keys", ["name", "project", "state", "models", "madeAt", "acts"]);
 
+  /** Counted up whenever something is asked for. */
+  #asked = 0;
+  /** What keys are called. @type {Map<string, string>} */
+  #names = new Map();
+
   constructor() {
+    byId("usage-by", HTMLSelectElement).onchange = () => this.#tried(() => this.#showUsage());
+    byId("filter", HTMLFormElement).addEventListener("input", () => this.#tried(() => this.#refresh()));
+    byId("filter", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#view.append(byId("new-key", HTMLElement)); // below the keys that there are
     this.#form.addEventListener("submit", async (event) => {
       event.preventDefault();
@@ -54,31 +71,39 @@ export class Operations {
     this.close();
     await this.#tried(async () => {
       const now = await isOperator();
-      this.#form.hidden = now;
-      this.#view.hidden = !now;
-      if (now) await this.#refresh();
-      else this.#forget();
+      if (!now) return this.#forget();
+      this.#form.hidden = true;
+      this.#view.hidden = false;
+      await this.#refresh();
+      await this.#showUsage();
     });
   }
 
   /** Nobody is signed in: nothing of what was seen stays. */
   #forget() {
-    for (const show of [this.#models, this.#gpus, this.#lanes, this.#running, this.#ended, this.#keys]) show([]);
+    for (const show of [this.#models, this.#gpus, this.#lanes, this.#running, this.#ended, this.#usage, this.#keys]) show([]);
     this.#made.clear();
+    this.#names.clear();
+    byId("engine-log", HTMLElement).hidden = true;
+    byId("engine-log", HTMLElement).textContent = "";
     this.#view.hidden = true;
     this.#form.hidden = false;
     byId("operator-key", HTMLElement).focus();
   }
 
   close() {
+    this.#asked += 1;
     clearTimeout(this.#timer);
     this.#say("");
   }
 
   async #refresh() {
     clearTimeout(this.#timer);
+    const asked = ++this.#asked;
     if (!document.hidden) {
-      const [engines, queue, calls, keys] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?limit=${RECENT}`, "admin/keys?limit=100"].map(ask));
+      const [engines, queue, calls, keys] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?${wanted()}`, "admin/keys?limit=100"].map(ask));
+      if (asked !== this.#asked) return; // something else is wanted by now
+      this.#names = new Map(keys.data.map((/** @type {{ id: string, name: string }} */ { id, name }) => [id, name]));
       this.#showModels(engines, queue);
       this.#showCalls(calls);
       this.#showKeys(keys.data);
@@ -90,12 +115,12 @@ export class Operations {
   #showModels({ engines, gpus }, { deployments }) {
     this.#models(engines.map((/** @type {any} */ each) => {
       const why = each.last_error ? (document.documentElement.lang === "ja" ? each.last_error.text_ja : each.last_error.text) : null;
-      const acts = each.how === null ? null : made("span", "acts", this.#act("load", each.name), this.#act("unload", each.name));
+      const acts = made("span", "acts", ...(each.how === null ? [] : [this.#act("load", each.name), this.#act("unload", each.name)]), ...(each.has_log ? [this.#log(each.name)] : []));
       return [each.name, each.backend, each.state, each.in_flight, each.waiting, this.#speed(each), why, acts];
     }));
     this.#gpus(gpus.map((/** @type {any} */ each) => [each.name, `${(each.used_bytes / GIB).toFixed(1)} GiB`, `${(each.memory_bytes / GIB).toFixed(1)} GiB`]));
     this.#lanes(deployments.flatMap((/** @type {any} */ each) => each.lanes.map((/** @type {any} */ lane) =>
-      [lane.key, lane.project, each.name, lane.weight, lane.in_flight, lane.waiting, lane.waiting ? `${lane.oldest_s.toFixed(1)} s` : null])));
+      [this.#named(lane.key), lane.project, each.name, lane.weight, lane.in_flight, lane.waiting, lane.waiting ? `${lane.oldest_s.toFixed(1)} s` : null])));
   }
 
   /** Tokens a second since the last look. @param {any} engine */
@@ -113,13 +138,43 @@ export class Operations {
   /** @param {any} calls */
   #showCalls({ in_flight: running, data }) {
     this.#running(running.map((/** @type {any} */ each) => [
-      each.request_id, each.key, each.model, each.replica || null, seconds(each.running_ms),
+      each.request_id, this.#named(each.key), each.model, each.replica || null, seconds(each.running_ms),
       button("stop", () => this.#tried(async () => { await change(`admin/calls/${encodeURIComponent(each.id)}`, "DELETE"); await this.#refresh(); })),
     ]));
     this.#ended(data.map((/** @type {any} */ each) => [
-      time(each.ended_at), each.key, each.model, String(each.status), seconds(each.queued_ms), seconds(each.ttft_ms), seconds(each.total_ms),
+      time(each.ended_at), this.#named(each.key), each.model, String(each.status), seconds(each.queued_ms), seconds(each.ttft_ms), seconds(each.total_ms),
       each.input_tokens, each.cached_tokens, each.output_tokens,
     ]));
+  }
+
+  /** @param {string} id */
+  #named(id) {
+    return this.#names.get(id) ?? id;
+  }
+
+  /** The engine's last lines. @param {string} name */
+  #log(name) {
+    return button("log", () => this.#tried(async () => {
+      const place = byId("engine-log", HTMLElement);
+      place.textContent = await (await answerOf(`admin/engines/${encodeURIComponent(name)}/log`)).text();
+      place.hidden = false;
+      place.scrollTop = place.scrollHeight;
+      place.focus();
+    }));
+  }
+
+  /** Of the last seven days. */
+  async #showUsage() {
+    const { data, currency } = await ask(`admin/usage?by=${byId("usage-by", HTMLSelectElement).value}`);
+    const most = Math.max(1, ...data.map((/** @type {any} */ each) => each.input_tokens + each.output_tokens));
+    this.#usage(data.map((/** @type {any} */ each) => {
+      const bar = made("meter");
+      const tokens = each.input_tokens + each.output_tokens;
+      Object.assign(bar, { max: most, value: tokens, title: tokens.toLocaleString() });
+      bar.setAttribute("max", String(most));
+      bar.setAttribute("aria-label", `${each.label}: ${tokens}`);
+      return [each.label, each.calls, each.failed, each.input_tokens, each.cached_tokens, each.output_tokens, each.cost === null ? null : `${each.cost} ${currency ?? ""}`.trim(), bar];
+    }));
   }
 
   /** @param {any[]} keys */

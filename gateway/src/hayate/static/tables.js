@@ -14,6 +14,7 @@ export function table(place, caption, heads) {
   const head = made("tr", "", ...heads.map((name) => Object.assign(textOf(made("th"), name), { scope: "col" })));
   box.tabIndex = 0;
   box.setAttribute("role", "group");
+  box.dataset.label = caption; // the language may change
   box.setAttribute("aria-label", texts[caption]);
   box.append(made("table", "", title, made("thead", "", head), body));
   place.append(box);

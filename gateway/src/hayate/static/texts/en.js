@@ -36,6 +36,7 @@ export const en = {
   cachedTokens: "cached", out: "out", madeAt: "Made", load: "Load", unload: "Unload", revoke: "Revoke", makeKey: "Make a key", keyName: "Name of the new key", keyProject: "Project", keyProjectHint: "one of its own",
   revokeSure: (/** @type {string} */ name) => `Revoke the key ${name}? Its running answers end, and it can't be taken back.`,
   newKeyIs: (/** @type {string} */ key) => `The new key, shown this once: ${key}`,
+  usage: "Usage of the last seven days", calls: "Calls", failedCalls: "failed", cost: "Cost", tokens: "Tokens", usageBy: "Usage by", day: "Day", onlyKey: "Ended calls of key (id)", log: "Log",
 
   conversations: "Conversations", newChat: "New conversation", search: "Search", untitled: "Untitled", noneFound: "Nothing found.", more: "More",
   rename: "Rename", renameTo: "What is the conversation to be called?", remove: "Delete", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "Export:",
@@ -46,7 +47,7 @@ export const en = {
   noMemory: "This gateway keeps no conversations for this key: this one is gone when the page is closed.",
   earlier: "Earlier turns",
 
-  log: "Questions and answers", welcome: "Ask anything: the answer appears here, token by token.",
+  talk: "Questions and answers", welcome: "Ask anything: the answer appears here, token by token.",
   settings: "Settings", system: "System prompt", systemHint: "How the model should behave (optional)",
   maxTokens: "Max tokens", temperature: "Temperature", topP: "Top p", seed: "Seed", unset: "default",
   moreFields: "Further fields of the request (JSON)", moreHint: '{"tools": [...], "reasoning_effort": "low"}', moreWrong: "This must be a JSON object.",

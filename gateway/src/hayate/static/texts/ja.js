@@ -37,6 +37,7 @@ export const ja = {
   cachedTokens: "キャッシュ", out: "出力", madeAt: "作成", load: "読み込む", unload: "解放", revoke: "失効", makeKey: "キーを作成", keyName: "新しいキーの名前", keyProject: "プロジェクト", keyProjectHint: "専用のプロジェクト",
   revokeSure: (name) => `キー「${name}」を失効します。実行中の回答は終了し、元に戻すことはできません。`,
   newKeyIs: (key) => `新しいキー（今回だけ表示します）：${key}`,
+  usage: "直近7日間の利用量", calls: "リクエスト", failedCalls: "失敗", cost: "コスト", tokens: "トークン", usageBy: "利用量の集計", day: "日", onlyKey: "終了したリクエストのキー（ID）", log: "ログ",
 
   conversations: "会話", newChat: "新しい会話", search: "検索", untitled: "無題", noneFound: "見つかりませんでした。", more: "さらに表示",
   rename: "名前を変更", renameTo: "会話の名前を入力してください。", remove: "削除", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "エクスポート：",
@@ -47,7 +48,7 @@ export const ja = {
   noMemory: "このキーでは会話は保存されません。ページを閉じると、この会話は消えます。",
   earlier: "以前のやり取り",
 
-  log: "質問と回答", welcome: "質問を入力すると、回答がここに届いた順に表示されます。",
+  talk: "質問と回答", welcome: "質問を入力すると、回答がここに届いた順に表示されます。",
   settings: "設定", system: "システムプロンプト", systemHint: "モデルの役割や口調など（省略可）",
   maxTokens: "最大トークン数", temperature: "温度", topP: "Top p", seed: "シード", unset: "既定値",
   moreFields: "リクエストに追加する項目（JSON）", moreHint: '{"tools": [...], "reasoning_effort": "low"}', moreWrong: "JSONオブジェクトを入力してください。",
