@@ -108,6 +108,7 @@ async def test_every_view_is_for_everybody(open_tab: OpenTab, language: str, wid
         assert await link.get_attribute("rel") == "noopener noreferrer"
         assert await link.get_attribute("target") == "_blank"
         assert await speed.evaluate("(cell) => getComputedStyle(cell).textAlign") == "right"
+        await expect(turn.locator(".hljs-keyword").first).to_have_text("def")
         await expect(page.locator("#about")).to_be_visible()
         await look("3-answer")
         engine.script = Chat([{"tool_calls": [CALL]}], finish_reason="tool_calls")

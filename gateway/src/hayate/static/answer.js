@@ -1,6 +1,5 @@
 // What is shown of an answer: what was thought (folded), what was said, what tools were called, in the order in which it came.
 
-import { loaded } from "./colouring.js";
 import { button, made } from "./elements.js";
 import { GrowingMarkdown } from "./growing.js";
 import { visible } from "./markdown.js";
@@ -84,7 +83,6 @@ export class AnswerView {
 
   /** What there is in the history. @param {Piece[]} pieces */
   async show(pieces) {
-    await loaded; // else its code would have no colours
     for (const piece of pieces) {
       if (piece.kind === "message") this.say(piece.text);
       else if (piece.kind === "reasoning") this.think(piece.text);

@@ -1,4 +1,4 @@
-// Colours code by highlight.js, which comes in when the page stands. Until then, and for other languages, code has one colour.
+// Colours code by highlight.js, which comes in with the first code that there is. Until then, and for other languages, code has one colour.
 
 const LANGUAGES = "bash cpp csharp css diff dockerfile go ini java javascript json markdown python rust sql typescript xml yaml".split(" ");
 /** What is longer would keep the page busy. */
@@ -25,8 +25,13 @@ async function load() {
   highlighter = core;
 }
 
+/** @type {Promise<void> | null} */
+let loading = null;
+
+export const isReady = () => highlighter !== null;
+
 /** Settles when there are colours, or can't be. */
-export const loaded = load().catch(() => {});
+export const ready = () => (loading ??= load().catch(() => {}));
 
 /** The code as HTML, or null where it is left as it is. @param {string} code @param {string} language */
 export function coloured(code, language) {

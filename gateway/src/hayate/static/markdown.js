@@ -1,7 +1,7 @@
 // A model's Markdown as elements. Whatever it says is untrusted: HTML is shown as the text that it is, nothing is fetched, links lead
 // to the web alone, and what came of all that passes DOMPurify before it becomes part of the page.
 
-import { coloured } from "./colouring.js";
+import { coloured, isReady, ready } from "./colouring.js";
 import { copy } from "./copying.js";
 import { button, made } from "./elements.js";
 import { texts } from "./texts.js";
@@ -117,10 +117,16 @@ export function elementsOf(blocks) {
 /** @param {HTMLPreElement} pre */
 function codeBox(pre) {
   const language = /language-(\S+)/.exec(pre.firstElementChild?.className ?? "")?.[1] ?? "";
-  const copying = button("copy", (pressed) => copy(pre.textContent ?? "", pressed));
+  const copying = button("copy", (pressed) => copy(shown.textContent ?? "", pressed));
   const head = made("div", "code-head", made("span", "code-language", language), copying);
-  const same = /** @type {HTMLPreElement} */ (pre.cloneNode(true));
-  pre = same;
-  pre.tabIndex = 0;
-  return made("div", "code", head, pre);
+  const shown = /** @type {HTMLPreElement} */ (pre.cloneNode(true)); // the other is about to be replaced by all this
+  shown.tabIndex = 0;
+  if (language && !isReady()) ready().then(() => colour(shown.firstElementChild, language));
+  return made("div", "code", head, shown);
+}
+
+/** Colours code that stood there before the colours. @param {Element | null} code @param {string} language */
+function colour(code, language) {
+  const html = coloured(code?.textContent ?? "", language);
+  if (html !== null) code?.replaceChildren(DOMPurify.sanitize(html, SANITISED));
 }
