@@ -58,6 +58,14 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         await page.get_by_label("Usage by").select_option("model")
         await expect(page.get_by_role("table", name="Usage")).to_contain_text("default")
 
+        await expect(page.locator("#plots canvas")).to_have_count(5)
+        await expect(page.locator("#plots").get_by_role("img", name="tokens/s")).to_be_visible()
+        await page.get_by_label("Shown").select_option("24 hours")
+        await page.get_by_text("Configuration as it runs").click()
+        await expect(page.locator("#configuration")).to_contain_text("deployments")
+        await page.get_by_text("The gateway's log").click()
+        await expect(page.locator("#events")).not_to_be_empty()
+
         await page.get_by_label("Name of the new key").fill("bot")
         await page.get_by_role("button", name="Make a key").click()
         notice = page.locator("#operator-notice")
@@ -96,4 +104,4 @@ async def test_the_operators_view_is_for_everybody(open_tab: OpenTab, language: 
             if name == "sign-in":
                 await tab.page.locator("#operator-key").fill(operators_key(gateway.data))
                 await tab.page.locator("#operator-key").press("Enter")
-                await expect(tab.page.locator("#operator-view")).to_be_visible()
+                await expect(tab.page.locator("#plots canvas")).to_have_count(5)

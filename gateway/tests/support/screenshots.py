@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import time
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
@@ -16,6 +17,7 @@ from tests.support.http import fetch
 
 IMAGES = Path(__file__).parents[3] / "docs-llm_api/images"
 SIZE: ViewportSize = {"width": 1200, "height": 780}
+BUSY_S = 40
 QUESTIONS = {
     "en": ("Which model suits a chat bot?", "Which is faster, and how do I call it?"),
     "ja": ("チャットボットにはどのモデルが向いていますか。", "どちらが速いですか。呼び出し方も教えてください。"),
@@ -71,6 +73,18 @@ async def ask(page: Page, question: str) -> None:
     await page.locator(".turn:not([aria-busy]) .answer > *").nth(before).wait_for()
 
 
+async def busy(gateway: RunningGateway) -> None:
+    """A little to be seen of the last half minute."""
+    asked = {"messages": [{"role": "user", "content": "x"}], "stream": True}
+    until = time.monotonic() + BUSY_S
+
+    async def calls() -> None:
+        while time.monotonic() < until:
+            await fetch(gateway.url, "/v1/chat/completions", asked, key=gateway.key)
+
+    await asyncio.gather(*(calls() for _ in range(3)))
+
+
 async def shoot(browser: Browser, gateway: RunningGateway, language: str, engine: FakeEngine) -> None:
     """Chat and operations, in one language."""
     context = await browser.new_context(
@@ -87,10 +101,12 @@ async def shoot(browser: Browser, gateway: RunningGateway, language: str, engine
         await ask(page, question)
     await page.wait_for_timeout(500)
     await page.screenshot(path=IMAGES / f"page-{language}.png")
+    await busy(gateway)
     await page.goto(f"{gateway.url}/#/operations")
     await page.locator("#operator-key").fill((gateway.data / "admin_key").read_text(encoding="ascii").strip())
     await page.locator("#operator-key").press("Enter")
     await page.locator("#operator-view tbody tr").first.wait_for()
+    await page.locator("#plots canvas").first.wait_for()
     await page.screenshot(path=IMAGES / f"operations-{language}.png")
     await context.close()
 

@@ -31,6 +31,12 @@ TAKEN = {
         "libesm/types.d.ts": "diff/types.d.ts",
         **{f"libesm/diff/{name}": f"diff/diff/{name}" for name in ("array.js", "array.d.ts", "base.js", "base.d.ts")},
     },
+    "uplot": {
+        "LICENSE": "uplot/LICENSE",
+        "dist/uPlot.esm.js": "uplot/uPlot.js",
+        "dist/uPlot.d.ts": "uplot/uPlot.d.ts",
+        "dist/uPlot.min.css": "uplot/uPlot.css",
+    },
     "@highlightjs/cdn-assets": {
         "LICENSE": "highlight.LICENSE",
         "es/core.min.js": "highlight/core.js",

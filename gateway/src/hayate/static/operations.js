@@ -4,11 +4,14 @@ import { asked } from "./dialogs.js";
 import { button, byId, made } from "./elements.js";
 import { answerOf, Trouble } from "./gateway.js";
 import { ask, change, isOperator, signInOperator, signOutOperator } from "./operator.js";
+import { Plots } from "./plots.js";
 import { table } from "./tables.js";
 import { texts } from "./texts.js";
 
 const EVERY_MS = 5000;
 const RECENT = 30;
+/** What can be shown of the past, in seconds. @type {Record<string, number>} */
+const SPANS = { "minutes=15": 900, "hours=24": 86_400 };
 const STATUS = /^[2-9]\d\d$/;
 const GIB = 1 << 30;
 
@@ -24,12 +27,16 @@ function wanted() {
   return new URLSearchParams([["limit", String(RECENT)], .../** @type {[string, string][]} */ (asked)]);
 }
 
+/** @param {{ at: string, level: string, text: string, text_ja: string }} event */
+const lineOf = ({ at, level, text, text_ja: japanese }) => `${time(at)}  ${level}  ${document.documentElement.lang === "ja" ? japanese : text}`;
+
 export class Operations {
   #place = byId("operations", HTMLElement);
   #view = byId("operator-view", HTMLElement);
   #form = byId("operator-sign-in", HTMLFormElement);
   #notice = byId("operator-notice", HTMLElement);
   #timer = 0;
+  #plots = new Plots(byId("plots", HTMLElement));
   /** Tokens that each deployment's engines had made, and when. @type {Map<string, { tokens: number, atMs: number }>} */
   #made = new Map();
   #models = table(this.#view, "models", ["name", "engine", "state", "inFlight", "waitingCalls", "perSecond", "lastError", "acts"]);
@@ -46,6 +53,9 @@ export class Operations {
   #names = new Map();
 
   constructor() {
+    byId("span", HTMLSelectElement).onchange = () => this.#tried(() => this.#refresh());
+    this.#opens("of-configuration", async () => JSON.stringify(await ask("admin/config"), null, 2), "configuration");
+    this.#opens("of-log", async () => (await ask("admin/log")).data.map(lineOf).join("\n"), "events");
     byId("usage-by", HTMLSelectElement).onchange = () => this.#tried(() => this.#showUsage());
     byId("filter", HTMLFormElement).addEventListener("input", () => this.#tried(() => this.#refresh()));
     byId("filter", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
@@ -66,6 +76,14 @@ export class Operations {
     });
   }
 
+  /** What is asked for when it is unfolded. @param {string} details @param {() => Promise<string>} text @param {string} place */
+  #opens(details, text, place) {
+    const folded = byId(details, HTMLDetailsElement);
+    folded.addEventListener("toggle", () => {
+      if (folded.open) this.#tried(async () => { byId(place, HTMLElement).textContent = await text(); });
+    });
+  }
+
   /** The view is shown: to the operator, or to somebody who may become that. */
   async open() {
     this.close();
@@ -83,6 +101,8 @@ export class Operations {
   #forget() {
     for (const show of [this.#models, this.#gpus, this.#lanes, this.#running, this.#ended, this.#usage, this.#keys]) show([]);
     this.#made.clear();
+    this.#plots.clear();
+    for (const id of ["configuration", "events"]) byId(id, HTMLElement).textContent = "";
     this.#names.clear();
     byId("engine-log", HTMLElement).hidden = true;
     byId("engine-log", HTMLElement).textContent = "";
@@ -100,10 +120,12 @@ export class Operations {
   async #refresh() {
     clearTimeout(this.#timer);
     const asked = ++this.#asked;
+    const span = byId("span", HTMLSelectElement).value;
     if (!document.hidden) {
-      const [engines, queue, calls, keys] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?${wanted()}`, "admin/keys?limit=100"].map(ask));
+      const [engines, queue, calls, keys, series] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?${wanted()}`, "admin/keys?limit=100", `admin/series?${span}`].map(ask));
       if (asked !== this.#asked) return; // something else is wanted by now
       this.#names = new Map(keys.data.map((/** @type {{ id: string, name: string }} */ { id, name }) => [id, name]));
+      this.#plots.show(series, SPANS[span] ?? 0);
       this.#showModels(engines, queue);
       this.#showCalls(calls);
       this.#showKeys(keys.data);

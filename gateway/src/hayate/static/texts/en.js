@@ -37,6 +37,7 @@ export const en = {
   revokeSure: (/** @type {string} */ name) => `Revoke the key ${name}? Its running answers end, and it can't be taken back.`,
   newKeyIs: (/** @type {string} */ key) => `The new key, shown this once: ${key}`,
   usage: "Usage of the last seven days", calls: "Calls", failedCalls: "failed", cost: "Cost", tokens: "Tokens", usageBy: "Usage by", day: "Day", onlyKey: "Ended calls of key (id)", log: "Log",
+  span: "Shown", minutes15: "15 minutes", hours24: "24 hours", ttft95: "First token, s (95 %)", gap95: "Gap between tokens, s (95 %)", configuration: "Configuration as it runs", gatewayLog: "The gateway's log",
 
   conversations: "Conversations", newChat: "New conversation", search: "Search", untitled: "Untitled", noneFound: "Nothing found.", more: "More",
   rename: "Rename", renameTo: "What is the conversation to be called?", remove: "Delete", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "Export:",

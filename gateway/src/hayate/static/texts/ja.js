@@ -38,6 +38,7 @@ export const ja = {
   revokeSure: (name) => `キー「${name}」を失効します。実行中の回答は終了し、元に戻すことはできません。`,
   newKeyIs: (key) => `新しいキー（今回だけ表示します）：${key}`,
   usage: "直近7日間の利用量", calls: "リクエスト", failedCalls: "失敗", cost: "コスト", tokens: "トークン", usageBy: "利用量の集計", day: "日", onlyKey: "終了したリクエストのキー（ID）", log: "ログ",
+  span: "表示期間", minutes15: "15分", hours24: "24時間", ttft95: "最初のトークンまで（秒、95パーセンタイル）", gap95: "トークンの間隔（秒、95パーセンタイル）", configuration: "現在の設定", gatewayLog: "ゲートウェイのログ",
 
   conversations: "会話", newChat: "新しい会話", search: "検索", untitled: "無題", noneFound: "見つかりませんでした。", more: "さらに表示",
   rename: "名前を変更", renameTo: "会話の名前を入力してください。", remove: "削除", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "エクスポート：",

@@ -1,0 +1,77 @@
+// How each deployment has done, as lines: of the last 15 minutes, or of 24 hours, as the gateway has them.
+
+import { made } from "./elements.js";
+import { texts } from "./texts.js";
+import UPlot from "./vendor/uplot/uPlot.js";
+
+/** What is plotted, and what it is called. */
+const PLOTTED = /** @type {const} */ ([
+  ["tokens_per_s", "perSecond"], ["in_flight", "inFlight"], ["waiting", "waitingCalls"], ["ttft_p95_s", "ttft95"], ["gap_p95_s", "gap95"],
+]);
+const COLOURS = ["#0f766e", "#c2410c", "#6d28d9", "#0369a1", "#a16207", "#be185d"];
+const HEIGHT = 150;
+/** From nothing up to a little more than there was. @type {Pick<UPlot.Options, "legend" | "cursor" | "scales">} */
+const LOOK = { legend: { show: false }, cursor: { show: false }, scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } } };
+
+/** @param {UPlot} _ @param {number[]} at */
+const clock = (_, at) => at.map((each) => new Date(each * 1000).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" }));
+
+/** @typedef {{ at: number[], deployments: ({ name: string } & Record<string, (number | null)[]>)[] }} Series */
+
+export class Plots {
+  #place;
+  /** @type {UPlot[]} */
+  #plots = [];
+  #shown = "";
+
+  /** @param {HTMLElement} place */
+  constructor(place) {
+    this.#place = place;
+    new ResizeObserver(() => { for (const plot of this.#plots) plot.setSize({ width: widthOf(plot), height: HEIGHT }); }).observe(place);
+  }
+
+  clear() {
+    for (const plot of this.#plots) plot.destroy();
+    this.#plots = [];
+    this.#shown = "";
+    this.#place.replaceChildren();
+  }
+
+  /** @param {Series} series @param {number} spanS how long until now is shown */
+  show({ at, deployments }, spanS) {
+    const now = JSON.stringify([document.documentElement.lang, document.documentElement.dataset.theme, deployments.map(({ name }) => name)]);
+    if (now !== this.#shown) this.#make(deployments.map(({ name }) => name));
+    this.#shown = now;
+    for (const [n, [field, name]] of PLOTTED.entries()) {
+      this.#plots[n]?.setData([at, ...deployments.map((each) => each[field] ?? [])]);
+      const until = at.at(-1) ?? Date.now() / 1000;
+      this.#plots[n]?.setScale("x", { min: until - spanS, max: until });
+      const last = deployments.map((each) => `${each.name} ${each[field]?.at(-1) ?? "–"}`).join(", ");
+      this.#plots[n]?.root.parentElement?.setAttribute("aria-label", `${texts[name]}: ${last}`);
+    }
+  }
+
+  /** @param {string[]} names */
+  #make(names) {
+    this.clear();
+    const ink = getComputedStyle(this.#place).color;
+    const axis = { stroke: ink, grid: { stroke: "#8884", width: 1 }, ticks: { stroke: "#8884", width: 1 } };
+    for (const [, title] of PLOTTED) {
+      const box = made("div", "plot");
+      box.setAttribute("role", "img");
+      this.#place.append(made("div", "", made("p", "plot-title", texts[title]), box));
+      const lines = names.map((label, n) => ({ label, stroke: COLOURS[n % COLOURS.length] ?? "", width: 1.5, spanGaps: false }));
+      const size = { width: Math.max(200, box.clientWidth), height: HEIGHT };
+      this.#plots.push(new UPlot({ ...size, ...LOOK, axes: [{ ...axis, values: clock }, { ...axis, size: 45 }], series: [{}, ...lines] }, [[], ...names.map(() => [])], box));
+    }
+    const keys = names.map((name, n) => {
+      const key = made("span", "plot-key", name);
+      key.style.borderColor = COLOURS[n % COLOURS.length] ?? "";
+      return key;
+    });
+    this.#place.prepend(made("p", "plot-keys", ...keys));
+  }
+}
+
+/** @param {UPlot} plot */
+const widthOf = (plot) => Math.max(200, plot.root.parentElement?.clientWidth ?? 0);
