@@ -62,7 +62,7 @@ export class Plots {
       this.#place.append(made("div", "", made("p", "plot-title", texts[title]), box));
       const lines = names.map((label, n) => ({ label, stroke: COLOURS[n % COLOURS.length] ?? "", width: 1.5, spanGaps: false }));
       const size = { width: Math.max(200, box.clientWidth), height: HEIGHT };
-      this.#plots.push(new UPlot({ ...size, ...LOOK, axes: [{ ...axis, values: clock }, { ...axis, size: 45 }], series: [{}, ...lines] }, [[], ...names.map(() => [])], box));
+      this.#plots.push(new UPlot({ ...size, ...LOOK, axes: [{ ...axis, values: clock }, { ...axis, size: 55 }], series: [{}, ...lines] }, [[], ...names.map(() => [])], box));
     }
     const keys = names.map((name, n) => {
       const key = made("span", "plot-key", name);
