@@ -58,6 +58,8 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         await page.get_by_label("Usage by").select_option("model")
         await expect(page.get_by_role("table", name="Usage")).to_contain_text("default")
 
+        replicas = page.get_by_role("table", name="Replicas")
+        await expect(replicas).to_contain_text(engine.url)
         await expect(page.locator("#plots canvas")).to_have_count(5)
         await expect(page.locator("#plots").get_by_role("img", name="tokens/s")).to_be_visible()
         await page.get_by_label("Shown").select_option("24 hours")
@@ -73,6 +75,19 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         key = re.sub(r".*: ", "", await notice.text_content() or "")
         assert (await fetch(gateway.url, "/v1/models", key=key)).status == 200
         keys = page.get_by_role("table", name="Keys", exact=True)
+        mine = keys.locator("tr", has_text="bot")
+        await mine.get_by_role("button", name="Change").click()
+        await page.get_by_label("Requests a minute").fill("30")
+        await page.get_by_label("Calls at once").fill("2")
+        await page.get_by_role("button", name="Save").click()
+        await expect(mine).to_contain_text("Requests a minute 30, Calls at once 2")
+        await mine.get_by_role("button", name="New secret").click()
+        await page.locator("#dialog-field").fill("0")
+        await page.locator("#dialog-yes").click()
+        await expect(notice).to_contain_text("shown this once")
+        newer = re.sub(r".*: ", "", await notice.text_content() or "")
+        assert newer != key
+        assert (await fetch(gateway.url, "/v1/models", key=newer)).status == 200
         await keys.locator("tr", has_text="bot").get_by_role("button", name="Revoke").click()
         await page.locator("#dialog-yes").click()
         await expect(keys.locator("tr", has_text="bot")).to_contain_text("revoked")
@@ -81,6 +96,35 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         await expect(page.locator("#operator-key")).to_be_visible()
         assert "bot" not in await page.locator("main:visible").inner_text()
         assert (await page.request.get(f"{gateway.url}/admin/keys")).status == 401
+
+
+async def test_the_operators_key_is_asked_for_only_where_nobody_reads_it_on_its_way(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        await tab.page.add_init_script("Object.defineProperty(window, 'isSecureContext', { value: false })")
+        await tab.page.goto(f"{gateway.url}/#/operations")
+        await tab.page.reload()
+        await expect(tab.page.locator("#overheard")).to_contain_text("plain http")
+        await expect(tab.page.locator("#operator-key")).to_be_hidden()
+
+
+async def test_a_session_that_another_tab_began_is_gone_on_with(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        page, secret = tab.page, {"key": operators_key(gateway.data)}
+        tab.allowed.append("403 (Forbidden)")
+        for _ in range(2):
+            made = await page.request.post(
+                f"{gateway.url}/admin/session",
+                data=secret,
+                headers={"origin": gateway.url, "sec-fetch-site": "same-origin"},
+            )
+            assert made.status == 200
+            if page.url.endswith("#/operations"):
+                break
+            await page.goto(f"{gateway.url}/#/operations")
+            await expect(page.locator("#plots canvas")).to_have_count(5)
+        await page.get_by_label("Name of the new key").fill("bot")
+        await page.get_by_role("button", name="Make a key").click()
+        await expect(page.locator("#operator-notice")).to_contain_text("shown this once")
 
 
 @pytest.mark.parametrize(("language", "width", "dark"), [("ja-JP", 360, True), *slow(("en-US", 1200, False))])

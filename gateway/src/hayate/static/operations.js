@@ -1,9 +1,9 @@
 // Operations, for whoever has the operator's key: what every engine does, who waits, calls under way and ended, keys, the configuration.
 
-import { asked } from "./dialogs.js";
 import { button, byId, made } from "./elements.js";
 import { answerOf, Trouble } from "./gateway.js";
-import { ask, change, isOperator, signInOperator, signOutOperator } from "./operator.js";
+import { Keys } from "./keys.js";
+import { ask, change, isOperator, maySignIn, signInOperator, signOutOperator } from "./operator.js";
 import { Plots } from "./plots.js";
 import { table } from "./tables.js";
 import { texts } from "./texts.js";
@@ -17,18 +17,22 @@ const GIB = 1 << 30;
 
 /** @param {number | null} ms */
 const seconds = (ms) => (ms === null ? null : `${(ms / 1000).toFixed(2)} s`);
-/** @param {string} iso */
-const time = (iso) => new Date(iso).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
+/** @param {string | number} at */
+const time = (at) => new Date(at).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
 
-/** Which of the calls that have ended are to be shown. */
-function wanted() {
-  const said = Object.entries({ key: "filter-key", model: "filter-model", status: "filter-status" });
-  const asked = said.map(([name, id]) => [name, byId(id, HTMLInputElement).value.trim()]).filter(([name, value]) => value && (name !== "status" || STATUS.test(value)));
-  return new URLSearchParams([["limit", String(RECENT)], .../** @type {[string, string][]} */ (asked)]);
+/** What the filters say. @param {...("key" | "model" | "status")} names @returns {[string, string][]} */
+function filled(...names) {
+  const said = /** @type {[string, string][]} */ (names.map((name) => [name, byId(`filter-${name}`, HTMLInputElement).value.trim()]));
+  return said.filter(([name, value]) => value && (name !== "status" || STATUS.test(value)));
 }
 
+/** Which of the calls that have ended are to be shown. */
+const wanted = () => new URLSearchParams([["limit", String(RECENT)], ...filled("key", "model", "status")]);
+
+/** In the language of the page. @param {string} english @param {string} japanese */
+const inWords = (english, japanese) => (document.documentElement.lang === "ja" ? japanese : english);
 /** @param {{ at: string, level: string, text: string, text_ja: string }} event */
-const lineOf = ({ at, level, text, text_ja: japanese }) => `${time(at)}  ${level}  ${document.documentElement.lang === "ja" ? japanese : text}`;
+const lineOf = ({ at, level, text, text_ja: japanese }) => `${time(at)}  ${level}  ${inWords(text, japanese)}`;
 
 export class Operations {
   #place = byId("operations", HTMLElement);
@@ -40,12 +44,13 @@ export class Operations {
   /** Tokens that each deployment's engines had made, and when. @type {Map<string, { tokens: number, atMs: number }>} */
   #made = new Map();
   #models = table(this.#view, "models", ["name", "engine", "state", "inFlight", "waitingCalls", "perSecond", "lastError", "acts"]);
+  #replicas = table(this.#view, "replicas", ["name", "address", "state", "reason", "inFlight", "ceiling", "lastError"]);
   #gpus = table(this.#view, "gpus", ["name", "used", "there"]);
   #lanes = table(this.#view, "lanes", ["key", "project", "model", "weight", "inFlight", "waitingCalls", "oldest"]);
   #running = table(this.#view, "runningCalls", ["id", "key", "model", "replica", "duration", "acts"]);
   #ended = table(this.#view, "endedCalls", ["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
   #usage = table(this.#view, "usage", ["name", "calls", "failedCalls", "tokensIn", "cachedTokens", "out", "cost", "tokens"]);
-  #keys = table(this.#view, "keys", ["name", "project", "state", "models", "madeAt", "acts"]);
+  #keys = new Keys(this.#view, (act) => this.#tried(act), (text) => this.#say(text), () => this.#refresh(), time);
 
   /** Counted up whenever something is asked for. */
   #asked = 0;
@@ -56,10 +61,8 @@ export class Operations {
     byId("span", HTMLSelectElement).onchange = () => this.#tried(() => this.#refresh());
     this.#opens("of-configuration", async () => JSON.stringify(await ask("admin/config"), null, 2), "configuration");
     this.#opens("of-log", async () => (await ask("admin/log")).data.map(lineOf).join("\n"), "events");
-    byId("usage-by", HTMLSelectElement).onchange = () => this.#tried(() => this.#showUsage());
-    byId("filter", HTMLFormElement).addEventListener("input", () => this.#tried(() => this.#refresh()));
+    byId("filter", HTMLFormElement).addEventListener("input", () => this.#tried(async () => { await this.#refresh(); await this.#showUsage(); }));
     byId("filter", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
-    this.#view.append(byId("new-key", HTMLElement)); // below the keys that there are
     this.#form.addEventListener("submit", async (event) => {
       event.preventDefault();
       const key = byId("operator-key", HTMLInputElement);
@@ -69,10 +72,6 @@ export class Operations {
     byId("reload", HTMLButtonElement).onclick = () => this.#tried(async () => {
       const done = await (await change("admin/reload", "POST")).json();
       this.#say(done.restart_needed.length ? texts.restartNeeded(done.restart_needed.join(", ")) : texts.reloadedNow);
-    });
-    byId("new-key", HTMLFormElement).addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#tried(() => this.#makeKey());
     });
   }
 
@@ -90,7 +89,7 @@ export class Operations {
     await this.#tried(async () => {
       const now = await isOperator();
       if (!now) return this.#forget();
-      this.#form.hidden = true;
+      this.#form.hidden = byId("overheard", HTMLElement).hidden = true;
       this.#view.hidden = false;
       await this.#refresh();
       await this.#showUsage();
@@ -99,7 +98,8 @@ export class Operations {
 
   /** Nobody is signed in: nothing of what was seen stays. */
   #forget() {
-    for (const show of [this.#models, this.#gpus, this.#lanes, this.#running, this.#ended, this.#usage, this.#keys]) show([]);
+    for (const show of [this.#models, this.#replicas, this.#gpus, this.#lanes, this.#running, this.#ended, this.#usage]) show([]);
+    this.#keys.clear();
     this.#made.clear();
     this.#plots.clear();
     for (const id of ["configuration", "events"]) byId(id, HTMLElement).textContent = "";
@@ -107,7 +107,8 @@ export class Operations {
     byId("engine-log", HTMLElement).hidden = true;
     byId("engine-log", HTMLElement).textContent = "";
     this.#view.hidden = true;
-    this.#form.hidden = false;
+    this.#form.hidden = !maySignIn();
+    byId("overheard", HTMLElement).hidden = maySignIn();
     byId("operator-key", HTMLElement).focus();
   }
 
@@ -122,13 +123,15 @@ export class Operations {
     const asked = ++this.#asked;
     const span = byId("span", HTMLSelectElement).value;
     if (!document.hidden) {
-      const [engines, queue, calls, keys, series] = await Promise.all(["admin/engines", "admin/queue", `admin/calls?${wanted()}`, "admin/keys?limit=100", `admin/series?${span}`].map(ask));
+      const paths = ["admin/engines", "admin/queue", "admin/deployments", `admin/calls?${wanted()}`, "admin/keys?limit=1000", `admin/series?${span}`];
+      const [engines, queue, deployments, calls, keys, series] = await Promise.all(paths.map(ask));
       if (asked !== this.#asked) return; // something else is wanted by now
       this.#names = new Map(keys.data.map((/** @type {{ id: string, name: string }} */ { id, name }) => [id, name]));
       this.#plots.show(series, SPANS[span] ?? 0);
       this.#showModels(engines, queue);
       this.#showCalls(calls);
-      this.#showKeys(keys.data);
+      this.#showReplicas(deployments, queue);
+      this.#keys.show(keys.data);
     }
     if (!this.#place.hidden) this.#timer = setTimeout(() => this.#tried(() => this.#refresh()), EVERY_MS);
   }
@@ -136,13 +139,25 @@ export class Operations {
   /** @param {any} engines @param {any} queue */
   #showModels({ engines, gpus }, { deployments }) {
     this.#models(engines.map((/** @type {any} */ each) => {
-      const why = each.last_error ? (document.documentElement.lang === "ja" ? each.last_error.text_ja : each.last_error.text) : null;
+      const why = each.last_error && inWords(each.last_error.text, each.last_error.text_ja);
       const acts = made("span", "acts", ...(each.how === null ? [] : [this.#act("load", each.name), this.#act("unload", each.name)]), ...(each.has_log ? [this.#log(each.name)] : []));
       return [each.name, each.backend, each.state, each.in_flight, each.waiting, this.#speed(each), why, acts];
     }));
     this.#gpus(gpus.map((/** @type {any} */ each) => [each.name, `${(each.used_bytes / GIB).toFixed(1)} GiB`, `${(each.memory_bytes / GIB).toFixed(1)} GiB`]));
     this.#lanes(deployments.flatMap((/** @type {any} */ each) => each.lanes.map((/** @type {any} */ lane) =>
       [this.#named(lane.key), lane.project, each.name, lane.weight, lane.in_flight, lane.waiting, lane.waiting ? `${lane.oldest_s.toFixed(1)} s` : null])));
+  }
+
+  /** @param {any[]} deployments @param {any} queue whose ceilings are in the same order */
+  #showReplicas(deployments, queue) {
+    const ceilings = new Map(queue.deployments.map((/** @type {any} */ each) => [each.name, each.ceilings]));
+    this.#replicas(deployments.flatMap(({ name, replicas }) => replicas.map((/** @type {any} */ each, /** @type {number} */ n) => {
+      const [why, error] = [each.reason, each.last_error];
+      return [
+        `${name}/${n}`, each.url, each.state, why && inWords(why.en, why.ja), each.in_flight, ceilings.get(name)?.[n]?.places ?? null,
+        error && `${time(error.at * 1000)} ${inWords(error.text, error.text_ja)}`,
+      ];
+    })));
   }
 
   /** Tokens a second since the last look. @param {any} engine */
@@ -187,7 +202,8 @@ export class Operations {
 
   /** Of the last seven days. */
   async #showUsage() {
-    const { data, currency } = await ask(`admin/usage?by=${byId("usage-by", HTMLSelectElement).value}`);
+    const of = new URLSearchParams([["by", byId("usage-by", HTMLSelectElement).value], ...filled("key", "model")]);
+    const { data, currency } = await ask(`admin/usage?${of}`);
     const most = Math.max(1, ...data.map((/** @type {any} */ each) => each.input_tokens + each.output_tokens));
     this.#usage(data.map((/** @type {any} */ each) => {
       const bar = made("meter");
@@ -197,30 +213,6 @@ export class Operations {
       bar.setAttribute("aria-label", `${each.label}: ${tokens}`);
       return [each.label, each.calls, each.failed, each.input_tokens, each.cached_tokens, each.output_tokens, each.cost === null ? null : `${each.cost} ${currency ?? ""}`.trim(), bar];
     }));
-  }
-
-  /** @param {any[]} keys */
-  #showKeys(keys) {
-    this.#keys(keys.map((each) => [
-      each.name, each.project, each.state, each.models?.join(", ") ?? texts.all, time(each.created_at),
-      each.state === "active" ? button("revoke", () => this.#tried(() => this.#revoke(each))) : null,
-    ]));
-  }
-
-  /** @param {{ id: string, name: string }} key */
-  async #revoke({ id, name }) {
-    if ((await asked(texts.revokeSure(name), null, "revoke")) === null) return;
-    await change(`admin/keys/${encodeURIComponent(id)}`, "DELETE");
-    await this.#refresh();
-  }
-
-  async #makeKey() {
-    const [name, project] = [byId("key-name", HTMLInputElement), byId("key-project", HTMLInputElement)];
-    const said = project.value.trim() ? { project: project.value.trim() } : {};
-    const { key } = await (await change("admin/keys", "POST", { name: name.value.trim(), ...said })).json();
-    name.value = project.value = "";
-    await this.#refresh();
-    this.#say(texts.newKeyIs(key));
   }
 
   /** @param {string} text */

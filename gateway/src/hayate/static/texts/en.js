@@ -36,6 +36,12 @@ export const en = {
   cachedTokens: "cached", out: "out", madeAt: "Made", load: "Load", unload: "Unload", revoke: "Revoke", makeKey: "Make a key", keyName: "Name of the new key", keyProject: "Project", keyProjectHint: "one of its own",
   revokeSure: (/** @type {string} */ name) => `Revoke the key ${name}? Its running answers end, and it can't be taken back.`,
   newKeyIs: (/** @type {string} */ key) => `The new key, shown this once: ${key}`,
+  replicas: "Replicas", address: "Address", reason: "Why not", ceiling: "Ceiling", limits: "Limits", expires: "Expires", change: "Change", rotate: "New secret", keyModels: "Models, by the names that are sent",
+  perMinute: "Requests a minute", tokensPerMinute: "Tokens a minute", inputPerMinute: "Input tokens a minute", outputPerMinute: "Output tokens a minute", atOnce: "Calls at once", mostOutput: "Most tokens of one answer",
+  strict: "Never more tokens than the limit: each call reserves the most that it could use",
+  changeKey: (/** @type {string} */ name) => `What the key ${name} may do`,
+  rotateSure: (/** @type {string} */ name) => `A new secret for the key ${name}. For how many hours is the old one still good?`,
+  overheard: "This page came over plain http from another machine, where others can read the operator's key. Open it over https (a proxy in front), or at http://localhost through ssh -L; server.operator_over_http: true allows it as it is.",
   usage: "Usage of the last seven days", calls: "Calls", failedCalls: "failed", cost: "Cost", tokens: "Tokens", usageBy: "Usage by", day: "Day", onlyKey: "Ended calls of key (id)", log: "Log",
   span: "Shown", minutes15: "15 minutes", hours24: "24 hours", ttft95: "First token, s (95 %)", gap95: "Gap between tokens, s (95 %)", configuration: "Configuration as it runs", gatewayLog: "The gateway's log",
 

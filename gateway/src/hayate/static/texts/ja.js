@@ -37,6 +37,12 @@ export const ja = {
   cachedTokens: "キャッシュ", out: "出力", madeAt: "作成", load: "読み込む", unload: "解放", revoke: "失効", makeKey: "キーを作成", keyName: "新しいキーの名前", keyProject: "プロジェクト", keyProjectHint: "専用のプロジェクト",
   revokeSure: (name) => `キー「${name}」を失効します。実行中の回答は終了し、元に戻すことはできません。`,
   newKeyIs: (key) => `新しいキー（今回だけ表示します）：${key}`,
+  replicas: "レプリカ", address: "アドレス", reason: "使えない理由", ceiling: "同時実行数の上限", limits: "制限", expires: "有効期限", change: "変更", rotate: "再発行", keyModels: "モデル（リクエストで指定する名前）",
+  perMinute: "リクエスト/分", tokensPerMinute: "トークン/分", inputPerMinute: "入力トークン/分", outputPerMinute: "出力トークン/分", atOnce: "同時実行数", mostOutput: "1回答の最大トークン数",
+  strict: "トークン数の上限を厳密に守る（リクエストごとに、使う可能性のある最大数を確保します）",
+  changeKey: (name) => `キー「${name}」でできること`,
+  rotateSure: (name) => `キー「${name}」を再発行します。古いキーをあと何時間使えるようにしますか？`,
+  overheard: "このページは別のマシンから暗号化されていないHTTPで開かれているため、管理者用のキーを盗み見られるおそれがあります。HTTPS（リバースプロキシー）か、ssh -L経由のhttp://localhostで開いてください。このまま許可する場合は、server.operator_over_httpをtrueにします。",
   usage: "直近7日間の利用量", calls: "リクエスト", failedCalls: "失敗", cost: "コスト", tokens: "トークン", usageBy: "利用量の集計", day: "日", onlyKey: "終了したリクエストのキー（ID）", log: "ログ",
   span: "表示期間", minutes15: "15分", hours24: "24時間", ttft95: "最初のトークンまで（秒、95パーセンタイル）", gap95: "トークンの間隔（秒、95パーセンタイル）", configuration: "現在の設定", gatewayLog: "ゲートウェイのログ",
 
