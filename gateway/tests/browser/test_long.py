@@ -1,28 +1,37 @@
-"""A conversation of 500 turns: it opens at its end, older turns come when they are wanted, and it scrolls smoothly."""
+"""A conversation of 500 turns opens at its end, older turns come when they are wanted; 10,000 calls that have ended are read
+through. Both scroll smoothly.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
+from hayate.settings import Keeping
+from hayate.store.store import Store
+from hayate.telemetry.record import CallRecord
 from tests.browser.tab import OpenTab, gateway_on
 from tests.browser.test_hostile import TASK
+from tests.browser.test_operations import operators_key
 from tests.support.fake_engine import running_engine
 from tests.support.http import fetch
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.slow]
 
 TURNS = 500
+CALLS = 10_000
 LONGEST_FRAME_MS = 50
 MOST_MIB = 200
 ANSWER = (
     "**太字**と`code`です。\n\n| a | b |\n|--|--|\n| 1 | 2 |\n\n```python\nprint('x')\n```\n\n"
     + "長い文が続きます。" * 30
 )
-SCROLL = """async () => {
-  const log = document.querySelector("#log");
+SCROLL = """async (which) => {
+  const log = document.querySelector(which);
   for (let n = 0; n < 120; n += 1) {
     log.scrollTop += (n < 60 ? -1 : 1) * log.clientHeight / 3;
     await new Promise(requestAnimationFrame);
@@ -75,17 +84,68 @@ async def test_five_hundred_turns_are_read_from_the_end_and_scroll_smoothly(
         await expect(turns.first.locator(".answer")).to_contain_text("回答0。")
         await page.locator("#log").evaluate("(log) => { log.scrollTop = log.scrollHeight / 2; }")
         await page.wait_for_timeout(500)
-        await browser.start_tracing(page=page, categories=[*TASK])
-        await page.evaluate(SCROLL)
-        trace = json.loads(await browser.stop_tracing())["traceEvents"]
-        tasks = [event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event]
-        assert max(tasks) < LONGEST_FRAME_MS
-        devtools = await tab.context.new_cdp_session(page)
-        await devtools.send("HeapProfiler.collectGarbage")
-        heap = await devtools.send("Runtime.getHeapUsage")
-        assert heap["usedSize"] < MOST_MIB << 20
+        assert await longest_task(browser, page, SCROLL, "#log") < LONGEST_FRAME_MS
+        assert await heap_of(page) < MOST_MIB << 20
         await tab.answered(await tab.ask("まだ続きます"))
         assert "質問499" in json.dumps(engine.requests[-1].json, ensure_ascii=False)
+
+
+TO_THE_END = """async (which) => {
+  const box = document.querySelector(which);
+  const rows = () => Number(box.querySelector("table").getAttribute("aria-rowcount"));
+  while (rows() < 0) {
+    box.scrollTop = box.scrollHeight;
+    await new Promise(requestAnimationFrame);
+  }
+  box.scrollTop = box.scrollHeight;
+  await new Promise(requestAnimationFrame);
+}"""
+
+
+async def test_ten_thousand_calls_are_scrolled_through_smoothly(browser: Browser, open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        await asyncio.to_thread(record_calls, Store.open(gateway.data, Keeping()))
+        page, calls = tab.page, ".ended-calls"
+        await page.goto(f"{gateway.url}/#/operations")
+        await page.locator("#operator-key").fill(operators_key(gateway.data))
+        await page.locator("#operator-key").press("Enter")
+        rows = page.locator(f"{calls} tbody tr[aria-rowindex]")
+        await expect(rows.first).to_be_visible()
+        assert await longest_task(browser, page, TO_THE_END, calls) < LONGEST_FRAME_MS
+        await expect(page.locator(f"{calls} [aria-rowindex='{CALLS + 1}']")).to_contain_text("model-0")
+        await page.locator(calls).evaluate("(box) => { box.scrollTop = box.scrollHeight / 2; }")
+        assert await longest_task(browser, page, SCROLL, calls) < LONGEST_FRAME_MS
+        assert await rows.count() < 100
+        assert await heap_of(page) < MOST_MIB << 20
+
+
+def record_calls(store: Store) -> None:
+    """As the gateway on the same folder would."""
+    calls, now = (
+        [CallRecord(f"req-{n}", "chat", 1.0, key="main", model=f"model-{n}") for n in range(CALLS)],
+        time.time(),
+    )
+    for n, each in enumerate(calls):
+        each.status, each.ended, each.ended_at, each.ttft_s = 200, 2.5, now - CALLS + n, 0.25
+    store.calls_ended(calls)
+    store.close()
+
+
+async def longest_task(browser: Browser, page: Page, script: str, which: str) -> float:
+    """The processor time of the longest task while the script runs, in milliseconds."""
+    await browser.start_tracing(page=page, categories=[*TASK])
+    await page.evaluate(script, which)
+    trace = json.loads(await browser.stop_tracing())["traceEvents"]
+    longest: float = max(event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event)
+    return longest
+
+
+async def heap_of(page: Page) -> int:
+    """What the page's scripts hold, in bytes."""
+    devtools = await page.context.new_cdp_session(page)
+    await devtools.send("HeapProfiler.collectGarbage")
+    used: int = (await devtools.send("Runtime.getHeapUsage"))["usedSize"]
+    return used
 
 
 async def test_the_first_paint_is_quick(open_tab: OpenTab) -> None:

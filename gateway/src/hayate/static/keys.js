@@ -6,6 +6,7 @@ import { Trouble } from "./gateway.js";
 import { change } from "./operator.js";
 import { table } from "./tables.js";
 import { texts } from "./texts.js";
+import { number, time } from "./times.js";
 
 /** The limits of a key, each beside its text. */
 const LIMITS = /** @type {const} */ ([
@@ -28,7 +29,7 @@ function localOf(iso) {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 /** @param {Key["limits"]} limits */
-const shown = (limits) => LIMITS.filter(([name]) => limits[name]).map(([name, text]) => `${texts[text]} ${limits[name]?.toLocaleString()}`).join(", ");
+const shown = (limits) => LIMITS.filter(([name]) => limits[name]).map(([name, text]) => `${texts[text]} ${number(Number(limits[name]))}`).join(", ");
 
 export class Keys {
   #show;
@@ -36,19 +37,17 @@ export class Keys {
   #tried;
   #say;
   #refresh;
-  #time;
   /** What is being changed. @type {Key | null} */
   #key = null;
 
   /**
    * @param {HTMLElement} place @param {(act: () => Promise<void>) => unknown} tried @param {(text: string) => void} say
-   * @param {() => Promise<void>} refresh @param {(iso: string) => string} time
+   * @param {() => Promise<void>} refresh
    */
-  constructor(place, tried, say, refresh, time) {
+  constructor(place, tried, say, refresh) {
     this.#tried = tried;
     this.#say = say;
     this.#refresh = refresh;
-    this.#time = time;
     this.#show = table(place, "keys", ["name", "project", "state", "models", "limits", "madeAt", "expires", "acts"]);
     place.append(byId("new-key", HTMLElement)); // below the keys that there are
     byId("new-key", HTMLFormElement).addEventListener("submit", (event) => {
@@ -65,8 +64,8 @@ export class Keys {
   /** @param {Key[]} keys */
   show(keys) {
     this.#show(keys.map((each) => [
-      each.name, each.project, each.state, each.models?.join(", ") ?? texts.all, shown(each.limits) || texts.nothing, this.#time(each.created_at),
-      each.expires_at && this.#time(each.expires_at), each.state === "active" ? this.#acts(each) : null,
+      each.name, each.project, each.state, each.models?.join(", ") ?? texts.all, shown(each.limits) || texts.nothing, time(each.created_at),
+      each.expires_at && time(each.expires_at), each.state === "active" ? this.#acts(each) : null,
     ]));
   }
 

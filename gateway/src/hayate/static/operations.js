@@ -1,5 +1,6 @@
 // Operations, for whoever has the operator's key: what every engine does, who waits, calls under way and ended, keys, the configuration.
 
+import { EndedCalls } from "./calls.js";
 import { button, byId, made } from "./elements.js";
 import { answerOf, Trouble } from "./gateway.js";
 import { Keys } from "./keys.js";
@@ -7,18 +8,13 @@ import { ask, change, isOperator, maySignIn, signInOperator, signOutOperator } f
 import { Plots } from "./plots.js";
 import { table } from "./tables.js";
 import { texts } from "./texts.js";
+import { day, seconds, time } from "./times.js";
 
 const EVERY_MS = 5000;
-const RECENT = 30;
 /** What can be shown of the past, in seconds. @type {Record<string, number>} */
 const SPANS = { "minutes=15": 900, "hours=24": 86_400 };
 const STATUS = /^[2-9]\d\d$/;
 const GIB = 1 << 30;
-
-/** @param {number | null} ms */
-const seconds = (ms) => (ms === null ? null : `${(ms / 1000).toFixed(2)} s`);
-/** @param {string | number} at */
-const time = (at) => new Date(at).toLocaleString(document.documentElement.lang, { dateStyle: "short", timeStyle: "medium" });
 
 /** What the filters say. @param {...("key" | "model" | "status")} names @returns {[string, string][]} */
 function filled(...names) {
@@ -27,7 +23,7 @@ function filled(...names) {
 }
 
 /** Which of the calls that have ended are to be shown. */
-const wanted = () => new URLSearchParams([["limit", String(RECENT)], ...filled("key", "model", "status")]);
+const wanted = () => new URLSearchParams(filled("key", "model", "status"));
 
 /** In the language of the page. @param {string} english @param {string} japanese */
 const inWords = (english, japanese) => (document.documentElement.lang === "ja" ? japanese : english);
@@ -48,9 +44,9 @@ export class Operations {
   #gpus = table(this.#view, "gpus", ["name", "used", "there"]);
   #lanes = table(this.#view, "lanes", ["key", "project", "model", "weight", "inFlight", "waitingCalls", "oldest"]);
   #running = table(this.#view, "runningCalls", ["id", "key", "model", "replica", "duration", "acts"]);
-  #ended = table(this.#view, "endedCalls", ["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
+  #ended = new EndedCalls(this.#view, (id) => this.#named(id), (act) => this.#tried(act));
   #usage = table(this.#view, "usage", ["name", "calls", "failedCalls", "tokensIn", "cachedTokens", "out", "cost", "tokens"]);
-  #keys = new Keys(this.#view, (act) => this.#tried(act), (text) => this.#say(text), () => this.#refresh(), time);
+  #keys = new Keys(this.#view, (act) => this.#tried(act), (text) => this.#say(text), () => this.#refresh());
 
   /** Counted up whenever something is asked for. */
   #asked = 0;
@@ -98,7 +94,8 @@ export class Operations {
 
   /** Nobody is signed in: nothing of what was seen stays. */
   #forget() {
-    for (const show of [this.#models, this.#replicas, this.#gpus, this.#lanes, this.#running, this.#ended, this.#usage]) show([]);
+    for (const show of [this.#models, this.#replicas, this.#gpus, this.#lanes, this.#running, this.#usage]) show([]);
+    this.#ended.clear();
     this.#keys.clear();
     this.#made.clear();
     this.#plots.clear();
@@ -123,13 +120,16 @@ export class Operations {
     const asked = ++this.#asked;
     const span = byId("span", HTMLSelectElement).value;
     if (!document.hidden) {
-      const paths = ["admin/engines", "admin/queue", "admin/deployments", `admin/calls?${wanted()}`, "admin/keys?limit=1000", `admin/series?${span}`];
+      const which = wanted();
+      const latest = this.#ended.wanted(which);
+      const paths = ["admin/engines", "admin/queue", "admin/deployments", `admin/calls?${latest ?? new URLSearchParams([...which, ["limit", "1"]])}`, "admin/keys?limit=1000", `admin/series?${span}`];
       const [engines, queue, deployments, calls, keys, series] = await Promise.all(paths.map(ask));
       if (asked !== this.#asked) return; // something else is wanted by now
       this.#names = new Map(keys.data.map((/** @type {{ id: string, name: string }} */ { id, name }) => [id, name]));
       this.#plots.show(series, SPANS[span] ?? 0);
       this.#showModels(engines, queue);
-      this.#showCalls(calls);
+      this.#showRunning(calls);
+      if (latest) this.#ended.show(which, calls);
       this.#showReplicas(deployments, queue);
       this.#keys.show(keys.data);
     }
@@ -173,14 +173,10 @@ export class Operations {
   }
 
   /** @param {any} calls */
-  #showCalls({ in_flight: running, data }) {
+  #showRunning({ in_flight: running }) {
     this.#running(running.map((/** @type {any} */ each) => [
       each.request_id, this.#named(each.key), each.model, each.replica || null, seconds(each.running_ms),
       button("stop", () => this.#tried(async () => { await change(`admin/calls/${encodeURIComponent(each.id)}`, "DELETE"); await this.#refresh(); })),
-    ]));
-    this.#ended(data.map((/** @type {any} */ each) => [
-      time(each.ended_at), this.#named(each.key), each.model, String(each.status), seconds(each.queued_ms), seconds(each.ttft_ms), seconds(each.total_ms),
-      each.input_tokens, each.cached_tokens, each.output_tokens,
     ]));
   }
 
@@ -204,14 +200,16 @@ export class Operations {
   async #showUsage() {
     const of = new URLSearchParams([["by", byId("usage-by", HTMLSelectElement).value], ...filled("key", "model")]);
     const { data, currency } = await ask(`admin/usage?${of}`);
+    const byDay = of.get("by") === "day";
     const most = Math.max(1, ...data.map((/** @type {any} */ each) => each.input_tokens + each.output_tokens));
     this.#usage(data.map((/** @type {any} */ each) => {
+      const label = byDay ? day(each.label) : each.label;
       const bar = made("meter");
       const tokens = each.input_tokens + each.output_tokens;
       Object.assign(bar, { max: most, value: tokens, title: tokens.toLocaleString() });
       bar.setAttribute("max", String(most));
-      bar.setAttribute("aria-label", `${each.label}: ${tokens}`);
-      return [each.label, each.calls, each.failed, each.input_tokens, each.cached_tokens, each.output_tokens, each.cost === null ? null : `${each.cost} ${currency ?? ""}`.trim(), bar];
+      bar.setAttribute("aria-label", `${label}: ${tokens}`);
+      return [label, each.calls, each.failed, each.input_tokens, each.cached_tokens, each.output_tokens, each.cost === null ? null : `${each.cost} ${currency ?? ""}`.trim(), bar];
     }));
   }
 

@@ -2,12 +2,13 @@
 
 import { made } from "./elements.js";
 import { texts } from "./texts.js";
+import { number } from "./times.js";
 
 /** @typedef {import("./texts.js").Name} Name */
 /** @typedef {string | number | HTMLElement | null} Cell */
 
-/** @param {HTMLElement} place @param {Name} caption @param {Name[]} heads */
-export function table(place, caption, heads) {
+/** A table without rows. @param {HTMLElement} place @param {Name} caption @param {Name[]} heads */
+export function frame(place, caption, heads) {
   const body = made("tbody");
   const box = made("div", "table");
   const title = textOf(made("caption"), caption);
@@ -18,6 +19,17 @@ export function table(place, caption, heads) {
   box.setAttribute("aria-label", texts[caption]);
   box.append(made("table", "", title, made("thead", "", head), body));
   place.append(box);
+  const none = () => {
+    const cell = textOf(made("td", "none"), "nothing");
+    cell.colSpan = heads.length;
+    return made("tr", "", cell);
+  };
+  return { box, body, none };
+}
+
+/** A table that is filled anew by what it returns. @param {HTMLElement} place @param {Name} caption @param {Name[]} heads */
+export function table(place, caption, heads) {
+  const { body, none } = frame(place, caption, heads);
   let shown = "";
   /** @param {Cell[][]} rows */
   return (rows) => {
@@ -26,17 +38,13 @@ export function table(place, caption, heads) {
     shown = now;
     const focused = [...body.querySelectorAll("button")].findIndex((each) => each === document.activeElement);
     body.replaceChildren(...rows.map((row) => made("tr", "", ...row.map((cell) => made("td", typeof cell === "number" ? "number" : "", shownAs(cell))))));
-    if (!rows.length) {
-      const none = textOf(made("td", "none"), "nothing");
-      none.colSpan = heads.length;
-      body.append(made("tr", "", none));
-    }
+    if (!rows.length) body.append(none());
     if (focused >= 0) body.querySelectorAll("button")[focused]?.focus();
   };
 }
 
 /** @param {Cell} cell */
-const shownAs = (cell) => (cell instanceof HTMLElement ? cell : cell === null ? "–" : typeof cell === "number" ? cell.toLocaleString(document.documentElement.lang) : cell);
+export const shownAs = (cell) => (cell instanceof HTMLElement ? cell : cell === null ? "–" : typeof cell === "number" ? number(cell) : cell);
 
 /** @template {HTMLElement} T @param {T} element @param {Name} name @returns {T} */
 function textOf(element, name) {
