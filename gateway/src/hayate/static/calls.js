@@ -105,7 +105,7 @@ export class EndedCalls {
     const from = Math.max(0, Math.min(first, this.#rows.length) - AHEAD);
     if (!anew && from === this.#from) return;
     this.#from = from;
-    const shown = this.#rows.slice(from, first + Math.ceil(this.#box.clientHeight / this.#rowPx) + STEP + AHEAD);
+    const shown = this.#rows.slice(from, first + Math.ceil(innerHeight / this.#rowPx) + STEP + AHEAD);
     const rows = shown.map((call, n) => this.#row(call, from + n));
     this.#space(this.#above, from);
     this.#space(this.#below, this.#rows.length - from - shown.length);

@@ -1,5 +1,6 @@
 // The callers' keys, for the operator: made, changed, given a new secret, revoked.
 
+import { copy } from "./copying.js";
 import { asked } from "./dialogs.js";
 import { button, byId, made } from "./elements.js";
 import { Trouble } from "./gateway.js";
@@ -41,7 +42,7 @@ export class Keys {
   #key = null;
 
   /**
-   * @param {HTMLElement} place @param {(act: () => Promise<void>) => unknown} tried @param {(text: string) => void} say
+   * @param {HTMLElement} place @param {(act: () => Promise<void>) => unknown} tried @param {(...said: (string | Node)[]) => void} say
    * @param {() => Promise<void>} refresh
    */
   constructor(place, tried, say, refresh) {
@@ -85,7 +86,12 @@ export class Keys {
     const { key } = await (await change("admin/keys", "POST", { name: name.value.trim(), ...said })).json();
     name.value = project.value = "";
     await this.#refresh();
-    this.#say(texts.newKeyIs(key));
+    this.#tell(key);
+  }
+
+  /** @param {string} key */
+  #tell(key) {
+    this.#say(texts.newKeyIs, made("code", "", key), button("copy", (pressed) => copy(key, pressed)));
   }
 
   /** @param {Key} key */
@@ -101,7 +107,7 @@ export class Keys {
     if (hours === null) return;
     const { key } = await (await change(`admin/keys/${encodeURIComponent(id)}/rotate`, "POST", { grace_s: Number(hours) * HOUR_S })).json();
     await this.#refresh();
-    this.#say(texts.newKeyIs(key));
+    this.#tell(key);
   }
 
   /** @param {Key} key */

@@ -46,7 +46,7 @@ export class Operations {
   #running = table(this.#view, "runningCalls", ["id", "key", "model", "replica", "duration", "acts"]);
   #ended = new EndedCalls(this.#view, (id) => this.#named(id), (act) => this.#tried(act));
   #usage = table(this.#view, "usage", ["name", "calls", "failedCalls", "tokensIn", "cachedTokens", "out", "cost", "tokens"]);
-  #keys = new Keys(this.#view, (act) => this.#tried(act), (text) => this.#say(text), () => this.#refresh());
+  #keys = new Keys(this.#view, (act) => this.#tried(act), (...said) => this.#say(...said), () => this.#refresh());
 
   /** Counted up whenever something is asked for. */
   #asked = 0;
@@ -213,9 +213,9 @@ export class Operations {
     }));
   }
 
-  /** @param {string} text */
-  #say(text) {
-    this.#notice.textContent = text;
+  /** @param {...(string | Node)} said */
+  #say(...said) {
+    this.#notice.replaceChildren(...said.filter(Boolean));
   }
 
   /** @param {() => Promise<void>} act */

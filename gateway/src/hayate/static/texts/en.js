@@ -35,7 +35,7 @@ export const en = {
   project: "Project", weight: "Weight", oldest: "Waits for", id: "Request", replica: "Replica", duration: "Duration", ended: "Ended", status: "Status", queuedFor: "Queued",
   cachedTokens: "cached", out: "out", madeAt: "Made", load: "Load", unload: "Unload", revoke: "Revoke", makeKey: "Make a key", keyName: "Name of the new key", keyProject: "Project", keyProjectHint: "one of its own",
   revokeSure: (/** @type {string} */ name) => `Revoke the key ${name}? Its running answers end, and it can't be taken back.`,
-  newKeyIs: (/** @type {string} */ key) => `The new key, shown this once: ${key}`,
+  newKeyIs: "The new key, shown this once: ",
   replicas: "Replicas", address: "Address", reason: "Why not", ceiling: "Ceiling", limits: "Limits", expires: "Expires", change: "Change", rotate: "New secret", keyModels: "Models, by the names that are sent",
   perMinute: "Requests a minute", tokensPerMinute: "Tokens a minute", inputPerMinute: "Input tokens a minute", outputPerMinute: "Output tokens a minute", atOnce: "Calls at once", mostOutput: "Most tokens of one answer",
   strict: "Never more tokens than the limit: each call reserves the most that it could use",

@@ -36,7 +36,7 @@ export const ja = {
   project: "プロジェクト", weight: "重み", oldest: "待ち時間", id: "リクエスト", replica: "レプリカ", duration: "所要時間", ended: "終了", status: "ステータス", queuedFor: "キュー",
   cachedTokens: "キャッシュ", out: "出力", madeAt: "作成", load: "読み込む", unload: "解放", revoke: "失効", makeKey: "キーを作成", keyName: "新しいキーの名前", keyProject: "プロジェクト", keyProjectHint: "専用のプロジェクト",
   revokeSure: (name) => `キー「${name}」を失効します。実行中の回答は終了し、元に戻すことはできません。`,
-  newKeyIs: (key) => `新しいキー（今回だけ表示します）：${key}`,
+  newKeyIs: "新しいキー（今回だけ表示します）：",
   replicas: "レプリカ", address: "アドレス", reason: "使えない理由", ceiling: "同時実行数の上限", limits: "制限", expires: "有効期限", change: "変更", rotate: "再発行", keyModels: "モデル（リクエストで指定する名前）",
   perMinute: "リクエスト/分", tokensPerMinute: "トークン/分", inputPerMinute: "入力トークン/分", outputPerMinute: "出力トークン/分", atOnce: "同時実行数", mostOutput: "1回答の最大トークン数",
   strict: "トークン数の上限を厳密に守る（リクエストごとに、使う可能性のある最大数を確保します）",
