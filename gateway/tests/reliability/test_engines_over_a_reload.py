@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.gateway import RunningGateway, reload, running_gateway
 from tests.support.http import fetch
 from tests.support.processes import alive
 from tests.support.run_engine import COMMAND
@@ -43,14 +43,6 @@ async def loaded(gateway: RunningGateway, *, without: int | None = None) -> dict
 
     await eventually(are)
     return {name: each["pid"] for name, each in found.items()}
-
-
-async def reload(gateway: RunningGateway, text: str) -> None:
-    """The file is another, and SIGHUP has been heeded."""
-    before = gateway.stderr().count('"reloaded"')
-    (gateway.data.parent / "config.yaml").write_text(text, encoding="utf-8")
-    gateway.process.send_signal(signal.SIGHUP)
-    await eventually(lambda: gateway.stderr().count('"reloaded"') > before)
 
 
 async def test_what_is_run_as_before_stays_and_what_is_not_is_run_anew() -> None:

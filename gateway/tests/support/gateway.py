@@ -153,3 +153,11 @@ async def _listening(gateway: RunningGateway, within_s: float) -> None:
             return False
 
     await eventually(answers, within_s, every_s=0.02)
+
+
+async def reload(gateway: RunningGateway, config: str) -> None:
+    """Its file is another, and SIGHUP has been heeded."""
+    before = gateway.stderr().count('"reloaded"')
+    (gateway.data.parent / "config.yaml").write_text(config, encoding="utf-8")
+    gateway.process.send_signal(signal.SIGHUP)
+    await eventually(lambda: gateway.stderr().count('"reloaded"') > before)

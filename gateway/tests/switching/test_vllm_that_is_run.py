@@ -8,8 +8,6 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -17,10 +15,10 @@ import pytest
 from hayate.engines.placeholders import literal
 from tests.engines.launch import MODEL, is_core, vllm_command, vllm_env
 from tests.engines.shared import installed
-from tests.support.gateway import RunningGateway, running_gateway
+from tests.support.gateway import RunningGateway, reload, running_gateway
 from tests.support.http import Reply, fetch
 from tests.support.processes import alive, below
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.vllm]
 
@@ -28,16 +26,15 @@ ADMIN_KEY = "sk-hayate-admin-0123456789abcdef"
 PORT = "{port}"
 LOAD_S = 600
 IDLE_S = 3
+STOP_S = 20
+"""A vLLM that loads hears no SIGTERM."""
 
 
-@asynccontextmanager
-async def gateway() -> AsyncIterator[RunningGateway]:
+def config(**more: Any) -> str:
     command = [PORT if part == PORT else literal(str(part)) for part in vllm_command(PORT)]
-    run = {"command": command, "env": vllm_env(), "stop_s": LAST_RESORT_S}
-    vllm = {"backend": "vllm", "model": MODEL, "run": run, "idle_unload_s": IDLE_S, "load_timeout_s": LOAD_S}
-    config = {"deployments": {"own": vllm}}
-    async with running_gateway({"HAYATE_ADMIN_KEY": ADMIN_KEY}, config=json.dumps(config)) as running:
-        yield running
+    run = {"command": command, "env": vllm_env(), "stop_s": STOP_S}
+    vllm = {"backend": "vllm", "model": MODEL, "run": run, "load_timeout_s": LOAD_S, **more}
+    return json.dumps({"deployments": {"own": vllm}})
 
 
 async def ask(running: RunningGateway) -> Reply:
@@ -61,7 +58,7 @@ def events(running: RunningGateway) -> list[dict[str, Any]]:
 
 async def test_it_is_loaded_on_demand_comes_back_after_a_crash_goes_when_idle_and_with_a_killed_gateway() -> None:
     installed("vllm")
-    async with gateway() as running:
+    async with running_gateway({"HAYATE_ADMIN_KEY": ADMIN_KEY}, config=config()) as running:
         assert not below(running.pid)
         assert "Hello" in (await ask(running)).text
         first = below(running.pid)
@@ -79,6 +76,7 @@ async def test_it_is_loaded_on_demand_comes_back_after_a_crash_goes_when_idle_an
         assert told[2]["code"] == "crashed"
 
         second = below(running.pid)
+        await reload(running, config(idle_unload_s=IDLE_S))
         await eventually(lambda: is_in(running, "unloaded"), LOAD_S)
         assert not any(map(alive, second))
         assert events(running)[-1]["event"] == "engine_unloaded"
