@@ -20,6 +20,8 @@ from tests.support.waiting import eventually
 pytestmark = pytest.mark.anyio
 SPEED = 5
 MINUTE_S = 60 / SPEED
+FAR_FROM_CALLS = 0.6, 1.6
+"""By calls it would be 4 in place of 1, and 0.25. On a busy machine those with short answers don't always have one that waits."""
 SETTLING_S, MEASURED_S = 40.0, 36.0
 """All that begin together end together, and it takes some minutes of the engine until they are mixed."""
 PLACES, CALLERS = 64, 120
@@ -84,4 +86,4 @@ async def test_keys_get_tokens_by_their_weights_and_not_by_their_calls(
                 await each.leave()
     assert not lighter.errors + heavier.errors
     fair = kinds[1][0] / kinds[0][0]
-    assert 0.8 * fair <= got[1] / got[0] <= 1.25 * fair
+    assert FAR_FROM_CALLS[0] * fair <= got[1] / got[0] <= FAR_FROM_CALLS[1] * fair

@@ -17,7 +17,7 @@ from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.health_checks import ask
 from hayate.fleet.replica import Replica
-from hayate.fleet.turns import Tasks, by_turns
+from hayate.fleet.turns import LOOKED_AT_ONCE, Tasks, by_turns
 
 LOOK_S: Final = 1.0
 MAX_ANSWER_BYTES: Final = 1 << 20
@@ -42,25 +42,25 @@ class Ceilings:
         try:
             while True:
                 await asyncio.sleep(self._look_s)
-                async for deployment, replica in by_turns(self._wanted()):
+                wanted = []
+                async for deployment in by_turns([*self._fleet.deployments.values()], LOOKED_AT_ONCE):
+                    wanted += self._wanted(deployment)
+                async for deployment, replica in by_turns(wanted):
                     self._looking.start(replica, self._look(deployment, replica))
         finally:
             await self._looking.end()
 
-    def _wanted(self) -> list[tuple[Deployment, Replica]]:
-        """The replicas that are to be looked at now, each with its deployment."""
-        found = []
-        for deployment in self._fleet.deployments.values():
-            if deployment.door is not None and not deployment.door.loaded:
-                continue
-            if len(deployment.replicas) > 1:
-                deployment.widen()  # one may have gone, or come back
-            found += [
-                (deployment, replica)
-                for replica in deployment.replicas
-                if replica not in self._looking and self._matters(deployment, replica)
-            ]
-        return found
+    def _wanted(self, deployment: Deployment) -> list[tuple[Deployment, Replica]]:
+        """Its replicas that are to be looked at now."""
+        if deployment.door is not None and not deployment.door.loaded:
+            return []
+        if len(deployment.replicas) > 1:
+            deployment.widen()  # one may have gone, or come back
+        return [
+            (deployment, replica)
+            for replica in deployment.replicas
+            if replica not in self._looking and self._matters(deployment, replica)
+        ]
 
     @staticmethod
     def _matters(deployment: Deployment, replica: Replica) -> bool:
