@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from hayate.language import Text
 from hayate.tools.lenient import count_in, number_in, objects_in, text_in, texts_in
+from hayate.tools.rates import rates
 
 RESTING: Final = frozenset({"unloaded", "loading", "draining", "unloading"})
 """States in which a model is not there to be called, and nothing is wrong: a call waits for it."""
@@ -90,14 +91,9 @@ def read_engine(values: Mapping[str, Any]) -> Engine:
 
 
 def tokens_per_s(before: Sequence[Engine], now: Sequence[Engine], took_s: float) -> dict[str, float]:
-    """What each made a second between two answers, by name; none where the gateway began to count anew."""
-    had = {each.name: each.output_tokens for each in before}
-    found: dict[str, float] = {}
-    for each in now:
-        known = had.get(each.name)
-        if took_s > 0 and known is not None and each.output_tokens is not None:
-            found[each.name] = max(0, each.output_tokens - known) / took_s
-    return found
+    """What each made a second between two answers, by name."""
+    had, have = ({each.name: each.output_tokens for each in look} for look in (before, now))
+    return rates(had, have, took_s)
 
 
 def _size_in(value: object, least: int = 1) -> int | None:

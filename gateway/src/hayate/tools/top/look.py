@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hayate.tools.lenient import count_in, number_in, objects_in, text_in, texts_in
+from hayate.tools.rates import rates
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +95,9 @@ def read_look(at: float, queue: Mapping[str, Any], calls: Mapping[str, Any] | No
 
 
 def tokens_per_s(before: Look, now: Look) -> dict[str, float]:
-    """What each deployment's engines made a second between two looks; none where the gateway began to count anew."""
-    took_s = now.at - before.at
-    had = {each.name: each.output_tokens for each in before.deployments}
-    found: dict[str, float] = {}
-    for each in now.deployments:
-        known = had.get(each.name)
-        if took_s > 0 and known is not None and each.output_tokens is not None:
-            found[each.name] = max(0, each.output_tokens - known) / took_s
-    return found
+    """What each deployment's engines made a second between two looks."""
+    had, have = ({each.name: each.output_tokens for each in look.deployments} for look in (before, now))
+    return rates(had, have, now.at - before.at)
 
 
 def _deployment(values: Mapping[str, Any]) -> Deployment:
