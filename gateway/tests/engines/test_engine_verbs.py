@@ -14,9 +14,9 @@ import pytest
 from tests.engines.launch import widened_gguf
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.http import connection, fetch, request_bytes
+from tests.support.operators_commands import hayate
 from tests.support.scene import CHAT_PATH, HELLO
 from tests.support.waiting import eventually
-from tests.unit.tools.engines.stand_in import hayate
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,9 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.threaded import threaded_server
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
@@ -62,18 +64,11 @@ class HubStandIn:
 def hub_stand_in(repositories: Mapping[str, Mapping[str, bytes]], **behaviour: object) -> Iterator[HubStandIn]:
     """A Hub that answers for the length of the block."""
     hub = HubStandIn(repositories, **behaviour)  # type: ignore[arg-type]  # the fields above
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
-    server.daemon_threads = True
-    hub.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield hub
-    finally:
-        hub.closing.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with threaded_server(type("Handler", (_Handler,), {"hub": hub})) as hub.url:
+        try:
+            yield hub
+        finally:
+            hub.closing.set()
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -11,12 +11,13 @@ From Ollama's documents and its server's code: NDJSON under 200, a status a line
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.support.threaded import threaded_server
 
 ABSENT = "pull model manifest: file does not exist"
 STEPS = 4
@@ -61,17 +62,8 @@ def _line(**values: object) -> bytes:
 def ollama_store(library: Mapping[str, int], **behaviour: Any) -> Iterator[OllamaStore]:
     """One that answers for the length of the block."""
     store = OllamaStore(library, **behaviour)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"store": store}))
-    server.daemon_threads = True
-    store.url = f"http://127.0.0.1:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with threaded_server(type("Handler", (_Handler,), {"store": store})) as store.url:
         yield store
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

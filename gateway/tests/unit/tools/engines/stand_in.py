@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
-from tests.support.gateway import INHERITED
-from tests.support.nursery import run
+from tests.support.threaded import threaded_server
 from tests.unit.tools.loading.told import GPU
 
-KEY = "sk-hayate-admin-0123456789"
 UNKNOWN = {
     "error": {"message": "There is no deployment named 'x'. There are: fast, smart.", "code": "engine_not_found"}
 }
@@ -75,20 +69,5 @@ def stand_in(*engines: dict[str, Any]) -> Iterator[StandIn]:
 
         def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002  the library's name
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with threaded_server(Handler) as found.url:
         yield found
-        server.shutdown()
-
-
-def around(folder: Path, language: str = "en", **more: str) -> dict[str, str]:
-    """The environment of a command that knows no gateway but the one that is named."""
-    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**kept, "HAYATE_LANG": language, "XDG_RUNTIME_DIR": str(folder), "HAYATE_ADMIN_KEY": KEY, **more}
-
-
-async def hayate(folder: Path, *words: str, **env: str) -> tuple[int, str, str]:
-    """The exit status, standard output and standard error where no terminal looks on."""
-    ended = await asyncio.to_thread(run, [*words], around(folder, **env), folder)
-    return ended.returncode, ended.stdout, ended.stderr

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.nursery import born
+from tests.support.operators_commands import around, hayate
 from tests.support.terminals import terminal
 from tests.support.waiting import LAST_RESORT_S, eventually
-from tests.unit.tools.engines.stand_in import Answer, around, hayate, stand_in
+from tests.unit.tools.engines.stand_in import Answer, stand_in
 from tests.unit.tools.loading.told import READY, SLEEPS
 
 pytestmark = pytest.mark.anyio

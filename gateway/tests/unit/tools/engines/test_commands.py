@@ -10,10 +10,11 @@ import pytest
 
 from hayate.terminal import width
 from tests.support.nursery import born
+from tests.support.operators_commands import KEY, around, hayate
 from tests.support.ports import free_port
 from tests.support.scene import scene
 from tests.support.terminals import terminal
-from tests.unit.tools.engines.stand_in import KEY, around, hayate, stand_in
+from tests.unit.tools.engines.stand_in import stand_in
 from tests.unit.tools.loading.told import CUDA, ELSEWHERE, FAILED, READY, SLEEPS
 
 pytestmark = pytest.mark.anyio

@@ -11,10 +11,11 @@ import pytest
 
 from hayate.terminal import width
 from tests.support.nursery import born
+from tests.support.operators_commands import around, hayate
 from tests.support.ports import free_port
 from tests.support.terminals import terminal
 from tests.support.waiting import eventually
-from tests.unit.tools.engines.stand_in import around, hayate, stand_in
+from tests.unit.tools.engines.stand_in import stand_in
 from tests.unit.tools.loading.told import READY
 
 pytestmark = pytest.mark.anyio

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +18,18 @@ import pytest
 
 from hayate.terminal import width
 from tests.support.fake_engine import running_engine
-from tests.support.gateway import INHERITED, running_gateway
-from tests.support.nursery import Born, born, run
+from tests.support.gateway import running_gateway
+from tests.support.nursery import Born, born
+from tests.support.operators_commands import KEY, around, hayate
 from tests.support.ports import free_port
 from tests.support.scene import PLAIN, Stage, settings
 from tests.support.terminals import COLOUR, Terminal, terminal
+from tests.support.threaded import threaded_server
 from tests.support.waiting import eventually
 from tests.unit.tools.top.told import BOT, LANE, LOWERED, call, calls, deployment
 
 pytestmark = pytest.mark.anyio
 
-KEY = "sk-hayate-admin-0123456789"
 CLOSED, SHOWN_CURSOR, HOME = "\x1b[?1049l", "\x1b[?25h", "\x1b[H"
 
 
@@ -68,22 +67,13 @@ def stand_in() -> Iterator[StandIn]:
 
         def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002  the library's name
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        found.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    with threaded_server(Handler) as found.url:
         yield found
-        server.shutdown()
-
-
-def around(folder: Path, language: str = "en", **more: str) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    return {**kept, "HAYATE_LANG": language, "XDG_RUNTIME_DIR": str(folder), "HAYATE_ADMIN_KEY": KEY, **more}
 
 
 async def top(folder: Path, *words: str, **env: str) -> tuple[int, str, str]:
     """The exit status, standard output and standard error where no terminal looks on."""
-    ended = await asyncio.to_thread(run, ["top", *words], around(folder, **env), folder)
-    return ended.returncode, ended.stdout, ended.stderr
+    return await hayate(folder, "top", *words, **env)
 
 
 @asynccontextmanager
