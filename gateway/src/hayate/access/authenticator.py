@@ -12,12 +12,11 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable, Mapping
-from http.cookies import CookieError, SimpleCookie
 from typing import Protocol
 
 from hayate.access.keys import INCORRECT, digest_of
 from hayate.access.operator_sessions import OperatorSessions
-from hayate.access.our_page import cookie_named, from_elsewhere
+from hayate.access.our_page import cookie_in, cookie_named, from_elsewhere
 from hayate.access.principals import Principal, Role
 from hayate.errors import GatewayError, KeysUnknown, NotAllowed, NotAuthenticated
 from hayate.settings import Listening
@@ -140,13 +139,10 @@ class Authenticator:
         """Who was signed in, as long as the session lasts. Raises NotAuthenticated, which says so, where their key is not what
         it was then; KeysUnknown.
         """
-        try:
-            morsel = SimpleCookie(cookie.decode("latin-1")).get(name)
-        except CookieError:
+        value = cookie_in(cookie, name)
+        if value is None:
             return None
-        if morsel is None:
-            return None
-        said, _, signature = morsel.value.rpartition(".")
+        said, _, signature = value.rpartition(".")
         if not hmac.compare_digest(signature.encode("latin-1", "replace"), self._sign(said).encode()):
             return None
         key_id, version, expires = said.split(".")  # three, and numbers: we have signed it

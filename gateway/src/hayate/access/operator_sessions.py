@@ -17,10 +17,9 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Final
 
-from hayate.access.our_page import cookie_named, from_elsewhere
+from hayate.access.our_page import cookie_in, cookie_named, from_elsewhere
 from hayate.errors import NotAllowed, NotAuthenticated
 from hayate.settings import Listening
 from hayate.wire.http1 import Fields
@@ -86,13 +85,10 @@ class OperatorSessions:
         cookie = found.get(b"cookie")
         if cookie is None:
             return None
-        try:
-            morsel = SimpleCookie(cookie.decode("latin-1")).get(self.cookie(found))
-        except CookieError:
+        value = cookie_in(cookie, self.cookie(found))
+        if value is None:
             return None
-        if morsel is None or not morsel.value:
-            return None
-        session = self._read(morsel.value)
+        session = self._read(value)
         if session is None:
             raise NotAuthenticated(
                 "The operator's session is over. Sign in again, with the operator's key.",

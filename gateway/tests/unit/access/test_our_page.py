@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from hayate.access.our_page import cookie_named, from_elsewhere, is_overheard, port_named
+from time import thread_time
+
+from hayate.access.our_page import cookie_in, cookie_named, from_elsewhere, is_overheard, port_named
 from tests.support.tables import table
 
 HERE = b"gateway.example:8080"
@@ -79,3 +81,35 @@ def test_the_port_is_the_one_of_the_address(host: bytes, port: str) -> None:
 def test_a_cookie_has_the_port_in_its_name() -> None:
     assert cookie_named("a", {b"host": b"localhost:81"}, 8080) == "a_81"
     assert cookie_named("a", {b"host": b"gateway.example"}, 8080) == "a_8080"
+
+
+@table(
+    ("cookies", "value"),
+    [
+        (b"", None),
+        (b"ours=1.2.3", "1.2.3"),
+        (b"a=b; ours=1.2.3; c=d", "1.2.3"),
+        (b"a=b;ours = 1.2.3 ;", "1.2.3"),
+        (b"ours=old; ours=new", "new"),
+        (b"ours=a=b", "a=b"),
+        (b"ours=", None),
+        (b'ours=""', None),
+        (b'ours="1.2.3"', "1.2.3"),
+        (b'ours="', '"'),
+        (b"ours", None),
+        (b"yours=1; xours=2; oursx=3", None),
+        (b'a="x\\"; ours=1', "1"),
+        (b"ours=\xe9", "\xe9"),
+    ],
+)
+def test_a_cookie_is_found_by_its_name(cookies: bytes, value: str | None) -> None:
+    assert cookie_in(cookies, "ours") == value
+
+
+@table("hostile", [b'a="' + b"\\" * 60_000 + b'"', b'a="' + b'\\"' * 30_000, b"a=" * 30_000, b"ours=;" * 10_000])
+def test_whatever_a_stranger_sends_for_cookies_is_read_at_once(hostile: bytes) -> None:
+    began = thread_time()
+    assert cookie_in(hostile, "ours") is None
+    assert (
+        thread_time() - began < 0.5
+    )  # some milliseconds; the standard library's reader takes seconds for the first two
