@@ -17,17 +17,18 @@ from hayate.wire.http1 import Fields
 QUEUE: Final = b"x-hayate-queue"
 DEADLINE: Final = b"x-deadline-ms"
 PRIORITY: Final = b"x-hayate-priority"
+_SAID: Final = frozenset({QUEUE, DEADLINE, PRIORITY})
 _DIGITS: Final = len(str(MAX_DEADLINE_MS))
 
 
 def wanted_waits(fields: Fields, terms: Terms, client: Client) -> Waits:
     """Of a call whose headers are `fields`. Raises InvalidRequest, naming the header."""
     defaults = terms.defaults
-    queue, deadline, priority = fields.get(QUEUE), fields.get(DEADLINE), fields.get(PRIORITY)
-    if queue is None and deadline is None and priority is None:
+    if _SAID.isdisjoint(fields):
         if terms.weight == 1 and defaults is SAYS_NOTHING:
             return PLAIN
         return plain_waits(terms.weight, defaults.deadline_ms)
+    queue, deadline, priority = fields.get(QUEUE), fields.get(DEADLINE), fields.get(PRIORITY)
     deadline_ms = defaults.deadline_ms if deadline is None else _milliseconds(deadline)
     return Waits(
         terms.weight,

@@ -28,6 +28,7 @@ SEEDS: Final = (-(2**63), 2**64 - 1)
 
 LIMITS: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens", "n_predict")
 """The names of the limit on an answer's tokens."""
+_LIMITS: Final = frozenset(LIMITS)
 
 WHOLE: Final[dict[str, tuple[int, int]]] = {
     "n": (1, INT32),
@@ -104,11 +105,10 @@ def largest_limit(fields: dict[str, Any]) -> str | None:
 
     None when there is none. What is sent to engines that take one name is `fields.limit_to_send`.
     """
-    largest: str | None = None
-    for name in LIMITS:
-        if name in fields and type(fields[name]) is int and (largest is None or fields[name] > fields[largest]):
-            largest = name
-    return largest
+    given = _LIMITS.intersection(fields)
+    if not given:
+        return None
+    return max((name for name in LIMITS if name in given and is_whole(fields[name])), key=fields.__getitem__, default=None)
 
 
 def is_whole(value: Any) -> bool:
