@@ -266,3 +266,5 @@ class Capacity(Loading):
     """The GPUs that its replicas run on, by names of the operator's choice: deployments that share one share its queue."""
     context_tokens: AtLeastOne | None = None
     """The context of the model, where the engine does not tell, or tells too much."""
+    images: bool | None = None
+    """Whether the model takes pictures, where the engine does not tell. Told at /v1/models; no call is refused for it."""

@@ -82,6 +82,10 @@ def sglang(state: StandIn) -> FastAPI:
     async def health() -> Response:
         return Response()
 
+    @app.get("/get_model_info")
+    async def model_info() -> dict[str, Any]:
+        return {"model_path": MODEL, "is_generation": True, "preferred_sampling_params": None}
+
     @app.get("/v1/models")
     async def models() -> dict[str, Any]:
         card = {"id": MODEL, "object": "model", "created": 1, "owned_by": "sglang", "root": MODEL, "parent": None}

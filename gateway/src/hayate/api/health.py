@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -11,9 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from hayate.access.guards import known
 from hayate.access.principals import OWNER, Principal, Role
+from hayate.access.terms import Terms
 from hayate.api.bodies import json_answer
 from hayate.api.gateway import Gateway
 from hayate.api.health_answers import (
+    Architecture,
     DeploymentReadiness,
     Kind,
     LiveAnswer,
@@ -26,8 +29,9 @@ from hayate.api.health_answers import (
     ReplicaInUse,
     ReplicaReadiness,
 )
-from hayate.api.leave import check_model, check_right
+from hayate.api.leave import check_model, check_right, default_limit
 from hayate.api.operations import JSON, TEXT, described
+from hayate.backends.told import MAX_TOKENS
 from hayate.errors import UnknownModel
 from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
@@ -40,6 +44,12 @@ from hayate.wire.error_bodies import language_of
 _STARTED = int(time.time())
 """OpenAI's `created` of every model: when an engine's model was made is not known here."""
 _READY: Final = ReadyInDetail | ReadyAnswer
+_INPUTS: Final = {
+    None: None,
+    False: Architecture(input_modalities=["text"]),
+    True: Architecture(input_modalities=["text", "image"]),
+}
+"""By whether a model takes pictures."""
 
 
 @described("The process answers, whatever its engines do.", LiveAnswer)
@@ -119,31 +129,31 @@ async def list_models(request: Request, gateway: Gateway) -> Response:
     loaded at run time, say).
     """
     terms = request.state.principal.terms
-    found = _models(gateway, language_of(request.scope["headers"]))
+    found = _models(gateway, terms, language_of(request.scope["headers"]))
     return json_answer(ModelsAnswer(data=[each for each in found if terms.may_call(each.id)]))
 
 
 @described("One model.", ModelAnswer, errors=(UnknownModel,), path={"model": "Its name, which may hold slashes."})
 async def show_model(request: Request, gateway: Gateway) -> Response:
     """GET /v1/models/{id}; the id may hold slashes, and may be the engine's own. Raises UnknownModel."""
-    wanted = request.path_params["model"]
-    check_right(request.state.principal.terms, wanted)
+    wanted, terms = request.path_params["model"], request.state.principal.terms
+    check_right(terms, wanted)
     language = language_of(request.scope["headers"])
-    for model in _models(gateway, language):
+    for model in _models(gateway, terms, language):
         if model.id == wanted:
             return json_answer(model)
-    await check_model(gateway, request.state.principal.terms, wanted)
-    fleet = gateway.relay.fleet
-    return json_answer(_model(wanted, "served_model", fleet.route(wanted)[:1], gateway.relay.now(), language))
+    await check_model(gateway, terms, wanted)
+    tell = partial(_model, gateway.relay.now(), terms, language)
+    return json_answer(tell(wanted, "served_model", gateway.relay.fleet.route(wanted)[:1]))
 
 
-def _models(gateway: Gateway, language: Language) -> list[ModelAnswer]:
-    fleet, now = gateway.relay.fleet, gateway.relay.now()
+def _models(gateway: Gateway, terms: Terms, language: Language) -> list[ModelAnswer]:
+    fleet, tell = gateway.relay.fleet, partial(_model, gateway.relay.now(), terms, language)
     aliases = [
-        _model(alias, "alias", [fleet.deployments[target] for target in targets], now, language)
+        tell(alias, "alias", [fleet.deployments[target] for target in targets])
         for alias, targets in fleet.aliases.items()
     ]
-    deployments = [_model(each.name, "deployment", [each], now, language) for each in fleet.deployments.values()]
+    deployments = [tell(each.name, "deployment", [each]) for each in fleet.deployments.values()]
     named = {*fleet.aliases, *fleet.deployments}
     served: dict[str, Deployment] = {}
     for each in fleet.deployments.values():
@@ -152,11 +162,13 @@ def _models(gateway: Gateway, language: Language) -> list[ModelAnswer]:
     return [
         *aliases,
         *deployments,
-        *(_model(model, "served_model", [each], now, language) for model, each in served.items()),
+        *(tell(model, "served_model", [each]) for model, each in served.items()),
     ]
 
 
-def _model(name: str, kind: Kind, targets: list[Deployment], now: float, language: Language) -> ModelAnswer:
+def _model(
+    now: float, terms: Terms, language: Language, name: str, kind: Kind, targets: list[Deployment]
+) -> ModelAnswer:
     first = targets[0]
     ready = any(each.ready(now) for each in targets)
     facts = ModelFacts(
@@ -167,5 +179,14 @@ def _model(name: str, kind: Kind, targets: list[Deployment], now: float, languag
         ready=ready,
         reason=None if ready else _reason(first.trouble(now), language),
         context_tokens=first.context_tokens,
+        max_output_tokens=terms.max_output_tokens,
     )
-    return ModelAnswer(id=name, created=_STARTED, hayate=facts)
+    limit = default_limit(terms)
+    return ModelAnswer(
+        id=name,
+        created=_STARTED,
+        max_model_len=first.context_tokens,
+        architecture=_INPUTS[first.images],
+        default_parameters=first.defaults if limit is None else {**first.defaults, MAX_TOKENS: limit},
+        hayate=facts,
+    )

@@ -65,15 +65,30 @@ class ModelFacts(BaseModel):
     ready: bool
     reason: ReasonWord | None
     context_tokens: int | None
+    max_output_tokens: int | None
+    """Of one answer, for this key."""
+
+
+class Architecture(BaseModel):
+    """What goes in, as OpenRouter and llama.cpp tell it."""
+
+    input_modalities: list[Literal["text", "image"]]
 
 
 class ModelAnswer(BaseModel):
-    """A model in OpenAI's form, and what is behind it."""
+    """A model in OpenAI's form, and what is behind it. What others tell, too, has their names: vLLM's `max_model_len`, OpenRouter's
+    `architecture` and `default_parameters`. null: not known.
+    """
 
     id: str
     object: Literal["model"] = "model"
     created: int
     owned_by: str = "hayate"
+    max_model_len: int | None
+    """The context, in tokens, prompt and answer."""
+    architecture: Architecture | None
+    default_parameters: dict[str, int | float]
+    """What holds where a request leaves it open: what the engine samples with, as far as it tells, and the key's `max_tokens`."""
     hayate: ModelFacts
 
 

@@ -50,9 +50,14 @@ def fill(terms: Terms, path: str, fields: dict[str, Any], *, system: bool = True
     check_right(terms, fields.get("model"))
     limits = _LIMITS_OF.get(path)
     if limits is not None and defaults.max_tokens is not None and all(fields.get(name) is None for name in LIMITS):
-        fields[limits[0]] = min(defaults.max_tokens, terms.max_output_tokens or defaults.max_tokens)
+        fields[limits[0]] = default_limit(terms)
     if system:
         put_system(terms, path, fields)
+
+
+def default_limit(terms: Terms) -> int | None:
+    """How many tokens an answer has at most where the request names no limit; None: as many as the engine likes."""
+    return min(filter(None, (terms.defaults.max_tokens, terms.max_output_tokens)), default=None)
 
 
 def put_system(terms: Terms, path: str, fields: dict[str, Any]) -> None:

@@ -10,8 +10,8 @@ answer can take long, and a prompt can be large.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from hayate.backends.control import Control
@@ -106,6 +106,10 @@ class Served:
     models: tuple[str, ...]
     context_tokens: int | None = None
     slots: int | None = None
+    images: bool | None = None
+    """Whether its model takes pictures; None: it does not tell."""
+    defaults: Mapping[str, float] = field(default_factory=dict)
+    """What it samples with unless a request says otherwise (`backends.told`), as far as it tells."""
 
 
 class Backend(Protocol):

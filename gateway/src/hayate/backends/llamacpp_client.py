@@ -21,6 +21,7 @@ from hayate.backends.counting import TOKENIZE, number, of_messages
 from hayate.backends.llamacpp_stream import LlamaCppStream
 from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
 from hayate.backends.router_mode import RouterMode, props
+from hayate.backends.told import sampling
 from hayate.wire.assemble import Assembler
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_json import read as read_json
@@ -99,13 +100,22 @@ class LlamaCppClient(OpenAICompatible):
         return (UpstreamRequest("/v1/models", method=b"GET"), props(self._model if self._is_router else None))
 
     def read_served(self, answers: list[Any]) -> Served:
-        """The context is split over the slots: `n_ctx` of /props is what one call has. A router lists models of others, too."""
+        """The context is split over the slots: `n_ctx` of /props is what one call has. A router lists models of others, too.
+        Servers of before 2026 tell of pictures in /props alone.
+        """
         served = super().read_served(answers[:1])
         self._is_router = _is_router(answers[0])
         models = (self._model,) if self._is_router and self._model is not None else served.models
         props = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
-        n_ctx = _count((props.get("default_generation_settings") or {}).get("n_ctx"))
-        return Served(models, n_ctx, slots=_count(props.get("total_slots")))
+        settings = props.get("default_generation_settings") or {}
+        images = (props.get("modalities") or {}).get("vision") if served.images is None else served.images
+        return Served(
+            models,
+            _count(settings.get("n_ctx")),
+            slots=_count(props.get("total_slots")),
+            images=images if isinstance(images, bool) else None,
+            defaults=sampling(settings.get("params")),
+        )
 
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """Asks for an event per batch of the prompt: the writes by which a caller's leaving is noticed."""

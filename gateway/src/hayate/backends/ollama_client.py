@@ -8,6 +8,7 @@ model anew), and a prompt that does not fit is an error instead of being cut (`o
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from hayate.backends.keep_alive import KeepAlive, named
 from hayate.backends.ollama_request import chat_body, generate_body
 from hayate.backends.ollama_stream import OllamaStream
 from hayate.backends.options import at_least_one
+from hayate.backends.told import MAX_TOKENS, sampling
 from hayate.backends.translated import TranslatingAdapter
 from hayate.errors import GatewayError
 from hayate.wire.decoder import StreamDecoder
@@ -88,13 +90,17 @@ class OllamaClient(TranslatingAdapter):
         return KeepAlive(self._model or served_model, self._num_ctx)
 
     def describe(self) -> tuple[UpstreamRequest, ...]:
-        """The models that have been pulled."""
-        return (UpstreamRequest("/api/tags", method=b"GET"),)
+        """The models that have been pulled, and what there is to say of the configured one."""
+        tags = UpstreamRequest("/api/tags", method=b"GET")
+        return (tags,) if self._model is None else (tags, self._request("/api/show", {"model": self._model}))
 
     def read_served(self, answers: list[Any]) -> Served:
         """One model per deployment: the configured one, else the first that Ollama lists. The context is what we set."""
         if self._model is not None:
-            return Served((self._model,), self._num_ctx, self._slots)
+            shown = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
+            can = shown.get("capabilities")
+            images = "vision" in can if isinstance(can, list) else None
+            return Served((self._model,), self._num_ctx, self._slots, images, _defaults(shown.get("parameters")))
         listed = answers[0].get("models") if isinstance(answers[0], dict) else None
         names = [each["name"] for each in listed or () if isinstance(each, dict) and isinstance(each.get("name"), str)]
         return Served(tuple(names[:1]), self._num_ctx, self._slots)
@@ -115,3 +121,16 @@ class OllamaClient(TranslatingAdapter):
         if self._keep_alive is not None and path != "/api/show":
             body["keep_alive"] = self._keep_alive
         return UpstreamRequest(path, orjson.dumps(body))
+
+
+def _defaults(parameters: object) -> dict[str, float]:
+    """What a Modelfile sets: a line each, `temperature 0.6`. Of what it leaves open nothing is told."""
+    found: dict[str, float] = {}
+    for line in parameters.splitlines() if isinstance(parameters, str) else ():
+        name, _, value = line.partition(" ")
+        with suppress(ValueError):
+            if name == "num_predict":
+                found[MAX_TOKENS] = int(value)
+            else:
+                found[name] = float(value)
+    return sampling(found)

@@ -10,6 +10,7 @@ import orjson
 
 from hayate.backends.adapter import Adapter
 from hayate.backends.base import Asked, Prepared, Served, WholeAnswer
+from hayate.backends.told import common, same, sampling, takes_images
 from hayate.errors import GatewayError
 from hayate.wire.decoder import StreamDecoder
 from hayate.wire.engine_errors import engine_error, parse_error
@@ -107,7 +108,9 @@ class OpenAICompatible(Adapter):
         return (UpstreamRequest("/v1/models", method=b"GET"),)
 
     def read_served(self, answers: list[Any]) -> Served:
-        """Model ids, and vLLM's and SGLang's `max_model_len`."""
+        """Model ids, vLLM's and SGLang's `max_model_len`, and what else OpenRouter, llama.cpp and other gateways tell. Of several
+        models, what all have in common.
+        """
         listed = answers[0].get("data") if isinstance(answers[0], dict) else None
         models = (
             [each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
@@ -115,7 +118,12 @@ class OpenAICompatible(Adapter):
             else []
         )
         lengths = [each["max_model_len"] for each in models if isinstance(each.get("max_model_len"), int)]
-        return Served(tuple(each["id"] for each in models), min(lengths, default=None))
+        return Served(
+            tuple(each["id"] for each in models),
+            min(lengths, default=None),
+            images=same(map(takes_images, models)),
+            defaults=common(sampling(each.get("default_parameters")) for each in models),
+        )
 
     def _decoder(self, asked: Asked) -> StreamDecoder:
         """What was asked for decides what is read: usage that only the gateway wants is taken out again."""

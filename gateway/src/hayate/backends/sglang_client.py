@@ -8,13 +8,16 @@ client that leaves is noticed at the next event, another one within 4 s.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hayate.backends.adapter import Gauges
-from hayate.backends.base import Asked, Counting
+from hayate.backends.base import Asked, Counting, Served
 from hayate.backends.counting import of_chat, of_messages
 from hayate.backends.openai_compat import OpenAICompatible, OpenAIOptions
+from hayate.backends.told import MAX_TOKENS, sampling
+from hayate.wire.engine_json import Unreadable, read
 from hayate.wire.paths import PASSTHROUGH, SPEECH, TRANSLATIONS
 from hayate.wire.upstream_request import UpstreamRequest
 
@@ -47,6 +50,18 @@ class SGLangClient(OpenAICompatible):
         """200 when a token could be generated; 503 while it starts or is stuck."""
         return UpstreamRequest("/health", method=b"GET")
 
+    def describe(self) -> tuple[UpstreamRequest, ...]:
+        """The model list, and what it tells of the model."""
+        return (*super().describe(), UpstreamRequest("/get_model_info", method=b"GET"))
+
+    def read_served(self, answers: list[Any]) -> Served:
+        """Releases of before 2026 do not tell of pictures; what it prefers is there where it was started with that."""
+        served = super().read_served(answers[:1])
+        info = answers[1] if len(answers) > 1 and isinstance(answers[1], dict) else {}
+        images, preferred = info.get("has_image_understanding"), info.get("preferred_sampling_params")
+        known = images if isinstance(images, bool) else None
+        return replace(served, images=known, defaults=sampling(_preferred(preferred)))
+
     def _counting_chat(self, asked: Asked, served_model: str | None) -> Counting:
         """As vLLM; versions of before 2026 know no messages there, and say so."""
         return of_chat(asked, served_model)
@@ -60,3 +75,11 @@ class SGLangClient(OpenAICompatible):
         if self._turn_priority and isinstance(priority, int | float):
             sent["priority"] = -priority
         return sent
+
+
+def _preferred(told: object) -> object:
+    """As requests have it: it may be told as JSON, and has a name of its own for a limit."""
+    if isinstance(told, str):
+        with suppress(Unreadable):
+            told = read(told.encode())
+    return {MAX_TOKENS: told.get("max_new_tokens"), **told} if isinstance(told, dict) else None

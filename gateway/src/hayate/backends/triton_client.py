@@ -18,6 +18,7 @@ from hayate.backends import triton_request as triton
 from hayate.backends.base import Asked, Clock, Served
 from hayate.backends.options import at_least_one
 from hayate.backends.prompts import PromptMaker, answer_limit
+from hayate.backends.told import MAX_TOKENS
 from hayate.backends.translated import TranslatingAdapter
 from hayate.backends.triton_stream import TritonStream
 from hayate.errors import GatewayError
@@ -89,7 +90,8 @@ class TritonClient(TranslatingAdapter):
         if layout is None:
             return Served(())
         self._layout = layout
-        return Served((self._model or layout.model,), self._context_tokens)
+        limit = {} if self._context_tokens is not None else {MAX_TOKENS: self._options.max_tokens}
+        return Served((self._model or layout.model,), self._context_tokens, images=False, defaults=limit)
 
     def _counting_chat(self, asked: Asked, served_model: str | None) -> Callable[[], int]:
         """The prompt is rendered here, so it can be counted here."""

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Collection
 from time import monotonic
 
+from hayate.backends.told import common, weakest
 from hayate.errors import Overloaded
 from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
@@ -42,6 +43,10 @@ class Deployment:
         """Every model id that means this deployment."""
         self.context_tokens: int | None = None
         """The smallest context among the replicas."""
+        self.images: bool | None = None
+        """Whether its model takes pictures; None: no engine tells."""
+        self.defaults: dict[str, float] = {}
+        """What its engines sample with unless a request says otherwise, as far as they tell."""
         self.adopt(spec)
 
     def adopt(self, spec: DeploymentSpec) -> None:
@@ -92,6 +97,8 @@ class Deployment:
         self.context_tokens = spec.context_tokens or min(
             filter(None, (each.context_tokens for each in served)), default=None
         )
+        self.images = weakest(each.images for each in served) if spec.images is None else spec.images
+        self.defaults = common(each.defaults for each in served)
         for replica in self.replicas:
             replica.ceiling.configure(spec.max_in_flight, replica.served.slots, spec.min_tokens_per_s)
             replica.progress.watch_pace(wanted=spec.min_tokens_per_s is not None)

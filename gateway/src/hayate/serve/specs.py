@@ -119,6 +119,7 @@ def _spec(config: Config, name: str, each: DeploymentConfig, ports: Ports) -> De
         idle_unload_s=each.idle_unload_s,
         load_timeout_s=each.load_timeout_s,
         context_tokens=each.context_tokens,
+        images=each.images,
         probe=each.probe,
         canary=each.canary,
         run=each.run,

@@ -6,10 +6,10 @@ import { Compare } from "./compare.js";
 import { Composer } from "./composer.js";
 import { byId } from "./elements.js";
 import { isSignedIn, signIn, signOut, Trouble } from "./gateway.js";
-import { refreshModels } from "./models.js";
+import { chosen, defaultsOf, onModel, refreshModels, takesPictures } from "./models.js";
 import { Operations } from "./operations.js";
 import { noPending } from "./pending.js";
-import { showSet, startSettings } from "./settings.js";
+import { showDefaults, showSet, startSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { preferredLanguage, setLanguage, texts } from "./texts.js";
 import { startTheme } from "./theme.js";
@@ -84,13 +84,22 @@ function open() {
     else byId(id, HTMLAnchorElement).removeAttribute("aria-current");
   }
   byId("compare", HTMLElement).hidden = !comparing;
+  showFacts();
   return comparing || operating || signedIn.hidden ? undefined : chat.open(idInHash());
+}
+
+/** What is known of whoever is asked, where a question is written. */
+function showFacts() {
+  const asked = isComparing() ? compare.models : [chosen()];
+  composer.takesPictures = takesPictures(asked);
+  showDefaults(defaultsOf(asked));
 }
 
 /** @param {string} language */
 function showLanguage(language) {
   setLanguage(language);
   showSet();
+  showFacts();
   models();
   if (!signedIn.hidden) chat.tell().catch(onTrouble);
 }
@@ -112,8 +121,9 @@ function newChat() {
 const composer = new Composer((asked) => (isComparing() ? compare : chat).ask(asked), () => (isComparing() ? compare : chat).stop());
 const sidebar = new Sidebar(onTrouble);
 const chat = new Chat(composer, changed, onTrouble);
-const compare = new Compare(composer, onTrouble);
+const compare = new Compare(composer, showFacts, onTrouble);
 const operations = new Operations();
+onModel(showFacts);
 startTheme();
 startSettings();
 startAbout(() => changed(chat.id), newChat, onTrouble);

@@ -26,12 +26,13 @@ export class Compare {
   #more = byId("more-columns", HTMLButtonElement);
   #diff = byId("differences", HTMLButtonElement);
 
-  /** @param {import("./composer.js").Composer} composer @param {(trouble: Trouble) => void} onTrouble */
-  constructor(composer, onTrouble) {
+  /** @param {import("./composer.js").Composer} composer @param {() => void} changed other models are asked @param {(trouble: Trouble) => void} onTrouble */
+  constructor(composer, changed, onTrouble) {
     this.#composer = composer;
     this.#onTrouble = onTrouble;
-    this.#more.onclick = () => this.#add();
-    this.#fewer.onclick = () => this.#drop();
+    this.#place.addEventListener("change", changed);
+    this.#more.onclick = () => { this.#add(); changed(); };
+    this.#fewer.onclick = () => { this.#drop(); changed(); };
     this.#diff.onclick = () => this.#showDifferences(this.#diff.getAttribute("aria-pressed") !== "true");
     for (let n = 0; n < FEWEST; n += 1) this.#add();
   }
@@ -42,6 +43,11 @@ export class Compare {
 
   stop() {
     for (const { stop } of this.#columns) stop?.();
+  }
+
+  /** Those that are asked. */
+  get models() {
+    return this.#columns.map(({ model }) => model.value);
   }
 
   /** Forgets what was asked. */

@@ -13,7 +13,7 @@ export class Composer {
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
       const text = this.#prompt.value;
-      if (!text.trim() && !this.#pictures.count) return;
+      if ((!text.trim() && !this.#pictures.count) || this.#pictures.areRefused) return;
       const pictures = this.#pictures.taken();
       if (send({ text, pictures })) this.#prompt.value = "";
       else this.#pictures.set(pictures);
@@ -29,6 +29,12 @@ export class Composer {
     });
     byId("stop", HTMLButtonElement).onclick = () => { stop(); this.#prompt.focus(); };
     byId("attach", HTMLButtonElement).onclick = () => byId("files", HTMLInputElement).click();
+  }
+
+  /** Whether whoever is asked may take pictures. @param {boolean} now */
+  set takesPictures(now) {
+    this.#pictures.isOpen = now;
+    byId("attach", HTMLElement).hidden = !now;
   }
 
   /** @param {boolean} now */

@@ -4,6 +4,8 @@
 /**
  * @typedef {object} Model
  * @property {string} id
+ * @property {{ input_modalities: string[] } | null} architecture null: not known
+ * @property {Record<string, number>} default_parameters what holds where a request says nothing, as far as it is known
  * @property {{ kind: string, targets?: string[], ready: boolean, reason?: { text: string } | null, context_tokens?: number | null }} hayate
  */
 

@@ -9,7 +9,25 @@ let known = ""; // the models shown, as JSON, in the language of now
 /** Told when there are others. @type {Set<() => void>} */
 const listeners = new Set();
 
+/** @type {Map<string, import("./gateway.js").Model>} */
+let models = new Map();
+
 export const chosen = () => select.value;
+
+/** Whether one of them may take pictures: those of which it is not known may. @param {string[]} names */
+export const takesPictures = (names) => names.some((name) => models.get(name)?.architecture?.input_modalities.includes("image") ?? true);
+
+/** What holds with all of them where a request says nothing, as far as it is known. @param {string[]} names @returns {[string, number][]} */
+export function defaultsOf(names) {
+  const [first, ...others] = names.map((name) => models.get(name)?.default_parameters ?? {});
+  return Object.entries(first ?? {}).filter(([name, value]) => others.every((each) => each[name] === value));
+}
+
+/** Tells now and whenever another model is chosen, or is another one. @param {() => void} told */
+export function onModel(told) {
+  listeners.add(told);
+  select.addEventListener("change", told);
+}
 
 /** Fills another select with the same models, now and whenever they change; `choose` when there are any for the first time. @param {HTMLSelectElement} other @param {() => void} choose @returns {() => void} what ends that */
 export function follow(other, choose) {
@@ -39,6 +57,7 @@ function show([aliases = [], deployments = []]) {
   const now = JSON.stringify([document.documentElement.lang, aliases, deployments]);
   if (now === known) return;
   known = now;
+  models = new Map([...aliases, ...deployments].map((each) => [each.id, each]));
   const before = select.value || "default";
   select.replaceChildren();
   for (const [label, models] of /** @type {const} */ ([[texts.aliases, aliases], [texts.deployments, deployments]])) {
@@ -67,4 +86,4 @@ function showReadiness() {
   byId("context", HTMLElement).textContent = context ? texts.context(context.toLocaleString(document.documentElement.lang)) : "";
 }
 
-select.onchange = showReadiness;
+select.addEventListener("change", showReadiness);

@@ -1,12 +1,14 @@
 // Pictures that go along with a question: pasted, dropped or chosen, kept as data URLs until it is sent.
 
-import { button, made } from "./elements.js";
+import { button, byId, made } from "./elements.js";
 import { texts } from "./texts.js";
 
 export class Pictures {
   /** @type {string[]} */
   #sources = [];
   #strip;
+  #refused = byId("no-pictures", HTMLElement);
+  #isOpen = true;
 
   /** @param {HTMLElement} strip where they are shown @param {HTMLElement} field where they may be pasted @param {HTMLElement} place where they may be dropped @param {HTMLInputElement} files */
   constructor(strip, field, place, files) {
@@ -34,6 +36,17 @@ export class Pictures {
     return sources;
   }
 
+  /** Whether they may be added: else the page says why not, and what is chosen already can only be taken away. @param {boolean} now */
+  set isOpen(now) {
+    this.#isOpen = now;
+    this.#refuse(!now && this.count > 0);
+  }
+
+  /** Whether there are some for a model that takes none, which is said. */
+  get areRefused() {
+    return !this.#isOpen && this.count > 0;
+  }
+
   get count() {
     return this.#sources.length;
   }
@@ -47,7 +60,8 @@ export class Pictures {
   /** Whether any of them was a picture. @param {File[]} files */
   #addAll(files) {
     const pictures = files.filter(({ type }) => type.startsWith("image/"));
-    for (const file of pictures) {
+    this.#refuse(!this.#isOpen && pictures.length > 0);
+    for (const file of this.#isOpen ? pictures : []) {
       const reader = new FileReader();
       reader.onload = () => this.set([...this.#sources, String(reader.result)]);
       reader.readAsDataURL(file);
@@ -55,7 +69,15 @@ export class Pictures {
     return pictures.length > 0;
   }
 
+  /** @param {boolean} now */
+  #refuse(now) {
+    this.#refused.textContent = now ? texts.noPictures : "";
+    if (now) this.#refused.dataset.text = "noPictures"; // the language may change
+    else delete this.#refused.dataset.text;
+  }
+
   #show() {
+    this.#refuse(this.areRefused);
     this.#strip.hidden = !this.#sources.length;
     this.#strip.replaceChildren(
       ...this.#sources.map((source, n) => {

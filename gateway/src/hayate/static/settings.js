@@ -2,6 +2,7 @@
 
 import { byId } from "./elements.js";
 import { texts } from "./texts.js";
+import { number } from "./times.js";
 
 const NUMBERS = ["max_tokens", "temperature", "top_p", "seed"];
 const FIELDS = ["system", ...NUMBERS, "more"];
@@ -39,6 +40,18 @@ export function showSet() {
   const set = FIELDS.filter((name) => field(name).value.trim() !== "");
   const said = set.map((name) => (NUMBERS.includes(name) ? `${nameOf(name)} ${field(name).value}` : nameOf(name)));
   byId("set", HTMLElement).textContent = said.length ? ` · ${said.join(" · ")}` : "";
+}
+
+/** Says what holds where a field is empty. @param {[string, number][]} defaults */
+export function showDefaults(defaults) {
+  const known = new Map(defaults);
+  for (const name of NUMBERS) {
+    const value = known.get(name);
+    field(name).placeholder = value === undefined ? texts.unset : texts.unsetIs(number(value));
+    known.delete(name);
+  }
+  const others = [...known].map(([name, value]) => `${name} ${number(value)}`).join(", ");
+  byId("defaults", HTMLElement).textContent = others && texts.otherDefaults(others);
 }
 
 /** @param {string} name */

@@ -89,9 +89,27 @@ async def test_models_are_aliases_then_deployments(stage: Stage) -> None:
         "ready": True,
         "reason": None,
         "context_tokens": 4096,
+        "max_output_tokens": None,
     }
+    assert (first["max_model_len"], first["architecture"], first["default_parameters"]) == (4096, None, {})
     assert listed["data"][3]["hayate"]["context_tokens"] == 512
     assert str(stage.engine.port) not in str(listed)
+
+
+async def test_a_model_is_listed_with_what_holds_where_a_request_leaves_it_open() -> None:
+    async with running_engine() as engine:
+        props = {"modalities": {"vision": True}, "default_generation_settings": {"params": {"temperature": 0.7}}}
+        engine.routes["/props"] = answer(props)
+        async with running_gateway({"LLM_BACKEND": "llamacpp", "BACKEND_URL": engine.url}) as gateway:
+            await gateway.ready()
+            admin = (gateway.data / "admin_key").read_text(encoding="ascii").strip()
+            terms = {"name": "bot", "defaults": {"max_tokens": 300}, "max_output_tokens": 200}
+            key = (await fetch(gateway.url, "/admin/keys", terms, key=admin)).json["key"]
+            for whose, limit, most in ((gateway.key, {}, None), (key, {"max_tokens": 200}, 200)):
+                for model in (await fetch(gateway.url, "/v1/models", key=whose)).json["data"]:
+                    assert model["architecture"] == {"input_modalities": ["text", "image"]}
+                    assert model["default_parameters"] == {"temperature": 0.7, **limit}
+                    assert model["hayate"]["max_output_tokens"] == most
 
 
 async def test_a_key_for_some_models_is_shown_those_and_no_others(stage: Stage) -> None:

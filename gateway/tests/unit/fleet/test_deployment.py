@@ -42,13 +42,28 @@ async def test_a_replica_that_is_out_adds_none() -> None:
 
 
 async def test_what_is_configured_comes_before_what_the_engine_says() -> None:
-    said = {"object": "list", "data": [{"id": "qwen-7b", "max_model_len": 4096}, {"id": "lora", "max_model_len": 2048}]}
-    plain, named = Deployment(spec(), QUICK), Deployment(spec(model="mine", context_tokens=100), QUICK)
+    said: dict[str, Any] = {
+        "object": "list",
+        "data": [{"id": "qwen-7b", "max_model_len": 4096}, {"id": "lora", "max_model_len": 2048}],
+    }
+    plain, named = Deployment(spec(), QUICK), Deployment(spec(model="mine", context_tokens=100, images=False), QUICK)
+    said["data"][0]["architecture"] = said["data"][1]["architecture"] = {"input_modalities": ["text", "image"]}
     for each in (plain, named):
         each.describe(each.replicas[0], [said])
         each.refresh()
     assert (plain.served_model, plain.models, plain.context_tokens) == ("qwen-7b", {"qwen-7b", "lora"}, 2048)
     assert (named.served_model, named.models, named.context_tokens) == ("mine", {"qwen-7b", "lora", "mine"}, 100)
+    assert (plain.images, named.images) == (True, False)
+
+
+async def test_of_several_replicas_holds_what_any_call_may_count_on() -> None:
+    two = Deployment(spec(replicas=("http://127.0.0.1:1/a", "http://127.0.0.1:1/b")), QUICK)
+    for replica, images, top_k in zip(two.replicas, (["image"], []), (4, 5), strict=True):
+        model = {"id": "m", "architecture": {"input_modalities": images}}
+        two.describe(replica, [{"data": [{**model, "default_parameters": {"top_p": 0.9, "top_k": top_k}}]}])
+        two.refresh()
+        assert two.images is bool(images)
+    assert two.defaults == {"top_p": 0.9}
 
 
 @pytest.mark.parametrize("said", [[None], [[]], [7], ["x"], [{"data": 7}], [{"data": [None, 7, {"id": 3}]}]])

@@ -57,10 +57,12 @@ export const en = {
   talk: "Questions and answers", welcome: "Ask anything: the answer appears here, token by token.",
   settings: "Settings", system: "System prompt", systemHint: "How the model should behave (optional)",
   maxTokens: "Max tokens", temperature: "Temperature", topP: "Top p", seed: "Seed", unset: "default",
+  unsetIs: (/** @type {string} */ value) => `default ${value}`,
+  otherDefaults: (/** @type {string} */ values) => `Further defaults, used unless the request says otherwise: ${values}`,
   moreFields: "Further fields of the request (JSON)", moreHint: '{"tools": [...], "reasoning_effort": "low"}', moreWrong: "This must be a JSON object.",
   preset: "Preset", noPreset: "none", presetName: "Name of the preset", presetSave: "Save as preset", presetDelete: "Delete preset",
   prompt: "Your question", promptHint: "Type a question. Enter sends, Shift+Enter starts a new line.", send: "Send", stop: "Stop",
-  attach: "Add pictures", picture: "Picture", removePicture: "Remove",
+  attach: "Add pictures", picture: "Picture", removePicture: "Remove", noPictures: "This model takes no pictures. Choose another one, or ask without.",
   smallPrint: "Answers can be wrong.",
 
   again: "Retry", goOn: "Continue", continueWord: "Continue exactly where you stopped.", edit: "Edit", branch: "Branch",

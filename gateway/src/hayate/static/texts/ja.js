@@ -58,10 +58,12 @@ export const ja = {
   talk: "質問と回答", welcome: "質問を入力すると、回答がここに届いた順に表示されます。",
   settings: "設定", system: "システムプロンプト", systemHint: "モデルの役割や口調など（省略可）",
   maxTokens: "最大トークン数", temperature: "温度", topP: "Top p", seed: "シード", unset: "既定値",
+  unsetIs: (value) => `既定値：${value}`,
+  otherDefaults: (values) => `その他の既定値（指定がない場合に使われます）：${values}`,
   moreFields: "リクエストに追加する項目（JSON）", moreHint: '{"tools": [...], "reasoning_effort": "low"}', moreWrong: "JSONオブジェクトを入力してください。",
   preset: "プリセット", noPreset: "なし", presetName: "プリセット名", presetSave: "プリセットとして保存", presetDelete: "プリセットを削除",
   prompt: "質問", promptHint: "質問を入力（Enterで送信、Shift+Enterで改行）", send: "送信", stop: "停止",
-  attach: "画像を追加", picture: "画像", removePicture: "外す",
+  attach: "画像を追加", picture: "画像", removePicture: "外す", noPictures: "このモデルは画像に対応していません。別のモデルを選ぶか、画像なしで質問してください。",
   smallPrint: "回答は誤っていることがあります。",
 
   again: "再試行", goOn: "続ける", continueWord: "途切れたところから続けてください。", edit: "編集", branch: "ここから分岐",
