@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 unexport CDPATH
 
-.PHONY: help setup setup-dev run test test-slow check bench lock vendor clean
+.PHONY: help setup setup-dev run test test-slow soak check bench lock vendor clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -21,6 +21,9 @@ test: setup-dev ## all quick tests, real llama.cpp included
 
 test-slow: setup-dev ## the slower tests: real vLLM on CPU, tritonserver, the long load
 	@gateway/scripts/test-slow $(ARGS)
+
+soak: setup-dev ## callers of every kind, failing engines, reloads, for half an hour (ARGS="--minutes 5")
+	@gateway/scripts/soak $(ARGS)
 
 check: setup-dev ## ruff, mypy --strict, import contracts, the page's types
 	@gateway/scripts/check

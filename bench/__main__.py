@@ -23,10 +23,12 @@ from bench import against, machine, open_report, report
 from bench.against import AT_MOST, MOST, PAIRS, SHAPES, Against
 from bench.awake import awake
 from bench.environments import Unavailable
-from bench.open_loop import OpenLoop, Shape, add_options, everyone, shape
+from bench.open_loop import OpenLoop, everyone
+from bench.open_shape import Shape, add_options, shape
 from bench.pairs import WIDE
 from bench.peers import Contender, Direct, all_contenders
 from bench.plot import draw
+from bench.publish import publish
 from bench.rounds import Rounds
 from bench.scenarios import QUICK, Plan
 from bench.standing import ROOT
@@ -34,7 +36,7 @@ from bench.trees import committed, working
 from bench.verdicts import verdicts
 
 ALONE = ("direct", "nginx", "hayate")
-FILES_NEEDED = 16384
+FILES_NEEDED, FILES_WANTED = 5_000, 32_768
 
 
 def _arguments() -> argparse.Namespace:
@@ -58,6 +60,14 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="where results go (default: bench/results for a full run, else .bench)"
+    )
+    parser.add_argument(
+        "--record", action="store_true", help="keep the results in bench/results, whatever was left out of the run"
+    )
+    parser.add_argument(
+        "--publish",
+        action="store_true",
+        help="measure nothing: write the newest results into README.md and README.ja.md",
     )
     parser.add_argument(
         "--let-sleep", action="store_true", help="let idle cores sleep: every figure is higher, and spreads further"
@@ -105,20 +115,22 @@ def _compare(arguments: argparse.Namespace, home: Path, about: dict[str, Any]) -
 def _open(arguments: argparse.Namespace, home: Path, about: dict[str, Any], *, full: bool) -> None:
     """`--open`: runs it and writes what was found."""
     wanted = shape(arguments)
-    about |= {"looks": wanted.looks, "seconds": wanted.seconds}
-    full = full and wanted == Shape()
+    about |= {"looks": wanted.looks, "seconds": wanted.seconds, "interval_s": wanted.interval_s}
+    _raise_file_limit(wanted.files)
+    full = arguments.record or (full and wanted == Shape())
     chosen = _chosen(arguments)
     if not any(isinstance(each, Direct) for each in chosen):
         chosen.insert(0, Direct())  # what the others add is told in terms of it
     looks = uvloop.run(OpenLoop(wanted, chosen, home).run())
     folder = arguments.out or (ROOT / "bench" / "results" if full else home)
-    stem = folder / (f"{date.today():%Y%m%d}-{machine.slug()}-open" if full else "last-open")
+    kind = "standing" if wanted.standing else "open"
+    stem = folder / (f"{date.today():%Y%m%d}-{machine.slug()}-{kind}" if full else f"last-{kind}")
     open_report.write(looks, about, stem)
     print(f"\n{open_report.markdown(looks, about)}\nwritten: {stem}.md, .json, .png")
 
 
 def _chosen(arguments: argparse.Namespace) -> list[Contender]:
-    all_ = everyone() if arguments.open else all_contenders()
+    all_ = everyone() if arguments.open or arguments.standing else all_contenders()
     if arguments.only:
         wanted = [name.strip() for name in arguments.only.split(",")]
         if unknown := set(wanted) - {each.name for each in all_}:
@@ -136,11 +148,14 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     return Plan(**{**fields, "rounds": max(1, arguments.rounds or base.rounds)})
 
 
-def _raise_file_limit() -> None:
-    """2,000 streams are 2,000 descriptors here and in the stub, and twice as many in a gateway."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES_NEEDED if hard == resource.RLIM_INFINITY else min(FILES_NEEDED, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _raise_file_limit(needed: int) -> None:
+    """A stream is a descriptor here and in the stub, and two in a gateway, which inherits the limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        sys.exit(f"{needed:,} open files are needed, and this machine allows {hard:,} (ulimit -Hn)")
+    wanted = max(needed, FILES_WANTED)
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
 
 
 @contextlib.contextmanager
@@ -158,11 +173,14 @@ def _alone(home: Path) -> Iterator[None]:
 def main() -> None:
     """The command line."""
     arguments = _arguments()
+    if arguments.publish:
+        publish(ROOT)
+        return
     plan, contenders = _plan(arguments), _chosen(arguments)
-    full = not (arguments.quick or arguments.only or arguments.no_peers)
+    full = arguments.record or not (arguments.quick or arguments.only or arguments.no_peers)
     if not sys.platform.startswith("linux"):
         sys.exit("the benchmark reads /proc: it runs on Linux only")
-    _raise_file_limit()
+    _raise_file_limit(FILES_NEEDED)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     home = ROOT / ".bench"
     about = {"date": date.today().isoformat(), "rounds": plan.rounds, "times": plan.times, **machine.describe(ROOT)}
@@ -172,7 +190,7 @@ def main() -> None:
         try:
             if arguments.against:
                 sys.exit(_compare(arguments, home, about))
-            if arguments.open:
+            if arguments.open or arguments.standing:
                 _open(arguments, home, about, full=full)
                 return
             results = uvloop.run(Rounds(plan, contenders, home).run())

@@ -11,6 +11,7 @@ import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from bench.open_schedule import Schedule
@@ -21,6 +22,7 @@ CURVE = tuple(1 - 10 ** (-step / 10) for step in range(2, 43))
 BEYOND = 10
 TOKENS, FIRST, PLAIN = "a token", "first token", "plain"
 RECORD = 3
+MINUTE_MS = 60_000
 
 
 @dataclass(slots=True)
@@ -40,6 +42,10 @@ class Look:
     """How many were in use on average, by whom."""
     load: float = math.nan
     """The machine's load average as the look began."""
+    memory: list[tuple[float, float]] = field(default_factory=list)
+    """Seconds since the counting began, and KB that the contender's processes hold beyond what they held idle, for each stream."""
+    minutes: list[list[float]] = field(default_factory=list)
+    """Of tokens' lateness, at each of QUANTILES, minute by minute."""
 
     def take(self, name: str, values: list[float]) -> None:
         """Keeps what is shown of one kind of waiting."""
@@ -74,19 +80,24 @@ def read(out: Path, schedule: Schedule) -> tuple[Look, float]:
     look.begun_late_ms = sorted(late)[math.ceil(len(late) * 0.99) - 1]
     for name, values in waits.items():
         look.take(name, values)
-    tokens = _tokens(out, schedule)
+    by_minute = _tokens(out, schedule)
+    look.minutes = [[quantile(sorted(each), at) for at in QUANTILES] for each in by_minute]
+    tokens = list(chain.from_iterable(by_minute))
     look.take(TOKENS, tokens)
     look.curve = [quantile(tokens, at) for at in CURVE]
     return look, float(first_line)
 
 
-def _tokens(out: Path, schedule: Schedule) -> list[float]:
-    """How late each token was that was due within the seconds that count, in ms. First tokens are among them."""
+def _tokens(out: Path, schedule: Schedule) -> list[array.array[float]]:
+    """How late each token was that was due within the seconds that count, in ms, by the minute. First tokens are among them."""
     records = array.array("i")
     records.frombytes(Path(f"{out}.tokens").read_bytes())
     from_ms, until_ms = schedule.from_s * 1000, schedule.until_s * 1000
-    pairs = zip(records[1::RECORD], records[2::RECORD], strict=True)
-    return [late / 10_000 for due_ms, late in pairs if from_ms <= due_ms < until_ms]
+    found = [array.array("d") for _ in range(math.ceil((until_ms - from_ms) / MINUTE_MS))]
+    for at in range(1, len(records), RECORD):
+        if from_ms <= records[at] < until_ms:
+            found[int((records[at] - from_ms) // MINUTE_MS)].append(records[at + 1] / 10_000)
+    return found
 
 
 def median(values: Sequence[float]) -> float:

@@ -7,31 +7,30 @@ it, and the order turns from look to look; (3) what a gateway adds is its percen
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import secrets
-import sys
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench.environments import Unavailable
 from bench.open_looks import TOKENS, Look, Looks, read
-from bench.open_parts import FIRST_S, INTERVAL_S, Programs, client_parts, engine_parts, programs
-from bench.open_schedule import Schedule, herds, poisson
+from bench.open_parts import FIRST_S, Programs, client_parts, engine_parts, programs
+from bench.open_schedule import Schedule, always_open
+from bench.open_shape import Shape
 from bench.peers import Command, Contender, Direct, Hayate, LiteLLM, Nginx, SglangRouter, Site, VllmRouter
 from bench.processes import Started
 from bench.scenarios import Bench
 from bench.standing import ROOT, Standing, Stub, start, start_stub
 from bench.trees import forget, project_key
 
-RATES = (10.0, 50.0, 100.0)
-SECONDS, LOOKS = 20.0, 5
 HEAVY_RATE = 10.0
+LINE_S = 60.0
+"""How long the direct line is measured beside streams that stand: it has nothing that could grow."""
+WATCH_S = 5.0
 GIVE_UP_S = 45.0
-"""How long after the last call's moment it is waited for; the longest stream takes 16 s."""
+"""How long after the last call's moment it is waited for."""
 START_S = 3.0
 
 
@@ -39,6 +38,7 @@ class Keyed(Hayate):
     """The gateway as in the other scenarios, called with a project's key, whose requests, tokens and calls at once are counted."""
 
     name, label = "hayate", "**Hayate {version}**, keys, limits, store"
+    places = 16384
 
     def command(self, site: Site) -> Command:
         forget(site)
@@ -60,53 +60,6 @@ class Keeping(Keyed):
 def everyone() -> list[Contender]:
     """Who takes part, in the order of the table."""
     return [Direct(), Nginx(), SglangRouter(), VllmRouter(), LiteLLM(), Keyed(), Keeping()]
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a run is to be."""
-
-    rates: tuple[float, ...] = RATES
-    seconds: float = SECONDS
-    looks: int = LOOKS
-    herds: bool = True
-
-    def schedules(self) -> list[Schedule]:
-        """In the order in which they are measured."""
-        return [*([herds()] if self.herds else []), *(poisson(rate, self.seconds) for rate in self.rates)]
-
-
-QUICK = Shape(rates=(10.0,), seconds=5.0, looks=1)
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What can be told on the command line."""
-    group = parser.add_argument_group("an open loop", "how late tokens are when calls come as they come")
-    group.add_argument("--open", action="store_true", help="this instead of the other scenarios; about 75 minutes")
-    group.add_argument(
-        "--rates", metavar="N,N", help=f"calls a second (default: {','.join(f'{each:g}' for each in RATES)}; quick: 10)"
-    )
-    group.add_argument("--seconds", type=float, metavar="S", help=f"counted in a look (default: {SECONDS:g}; quick: 5)")
-    group.add_argument("--looks", type=int, metavar="N", help=f"medians of so many (default: {LOOKS}; quick: 1)")
-    group.add_argument("--no-herds", action="store_true", help="without the calls that start at once")
-
-
-def shape(asked: argparse.Namespace) -> Shape:
-    """The run that was asked for. Raises SystemExit naming the option that can't be."""
-    base = QUICK if asked.quick else Shape()
-    try:
-        rates = tuple(float(each) for each in asked.rates.split(",")) if asked.rates else base.rates
-    except ValueError:
-        sys.exit("--rates: numbers with commas between them, such as 10,50")
-    wanted = Shape(
-        rates,
-        base.seconds if asked.seconds is None else asked.seconds,
-        base.looks if asked.looks is None else asked.looks,
-        not asked.no_herds,
-    )
-    if min(*wanted.rates, wanted.seconds, wanted.looks) <= 0:
-        sys.exit("--rates, --seconds and --looks: above 0")
-    return wanted
 
 
 def sits_out(contender: Contender, schedule: Schedule) -> bool:
@@ -131,7 +84,7 @@ class OpenLoop:
     def estimate_s(self) -> float:
         """About how long it takes."""
         each = [
-            START_S + schedule.lasts_s
+            START_S + self._for(contender, schedule).lasts_s
             for schedule in self._schedules
             for contender in self._contenders
             if not sits_out(contender, schedule)
@@ -143,7 +96,7 @@ class OpenLoop:
         self._prepare()
         self._say(f"about {self.estimate_s() / 60:.0f} minutes")
         parts = engine_parts(self._home / "run" / "open-engine")
-        microseconds = [str(round(wait_s * 1e6)) for wait_s in (FIRST_S, INTERVAL_S)]
+        microseconds = [str(round(wait_s * 1e6)) for wait_s in (FIRST_S, self._shape.interval_s)]
         stub = await start_stub(self._home, [*self._programs.stub, str(parts), *microseconds])
         try:
             for number in range(self._shape.looks):
@@ -180,7 +133,7 @@ class OpenLoop:
             self._skip(contender, str(reason))
             return
         try:
-            look = await self._measure(schedule, standing)
+            look = await self._measure(self._for(contender, schedule), standing)
         finally:
             standing.stop()
         self.looks.add(schedule.name, contender.name, look)
@@ -188,11 +141,27 @@ class OpenLoop:
         late = " / ".join(f"{value:.2f}" for value in look.quantiles[TOKENS]).replace("nan", "–")
         self._say(f"look {number + 1}/{self._shape.looks}  {schedule.name:7}{contender.name:16}{late} ms{trouble}")
 
-    async def _measure(self, schedule: Schedule, standing: Standing) -> Look:
-        home = self._home / "run" / "open-client"
-        kept = isinstance(standing.contender, Keeping)
-        parts = client_parts(home / "parts", standing.bench.target, history=kept)
-        return await drive(self._programs.client, schedule, standing.bench, parts, home)
+    def _for(self, contender: Contender, schedule: Schedule) -> Schedule:
+        """The schedule, or as much of it as is measured of the direct line."""
+        if not self._shape.standing or not isinstance(contender, Direct):
+            return schedule
+        return always_open(self._shape.standing, min(LINE_S, self._shape.seconds), self._shape.interval_s)
+
+    async def _measure(self, schedule: Schedule, up: Standing) -> Look:
+        folder = self._home / "run" / "open-client" / "parts"
+        parts = client_parts(folder, up.bench.target, history=isinstance(up.contender, Keeping))
+        if not self._shape.standing or up.bench.root_pid is None:
+            return await drive(self._programs.client, schedule, up.bench, parts)
+        idle, seen = up.bench.rss_bytes(roughly=True), list[tuple[float, float]]()
+
+        def watch(since_s: float) -> None:
+            if schedule.from_s <= since_s < schedule.until_s:
+                more = up.bench.rss_bytes(roughly=True) - idle
+                seen.append((since_s - schedule.from_s, more / 1024 / self._shape.standing))
+
+        look = await drive(self._programs.client, schedule, up.bench, parts, watch=watch)
+        look.memory = seen
+        return look
 
     def _say(self, text: str) -> None:
         print(f"{time.perf_counter() - self._began:6.0f} s  {text}", flush=True)
@@ -209,16 +178,30 @@ def _files(schedule: Schedule, home: Path) -> tuple[Path, Path]:
 
 
 async def drive(
-    client: Sequence[str], schedule: Schedule, bench: Bench, parts: Path, home: Path, *, give_up_s: float = GIVE_UP_S
+    client: Sequence[str],
+    schedule: Schedule,
+    bench: Bench,
+    parts: Path,
+    *,
+    give_up_s: float = GIVE_UP_S,
+    watch: Callable[[float], None] = lambda _: None,
 ) -> Look:
-    """One run of the client. Raises RuntimeError when it ends without having written what it saw."""
+    """One run of the client, whose files lie beside `parts`; `watch` is told every WATCH_S how many seconds it has lasted.
+
+    Raises RuntimeError when the client ends without having written what it saw.
+    """
+    home = parts.parent
     asked, out = _files(schedule, home)
     load, before, began = os.getloadavg()[0], bench.cpu_s(), time.perf_counter()
     argv = [*client, str(bench.target.port), str(parts), str(asked), str(out), f"{give_up_s:g}"]
     started = Started(argv, home=home, env={"PYTHONPATH": str(ROOT)})
     try:
+        watched = 0
         while not started.exited:
             await asyncio.sleep(0.1)
+            if (since_s := time.perf_counter() - began) >= watched * WATCH_S:
+                watched += 1
+                watch(since_s)
         lasted_s, after = time.perf_counter() - began, bench.cpu_s()
     finally:
         started.stop()

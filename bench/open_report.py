@@ -16,10 +16,12 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from bench.open_looks import CURVE, FIRST, PLAIN, QUANTILES, TOKENS, Looks, median
+from bench.flat import growth
+from bench.open_looks import CURVE, FIRST, PLAIN, QUANTILES, TOKENS, Look, Looks, median
 from bench.report import markdown_table
 
-DIRECT = "direct"
+DIRECT, STREAMS = "direct", " streams"
+"""The contender that the others are told in terms of, and how the name of a schedule ends whose streams stand."""
 COLOURS = {
     "direct": "#22223b",
     "nginx": "#8d99ae",
@@ -30,9 +32,12 @@ COLOURS = {
     "hayate-history": "#f4a3ad",
 }
 LOWEST_MS = 0.01
+FLAT_SHARE = 0.02
+"""By how much a stream's memory may grow over the second half of a look: 2 % of what it holds."""
 
 
-def _ms(value: float) -> str:
+def ms(value: float) -> str:
+    """Milliseconds, with two figures that mean something."""
     if math.isnan(value):
         return "–"
     if abs(value) >= 10:
@@ -40,8 +45,9 @@ def _ms(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"
 
 
-def _three(values: list[float]) -> str:
-    return "–" if all(map(math.isnan, values)) else " / ".join(_ms(value) for value in values)
+def three(values: list[float]) -> str:
+    """Percentiles beside each other; those that aren't shown as dashes."""
+    return "–" if all(map(math.isnan, values)) else " / ".join(ms(value) for value in values)
 
 
 def _names(looks: Looks, schedule: str) -> list[str]:
@@ -54,15 +60,16 @@ def added_table(looks: Looks, schedule: str) -> str:
     rows = []
     for name in _names(looks, schedule):
         if name == DIRECT:
-            own = [[_own(looks, schedule, kind, at) for at in range(len(QUANTILES))] for kind in waits]
-            rows.append([f"{looks.labels[name]}: not added, but its own", *map(_three, own)])
+            line = [[own(looks, schedule, kind, at) for at in range(len(QUANTILES))] for kind in waits]
+            rows.append([f"{looks.labels[name]}: not added, but its own", *map(three, line)])
         else:
-            rows.append([looks.labels[name], *(_three(looks.added(schedule, name, kind)) for kind in waits)])
+            rows.append([looks.labels[name], *(three(looks.added(schedule, name, kind)) for kind in waits)])
     heads = [f"{kind}{' late' if kind == TOKENS else ''}, ms p50 / p99 / p99.9" for kind in waits]
     return markdown_table([f"{schedule}, added", *heads], rows)
 
 
-def _own(looks: Looks, schedule: str, kind: str, at: int) -> float:
+def own(looks: Looks, schedule: str, kind: str, at: int) -> float:
+    """The direct line's own wait at one of QUANTILES, ms: the median of all looks."""
     missing = [math.nan] * len(QUANTILES)
     return median([look.quantiles.get(kind, missing)[at] for look in looks.of(schedule, DIRECT)])
 
@@ -77,9 +84,37 @@ def herd_table(looks: Looks, schedule: str) -> str:
     )
     rows = []
     for name in names:
-        cells = [_three([looks.middle(schedule, name, each), looks.worst(schedule, name, each)]) for each in groups]
+        cells = [three([looks.middle(schedule, name, each), looks.worst(schedule, name, each)]) for each in groups]
         rows.append([looks.labels[name], *cells])
     return markdown_table(["first token, ms p50 / last", *groups], rows)
+
+
+def standing_table(looks: Looks, schedule: str) -> str:
+    """Minute by minute: how late tokens were over the direct line, and what a stream held in memory."""
+    rows = []
+    line = [own(looks, schedule, TOKENS, at) for at in range(len(QUANTILES))]
+    for name in _names(looks, schedule):
+        for look in looks.of(schedule, name):
+            for minute, late in enumerate(look.minutes):
+                held = [kb for since_s, kb in look.memory if minute * 60 <= since_s < (minute + 1) * 60]
+                added = late if name == DIRECT else [mine - base for mine, base in zip(late, line, strict=True)]
+                rows.append([name, str(minute + 1), three(added), f"{held[-1]:.2f}" if held else "–"])
+    return markdown_table(["", "minute", "a token late, ms p50 / p99 / p99.9", "KB a stream, at its end"], rows)
+
+
+def memory_lines(looks: Looks, schedule: str) -> list[str]:
+    """What a stream holds, and whether that grows."""
+    lines = []
+    for name in _names(looks, schedule):
+        for look in looks.of(schedule, name):
+            if look.memory:
+                more, last_kb = growth(look.memory), look.memory[-1][1]
+                word = "flat" if more <= FLAT_SHARE * last_kb else "NOT FLAT"
+                lines.append(
+                    f"- {name}, {schedule}: {look.memory[0][1]:.2f} KB a stream at first, {last_kb:.2f} at last; "
+                    f"by a straight line {more:+.2f} KB over the second half: {word} (at most {FLAT_SHARE:.0%})"
+                )
+    return lines
 
 
 def headroom_table(looks: Looks) -> str:
@@ -91,7 +126,7 @@ def headroom_table(looks: Looks) -> str:
             cores = [median([look.cores.get(who, math.nan) for look in found]) for who in ("gateway", "stub", "client")]
             late = median([look.begun_late_ms for look in found])
             tokens = median([look.counted.get(TOKENS, 0) for look in found])
-            rows.append([schedule, name, " / ".join(f"{each:.2f}" for each in cores), _ms(late), f"{tokens:,.0f}"])
+            rows.append([schedule, name, " / ".join(f"{each:.2f}" for each in cores), ms(late), f"{tokens:,.0f}"])
     head = ["", "", "cores in use: gateway / stub / client", "calls begun late, ms p99", "tokens counted a look"]
     return markdown_table(head, rows)
 
@@ -106,6 +141,7 @@ def notes(looks: Looks) -> str:
             total = sum((look.errors for look in looks.of(schedule, name)), Counter[str]())
             lines += [f"- {name}, {schedule}: {count} × {what}" for what, count in total.most_common()]
             whole = whole and not total
+        lines += memory_lines(looks, schedule)
     return "\n".join([*lines, "- every answer arrived whole"] if whole else lines)
 
 
@@ -118,13 +154,15 @@ def markdown(looks: Looks, about: dict[str, Any]) -> str:
     tables = [
         added_table(looks, schedule) if schedule != "herds" else herd_table(looks, schedule) for schedule in looks.found
     ]
+    tables += [standing_table(looks, schedule) for schedule in looks.found if schedule.endswith(STREAMS)]
     body = "\n\n".join([*tables, headroom_table(looks), notes(looks)])
     return f"""# Calls that come as they come, {about["date"]}
 
 {facts}; commit {about["commit"]}; load average before the run {about["load_before"]:.2f},
 as looks began {min(loads, default=math.nan):.1f} to {max(loads, default=math.nan):.1f}, this run's own included;
 idle cores {"kept awake" if about["awake"] else "let sleep"}.
-Medians of {about["looks"]} look(s) of {about["seconds"]:g} s. Waits count from the schedule. Method: [README.md](../README.md).
+Medians of {about["looks"]} look(s) of {about["seconds"]:g} s, {about["interval_s"]:g} s between a stream's tokens.
+Waits count from the schedule. Method: [README.md](../README.md).
 
 {body}
 """
@@ -148,11 +186,38 @@ def as_json(looks: Looks, about: dict[str, Any]) -> str:
         "labels": looks.labels,
         "skipped": looks.skipped,
         "looks": {
-            schedule: {name: [asdict(look) for look in found] for name, found in each.items()}
+            schedule: {
+                name: [{**asdict(look), "errors": dict(look.errors)} for look in found] for name, found in each.items()
+            }
             for schedule, each in looks.found.items()
         },
     }
     return json.dumps(plain(whole), indent=1, ensure_ascii=False) + "\n"
+
+
+def load(path: Path) -> tuple[Looks, dict[str, Any]]:
+    """What `as_json` has written: the looks, and what is said of the run."""
+    whole = json.loads(path.read_text(encoding="utf-8"))
+
+    def look(fields: dict[str, Any]) -> Look:
+        known = {name: _known(each) for name, each in fields.items()}
+        memory = [(since_s, kb) for since_s, kb in known.get("memory", [])]
+        return Look(**{**known, "errors": Counter[str](known["errors"]), "memory": memory})
+
+    found = {
+        schedule: {name: list(map(look, each)) for name, each in contenders.items()}
+        for schedule, contenders in whole["looks"].items()
+    }
+    return Looks(found, whole["labels"], whole["skipped"], whole["compiled"]), whole["about"]
+
+
+def _known(value: Any) -> Any:
+    """JSON has no NaN: it stands there as null."""
+    if isinstance(value, dict):
+        return {name: _known(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_known(each) for each in value]
+    return math.nan if value is None else value
 
 
 def draw(looks: Looks, title: str, path: Path) -> None:
@@ -185,7 +250,7 @@ def _panel(axes: Axes, looks: Looks, schedule: str) -> None:
     axes.set_yticks([0.5, 0.1, 0.01, 0.001, 0.0001], ["50 %", "90 %", "99 %", "99.9 %", "99.99 %"])
     axes.set_yticks([], minor=True)
     axes.set_xlabel("ms after it was due, as the client reads it", fontsize=9)
-    axes.set_title(schedule.replace("/s", " calls a second"), fontsize=10)
+    axes.set_title(schedule.replace("/s", " calls a second").replace(STREAMS, " streams open"), fontsize=10)
     axes.grid(visible=True, alpha=0.25)
     axes.legend(fontsize=8)
     axes.tick_params(labelsize=8)

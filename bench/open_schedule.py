@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.open_parts import FIRST_S, INTERVAL_S, LONGEST
 
@@ -20,7 +20,10 @@ PLAIN_SHARE = 0.2
 FILLING_S, SETTLING_S = 3.0, 1.0
 HERDS = (64, 256)
 HERD_TOKENS = 16
-HERD_GAP_S = 3.0
+HERD_GAP_S = 1.5
+FILLED_PER_S = 250.0
+"""How fast standing streams are opened: they have to be there, and nobody's opening of them is measured."""
+MEAN = (SHORTEST + LONGEST) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,41 +43,84 @@ class Schedule:
     calls: Sequence[Planned]
     from_s: float
     until_s: float
+    interval_s: float = INTERVAL_S
+    """Between the tokens of a stream."""
 
     @property
     def lasts_s(self) -> float:
         """Until the last token is due."""
-        return max((each.at_us / 1e6 + FIRST_S + each.tokens * INTERVAL_S for each in self.calls), default=0.0)
+        return max((each.at_us / 1e6 + FIRST_S + each.tokens * self.interval_s for each in self.calls), default=0.0)
 
     def text(self) -> str:
         """As the client reads it."""
         return "".join(f"{each.at_us} {each.tokens}\n" for each in self.calls)
 
 
-def poisson(rate: float, seconds: float, seed: int = SEED) -> Schedule:
-    """Streams at `rate` calls a second, of 64 to 256 tokens each, and plain calls beside them."""
+def poisson(rate: float, seconds: float, seed: int = SEED, *, interval_s: float = INTERVAL_S) -> Schedule:
+    """Streams at `rate` calls a second, of 64 to 256 tokens each, and plain calls beside them.
+
+    A stream that is still open when the counting ends makes no more tokens than until then: nothing would be learnt from the rest.
+    """
     dice = random.Random(f"{seed} {rate}")  # noqa: S311
     from_s = FILLING_S + SETTLING_S
     until_s = from_s + seconds
-    calls = [*_already_there(rate, dice)]
-    for group, each_s in (("stream", rate), ("plain", rate * PLAIN_SHARE)):
-        at_s = dice.expovariate(each_s)
-        while at_s < until_s:
-            tokens = dice.randint(SHORTEST, LONGEST) if group == "stream" else 0
-            calls.append(Planned(round(at_s * 1e6), tokens, group if at_s >= from_s else ""))
-            at_s += dice.expovariate(each_s)
-    calls.sort(key=lambda each: each.at_us)
-    return Schedule(f"{rate:g}/s", calls, from_s, until_s)
-
-
-def _already_there(rate: float, dice: random.Random) -> list[Planned]:
-    """As many streams as are open at any moment of such a load, with what is left of each. Long ones are met more often."""
-    lengths = range(SHORTEST, LONGEST + 1)
-    open_ = round(rate * INTERVAL_S * sum(lengths) / len(lengths))
-    whole = dice.choices(lengths, weights=lengths, k=open_)
-    return [
-        Planned(round(FILLING_S * 1e6 * number / open_), dice.randint(1, length)) for number, length in enumerate(whole)
+    open_ = round(rate * interval_s * MEAN)
+    moments_s = [FILLING_S * number / open_ for number in range(open_)]
+    calls = [
+        Planned(round(at_s * 1e6), dice.randint(1, length))
+        for at_s, length in zip(moments_s, _lengths_met(open_, dice), strict=True)
     ]
+    at_s = dice.expovariate(rate)
+    while at_s < until_s:
+        calls.append(Planned(round(at_s * 1e6), dice.randint(SHORTEST, LONGEST), "stream" if at_s >= from_s else ""))
+        at_s += dice.expovariate(rate)
+    calls += _plain_beside(rate, from_s, until_s, dice)
+    return _schedule(f"{rate:g}/s", calls, from_s, until_s, interval_s)
+
+
+def always_open(streams: int, seconds: float, interval_s: float, seed: int = SEED) -> Schedule:
+    """So many streams at any moment: where one ends, the next begins. Plain calls beside them, as in `poisson`."""
+    dice = random.Random(f"{seed} {streams} standing")  # noqa: S311
+    filled_s = max(FILLING_S, streams / FILLED_PER_S)
+    from_s = filled_s + SETTLING_S
+    until_s = from_s + seconds
+    calls = []
+    for length in _lengths_met(streams, dice):
+        at_s = dice.uniform(0, filled_s)
+        left_s = filled_s - at_s + dice.random() * length * interval_s
+        while at_s < until_s:
+            tokens = max(1, round(left_s / interval_s))
+            calls.append(Planned(round(at_s * 1e6), tokens, "stream" if at_s >= from_s else ""))
+            at_s += FIRST_S + tokens * interval_s
+            left_s = dice.randint(SHORTEST, LONGEST) * interval_s
+    calls += _plain_beside(streams / (interval_s * MEAN), from_s, until_s, dice)
+    return _schedule(f"{streams:,} streams", calls, from_s, until_s, interval_s)
+
+
+def _lengths_met(streams: int, dice: random.Random) -> list[int]:
+    """How long streams are that are open at some moment, as a whole: long ones are met more often."""
+    lengths = range(SHORTEST, LONGEST + 1)
+    return dice.choices(lengths, weights=lengths, k=streams)
+
+
+def _plain_beside(rate: float, from_s: float, until_s: float, dice: random.Random) -> list[Planned]:
+    """Plain calls beside `rate` streams a second."""
+    calls, at_s = [], dice.expovariate(rate * PLAIN_SHARE)
+    while at_s < until_s:
+        calls.append(Planned(round(at_s * 1e6), 0, "plain" if at_s >= from_s else ""))
+        at_s += dice.expovariate(rate * PLAIN_SHARE)
+    return calls
+
+
+def _schedule(name: str, calls: list[Planned], from_s: float, until_s: float, interval_s: float) -> Schedule:
+    """In order, and nothing longer than it has to be: a last token falls just after the counting."""
+
+    def shortened(call: Planned) -> Planned:
+        longest = int((until_s - call.at_us / 1e6) / interval_s) + 1
+        return replace(call, tokens=min(call.tokens, longest)) if call.tokens else call
+
+    calls = sorted(map(shortened, calls), key=lambda each: each.at_us)
+    return Schedule(name, calls, from_s, until_s, interval_s)
 
 
 def herds() -> Schedule:

@@ -49,7 +49,7 @@ class Contender:
 
     name: ClassVar[str]
     label: ClassVar[str]
-    start_s: ClassVar[float] = 20.0
+    start_s: ClassVar[float] = 60.0
     """How long it may take to answer its first request."""
     heavy: ClassVar[bool] = False
     """So slow that 1,000 streams would only measure its queue: it holds 100, and sits the 2,000-stream run out."""
@@ -111,7 +111,7 @@ daemon off;
 worker_processes 1;
 pid {site.home}/nginx.pid;
 error_log stderr warn;
-events {{ worker_connections 16384; }}
+events {{ worker_connections 32768; }}
 http {{
   access_log off;
 {temporary}
@@ -227,6 +227,7 @@ class Hayate(Contender):
 
     name, label = "hayate", "**Hayate {version}**"
     keeps_books = True
+    places: ClassVar[int] = 4096
 
     def prepare(self, home: Path) -> None:
         if not (VENV_BIN / "hayate").exists():
@@ -239,12 +240,13 @@ class Hayate(Contender):
         site.home.mkdir(parents=True, exist_ok=True)
         config = site.home / "config.yaml"
         config.write_text(f"""
+server: {{ max_connections: {2 * self.places} }}
 deployments:
   {MODEL}:
     backend: openai
     model: {MODEL}
     replicas: [{site.engine_url}]
-    max_in_flight: 4096
+    max_in_flight: {self.places}
 aliases: {{ default: {MODEL} }}
 limits: {{ requests_per_minute: 1000000000 }}
 """)

@@ -60,8 +60,8 @@ def tree_cpu_s(root: int) -> float:
     return total
 
 
-def _rss_bytes(pid: int) -> int:
-    for name, key in (("smaps_rollup", "Rss:"), ("status", "VmRSS:")):
+def _rss_bytes(pid: int, *, roughly: bool) -> int:
+    for name, key in (("smaps_rollup", "Rss:"), ("status", "VmRSS:"))[roughly:]:
         with contextlib.suppress(OSError):
             for line in (PROC / str(pid) / name).read_text().splitlines():
                 if line.startswith(key):
@@ -69,9 +69,12 @@ def _rss_bytes(pid: int) -> int:
     return 0
 
 
-def tree_rss_bytes(root: int) -> int:
-    """Resident memory of a whole tree; pages shared between its processes count in each, as in `ps`."""
-    return sum(_rss_bytes(pid) for pid in tree(root))
+def tree_rss_bytes(root: int, *, roughly: bool = False) -> int:
+    """Resident memory of a whole tree; pages shared between its processes count in each, as in `ps`.
+
+    `roughly`: to some hundred KB, without the kernel walking through the pages, which would hold up whoever is measured.
+    """
+    return sum(_rss_bytes(pid, roughly=roughly) for pid in tree(root))
 
 
 def free_port() -> int:

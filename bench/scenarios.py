@@ -55,9 +55,9 @@ class Bench:
         gateway = tree_cpu_s(self.root_pid) if self.root_pid else 0.0
         return {"gateway": gateway, "stub": tree_cpu_s(self.stub_pid), "client": time.process_time()}
 
-    def rss_bytes(self) -> int:
+    def rss_bytes(self, *, roughly: bool = False) -> int:
         """Resident memory of the contender."""
-        return tree_rss_bytes(self.root_pid) if self.root_pid else 0
+        return tree_rss_bytes(self.root_pid, roughly=roughly) if self.root_pid else 0
 
 
 @dataclass(frozen=True, slots=True)

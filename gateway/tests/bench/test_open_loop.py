@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import http.client
 import json
@@ -16,7 +15,7 @@ import pytest
 from bench.dialogue import Asked, closing_frames, plain_answer, stamped_frame
 from bench.load import Target
 from bench.open_looks import FIRST, PLAIN, TOKENS, Look
-from bench.open_loop import GIVE_UP_S, Shape, add_options, drive, everyone, shape, sits_out
+from bench.open_loop import GIVE_UP_S, drive, everyone, sits_out
 from bench.open_parts import Programs, client_parts, engine_parts, programs
 from bench.open_schedule import Planned, Schedule, poisson
 from bench.scenarios import Bench
@@ -61,9 +60,9 @@ async def _engine(pair: Programs, home: Path) -> AsyncIterator[Stub]:
 
 async def _look(pair: Programs, home: Path, port: int, calls: list[Planned], *, give_up_s: float = GIVE_UP_S) -> Look:
     target = Target(port, "key")
-    parts = client_parts(home / "parts", target, history=False)
+    parts = client_parts(home / "client" / "parts", target, history=False)
     bench = Bench(target, None, 1)
-    return await drive(pair.client, _schedule(calls), bench, parts, home / "client", give_up_s=give_up_s)
+    return await drive(pair.client, _schedule(calls), bench, parts, give_up_s=give_up_s)
 
 
 async def test_every_answer_is_whole_and_every_token_has_its_lateness(pair: Programs, tmp_path: Path) -> None:
@@ -243,27 +242,6 @@ async def test_a_client_that_ends_without_a_word_is_noticed(tmp_path: Path) -> N
 
     with pytest.raises(RuntimeError, match="no such thing"):
         await _look(broken, tmp_path, 1, STREAMS)
-
-
-def _asked(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--quick", action="store_true")
-    add_options(parser)
-    return parser.parse_args(["--open", *words])
-
-
-def test_a_run_is_as_it_was_asked_for() -> None:
-    assert shape(_asked()) == Shape()
-    asked = _asked("--rates", "5,7.5", "--seconds", "3", "--looks", "2", "--no-herds")
-    assert shape(asked) == Shape((5.0, 7.5), 3.0, 2, herds=False)
-    assert [each.name for each in shape(asked).schedules()] == ["5/s", "7.5/s"]
-    assert shape(_asked("--quick")).looks == 1
-
-
-@pytest.mark.parametrize("words", [["--rates", "ten"], ["--rates", "0"], ["--seconds", "0"], ["--looks", "0"]])
-def test_what_can_not_be_is_refused_with_the_option_named(words: list[str]) -> None:
-    with pytest.raises(SystemExit, match=words[0]):
-        shape(_asked(*words))
 
 
 def test_who_can_not_follow_sits_out_the_higher_rates_alone() -> None:

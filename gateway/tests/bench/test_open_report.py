@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.open_looks import CURVE, FIRST, PLAIN, TOKENS, Look, Looks
-from bench.open_report import markdown, write
+from bench.open_report import load, markdown, write
 
 ABOUT: dict[str, Any] = {
     "date": "2026-11-29",
@@ -23,6 +23,7 @@ ABOUT: dict[str, Any] = {
     "awake": True,
     "looks": 1,
     "seconds": 5.0,
+    "interval_s": 0.06,
 }
 
 
@@ -75,3 +76,41 @@ def test_all_three_files_are_written_and_the_figures_are_json(tmp_path: Path) ->
     assert len(found["curve"]) == len(found["looks"]["10/s"]["nginx"][0]["curve"])
     assert (tmp_path / "new" / "20261129-x-open.md").read_text() == markdown(_looks(), ABOUT)
     assert (tmp_path / "new" / "20261129-x-open.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_written_is_read_again(tmp_path: Path) -> None:
+    looks = _looks()
+    looks.of("10/s", "nginx")[0].memory = [(0.0, 9.5)]
+    looks.of("10/s", "nginx")[0].errors = Counter({"status 503": 3})
+    write(looks, ABOUT, tmp_path / "open")
+
+    found, about = load(tmp_path / "open.json")
+
+    assert about == ABOUT
+    assert markdown(found, about) == markdown(looks, ABOUT)
+    assert found.of("10/s", "nginx")[0].memory == [(0.0, 9.5)]
+    assert found.of("10/s", "nginx")[0].errors == {"status 503": 3}
+
+
+def _standing(kb: list[float]) -> Looks:
+    looks = Looks(labels={"direct": "the line", "hayate": "Hayate"})
+    for name, late in (("direct", 0.1), ("hayate", 0.35)):
+        look = Look({TOKENS: [late, 2 * late, 3 * late]}, curve=[late] * len(CURVE), load=0.5)
+        look.minutes = [[late, 2 * late, 3 * late]] * 2
+        look.memory = [(5.0 * at, each) for at, each in enumerate(kb)] if name == "hayate" else []
+        looks.add("9,500 streams", name, look)
+    return looks
+
+
+def test_streams_that_stand_are_shown_minute_by_minute_with_what_they_hold() -> None:
+    text = markdown(_standing([10.0] * 23 + [10.1]), ABOUT)
+
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    assert ["hayate", "2", "0.25 / 0.50 / 0.75", "10.10"] in rows
+    assert ["direct", "1", "0.10 / 0.20 / 0.30", "–"] in rows
+    assert "hayate, 9,500 streams: 10.00 KB a stream at first, 10.10 at last" in text
+    assert "flat (at most 2%)" in text
+
+
+def test_memory_that_grows_is_called_so() -> None:
+    assert "NOT FLAT" in markdown(_standing([10 + 0.1 * at for at in range(24)]), ABOUT)

@@ -7,7 +7,17 @@ from statistics import fmean
 
 import pytest
 from bench.open_parts import INTERVAL_S, LONGEST
-from bench.open_schedule import FILLING_S, HERD_TOKENS, HERDS, PLAIN_SHARE, SHORTEST, herds, poisson
+from bench.open_schedule import (
+    FILLING_S,
+    HERD_TOKENS,
+    HERDS,
+    PLAIN_SHARE,
+    SHORTEST,
+    Schedule,
+    always_open,
+    herds,
+    poisson,
+)
 
 
 def test_a_schedule_is_the_same_whenever_it_is_made_and_another_for_another_rate_or_seed() -> None:
@@ -31,24 +41,47 @@ def test_calls_come_at_their_rate_in_order_and_unevenly(rate: float) -> None:
 
 
 def test_streams_have_64_to_256_tokens_and_plain_calls_none() -> None:
-    counted = [each for each in poisson(50, 100).calls if each.group]
+    schedule = poisson(50, 100)
+    long_before_the_end_us = (schedule.until_s - LONGEST * INTERVAL_S) * 1e6
+    counted = [each for each in schedule.calls if each.group and each.at_us < long_before_the_end_us]
 
     lengths = {each.tokens for each in counted if each.group == "stream"}
     assert (min(lengths), max(lengths)) == (SHORTEST, LONGEST)
     assert {each.tokens for each in counted if each.group == "plain"} == {0}
 
 
-def test_as_many_streams_as_are_open_at_any_moment_are_there_before_anything_counts() -> None:
-    schedule = poisson(100, 60)
+def _open_at(schedule: Schedule, second: float) -> int:
+    lasting = schedule.interval_s
+    return sum(each.at_us / 1e6 <= second < each.at_us / 1e6 + each.tokens * lasting for each in schedule.calls)
 
-    def open_at(second: float) -> int:
-        return sum(each.at_us / 1e6 <= second < each.at_us / 1e6 + each.tokens * INTERVAL_S for each in schedule.calls)
 
-    usual = 100 * INTERVAL_S * (SHORTEST + LONGEST) / 2
-    assert open_at(schedule.from_s) == pytest.approx(usual, rel=0.15)
-    assert open_at(schedule.from_s + 8) == pytest.approx(usual, rel=0.15)
-    assert open_at(schedule.until_s) == pytest.approx(usual, rel=0.15)
+@pytest.mark.parametrize("interval_s", [INTERVAL_S, 0.5])
+def test_as_many_streams_as_are_open_at_any_moment_are_there_before_anything_counts(interval_s: float) -> None:
+    schedule = poisson(100, 60, interval_s=interval_s)
+
+    usual = 100 * interval_s * (SHORTEST + LONGEST) / 2
+    assert _open_at(schedule, schedule.from_s) == pytest.approx(usual, rel=0.15)
+    assert _open_at(schedule, schedule.from_s + 8) == pytest.approx(usual, rel=0.15)
+    assert _open_at(schedule, schedule.until_s - 1) == pytest.approx(usual, rel=0.15)
     assert all(each.at_us / 1e6 > FILLING_S for each in schedule.calls if each.group)
+
+
+@pytest.mark.parametrize("schedule", [poisson(100, 5), always_open(300, 20, 0.2)])
+def test_nothing_goes_on_for_long_when_the_counting_has_ended(schedule: Schedule) -> None:
+    assert schedule.until_s < schedule.lasts_s <= schedule.until_s + schedule.interval_s + 0.1
+
+
+def test_streams_that_stand_are_as_many_at_any_moment_and_do_not_speak_at_the_same_time() -> None:
+    schedule = always_open(400, 200, 0.5)
+
+    for second in (schedule.from_s, schedule.from_s + 50, schedule.from_s + 150, schedule.until_s - 1):
+        assert 0.97 * 400 <= _open_at(schedule, second) <= 400
+    begun = [each for each in schedule.calls if each.group == "stream"]
+    assert len(begun) / 200 == pytest.approx(400 / (0.5 * (SHORTEST + LONGEST) / 2), rel=0.15)
+    assert {each.group for each in schedule.calls if each.at_us / 1e6 < schedule.from_s} <= {""}
+    phases = sorted(each.at_us / 1e6 % 0.5 for each in schedule.calls[:400])
+    assert fmean(phases) == pytest.approx(0.25, abs=0.05)
+    assert max(after - before for before, after in pairwise(phases)) < 0.02
 
 
 def test_a_herd_starts_in_one_moment_and_has_ended_before_the_next() -> None:

@@ -10,6 +10,7 @@ As a program it is what `hayate` is, but what its collector finds is kept; at SI
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import os
@@ -35,8 +36,13 @@ async def circles(gateway: RunningGateway) -> dict[str, int]:
     file.unlink(missing_ok=True)
     os.kill(gateway.pid, signal.SIGUSR2)
     await eventually(file.exists)
-    found: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+    found: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))["circles"]
     return {name: count for name, count in found.items() if name.startswith(OURS)}
+
+
+def tasks(gateway: RunningGateway) -> int:
+    """How many of the event loop's tasks there were when `circles` was asked last."""
+    return int(json.loads((gateway.data.parent / _FILE).read_text(encoding="utf-8"))["tasks"])
 
 
 def sockets(gateway: RunningGateway) -> int:
@@ -68,7 +74,8 @@ def _write_down() -> None:
     gc.collect()
     gc.set_debug(gc.DEBUG_SAVEALL)
     part = Path(f"{_FILE}.part")
-    part.write_text(json.dumps(found), encoding="utf-8")
+    told = {"circles": found, "tasks": len(asyncio.all_tasks())}  # the loop's thread is where signals are heeded
+    part.write_text(json.dumps(told), encoding="utf-8")
     part.rename(_FILE)
 
 
