@@ -186,7 +186,14 @@ async def come_again(soak: Soak, visit: Callable[[Soak], Awaitable[None]]) -> No
         try:
             await visit(soak)
             soak.done[visit.__name__] += 1
-        except (OSError, EOFError, TimeoutError, ValueError, KeyError) as error:  # EOFError: an answer that was cut
+        except (
+            OSError,
+            EOFError,
+            TimeoutError,
+            ValueError,
+            KeyError,
+            AssertionError,
+        ) as error:  # EOFError: an answer that was cut
             soak.fault(f"{visit.__name__}: {type(error).__name__}: {error!s:.80}")
         await soak.pause(1)
 
