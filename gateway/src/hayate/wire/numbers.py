@@ -108,7 +108,9 @@ def largest_limit(fields: dict[str, Any]) -> str | None:
     given = _LIMITS.intersection(fields)
     if not given:
         return None
-    return max((name for name in LIMITS if name in given and is_whole(fields[name])), key=fields.__getitem__, default=None)
+    return max(
+        (name for name in LIMITS if name in given and is_whole(fields[name])), key=fields.__getitem__, default=None
+    )
 
 
 def is_whole(value: Any) -> bool:
