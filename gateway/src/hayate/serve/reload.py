@@ -156,8 +156,8 @@ class Reloader:
             fleet = self._gateway.relay.fleet
             fleet.apply(tables, config.aliases)
             self._configure(config)
-            old, self._config = self._config, config
-            restart = _only_by_restart(old, config)
+            self._config = config
+            restart = _only_by_restart(self._started_with, config)
             done = Reloaded(tuple(config.deployments), fleet.aliases, restart)
             log_event("reloaded", deployments=done.deployments, aliases=done.aliases, restart_needed=restart)
             self._last = LastReload(time.time(), done, None)

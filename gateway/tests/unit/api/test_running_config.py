@@ -80,6 +80,11 @@ async def test_it_tells_what_holds_and_what_the_last_reload_has_said() -> None:
         assert (after.last_reload.applied, after.last_reload.refused, after.last_reload.restart_needed) == (
             True,
             None,
-            [],
+            ["health"],
         )
         assert after.restart_needed == ["health"], "what waits for a restart still does"
+
+        assert await reload(gateway, written(places=5, rate=30)) == 200
+        back = await told(gateway)
+        assert back.last_reload is not None
+        assert (back.last_reload.restart_needed, back.restart_needed) == ([], []), "as it was when it started"
