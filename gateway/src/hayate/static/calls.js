@@ -1,6 +1,6 @@
 // The calls that have ended, the latest first: as many as whoever scrolls asks for, of which the rows in sight alone are on the page.
 
-import { made } from "./elements.js";
+import { byId, made } from "./elements.js";
 import { ask } from "./operator.js";
 import { frame, shownAs } from "./tables.js";
 import { seconds, time } from "./times.js";
@@ -45,6 +45,7 @@ export class EndedCalls {
     this.#body = body;
     this.#none = none;
     box.classList.add("ended-calls");
+    box.before(byId("filter", HTMLElement)); // what says which calls these are
     box.addEventListener("scroll", () => { this.#frame ||= requestAnimationFrame(() => this.#scrolled()); }, { passive: true });
   }
 

@@ -8,7 +8,8 @@ import UPlot from "./vendor/uplot/uPlot.js";
 const PLOTTED = /** @type {const} */ ([
   ["tokens_per_s", "perSecond"], ["in_flight", "inFlight"], ["waiting", "waitingCalls"], ["ttft_p95_s", "ttft95"], ["gap_p95_s", "gap95"],
 ]);
-const COLOURS = ["#0f766e", "#c2410c", "#6d28d9", "#0369a1", "#a16207", "#be185d"];
+/** Each of them can be seen on light and on dark. */
+const COLOURS = ["#0d9488", "#ea580c", "#8b5cf6", "#0284c7", "#b45309", "#db2777"];
 const HEIGHT = 150;
 /** From nothing up to a little more than there was. @type {Pick<UPlot.Options, "legend" | "cursor" | "scales">} */
 const LOOK = { legend: { show: false }, cursor: { show: false }, scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.1 : 1] } } };

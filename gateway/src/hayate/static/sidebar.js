@@ -13,6 +13,9 @@ const TITLE_CHARS = 60;
 /** What a conversation is called that begins so. @param {string} text */
 export const titleOf = (text) => [...text.trim().replace(/\s+/g, " ")].slice(0, TITLE_CHARS).join("");
 
+/** What an untitled conversation is called: the first words said in it. @param {string} id @throws {import("./gateway.js").Trouble} */
+export const firstWords = async (id) => titleOf(turnsOf(await beginning(id))[0]?.asked.text ?? "") || texts.untitled;
+
 export class Sidebar {
   #list = byId("conversations", HTMLUListElement);
   #search = byId("search", HTMLInputElement);
@@ -120,9 +123,8 @@ export class Sidebar {
     place.textContent = this.#words.get(id) ?? texts.untitled;
     if (this.#words.has(id)) return;
     try {
-      const words = titleOf(turnsOf(await beginning(id))[0]?.asked.text ?? "");
-      this.#words.set(id, words || texts.untitled);
-      place.textContent = words || texts.untitled;
+      place.textContent = await firstWords(id);
+      this.#words.set(id, place.textContent);
     } catch { /* it stays without a name */ }
   }
 }
