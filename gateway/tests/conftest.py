@@ -11,7 +11,7 @@ pytest_plugins = (
     "tests.support.chromium",
     "tests.engines.shared",
 )
-pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.tab")
+pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.tab", "tests.browser.walk")
 
 
 @pytest.fixture(scope="session")

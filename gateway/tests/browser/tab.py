@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
-from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
+from tests.support.chromium import PATIENCE_MS
 from tests.support.fake_engine import FakeEngine
 from tests.support.gateway import RunningGateway, running_gateway
 from tests.support.waiting import LAST_RESORT_S
@@ -86,6 +87,30 @@ class OpenTab(Protocol):
     def __call__(
         self, url: str, *, language: str = ..., width: int = ..., dark: bool = ...
     ) -> AbstractAsyncContextManager[Tab]: ...
+
+
+@asynccontextmanager
+async def opened_tab(
+    browser: Browser, url: str, *, language: str = "en-US", width: int = 1100, dark: bool = False, phone: bool = False
+) -> AsyncIterator[Tab]:
+    """The page in a browser profile of its own. At its end, which comes before the gateway's, the tab must have nothing to
+    complain about. `phone`: with fingers in place of a mouse."""
+    context = await browser.new_context(
+        locale=language,
+        viewport={"width": width, "height": 760},
+        color_scheme="dark" if dark else "light",
+        permissions=["clipboard-read", "clipboard-write"],
+        is_mobile=phone,
+        has_touch=phone,
+    )
+    context.set_default_timeout(PATIENCE_MS)
+    tab = Tab(url, context, await context.new_page())
+    try:
+        await tab.open()
+        yield tab
+    finally:
+        await context.close()
+    tab.check()
 
 
 @asynccontextmanager

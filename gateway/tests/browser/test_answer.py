@@ -12,7 +12,6 @@ from playwright.async_api import expect
 from tests.browser.tab import OpenTab
 from tests.engines.launch import running_llamacpp
 from tests.support.gateway import RunningGateway, running_gateway
-from tests.support.waiting import eventually
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -69,28 +68,3 @@ async def test_a_bare_eventsource_receives_the_whole_answer(gateway: RunningGate
         assert seen["done"]["finish_reason"] == "stop"
         assert len(set(seen["ids"])) == len(seen["ids"]) > 100
         assert all(seen["ids"])
-
-
-@pytest.mark.slow
-async def test_a_conversation_is_gone_on_with_retried_and_stopped(tmp_path: Path, open_tab: OpenTab) -> None:
-    with running_llamacpp(tmp_path) as engine:
-        async with running_gateway(engine.env) as gateway, open_tab(gateway.url, width=360, dark=True) as tab:
-            await gateway.ready()
-            await tab.signed_in(gateway.key)
-            await tab.set("temperature", "0")
-            assert await tab.answered(await tab.ask(QUESTION)) == ANSWER
-            second = await tab.ask(QUESTION)
-            first_try = await tab.answered(second)
-            await expect(second.locator(".figures")).to_contain_text(re.compile(r"in\s\d+\s\(\d+ cached\)"))
-            await second.get_by_role("button", name="Retry").click()
-            await eventually(lambda: len(tab.questions) == 3)
-            assert await tab.answered(second) == first_try
-            await tab.set("more", '{"ignore_eos": true, "max_tokens": 20000}')
-            third = await tab.ask("ずっと話して")
-            await expect(third.locator(".answer")).not_to_be_empty()
-            await tab.page.get_by_role("button", name="Stop").click()
-            await eventually(engine.idle)
-            await tab.page.reload()
-            await expect(tab.page.locator(".turn")).to_have_count(3)
-            await expect(third.locator(".notice")).to_have_text("This answer was cut.")
-            await expect(second.locator(".answer")).to_have_text(first_try)

@@ -12,7 +12,6 @@ from playwright.async_api import Locator, expect
 from tests.browser.tab import OpenTab, Tab, gateway_on
 from tests.support.engine_script import Chat, Request, Script, until
 from tests.support.fake_engine import FakeEngine, running_engine
-from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 from tests.support.waiting import eventually
 
@@ -236,23 +235,3 @@ async def test_without_a_history_the_page_sends_everything_along(open_tab: OpenT
             await first.locator(".edit-field").press("Enter")
             await expect(tab.page.locator(".turn .answer")).to_have_text(["「壱」ですね。"])
             assert said_to(engine) == ["壱"]
-
-
-@pytest.mark.slow
-async def test_turns_that_are_left_out_are_told_where_they_are(open_tab: OpenTab) -> None:
-    async with running_engine(Chat(["はい。"], prompt_tokens=300)) as engine:
-        config = f"""
-        deployments:
-          one: {{ backend: vllm, model: scripted, replicas: ["{engine.url}"], context_tokens: 600 }}
-        aliases: {{ default: one }}
-        """
-        async with running_gateway(config=config) as gateway, open_tab(gateway.url, language="ja") as tab:
-            await gateway.ready()
-            await tab.signed_in(gateway.key)
-            await tab.set("max_tokens", "50")
-            for number in range(4):
-                engine.script = Chat(["はい。"], prompt_tokens=250 * (number + 1))
-                turn = await tab.ask(f"{number}" + "長い話" * 80)
-                await tab.answered(turn)
-            await expect(turn.locator(".omitted")).to_contain_text("省いて送信しました")
-            assert len(engine.requests[-1].json["messages"]) < 7

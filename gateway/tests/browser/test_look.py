@@ -1,25 +1,24 @@
-"""What the page looks like, and to whom: both languages, both themes, desktop and phone, the keyboard alone, screen readers.
+"""What the page looks like, and to whom: the keyboard alone, screen readers, light and dark.
 
-axe-core (a package of tests/browser) must find nothing on any view. Screenshots go into `.screens/`, for people to look at.
+axe-core (a package of tests/browser) must find nothing on any view; in every language, theme and size that is seen by the walk
+(`test_walk.py`). Screenshots go into `.screens/`, for people to look at.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import expect
 
 from tests.browser.tab import OpenTab, gateway_on
+from tests.browser.walk.walking import axe_source, violations
 from tests.guides.blocks import REPOSITORY
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
-from tests.support.page_packages import unpacked
-from tests.support.quick import slow
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 SCREENS = REPOSITORY / ".screens"
+WIDTH = 1200
 MARKDOWN = """## 比較表 / A table
 
 | モデル | 速度 | 価格 |
@@ -66,34 +65,22 @@ IN_ORDER = [
     "prompt",
     "send",
 ]
-LOOKS = [("ja-JP", 1200, False), *slow(("en-US", 1200, True), ("ja-JP", 360, True), ("en-US", 360, False))]
 
 
-async def violations(page: Page, axe: str) -> list[str]:
-    """What axe finds, of any level."""
-    await page.evaluate(axe)
-    found: list[dict[str, Any]] = await page.evaluate(
-        "axe.run(document, { resultTypes: ['violations'] }).then((r) => r.violations)"
-    )
-    return [f"{each['id']}: {node['html'][:200]} {node['failureSummary']}" for each in found for node in each["nodes"]]
-
-
-@pytest.mark.parametrize(("language", "width", "dark"), LOOKS)
-async def test_every_view_is_for_everybody(open_tab: OpenTab, language: str, width: int, dark: bool) -> None:
-    axe = (unpacked() / "axe-core/axe.min.js").read_text(encoding="utf-8")
+async def test_every_view_is_for_everybody(open_tab: OpenTab) -> None:
+    axe = axe_source()
     SCREENS.mkdir(exist_ok=True)
     async with (
         running_engine(Chat([*THOUGHT, *(MARKDOWN[n : n + 5] for n in range(0, len(MARKDOWN), 5))])) as engine,
         gateway_on(engine) as gateway,
-        open_tab(gateway.url, language=language, width=width, dark=dark) as tab,
+        open_tab(gateway.url, language="ja-JP", width=WIDTH) as tab,
     ):
         page = tab.page
 
         async def look(name: str) -> None:
-            kind = f"{language[:2]}-{'dark' if dark else 'light'}-{width}"
-            await page.screenshot(path=SCREENS / f"{kind}-{name}.png")
+            await page.screenshot(path=SCREENS / f"{name}.png")
             assert await violations(page, axe) == [], name
-            assert await page.evaluate("document.documentElement.scrollWidth") <= width, name
+            assert await page.evaluate("document.documentElement.scrollWidth") <= WIDTH, name
 
         await expect(page.locator("#key")).to_be_focused()
         await page.evaluate("document.body.append(document.createElement('img'))")
@@ -120,19 +107,14 @@ async def test_every_view_is_for_everybody(open_tab: OpenTab, language: str, wid
         await page.locator("#remove").click()
         await look("6-dialog")
         await page.keyboard.press("Escape")
-        if width < 800:
-            await page.locator("#open-sidebar").click()
-            await look("7-conversations")
-            await page.keyboard.press("Escape")
-            await expect(page.locator("#open-sidebar")).to_be_focused()
         await page.locator("#to-compare").click()
         engine.script = Chat([MARKDOWN])
         await page.locator("#prompt").fill("比べて。")
         await page.locator("#prompt").press("Enter")
         await expect(page.locator("#differences")).to_be_enabled()
-        await look("8-side-by-side")
+        await look("7-side-by-side")
         await page.locator("#differences").click()
-        await look("9-differences")
+        await look("8-differences")
 
 
 async def test_everything_is_done_by_the_keyboard_alone(open_tab: OpenTab) -> None:

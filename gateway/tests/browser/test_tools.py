@@ -98,23 +98,3 @@ async def test_pictures_are_pasted_dropped_chosen_sent_and_shown(open_tab: OpenT
         await tab.page.reload()
         await expect(turn.locator(".pictures img")).to_have_count(2)
         assert await turn.locator(".pictures img").first.evaluate("(img) => img.naturalWidth") == 1
-
-
-@pytest.mark.slow
-async def test_a_preset_is_kept_in_the_browser(open_tab: OpenTab) -> None:
-    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
-        await tab.signed_in(gateway.key)
-        await tab.set("system", "猫として話す。")
-        await tab.set("temperature", "0.2")
-        await tab.set("preset-name", "猫")
-        await tab.page.get_by_role("button", name="Save as preset").click()
-        await tab.page.reload()
-        await expect(tab.page.locator("#model option")).not_to_have_count(0)
-        await tab.page.locator("#settings summary").click()
-        assert await tab.page.locator("#system").input_value() == ""
-        await tab.page.locator("#preset").select_option("猫")
-        await tab.answered(await tab.ask("やあ"))
-        sent = engine.requests[0].json
-        assert (sent["messages"][0]["content"], sent["temperature"]) == ("猫として話す。", 0.2)
-        await tab.page.get_by_role("button", name="Delete preset").click()
-        await expect(tab.page.locator("#preset option")).to_have_count(1)

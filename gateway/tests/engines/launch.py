@@ -164,13 +164,37 @@ def widened_gguf(folder: Path) -> Path:
     return widened
 
 
+def thinking_template(folder: Path) -> Path:
+    """The tiny model's chat template as that of a model that thinks: by it llama.cpp tells thoughts from words."""
+    text = (TINY_HF / "chat_template.jinja").read_text(encoding="utf-8")
+    begins, thought = (
+        "{{- '<|im_start|>' + message.role }}\n",
+        "{{- '\\n<think>\\n' + message.reasoning_content + '\\n</think>\\n' }}",
+    )
+    for plain, thinking in (
+        ("and not message.tool_calls)", "and not message.tool_calls and not message.reasoning_content)"),
+        (begins, f"{begins}{{%- if message.reasoning_content %}}{thought}{{%- endif %}}\n"),
+    ):
+        assert text.count(plain) == 1
+        text = text.replace(plain, thinking)
+    template = folder / "thinking.jinja"
+    template.write_text(text, encoding="utf-8")
+    return template
+
+
 @contextmanager
 def running_llamacpp(
-    folder: Path, port: int | None = None, context_tokens: int = CONTEXT_TOKENS, slots: int = SLOTS
+    folder: Path,
+    port: int | None = None,
+    context_tokens: int = CONTEXT_TOKENS,
+    slots: int = SLOTS,
+    *,
+    thinks: bool = False,
 ) -> Iterator[EngineProcess]:
     """llama.cpp's own server; up in about half a second. `context_tokens`: what one call has, of which `slots` run at once."""
     port = port or free_port()
     command = [sys.executable, HERE / "llamacpp_server.py", widened_gguf(folder), port, context_tokens, slots]
+    command += [thinking_template(folder)] if thinks else []
     with _running("llamacpp", command, port, folder) as engine:
         engine.context_tokens, engine.slots = context_tokens, slots
         yield engine

@@ -1,18 +1,19 @@
-"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT CONTEXT SLOTS."""
+"""llama.cpp's own HTTP server with the settings the tests want: python llamacpp_server.py MODEL PORT CONTEXT SLOTS [TEMPLATE]."""
 
 from __future__ import annotations
 
 import signal
 import sys
 import threading
+from pathlib import Path
 
 import xllamacpp
 
 SLOTS = 2
 
 
-def main(model: str, port: int, context_tokens: int, slots: int) -> None:
-    """Serves until SIGTERM, with so many slots and so much context for each."""
+def main(model: str, port: int, context_tokens: int, slots: int, template: str | None = None) -> None:
+    """Serves until SIGTERM, with so many slots and so much context for each; `template`: a file in place of the model's own."""
     params = xllamacpp.CommonParams()
     params.model.path = model
     params.model_alias = {"tiny-qwen2"}
@@ -28,6 +29,9 @@ def main(model: str, port: int, context_tokens: int, slots: int) -> None:
     params.endpoint_props = True
     params.endpoint_slots = True
     params.fit_params = False
+    if template is not None:
+        params.chat_template = Path(template).read_text(encoding="utf-8")
+        params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_AUTO
     server = xllamacpp.Server(params)
     print(server.listening_address, flush=True)
     ended = threading.Event()
@@ -37,4 +41,4 @@ def main(model: str, port: int, context_tokens: int, slots: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])
