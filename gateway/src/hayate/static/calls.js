@@ -5,6 +5,8 @@ import { ask } from "./operator.js";
 import { frame, shownAs } from "./tables.js";
 import { seconds, time } from "./times.js";
 
+const COLUMNS = /** @type {const} */ (["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
+const FIRST_FIGURE = COLUMNS.indexOf("queuedFor");
 const LATEST = 50;
 const OLDER = 500;
 /** So many rows are kept at most. */
@@ -40,10 +42,11 @@ export class EndedCalls {
   constructor(place, named, tried) {
     this.#named = named;
     this.#tried = tried;
-    const { box, body, none } = frame(place, "endedCalls", ["ended", "key", "model", "status", "queuedFor", "firstToken", "duration", "tokensIn", "cachedTokens", "out"]);
+    const { box, body, none, align } = frame(place, "endedCalls", [...COLUMNS]);
     this.#box = box;
     this.#body = body;
     this.#none = none;
+    align(COLUMNS.map((_, column) => column >= FIRST_FIGURE));
     box.classList.add("ended-calls");
     box.before(byId("filter", HTMLElement)); // what says which calls these are
     box.addEventListener("scroll", () => { this.#frame ||= requestAnimationFrame(() => this.#scrolled()); }, { passive: true });
@@ -127,7 +130,7 @@ export class EndedCalls {
       time(call.ended_at), this.#named(call.key), call.model, call.error ? `${call.status} ${call.error}` : String(call.status), seconds(call.queued_ms), seconds(call.ttft_ms),
       seconds(call.total_ms), call.input_tokens, call.cached_tokens, call.output_tokens,
     ];
-    const row = made("tr", "", ...cells.map((cell) => made("td", typeof cell === "number" ? "number" : "", shownAs(cell))));
+    const row = made("tr", "", ...cells.map((cell, column) => made("td", column >= FIRST_FIGURE ? "number" : "", shownAs(cell))));
     row.setAttribute("aria-rowindex", String(n + 2));
     return row;
   }

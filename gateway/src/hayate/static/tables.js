@@ -24,12 +24,14 @@ export function frame(place, caption, heads) {
     cell.colSpan = heads.length;
     return made("tr", "", cell);
   };
-  return { box, body, none };
+  /** Heads stand above their figures. @param {boolean[]} numbers */
+  const align = (numbers) => numbers.forEach((is, n) => head.children[n]?.classList.toggle("number", is));
+  return { box, body, none, align };
 }
 
 /** A table that is filled anew by what it returns. @param {HTMLElement} place @param {Name} caption @param {Name[]} heads */
 export function table(place, caption, heads) {
-  const { body, none } = frame(place, caption, heads);
+  const { body, none, align } = frame(place, caption, heads);
   let shown = "";
   /** @param {Cell[][]} rows */
   return (rows) => {
@@ -39,6 +41,7 @@ export function table(place, caption, heads) {
     const focused = [...body.querySelectorAll("button")].findIndex((each) => each === document.activeElement);
     body.replaceChildren(...rows.map((row) => made("tr", "", ...row.map((cell) => made("td", typeof cell === "number" ? "number" : "", shownAs(cell))))));
     if (!rows.length) body.append(none());
+    align(heads.map((_, n) => rows.some((row) => typeof row[n] === "number")));
     if (focused >= 0) body.querySelectorAll("button")[focused]?.focus();
   };
 }

@@ -105,9 +105,11 @@ class Walk:
         assert not found, "\n".join([where, *found])
         size = self.page.viewport_size
         assert size is not None
-        whole = await self.page.evaluate(WHOLE_HEIGHT)
-        await self.page.set_viewport_size({"width": size["width"], "height": whole})
-        await self.page.screenshot(path=self._screens / f"{where}.png")
+        for _ in range(2):  # some parts grow with the screen
+            whole = await self.page.evaluate(WHOLE_HEIGHT)
+            await self.page.set_viewport_size({"width": size["width"], "height": whole})
+        await self.page.evaluate("document.querySelector('#operations').scrollTop = 0")
+        await self.page.screenshot(path=self._screens / f"{where}.png", full_page=True)
         await self.page.set_viewport_size(size)
 
     async def settings(self, **values: object) -> None:
