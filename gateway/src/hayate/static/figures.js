@@ -56,7 +56,7 @@ export class Figures {
     if (tokens > 1 && this.#seconds > SHORTEST_S) add(about + ((tokens - 1) / this.#seconds).toFixed(1), texts.perSecond);
     const cached = this.usage?.prompt_tokens_details?.cached_tokens;
     if (this.usage?.prompt_tokens !== undefined) {
-      add(texts.tokensIn, this.usage.prompt_tokens, ...(cached ? [texts.cached(cached)] : []));
+      add(texts.tokensIn, this.usage.prompt_tokens + (cached ? texts.cached(cached) : ""));
     }
     if (tokens) add(...texts.tokensOut(about + tokens));
     if (this.silentMs > SILENT_MS) add(texts.silent(Math.floor(this.silentMs / 1000)));

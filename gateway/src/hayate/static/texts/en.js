@@ -74,7 +74,7 @@ export const en = {
 
   waiting: "Waiting for the first token…", answering: "Answering…", finished: "Answer complete.", stopped: "Stopped.", empty: "The model returned an empty answer.",
   firstToken: "first token", perSecond: "tokens/s", tokensIn: "in",
-  cached: (/** @type {number} */ tokens) => `(${tokens} cached)`,
+  cached: (/** @type {number} */ tokens) => `\u00a0(${tokens} cached)`,
   tokensOut: (/** @type {string} */ tokens) => ["out", tokens],
   queued: (/** @type {number} */ place) => `in the queue, place ${place}`,
   loading: (/** @type {string} */ model) => `loading ${model}`,
