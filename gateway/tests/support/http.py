@@ -206,7 +206,8 @@ class Client:
         self._writer.transport.resume_reading()  # type: ignore[attr-defined]  # a read transport too
 
     async def _within(self, reading: Awaitable[T]) -> T:
-        return await asyncio.wait_for(reading, self._limit_s)
+        async with asyncio.timeout(self._limit_s):  # wait_for, up to Python 3.11, may miss that it was cancelled
+            return await reading
 
 
 @asynccontextmanager
