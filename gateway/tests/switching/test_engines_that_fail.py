@@ -203,6 +203,7 @@ async def test_ps_and_logs_show_it_to_the_operator(tmp_path: Path) -> None:
             "HAYATE_API_KEY": running.key,
             "HAYATE_PORT": str(running.port),
             "LANG": "C",
+            "XDG_RUNTIME_DIR": str(tmp_path),
         }
         told = await asyncio.to_thread(run, ["ps"], env=env, folder=tmp_path)
         assert told.returncode == 1, told.stderr
