@@ -7,7 +7,6 @@ import pytest
 pytest_plugins = (
     "tests.support.skips",
     "tests.support.quick",
-    "tests.support.workers",
     "tests.support.stages",
     "tests.support.chromium",
     "tests.engines.shared",

@@ -4,20 +4,14 @@ whoever still asks for what listened there (the gateway of a test that is over, 
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 from collections import deque
 
-RANGES, EACH = 8, 1500
-_ours = range(20_000, 20_000 + EACH)
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+PORTS = range(20_000 + 1500 * _worker, 21_500 + 1500 * _worker)
 _given: deque[int] = deque(maxlen=1000)
-
-
-def use_those_of(worker: int) -> None:
-    """From now on, the ports of one of the processes that run the tests."""
-    global _ours  # noqa: PLW0603  each process has its own, once
-    first = 20_000 + EACH * (worker % RANGES)
-    _ours = range(first, first + EACH)
 
 
 def free_port() -> int:
@@ -25,7 +19,7 @@ def free_port() -> int:
     that another of the processes that run the tests can be given: it is free until somebody comes to listen there.
     """
     while True:
-        port = random.choice(_ours)
+        port = random.choice(PORTS)
         with socket.socket() as candidate:
             try:
                 candidate.bind(("127.0.0.1", port))

@@ -20,6 +20,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 FILE_CPU_S = 30.0
 """Twice what the dearest file took on two cores of 2024; a busy machine adds little to it."""
@@ -48,7 +49,7 @@ TOGETHER = (
 """What one worker runs: what these files share, engines with their gateways or a browser, is dear to start in every one."""
 ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real", "tests/switching/test_vllm")
 """Where slow tests use an engine that takes all processors."""
-CPU = "cpu_s"
+CPU, SHARED = "cpu_s", "shared_cpu_s"
 PARTS = ("alone", "timed", "crowded")
 """Of the slow run."""
 QUICK = "not slow"
@@ -84,6 +85,7 @@ class CpuTimes:
     def __init__(self, *, strict: bool, every: bool) -> None:
         self._strict, self._every = strict, every
         self._files: dict[str, float] = defaultdict(float)
+        self._shared_s = 0.0
         self._began_s = 0.0
         self._ended_s: float | None = None
 
@@ -104,14 +106,16 @@ class CpuTimes:
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, Any]:
         report = yield
         if call.when == "teardown":
-            ended_s = cpu_s() if self._ended_s is None else self._ended_s
-            report.user_properties.append((CPU, ended_s - self._began_s))
+            now_s = cpu_s()
+            ended_s = now_s if self._ended_s is None else self._ended_s
+            report.user_properties += [(CPU, ended_s - self._began_s), (SHARED, now_s - ended_s)]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
-            took = (float(str(value)) for name, value in report.user_properties if name == CPU)
-            self._files[report.nodeid.partition("::")[0]] += sum(took)
+            took = {name: float(str(value)) for name, value in report.user_properties if name in (CPU, SHARED)}
+            self._files[report.nodeid.partition("::")[0]] += took.get(CPU, 0.0)
+            self._shared_s += took.get(SHARED, 0.0)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -125,14 +129,20 @@ class CpuTimes:
         dearest = sorted(self._files.items(), key=lambda item: -item[1])
         for file, seconds in dearest[: None if self._every else max(LISTED, len(self.too_dear))]:
             terminalreporter.line(f"{seconds:6.1f} s  {file}{'  TOO DEAR for a quick file' * (file in self.too_dear)}")
-        in_all_s = cpu_s()
-        terminalreporter.line(f"{in_all_s - sum(self._files.values()):6.1f} s  what they share, and collecting them")
-        terminalreporter.line(f"{in_all_s:6.1f} s  in all")
+        terminalreporter.line(f"{self._shared_s:6.1f} s  what they share")
+        terminalreporter.line(f"{sum(self._files.values()) + self._shared_s:6.1f} s  in all")
 
 
-def scope(nodeid: str) -> str:
-    """What runs in one process with the others of that name: a file, or what belongs together."""
-    return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("::")[0])
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file to a worker, as `--dist loadfile`, but for what belongs together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Another `--dist` than that of scripts/test is left alone."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def _rank(item: pytest.Item) -> int:
