@@ -112,10 +112,15 @@ class Along:
         """Whether what the engine counted of the last call is no less than what goes along now: another head has another size,
         and so has an answer that is not read again as it was made. An answer that is replaced only goes.
         """
-        if self.said.head is not None and self.said.head != self._stored_head():
+        if self.said.head is not None and not self.head_stays:
             return False
         answers = takewhile(attrgetter("answer"), reversed(self.stored))
         return not any(has_words(each.body, _LOST) for each in answers)
+
+    @property
+    def head_stays(self) -> bool:
+        """Whether what is said to stand before all turns is what stands there already."""
+        return self.said.head is not None and self.said.head == self._stored_head()
 
     def _head(self) -> list[Item]:
         return [*map(_body, self.stored[: turns_from(self.stored, 1)])]

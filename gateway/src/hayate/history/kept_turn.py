@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
 from time import time
 from typing import Any, Final, NamedTuple
@@ -16,6 +15,7 @@ from hayate.policy.fitting import Fit
 from hayate.store.branches import ResponseBranch
 from hayate.store.kept_responses import KeptResponse, NewResponse
 from hayate.store.turns import Kept, Turn, keep
+from hayate.store.turns_together import Keeping
 from hayate.wire.usage import Usage
 
 _NOT_KEPT: Final = ("id", "output", "input", "input_messages", "output_messages")
@@ -47,7 +47,9 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
         conversation=None if goes.cached is None else conversation_id,
         new_id=conversation_id if goes.cached is None else None,
         listed=named is not None,
+        known=None if goes.cached is None else goes.cached.loaded.conversation,
         head=goes.said.head,
+        head_stays=goes.head_stays,
         items=goes.said.items,
         answer=answer if answered.size <= most else within(answer, most),
         replaces_answer=regenerates,
@@ -61,11 +63,9 @@ def new_turn(wanted: Wanted, goes: Along, answered: Answered, chosen: Fit | None
     )
 
 
-def keeping(
-    turn: Turn, branch: KeptResponse | None, chain: KeptResponse | None = None
-) -> Callable[[sqlite3.Connection], Kept]:
-    """What keeps the turn within a transaction of the thread that writes; in a `branch` behind that response, if there is one. So
-    it does where another process has gone on from the last response of a `chain` meanwhile.
+def keeping(turn: Turn, branch: KeptResponse | None, chain: KeptResponse | None = None) -> Keeping:
+    """What keeps the turn within a transaction of the thread that writes, together with others where it can; in a `branch` behind
+    that response, if there is one. So it does where another process has gone on from the last response of a `chain` meanwhile.
     """
 
     def how(connection: sqlite3.Connection) -> Kept:
@@ -78,7 +78,7 @@ def keeping(
                 raise
             return _branched(connection, turn, chain)
 
-    return how
+    return Keeping(turn if branch is None else replace(turn, known=None), how)
 
 
 def _branched(connection: sqlite3.Connection, turn: Turn, behind: KeptResponse) -> Kept:

@@ -1,7 +1,8 @@
 """What somebody waits for: changes, each in a transaction of its own, and turns of conversations, of which those that queued while
 the last commit ran are committed together.
 
-A turn that fails is undone alone, under a savepoint where others stand before it; what the file is to blame for undoes all
+Turns that are plain are kept in a few statements for all of them (`turns_together`); any other is kept by itself, and one that
+fails is undone alone, under a savepoint where others stand before it. What the file is to blame for undoes all
 that were to be committed with it, and each who waits is told. What was committed is on the disk (`synchronous` is FULL for
 it): records of calls are not waited for, and don't pay for that.
 """
@@ -10,15 +11,17 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from time import monotonic
+from itertools import groupby
+from time import monotonic, time
 from typing import Any, Final, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 
 from hayate.store.attached import Attached
 from hayate.store.sqlite import writing
+from hayate.store.turns_together import Keeping, keep_together
 from hayate.telemetry.histogram import Histogram
 
 Result = TypeVar("Result")
@@ -150,11 +153,8 @@ class Awaited:
         self._file.safely(connection, power=True)
         told: list[tuple[Any, Exception | None]] = []
         try:
-            for turn in turns:
-                if connection.in_transaction:
-                    told.append(_made(connection, turn.how))
-                else:
-                    told.append(_begun(connection, turn.how))
+            for is_plain, some in groupby(turns, key=_is_plain):
+                told += (_made_together if is_plain else _made_each)(connection, list(some))
             if connection.in_transaction:
                 self._file.check_there()
                 connection.execute("COMMIT")
@@ -165,6 +165,31 @@ class Awaited:
         self.commits.observe(monotonic() - began)
         self.kept += sum(failed is None for _, failed in told)
         return told
+
+
+def _is_plain(turn: _Turn) -> bool:
+    return isinstance(turn.how, Keeping) and turn.how.is_plain
+
+
+def _made_together(connection: sqlite3.Connection, turns: Sequence[_Turn]) -> list[tuple[Any, Exception | None]]:
+    """What is plain, in a few statements; where that can't be, one by one."""
+    begins = not connection.in_transaction
+    connection.execute("BEGIN IMMEDIATE" if begins else "SAVEPOINT turns")
+    try:
+        kept = keep_together(connection, [turn.how.turn for turn in turns if isinstance(turn.how, Keeping)], time())
+    except Exception as error:
+        if _is_the_files(error) or not connection.in_transaction:
+            raise
+        kept = None  # whose it is shows when each is kept by itself
+    if kept is None:
+        connection.execute("ROLLBACK" if begins else "ROLLBACK TO turns")
+    if not begins:
+        connection.execute("RELEASE turns")
+    return _made_each(connection, turns) if kept is None else [(each, None) for each in kept]
+
+
+def _made_each(connection: sqlite3.Connection, turns: Sequence[_Turn]) -> list[tuple[Any, Exception | None]]:
+    return [(_made if connection.in_transaction else _begun)(connection, turn.how) for turn in turns]
 
 
 def _begun(connection: sqlite3.Connection, how: Callable[[sqlite3.Connection], Any]) -> tuple[Any, Exception | None]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from itertools import takewhile
+from itertools import repeat, takewhile
 from typing import Final, NamedTuple
 
 import orjson
 
 from hayate.store.conversations import MARK, Conversation, Stored, text_of
 from hayate.store.images import hold, let_go
+from hayate.store.pieces import MOST, pieces, statements
 from hayate.store.schema import items
 from hayate.wire.images_in_items import Image, taken_out
 from hayate.wire.items import Item, new_ids
@@ -46,6 +47,14 @@ class Prepared(NamedTuple):
     """With its pictures, each as often as an item has it."""
 
 
+class New(NamedTuple):
+    """One that is to be kept."""
+
+    of: Conversation
+    where: Where
+    prepared: Prepared
+
+
 def prepared(item: Item) -> Prepared:
     """Looks at nothing in the store. Raises InvalidRequest for a picture that is none."""
     body, images = taken_out(item)
@@ -58,45 +67,63 @@ def prepared(item: Item) -> Prepared:
 def add(connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Where, Prepared]]) -> list[Stored]:
     """Keeps some. Each goes by the id that it has; where it has none, or another of the conversation goes by that, by a new one."""
     added: list[Stored] = []
-    for first in range(0, len(new), TOGETHER):
-        some = new[first : first + TOGETHER]
-        ids = [
-            each.item.get("id") or an_id
-            for (_, each), an_id in zip(some, new_ids([each.item for _, each in some]), strict=True)
-        ]
-        named = _together(connection, of, some, ids) or [
-            _alone(connection, of, each, an_id) for each, an_id in zip(some, ids, strict=True)
-        ]
-        for (number, an_id), (where, each) in zip(named, some, strict=True):
-            if each.images:
-                hold(connection, of.project, number, each.images)
-            body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
-            added.append(Stored(number, an_id, *where, body))
+    for first in range(0, len(new), MOST):
+        some = [New(of, *each) for each in new[first : first + MOST]]
+        ids = _ids(some)
+        numbers = _together(connection, some, ids)
+        if numbers is None:
+            connection.execute(UNDO, (of.number, some[0].where.place, some[-1].where.place))
+            added += [_alone(connection, each, an_id) for each, an_id in zip(some, ids, strict=True)]
+        else:
+            added += map(_held, repeat(connection), some, numbers, ids)
     return added
 
 
-def _together(
-    connection: sqlite3.Connection, of: Conversation, new: Sequence[tuple[Where, Prepared]], ids: Sequence[str]
-) -> list[tuple[int, str]]:
-    """Numbers and ids; nothing, and nothing done, when another goes by one of these already."""
+def add_all(connection: sqlite3.Connection, new: Sequence[New]) -> list[Stored] | None:
+    """Keeps those of several conversations. None, with some of them kept, when another goes by the id of one already: what is done
+    is to be undone.
+    """
+    ids = _ids(new)
+    numbers = _together(connection, new, ids)
+    return None if numbers is None else [*map(_held, repeat(connection), new, numbers, ids)]
+
+
+def _ids(new: Sequence[New]) -> list[str]:
+    return [
+        each.prepared.item.get("id") or an_id
+        for each, an_id in zip(new, new_ids([each.prepared.item for each in new]), strict=True)
+    ]
+
+
+def _together(connection: sqlite3.Connection, new: Sequence[New], ids: Sequence[str]) -> list[int] | None:
+    """Their numbers. None when another goes by one of these ids already."""
     values: list[object] = []
-    for an_id, (where, each) in zip(ids, new, strict=True):
+    for an_id, (of, where, each) in zip(ids, new, strict=True):
         values += (an_id, of.number, *where, each.bytes, each.text)
-    done = connection.execute(INSERTS[len(new)], values)
-    if done.rowcount < len(new):
-        connection.execute(UNDO, (of.number, new[0][0].place, new[-1][0].place))
-        return []
-    first = (done.lastrowid or 0) - len(new) + 1  # what one statement inserts is numbered one after the other
-    return [*zip(range(first, first + len(new)), ids, strict=True)]
+    numbers: list[int] = []
+    for first, count in pieces(len(new)):
+        done = connection.execute(INSERTS[count], values[first * len(COLUMNS) : (first + count) * len(COLUMNS)])
+        if done.rowcount < count:
+            return None
+        last = done.lastrowid or 0  # what one statement inserts is numbered one after the other
+        numbers += range(last - count + 1, last + 1)
+    return numbers
 
 
-def _alone(
-    connection: sqlite3.Connection, of: Conversation, new: tuple[Where, Prepared], an_id: str
-) -> tuple[int, str]:
-    where, each = new
+def _alone(connection: sqlite3.Connection, new: New, an_id: str) -> Stored:
+    of, where, each = new
     while not (done := connection.execute(INSERTS[1], (an_id, of.number, *where, each.bytes, each.text))).rowcount:
         (an_id,) = new_ids([each.item])
-    return done.lastrowid or 0, an_id
+    return _held(connection, new, done.lastrowid or 0, an_id)
+
+
+def _held(connection: sqlite3.Connection, new: New, number: int, an_id: str) -> Stored:
+    """One that has been kept, and now its pictures are."""
+    of, where, each = new
+    if each.images:
+        hold(connection, of.project, number, each.images)
+    body = each.item if each.item.get("id") == an_id else {**each.item, "id": an_id}
+    return Stored(number, an_id, *where, body)
 
 
 def of_turn(connection: sqlite3.Connection, of: Conversation, turn: int) -> list[Row]:
@@ -138,11 +165,6 @@ OF_TURN: Final = (
 )
 DELETE: Final = "DELETE FROM items WHERE number = ? AND conversation = ?"
 COLUMNS: Final = ("id", "conversation", "turn", "place", "answer", "bytes", "body")
-TOGETHER: Final = 8
-"""Items in one statement."""
 INSERT, _, VALUES = text_of(items.insert().values(dict.fromkeys(COLUMNS))).partition(" VALUES ")
-INSERTS: Final = {
-    count: f"{INSERT} VALUES {', '.join([VALUES] * count)} ON CONFLICT (conversation, id) DO NOTHING"
-    for count in range(1, TOGETHER + 1)
-}
+INSERTS: Final = statements(INSERT, VALUES, " ON CONFLICT (conversation, id) DO NOTHING")
 UNDO: Final = "DELETE FROM items WHERE conversation = ? AND place BETWEEN ? AND ?"

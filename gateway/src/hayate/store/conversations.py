@@ -16,6 +16,7 @@ from sqlalchemy.dialects import sqlite
 
 from hayate.settings import History
 from hayate.store.images import finder
+from hayate.store.pieces import pieces, statements
 from hayate.store.quick import expect
 from hayate.store.schema import conversations, items
 from hayate.store.sizes import grown
@@ -136,7 +137,7 @@ def begin(
 ) -> Conversation:
     """A new one, empty, at `now` in seconds since 1970. `an_id` is its id; without, it gets one."""
     row = new_row(project, now, an_id=an_id, listed=listed, metadata=metadata)
-    return Conversation(inserted(connection, row), *row)
+    return Conversation(inserted(connection, [row])[0], *row)
 
 
 def new_row(
@@ -152,11 +153,19 @@ def new_row(
     return (an_id or new_id(), project, listed, now_ms, now_ms, pairs, None, 0, 0, 0, 1, None, None, 1)
 
 
-def inserted(connection: sqlite3.Connection, row: Columns) -> int:
-    """Puts a new conversation into the store, as it is from the beginning; the number that it gets."""
-    values = [*row]
-    values[_METADATA] = dumped(row[_METADATA])
-    return connection.execute(INSERT, values).lastrowid or 0
+def inserted(connection: sqlite3.Connection, rows: Sequence[Columns]) -> list[int]:
+    """Puts new conversations into the store, as they are from the beginning; the numbers that they get."""
+    values: list[object] = []
+    for row in rows:
+        values += row[:_METADATA]
+        values.append(dumped(row[_METADATA]))
+        values += row[_METADATA + 1 :]
+    numbers: list[int] = []
+    for first, count in pieces(len(rows)):
+        done = connection.execute(INSERTS[count], values[first * _COLUMNS : (first + count) * _COLUMNS])
+        last = done.lastrowid or 0  # what one statement inserts is numbered one after the other
+        numbers += range(last - count + 1, last + 1)
+    return numbers
 
 
 def new_id() -> str:
@@ -173,21 +182,20 @@ def new_ids(count: int) -> list[str]:
 def grow(connection: sqlite3.Connection, before: Conversation, after: Conversation, limits: History) -> None:
     """What has become of a conversation within the transaction that is open. Raises ConversationFull."""
     grown(connection, before.project, after.bytes - before.bytes, after.bytes, limits)
-    connection.execute(
-        GROW,
-        (
-            after.used_ms,
-            after.turns,
-            after.places,
-            after.bytes,
-            after.first_turn,
-            after.window,
-            after.tokens,
-            after.version,
-            after.number,
-            after.project,
-        ),
-    )
+    gone_on(connection, [(before, after)])
+
+
+def gone_on(connection: sqlite3.Connection, changes: Sequence[tuple[Conversation, Conversation]]) -> int:
+    """Several, each as it was and as it is; how many of them there are in the store as they were."""
+    values: list[object] = []
+    for before, now in changes:
+        values += (now.number, now.id, now.project, before.version, now.used_ms, now.turns, now.places, now.bytes)
+        values += (now.first_turn, now.window, now.tokens, now.version)
+    found = 0
+    for first, count in pieces(len(changes)):
+        done = connection.execute(GROW[count], values[first * _GROWS : (first + count) * _GROWS])
+        found += done.rowcount
+    return found
 
 
 def conversation_of(row: Sequence[Any]) -> Conversation:
@@ -239,13 +247,28 @@ LIST_UP: Final = text_of(_LISTED.where(tuple_(*_USED) > _BEHIND).order_by(*_USED
 LIST_DOWN: Final = (
     text_of(_LISTED.where(tuple_(*_USED) < _BEHIND).order_by(*(each.desc() for each in _USED))) + " LIMIT ?"
 )
-INSERT: Final = text_of(conversations.insert()).replace(
-    "VALUES (?", "VALUES ((SELECT coalesce(max(number), 0) + 1 FROM conversations)", 1
+
+
+def quoted(column: str) -> str:
+    """A column's name as SQL has it."""
+    return f'"{column}"'
+
+
+_NEW: Final = [each.name for each in conversations.c if each.name != "number"]  # the database gives it the next
+_COLUMNS: Final = len(_NEW)
+INSERTS: Final = statements(
+    f"INSERT INTO conversations ({', '.join(map(quoted, _NEW))})", f"({', '.join('?' * _COLUMNS)})"
 )
-GROW: Final = (
-    'UPDATE conversations SET used_ms = ?, turns = ?, places = ?, bytes = ?, first_turn = ?, "window" = ?, tokens = ?, '
-    "version = ? WHERE number = ? AND project = ?"
+_GROWS: Final = 12
+_GROW: Final = (
+    "UPDATE conversations SET used_ms = ?5, turns = ?6, places = ?7, bytes = ?8, first_turn = ?9, "
+    '"window" = ?10, tokens = ?11, version = ?12 WHERE number = ?1 AND id = ?2 AND project = ?3 AND version = ?4'
 )
+_FROM: Final = _GROW.replace("?", "now.column").replace(" WHERE number", " FROM ({rows}) AS now WHERE number")
+GROW: Final = {
+    count: _FROM.format(rows=rows) for count, rows in statements("", f"({', '.join('?' * _GROWS)})").items()
+} | {1: _GROW}
+"""By itself it needs no table of one row, which would take twice as long as the change."""
 ALL: Final = text_of(_ITEMS)
 OF_TURN: Final = text_of(_ITEMS.where(items.c.turn == bindparam("turn")))
 FROM_TURN: Final = text_of(_ITEMS.where(items.c.turn >= bindparam("turn")))

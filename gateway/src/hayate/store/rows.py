@@ -17,6 +17,7 @@ from sqlalchemy.dialects import sqlite
 from hayate.errors import CLIENT_CLOSED
 from hayate.store import contents
 from hayate.store.ids import Ids
+from hayate.store.pieces import pieces, statements
 from hayate.store.schema import calls
 from hayate.telemetry.record import CallRecord
 
@@ -28,9 +29,7 @@ WRITTEN: Final = calls.insert().values(
     | {"ttft_ms": func.nullif(bindparam("ttft_ms"), literal_column(str(UNTOLD)))}
 )
 INSERT, _, VALUES = str(WRITTEN.compile(dialect=sqlite.dialect())).partition(" VALUES ")
-TOGETHER: Final = tuple(2**n for n in range(5, -1, -1))
-"""How many rows a statement has, the most first: 32 of them have 640 values, and any SQLite takes 999."""
-STATEMENTS: Final = {count: f"{INSERT} VALUES {', '.join([VALUES] * count)}" for count in TOGETHER}
+STATEMENTS: Final = statements(INSERT, VALUES)
 FINISHES: Final = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call", "abort"})
 NONE: Final = ""
 OTHER: Final = "other"
@@ -100,12 +99,8 @@ def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequ
     values: list[object] = []
     for an_id, record, each in zip(made, records, words, strict=True):
         values += _row(an_id, record, numbers[each])
-    done = 0
-    for count in TOGETHER:
-        width = count * COLUMNS
-        while len(values) - done >= width:
-            connection.execute(STATEMENTS[count], values[done : done + width])
-            done += width
+    for first, count in pieces(len(made)):
+        connection.execute(STATEMENTS[count], values[first * COLUMNS : (first + count) * COLUMNS])
     kept = [
         (an_id, record.ended_at, record.content)
         for an_id, record in zip(made, records, strict=True)

@@ -14,7 +14,7 @@ from hayate.errors import ConversationLocked
 from hayate.settings import History
 from hayate.store import traces
 from hayate.store.conversation_items import Prepared, Where, add, last_answer, of_turn, prepared, remove, same
-from hayate.store.conversations import Conversation, Stored, found_in, grow, inserted, new_row
+from hayate.store.conversations import Columns, Conversation, Stored, found_in, grow, inserted, new_row
 from hayate.store.kept_responses import NewResponse, insert, without
 from hayate.store.sizes import grown
 from hayate.wire.items import Item
@@ -39,6 +39,10 @@ class Turn:
     """What stands before all turns from now on; None: what stands there stays."""
     items: Sequence[Item] = ()
     answer: Sequence[Item] = ()
+    known: Conversation | None = None
+    """The conversation as the caller knows it; None: it is looked up."""
+    head_stays: bool = False
+    """Whether the head says what that one's says already."""
     replaces_answer: bool = False
     """The answer takes the place of the last turn's."""
     goes_on: bool = False
@@ -67,22 +71,52 @@ def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
     """Adds the turn, at `now` in seconds since 1970. Raises UnknownConversation when it has been deleted meanwhile,
     ConversationLocked when something has come between, ConversationFull when there is no room for it.
     """
-    now_ms = int(now * 1000)
-    if turn.conversation is None:
-        before = Conversation(
-            0, *new_row(turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
-        )
-    else:
-        before = found_in(connection, turn.project, turn.conversation)
+    before = begun(turn, now) if turn.conversation is None else found_in(connection, turn.project, turn.conversation)
     if turn.behind is not None and before.places != turn.behind:
         raise _something_between()
     new, gone_bytes = _to_add(connection, turn, before)
-    row = (
+    row = become(turn, before, new, now, gone_bytes=gone_bytes)
+    if before.number:
+        after = Conversation(before.number, *row)
+        grow(connection, before, after, turn.limits)
+    else:  # it stands there as it is now
+        after = Conversation(inserted(connection, [row])[0], *row)
+        grown(connection, after.project, after.bytes, after.bytes, turn.limits)
+    added = tuple(add(connection, after, new))
+    if turn.response is not None:
+        insert(connection, after, turn.response, *stretch(turn, before, after))
+    return Kept(after, added)
+
+
+def begun(turn: Turn, now: float) -> Conversation:
+    """One that the turn begins, before it is in the store, which gives it its number."""
+    row = new_row(turn.project, now, an_id=turn.new_id, listed=turn.listed, metadata=turn.metadata)
+    return Conversation(0, *row)
+
+
+def said_in(turn: Turn, before: Conversation, *, head: bool) -> list[tuple[Where, Prepared]]:
+    """What the turn adds, and where; with the head or without."""
+    new: list[tuple[Where, Prepared]] = []
+    place = before.places
+    if head:
+        new += [(Where(0, place := place + 1, False), prepared(each)) for each in turn.head or ()]
+    stays = before.turns > 0 and (turn.goes_on or turn.replaces_answer)
+    number = before.turns if stays else before.turns + 1
+    new += [(Where(number, place := place + 1, False), prepared(each)) for each in turn.items]
+    new += [(Where(number, place := place + 1, True), prepared(each)) for each in turn.answer]
+    return new
+
+
+def become(
+    turn: Turn, before: Conversation, new: Sequence[tuple[Where, Prepared]], now: float, *, gone_bytes: int = 0
+) -> Columns:
+    """The conversation with what the turn adds, and without so many bytes that go for it."""
+    return (
         before.id,
         before.project,
         before.listed,
         before.created_ms,
-        now_ms,
+        int(now * 1000),
         before.metadata,
         before.notes,
         max(before.turns, new[-1][0].turn) if new else before.turns,
@@ -93,16 +127,11 @@ def keep(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
         turn.tokens,
         before.version + 1,
     )
-    after = Conversation(before.number or inserted(connection, row), *row)
-    added = tuple(add(connection, after, new))
-    if before.number:
-        grow(connection, before, after, turn.limits)
-    else:  # it stands there as it is now
-        grown(connection, after.project, after.bytes, after.bytes, turn.limits)
-    if turn.response is not None:
-        first, answer = before.places + 1, after.places - len(turn.answer) + 1
-        insert(connection, after, turn.response, now_ms, (first, answer))
-    return Kept(after, added)
+
+
+def stretch(turn: Turn, before: Conversation, after: Conversation) -> tuple[int, tuple[int, int]]:
+    """When the turn's response was made, and where in the conversation its input and its output begin."""
+    return after.used_ms, (before.places + 1, after.places - len(turn.answer) + 1)
 
 
 def _something_between() -> ConversationLocked:
@@ -120,19 +149,15 @@ def _to_add(
     connection: sqlite3.Connection, turn: Turn, before: Conversation
 ) -> tuple[list[tuple[Where, Prepared]], int]:
     """What is added, and where; and how many bytes went for it."""
-    new: list[tuple[Where, Prepared]] = []
-    place, gone_bytes = before.places, 0
+    gone_bytes, has_head = 0, turn.head is not None
     if turn.head is not None:
         head, old = [*map(prepared, turn.head)], of_turn(connection, before, 0) if before.places else []
-        if not same(old, head):
+        if same(old, head):
+            has_head = False
+        else:
             gone_bytes += remove(connection, before, old)
-            new += [(Where(0, place := place + 1, False), each) for each in head]
     if turn.replaces_answer and (old := last_answer(connection, before)):
         gone_bytes += remove(connection, before, old)
         without(connection, before, old[0].place)
         traces.leave(connection)
-    stays = before.turns > 0 and (turn.goes_on or turn.replaces_answer)
-    number = before.turns if stays else before.turns + 1
-    new += [(Where(number, place := place + 1, False), prepared(each)) for each in turn.items]
-    new += [(Where(number, place := place + 1, True), prepared(each)) for each in turn.answer]
-    return new, gone_bytes
+    return said_in(turn, before, head=has_head), gone_bytes

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from hayate.store.conversation_items import TOGETHER, Where, add, last_answer, of_turn, prepared, remove, same
+from hayate.store.conversation_items import Where, add, last_answer, of_turn, prepared, remove, same
 from hayate.store.conversations import begin
+from hayate.store.pieces import MOST
 from tests.unit.store.conftest import NOW, answered, count, pictured, said, texts
 
 
@@ -25,7 +26,7 @@ def test_pictures_weigh_what_they_are_and_stand_elsewhere() -> None:
     assert plain.bytes < 500
 
 
-@pytest.mark.parametrize("many", [1, TOGETHER, TOGETHER + 1, 3 * TOGETHER + 2])
+@pytest.mark.parametrize("many", [1, MOST, MOST + 1, 3 * MOST + 2])
 def test_however_many_each_has_a_number_of_its_own(connection: sqlite3.Connection, many: int) -> None:
     of = begin(connection, "shop", NOW)
     new = [(Where(1, place, False), prepared(said(str(place)))) for place in range(1, many + 1)]
@@ -39,14 +40,13 @@ def test_where_an_id_is_taken_the_others_keep_theirs(connection: sqlite3.Connect
     of = begin(connection, "shop", NOW)
     add(connection, of, [(Where(1, 0, False), prepared({**said("q"), "id": "msg_1"}))])
     new = [
-        (Where(2, place, False), prepared({**said(str(place)), "id": f"msg_{place}"}))
-        for place in range(1, TOGETHER + 1)
+        (Where(2, place, False), prepared({**said(str(place)), "id": f"msg_{place}"})) for place in range(1, MOST + 1)
     ]
     added = add(connection, of, new)
-    assert [each.id for each in added[1:]] == [f"msg_{place}" for place in range(2, TOGETHER + 1)]
+    assert [each.id for each in added[1:]] == [f"msg_{place}" for place in range(2, MOST + 1)]
     assert added[0].id != "msg_1"
-    assert texts(added) == [str(place) for place in range(1, TOGETHER + 1)]
-    assert count(connection, "items") == 1 + TOGETHER
+    assert texts(added) == [str(place) for place in range(1, MOST + 1)]
+    assert count(connection, "items") == 1 + MOST
     noted = connection.execute("SELECT item FROM unsearched ORDER BY item").fetchall()
     assert noted == connection.execute("SELECT number FROM items ORDER BY number").fetchall()
 

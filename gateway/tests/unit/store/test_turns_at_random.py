@@ -16,7 +16,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from hayate.errors import RequestError
+from hayate.errors import ConversationFull, RequestError
 from hayate.settings import History
 from hayate.store.branches import Branch, ResponseBranch
 from hayate.store.conversation_changes import NewConversation, create, delete, delete_some, update
@@ -28,7 +28,8 @@ from hayate.store.kept_responses import NewResponse, delete_response, response
 from hayate.store.migrate import open_file
 from hayate.store.sizes import size_of
 from hayate.store.sqlite import connect
-from hayate.store.turns import Turn, keep
+from hayate.store.turns import Kept, Turn, keep
+from hayate.store.turns_together import Keeping, keep_together
 from hayate.wire.items import Item
 from tests.support.quick import examples
 from tests.unit.store.conftest import answered, pictured, said
@@ -58,6 +59,14 @@ class Model:
     @property
     def bytes(self) -> int:
         return sum(prepared(item).bytes for item in self.items) + len(self.notes.encode())
+
+
+def together(connection: sqlite3.Connection, turn: Turn, now: float) -> Kept:
+    """Keeps a turn as one of several. Raises RequestError, with what was done to be undone."""
+    kept = keep_together(connection, [turn], now)
+    if kept is None:
+        raise ConversationFull("by itself it would say so, too")
+    return kept[0]
 
 
 class Conversations(RuleBasedStateMachine):
@@ -91,6 +100,11 @@ class Conversations(RuleBasedStateMachine):
         self.connection.execute("COMMIT")
         return result
 
+    def keeping(self, turn: Turn) -> Callable[[sqlite3.Connection], Any]:
+        """What keeps it; every second time as one of several that wait, where it can be."""
+        plain = Keeping(turn, lambda c: keep(c, turn, self.now))
+        return (lambda c: together(c, turn, self.now)) if self.now % 2 and plain.is_plain else plain
+
     def some(self, data: st.DataObject, *, listed: bool = False) -> str:
         """One that there is."""
         return data.draw(st.sampled_from([*(each for each, it in self.models.items() if it.listed or not listed)]))
@@ -108,7 +122,7 @@ class Conversations(RuleBasedStateMachine):
             response=new,
             limits=LIMITS,
         )
-        kept = self.made(lambda c: keep(c, turn, self.now))
+        kept = self.made(self.keeping(turn))
         if kept is not None:
             self.models[kept.conversation.id] = Model(
                 project, listed, head=head or [], turns=[[*((item, False) for item in items), (answer, True)]]
@@ -129,13 +143,14 @@ class Conversations(RuleBasedStateMachine):
         turn = Turn(
             project=model.project,
             conversation=wanted,
+            known=get(self.connection, model.project, wanted),
             head=head,
             items=items,
             answer=answers,
             limits=LIMITS,
             **flags,
         )
-        if self.made(lambda c: keep(c, turn, self.now)) is None:
+        if self.made(self.keeping(turn)) is None:
             return
         model.head = model.head if head is None else head
         added = [*((item, False) for item in items), *((item, True) for item in answers)]
