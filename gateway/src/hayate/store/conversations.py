@@ -8,6 +8,7 @@ import secrets
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import time
 from typing import Any, Final
 
 import orjson
@@ -50,6 +51,8 @@ Columns = tuple[Any, ...]
 """All of a conversation but its number, in their order."""
 _METADATA: Final = 5
 _ID_DIGITS: Final = 32
+_TIME_DIGITS: Final = 11
+"""Of milliseconds since 1970, until the year 2527."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +177,11 @@ def new_id() -> str:
 
 
 def new_ids(count: int) -> list[str]:
-    """Names for that many conversations, drawn in one system call."""
-    digits = secrets.token_hex(_ID_DIGITS // 2 * count)
-    return [f"conv_{digits[first : first + _ID_DIGITS]}" for first in range(0, len(digits), _ID_DIGITS)]
+    """Names for that many conversations, drawn in one system call: 128 random bits behind the time, so that they come to stand one
+    beside the other in their index, and a commit writes few of its pages.
+    """
+    began, digits = f"conv_{int(time() * 1000):0{_TIME_DIGITS}x}", secrets.token_hex(_ID_DIGITS // 2 * count)
+    return [began + digits[first : first + _ID_DIGITS] for first in range(0, len(digits), _ID_DIGITS)]
 
 
 def grow(connection: sqlite3.Connection, before: Conversation, after: Conversation, limits: History) -> None:

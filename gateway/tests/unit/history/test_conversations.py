@@ -39,7 +39,7 @@ async def test_no_two_begin_with_the_same_name(store: Store) -> None:
     conversations = Conversations(store)
     ids = {conversations.new_id() for _ in range(3 * DRAWN)}
     assert len(ids) == 3 * DRAWN
-    assert all(re.fullmatch(r"conv_[0-9a-f]{32}", each) for each in ids)
+    assert all(re.fullmatch(r"conv_[0-9a-f]{43}", each) for each in ids)
 
 
 async def test_what_another_process_says_is_seen(store: Store) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from hayate.errors import UnknownConversation
+from hayate.store import conversations as module
 from hayate.store.conversation_changes import NewConversation, create
-from hayate.store.conversations import begin, found_in, get, grow, list_, load
+from hayate.store.conversations import begin, found_in, get, grow, list_, load, new_ids
 from hayate.store.quick import MAX_BYTES, Quick, TakesLong
 from hayate.store.sqlite import connect
 from hayate.store.turns import keep
+from hayate.wire.history_ids import is_conversation_id
 from tests.unit.store.conftest import LIMITS, NOW, answered, said, texts, turn
 
 
@@ -24,6 +26,16 @@ def test_one_is_found_as_it_was_begun(connection: sqlite3.Connection) -> None:
     assert get(connection, "shop", made.id) == made
     assert (made.created_ms, made.used_ms) == (int(NOW * 1000),) * 2
     assert (made.metadata, made.listed, made.turns, made.first_turn) == ({"title": "東京"}, True, 0, 1)
+
+
+def test_names_stand_in_the_order_of_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+    for at in (1.0, NOW, NOW + 0.001, 17_000_000_000.0):
+        monkeypatch.setattr(module, "time", lambda at=at: at)
+        drawn += sorted(new_ids(3))
+    assert drawn == sorted({*drawn})
+    assert all(is_conversation_id(each) and len(each[16:]) * 4 == 128 for each in drawn)
+    assert len({each[16:] for each in drawn}) == len(drawn)
 
 
 def test_another_project_finds_nothing(connection: sqlite3.Connection) -> None:
