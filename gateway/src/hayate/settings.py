@@ -179,6 +179,8 @@ class Timeouts:
     silence_s: Seconds = 60.0
     total_s: Seconds | None = None
     whole_s: Seconds | None = None
+    spare_s: Annotated[float, Ge(0)] = 60.0
+    """How long as many connections as calls had at once are held open to a replica after them (`upstream.ahead`)."""
 
 
 @dataclass(frozen=True, kw_only=True)

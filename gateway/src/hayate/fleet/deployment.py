@@ -62,6 +62,7 @@ class Deployment:
             replica.pool.close()
         for replica in self.replicas:
             replica.health.probing = spec.probe != NO_PROBE
+            replica.pool.configure(connect_s=spec.timeouts.connect_s, ahead_s=spec.timeouts.spare_s)
             # The adapter is another object, with other options: what the engine said is read anew.
             if replica.description is not None:
                 self.describe(replica, replica.description)

@@ -44,7 +44,13 @@ class Replica:
         self.label = f"{spec.name}/{number}"
         self.credentials = spec.credentials
         self._secrets = [secret.decode("utf-8", "replace") for secret in spec.secrets]
-        self.pool = ConnectionPool(url, connect_s=spec.timeouts.connect_s, credentials=spec.credentials)
+        self.pool = ConnectionPool(
+            url,
+            connect_s=spec.timeouts.connect_s,
+            credentials=spec.credentials,
+            ahead_s=spec.timeouts.spare_s,
+            usable=self._is_usable,
+        )
         self.health = Health(eject_after=probing.eject_after, eject_s=probing.eject_s, probing=spec.probe != NO_PROBE)
         self.progress = Progress(most_s=probing.quiet_s)
         self.served = Served(())
@@ -74,6 +80,11 @@ class Replica:
         self.available = self.health.available
         self.progress = Progress(most_s=self.progress.most_s, gaps=self.progress.gaps)
         self.key_refused = False
+        self.pool.renew()
+
+    def _is_usable(self) -> bool:
+        """Whether connections may be opened ahead of need: calls would go there."""
+        return self.health.out is None and self.available(time.monotonic())
 
     def enter(self, now: float) -> None:
         """A call goes there. Every one must `leave` once."""

@@ -83,6 +83,8 @@ class Resident:
         """Its model is not in memory any more."""
         self.door.loaded = False
         self.shut()
+        for replica in self.replicas:
+            replica.pool.shed()
 
     def start(self, work: Work, fault: Callable[[Resident, BaseException], None]) -> None:
         """Has it done once what is being done is over. `fault` is told of an error that `work` did not expect."""

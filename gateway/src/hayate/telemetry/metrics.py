@@ -188,6 +188,11 @@ _OF_REPLICAS: Final[Sequence[tuple[str, str, Callable[[Replica], float]]]] = (
         lambda replica: replica.available(time.monotonic()),
     ),
     ("hayate_upstream_connections", "Open connections to a replica.", attrgetter("pool.open_connections")),
+    (
+        "hayate_upstream_spare_connections",
+        "Those of them that are open ahead of need (timeouts.spare_s).",
+        attrgetter("pool.spare_connections"),
+    ),
 )
 
 

@@ -8,6 +8,7 @@ parser does not depend on the chunks before.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import Protocol
 
 from hayate.errors import GatewayError
@@ -18,9 +19,9 @@ from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.expand import Expander
 from hayate.wire.http1 import ResponseReader, chunk_size, idle_limit_s
 
-IDLE_S = 3.0
-"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes well before that, however late it is
-seen to rest: a call that meets the engine's end of it is lost, because it may not be sent twice.
+IDLE_S = 4.0
+"""vLLM's and llama.cpp's servers close an idle connection after 5.0 s; ours goes a second before that, as before any time that
+an engine states (`idle_limit_s`): a call that meets the engine's end of it may be lost, because it may not be sent twice.
 """
 EARLY_BYTES = 64 * 1024
 """How much of a body that nobody takes yet is read."""
@@ -50,12 +51,12 @@ class Connection(FastPath, asyncio.Protocol):
         "_poll",
         "_pool",
         "_reader",
-        "_reused",
         "_sent",
         "_sent_before",
         "_transport",
         "idle_limit_s",
         "idle_since",
+        "rested",
         "streamed",
     )
 
@@ -65,7 +66,8 @@ class Connection(FastPath, asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
         self._head: asyncio.Future[None] | None = None
-        self._reused = False
+        self.rested = False
+        """Whether it was open, and idle, before its request."""
         self._paused = False
         self._keep = True
         self._expander: Expander | None = None
@@ -117,6 +119,13 @@ class Connection(FastPath, asyncio.Protocol):
         if self._paused and self._transport is not None and not self._transport.is_closing():
             self._paused = False
             self._transport.resume_reading()
+
+    def ask_for(self, options: Iterable[tuple[int, int, int]]) -> None:
+        """Sets options of its socket, if it is still open: level, name, value."""
+        if self._transport is not None and not self._transport.is_closing():
+            sock = self._transport.get_extra_info("socket")
+            for option in options:
+                sock.setsockopt(*option)
 
     def abandon(self) -> None:
         """Nobody waits for it any more: uvloop closes one that has come about meanwhile, and tells it nothing."""
@@ -206,7 +215,7 @@ class Connection(FastPath, asyncio.Protocol):
         if self._reader.end() and (self._expander is None or self._expander.complete):
             exchange, self._exchange = self._exchange, None
             exchange.ended()
-        elif self._reused and not self._reader.started and was_unseen(transport, error, self._sent_before):
+        elif self.rested and not self._reader.started and was_unseen(transport, error, self._sent_before):
             self.fail(gone_stale())
         else:  # even before any answer: the engine may have begun to work, and once means once
             self.fail(broken_off())
@@ -220,7 +229,7 @@ class Connection(FastPath, asyncio.Protocol):
             transport = self._transport
             usable = transport is not None and not transport.is_closing() and not self._paused
             if usable and self._keep and self._reader.keep_alive:
-                self._reused = True
+                self.rested = True
                 self._pool.take_back(self)
             else:
                 self.abort()

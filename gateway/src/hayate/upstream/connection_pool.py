@@ -1,24 +1,24 @@
 """The only place that opens sockets toward engines: a keep-alive pool per replica.
 
 Opening a call is ordinary async code: `ConnectionPool.send` returns once the answer's head is there. From then on its
-bytes move in callbacks (`exchange`).
+bytes move in callbacks (`exchange`). As many connections as calls lately needed at once are open before they are needed
+again (`ahead`): a call that finds none opens its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-import socket
-import ssl
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from hayate.errors import GatewayError
-from hayate.language import Text, reason_of
-from hayate.reasons import Reason
+from hayate.upstream.connecting import Connector
 from hayate.upstream.connection import IDLE_S, Connection
 from hayate.upstream.deadlines import Deadlines
 from hayate.upstream.exchange import Exchange
-from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, UpstreamTimeout
+from hayate.upstream.spares import LOOK_S, Spares
+from hayate.upstream_errors import UpstreamTimeout
 from hayate.wire.http1 import render_request
 from hayate.wire.upstream_request import UpstreamRequest
 
@@ -39,17 +39,23 @@ _VERSION = re.compile(r"/v[0-9]+[a-z0-9]*(?=/|$)")
 
 
 class ConnectionPool:
-    """Kept-alive connections to one origin. `credentials` are headers sent with every request."""
+    """Kept-alive connections to one origin. `credentials` are headers sent with every request; for `ahead_s` seconds after a
+    call its connection is replaced when it goes for being idle, as long as the engine is `usable`.
+    """
 
-    def __init__(self, origin: str, *, connect_s: float, credentials: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    def __init__(
+        self,
+        origin: str,
+        *,
+        connect_s: float,
+        credentials: tuple[tuple[bytes, bytes], ...] = (),
+        ahead_s: float = 0.0,
+        usable: Callable[[], bool] = lambda: True,
+    ) -> None:
         parts = urlsplit(origin)
-        self._host = parts.hostname or ""
-        self._port = parts.port or (443 if parts.scheme == "https" else 80)
-        self._tls = ssl.create_default_context() if parts.scheme == "https" else None
         self._authority = parts.netloc.encode("idna" if not parts.netloc.isascii() else "ascii")
         self._root, self._api = api_bases(parts.path)
         self._credentials = credentials
-        self._connect_s = connect_s
         self._idle: list[Connection] = []
         self._busy: set[Connection] = set()
         self._reaper: asyncio.TimerHandle | None = None
@@ -61,16 +67,38 @@ class ConnectionPool:
         self._targets: dict[str, bytes] = {}
         self.loop = asyncio.get_running_loop()
         self._heads = Deadlines(self.loop)
+        self._connector = Connector(parts, connect_s, self.loop)
+        self._spares = Spares(ahead_s, usable)
 
     @property
     def open_connections(self) -> int:
         """How many connections there are, idle and busy."""
-        return len(self._idle) + len(self._resting) + len(self._busy)
+        return len(self._idle) + len(self._resting) + len(self._spares.open) + len(self._busy)
 
     @property
     def busy_connections(self) -> int:
         """How many of them carry a call."""
         return len(self._busy)
+
+    @property
+    def spare_connections(self) -> int:
+        """How many of them are open ahead of need: no call has used them."""
+        return len(self._spares.open)
+
+    def configure(self, *, connect_s: float, ahead_s: float) -> None:
+        """Other settings, from now on."""
+        self._connector.connect_s = connect_s
+        self._spares.ahead.keep_s = ahead_s
+
+    def shed(self) -> None:
+        """The engine is to be left alone, or is gone: connections without a call go, and none is opened ahead before `renew`."""
+        self._spares.ahead.refrain()
+        for connection in self._free():
+            connection.abort()
+
+    def renew(self) -> None:
+        """Another engine answers there from now on, or one that was away."""
+        self._spares.ahead.resume()
 
     async def send(
         self,
@@ -95,7 +123,7 @@ class ConnectionPool:
             request.body,
             request.content_type,
         )
-        connection = (None if fresh else self._pop_idle()) or await self._connect()
+        connection = (None if fresh else self._pop_idle()) or await self._open()
         exchange, head = connection.begin(raw, keep=keep)
         self._busy.add(connection)
         if first_byte_s is not None:
@@ -131,11 +159,14 @@ class ConnectionPool:
 
     def forget(self, connection: Connection) -> None:
         """A connection that is gone or going."""
-        self._busy.discard(connection)
+        if connection in self._busy:
+            self._busy.remove(connection)
+            return
         for free in (self._idle, self._resting):
             if connection in free:
                 free.remove(connection)
                 self._saw_end(connection)
+        self._spares.forget(connection, self.loop.time())
 
     def fail_busy(self, error: GatewayError) -> None:
         """Every exchange under way ends with `error`; their connections are cut, so that the engine stops. A few at a time."""
@@ -154,8 +185,15 @@ class ConnectionPool:
         if self._reaper is not None:
             self._reaper.cancel()
             self._reaper = None
-        for connection in (*self._idle, *self._resting):
+        for connection in self._free():
             connection.abort()
+        self._spares.close()
+
+    def _free(self) -> list[Connection]:
+        """All that carry no call. From here on they are nobody's: whoever takes them closes them."""
+        free = [*self._idle, *self._resting, *self._spares.take_all()]
+        self._idle, self._resting = [], []
+        return free
 
     def _pop_idle(self) -> Connection | None:
         now = self.loop.time()
@@ -171,7 +209,7 @@ class ConnectionPool:
                     return connection
                 self._saw_end(connection)
             connection.abort()
-        return None
+        return self._spares.pop(now) if self._spares.open else None
 
     def _end_rests(self, now: float) -> None:
         """If the engine closes them, it does so soon."""
@@ -188,41 +226,44 @@ class ConnectionPool:
                 each.abort()
 
     def _reap(self) -> None:
-        oldest = self.loop.time() - IDLE_S + 0.05
         self._reaper = None
-        free = (*self._idle, *self._resting)
-        for connection in [each for each in free if each.idle_since <= oldest][:AT_ONCE]:
-            connection.abort()
+        oldest = self.loop.time() - IDLE_S + 0.05
+        if self._resting and self._resting[0].idle_since <= oldest and self._keeps_after_streams is None:
+            self._keeps_after_streams = True  # it has had the time to close it
+        for free in (self._idle, self._resting):
+            for connection in [each for each in free if each.idle_since <= oldest][:AT_ONCE]:
+                free.remove(connection)
+                self._spares.ahead.closed(connection.idle_since)
+                connection.abort()
+        self._spares.look(self)
         if left := (*self._idle, *self._resting):
-            self._reaper = self.loop.call_later(max(REAP_S, left[0].idle_since - oldest), self._reap)
+            self.look_again(max(REAP_S, left[0].idle_since - oldest))
+        elif self._spares.open:
+            self.look_again(LOOK_S)
 
-    async def _connect(self) -> Connection:
+    def look_again(self, in_s: float) -> None:
+        """What is idle is looked at then, unless it is earlier."""
+        if self._reaper is None and not self._closed:
+            self._reaper = self.loop.call_later(in_s, self._reap)
+
+    def has_room(self) -> bool:
+        """Whether one more may be kept without a call."""
+        return len(self._idle) + len(self._resting) + len(self._spares.open) < MAX_IDLE
+
+    def _open(self) -> Awaitable[Connection]:
+        """For a call that found none: what is owed is one less."""
+        self._spares.ahead.called()
+        return self.connect()
+
+    async def connect(self) -> Connection:
+        """A new one, which nobody keeps yet. Raises ConnectFailed, ConnectTimedOut."""
         connection = Connection(self)
         try:
-            await self._open(connection)
+            await self._connector.open(connection)
         except BaseException:
             connection.abandon()
             raise
         return connection
-
-    async def _open(self, connection: Connection) -> None:
-        try:
-            async with asyncio.timeout(self._connect_s):
-                transport, _ = await self.loop.create_connection(
-                    lambda: connection,
-                    self._host,
-                    self._port,
-                    ssl=self._tls,
-                    ssl_handshake_timeout=self._connect_s if self._tls else None,
-                )
-        except TimeoutError:
-            raise ConnectTimedOut(
-                f"No connection to the engine within {self._connect_s:g} s.",
-                f"{self._connect_s:g}秒以内にエンジンへ接続できませんでした。",
-            ) from None
-        except OSError as error:
-            raise _unreachable(error) from None
-        _notice_dead_hosts(transport.get_extra_info("socket"))
 
     def _target(self, path: str) -> bytes:
         api = path.startswith(_API)
@@ -245,55 +286,8 @@ def api_bases(path: str) -> tuple[bytes, bytes]:
     return root.encode(), (path if versioned else path + "/v1").encode()
 
 
-def _notice_dead_hosts(sock: socket.socket) -> None:
-    """A host that has vanished says nothing: the system asks for a sign of life while nothing comes. That ends a wait
-    which has no limit of its own after about a minute.
-    """
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):  # not every system has all of them
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def _unreachable(error: OSError) -> ConnectFailed:
-    failed = ConnectFailed(
-        f"The engine is not reachable ({_word(error).en}). It may be starting, or BACKEND_URL may be wrong.",
-        f"エンジンに接続できません（{_word(error).ja}）。起動中か、BACKEND_URLが誤っている可能性があります。",
-    )
-    failed.reason = _reason(error)
-    return failed
-
-
 def _late(limit_s: float, limit: str) -> UpstreamTimeout:
     return UpstreamTimeout(
         f"The engine sent nothing for {limit_s:g} s (timeouts.{limit}).",
         f"エンジンが{limit_s:g}秒間応答しませんでした（timeouts.{limit}）。",
     )
-
-
-def _reason(error: OSError) -> Reason:
-    """Why no connection came about."""
-    if isinstance(error, ConnectionRefusedError):
-        return Reason.NOTHING_LISTENS
-    if isinstance(error, socket.gaierror):
-        return Reason.NAME_UNKNOWN
-    if isinstance(error, ssl.SSLError):
-        return Reason.TLS_REFUSED
-    if isinstance(error, ConnectionError):  # it was there, and went
-        return Reason.CUT
-    return Reason.UNREACHABLE
-
-
-def _word(error: OSError) -> Text:
-    """The system's word for it, without the address: that is the operator's business."""
-    if isinstance(error, ConnectionRefusedError):
-        return Text("connection refused", "接続が拒否されました")
-    if isinstance(error, socket.gaierror):
-        return Text("its name is not known", "ホスト名を解決できません")
-    if isinstance(error, ssl.SSLCertVerificationError):
-        said = error.verify_message[:80]
-        return Text(said, f"証明書を信頼できません: {said}")
-    if isinstance(error, ssl.SSLError):
-        said = (error.reason or "TLS failed").replace("_", " ").lower()[:80]
-        return Text(said, f"TLSのエラー: {said}")
-    return reason_of(error)

@@ -131,8 +131,8 @@ def test_what_is_accepted_can_be_the_address_of_a_pool_and_be_looked_up(text: st
 
     async def use() -> None:
         pool = ConnectionPool(url, connect_s=0.1)
-        assert 0 < pool._port < 65536
-        pool._host.encode("idna")
+        assert 0 < pool._connector._port < 65536
+        pool._connector._host.encode("idna")
         pool.close()
 
     asyncio.run(use())
