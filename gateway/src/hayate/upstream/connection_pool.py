@@ -166,7 +166,8 @@ class ConnectionPool:
             if connection in free:
                 free.remove(connection)
                 self._saw_end(connection)
-        self._spares.forget(connection, self.loop.time())
+        if self._spares.open:
+            self._spares.forget(connection, self.loop.time())
 
     def fail_busy(self, error: GatewayError) -> None:
         """Every exchange under way ends with `error`; their connections are cut, so that the engine stops. A few at a time."""
