@@ -147,7 +147,7 @@ class Reloader:
             try:
                 config, tables = await asyncio.to_thread(self._read)
             except ConfigError as error:
-                log_event("reload_refused", reason=str(error))
+                log_event("reload_refused", reason=error.texts)
                 self._last = LastReload(time.time(), None, error.texts)
                 raise RefusedConfig(
                     f"The configuration has mistakes, and the old one still serves:\n{error.english}",

@@ -41,8 +41,8 @@ STEPS = (
 )
 
 
-async def walk_through(browser: Browser, llamacpp: EngineProcess, kind: Kind, screens: Path) -> int:
-    """Goes all of it, and leaves the pictures in `screens`, which is there; how many views were looked at."""
+async def walk_through(browser: Browser, llamacpp: EngineProcess, kind: Kind, screens: Path | None) -> int:
+    """Goes all of it, and leaves the pictures in `screens`, where that is a folder; how many views were looked at."""
     async with (
         scenery(llamacpp) as behind,
         opened_tab(
@@ -60,6 +60,7 @@ async def walk_through(browser: Browser, llamacpp: EngineProcess, kind: Kind, sc
             for step in STEPS:
                 await step(walk)
         except BaseException:
-            await tab.page.screenshot(path=screens / f"{kind}-failed.png")
+            if screens is not None:
+                await tab.page.screenshot(path=screens / f"{kind}-failed.png")
             raise
         return walk.looks

@@ -70,6 +70,10 @@ async def test_it_tells_what_holds_and_what_the_last_reload_has_said() -> None:
         assert refused.last_reload.refused is not None
         assert "max_in_flight" in refused.last_reload.refused.text
         assert "max_in_flight" in refused.last_reload.refused.text_ja
+        log = await fetch(gateway.url, "/admin/log", key=operators_key(gateway))
+        (said,) = [each for each in log.json["data"] if each["event"] == "reload_refused"]
+        assert refused.last_reload.refused.text in said["text"]
+        assert refused.last_reload.refused.text_ja in said["text_ja"]
 
         assert await reload(gateway, written(places=4, rate=30, eject_after=6)) == 200
         assert await reload(gateway, written(places=5, rate=30, eject_after=6)) == 200
