@@ -48,7 +48,7 @@ async def test_the_queue_and_what_was_cached_are_told(open_tab: OpenTab) -> None
             engine.script = Chat(["こ", "ん", "。"], fields={"usage": USAGE})
             let_go.set()
             await tab.answered(turn)
-            await expect(turn.locator(".figures")).to_contain_text(re.compile(r"in\s12\s\(8 cached\) · out\s3"))
+            await expect(turn.locator(".figures")).to_contain_text(re.compile(r"in\s12\s\(8\scached\) · out\s3"))
             assert ": queue place=" in await tab.raw(turn, "Events (SSE)")
             for other in others:
                 await other

@@ -22,7 +22,7 @@ export const en = {
   theme: "Light or dark",
   views: "Views", chat: "Chat", compare: "Side by side", fewerModels: "Fewer models", moreModels: "More models", differences: "Differences",
   model: "Model", aliases: "Aliases", deployments: "Deployments", notReady: "not ready",
-  context: (/** @type {string} */ tokens) => `context ${tokens} tokens`,
+  context: (/** @type {string} */ tokens) => `Context ${tokens} tokens`,
   signIn: "Sign in", signOut: "Sign out", signInWhy: "This gateway answers only to those who hold one of its keys.",
   key: "API key", keyHelp: "The one you were given, or the owner's: it was printed at the first start and is kept in data/api_key, unless HAYATE_API_KEY was set. The page does not store it.",
   wrongKey: "That is no key of this gateway. Copy it again, whole.", signInFailed: "Signing in failed", sessionEnded: "Your session has ended. Sign in again to go on.",
@@ -74,7 +74,7 @@ export const en = {
 
   waiting: "Waiting for the first token…", answering: "Answering…", finished: "Answer complete.", stopped: "Stopped.", empty: "The model returned an empty answer.",
   firstToken: "first token", perSecond: "tokens/s", tokensIn: "in",
-  cached: (/** @type {number} */ tokens) => `\u00a0(${tokens} cached)`,
+  cached: (/** @type {number} */ tokens) => `\u00a0(${tokens}\u00a0cached)`,
   tokensOut: (/** @type {string} */ tokens) => ["out", tokens],
   queued: (/** @type {number} */ place) => `in the queue, place ${place}`,
   loading: (/** @type {string} */ model) => `loading ${model}`,
