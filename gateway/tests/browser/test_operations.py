@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from tests.browser.test_look import SCREENS
 from tests.browser.walk.walking import axe_source, violations
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
+from tests.support.gateway import running_gateway
 from tests.support.http import fetch
 from tests.support.waiting import eventually
 
@@ -64,7 +68,18 @@ async def test_the_operator_sees_calls_ends_one_and_makes_and_revokes_a_key(open
         await expect(page.locator("#plots").get_by_role("img", name="tokens/s")).to_be_visible()
         await page.get_by_label("Shown").select_option("24 hours")
         await page.get_by_text("Configuration as it runs").click()
-        await expect(page.locator("#configuration")).to_contain_text("deployments")
+        for section in ("deployments › ", "health"):
+            await page.locator("#configuration summary", has_text=section).click()
+        backend, interval = (page.get_by_role("row", name=name) for name in ("backend vllm", "probe_interval_s"))
+        await expect(backend).to_contain_text("a variable (LLM_BACKEND)")
+        await expect(interval).to_contain_text("default")
+        await page.get_by_label("Only what is set").check()
+        await expect(backend).to_be_visible()
+        await expect(interval).to_be_hidden()
+        await page.get_by_role("button", name="Copy as JSON").click()
+        copied = await page.evaluate("navigator.clipboard.readText()")
+        assert {"settings", "restart_needed", "last_reload"} == set(json.loads(copied))
+        assert gateway.key not in copied
         await page.get_by_text("The gateway's log").click()
         await expect(page.locator("#events")).not_to_be_empty()
 
@@ -127,6 +142,59 @@ async def test_a_session_that_another_tab_began_is_gone_on_with(open_tab: OpenTa
         await expect(page.locator("#operator-notice")).to_contain_text("shown this once")
 
 
+async def test_replicas_of_one_model_are_plotted_beside_each_other(open_tab: OpenTab) -> None:
+    async with running_engine() as one, running_engine() as two:
+        pair = {"backend": "vllm", "model": one.model, "replicas": [one.url, two.url]}
+        config = json.dumps({"deployments": {"pair": pair}, "aliases": {"default": ["pair"]}})
+        async with running_gateway(config=config) as gateway, open_tab(gateway.url) as tab:
+            await gateway.ready()
+            page, plots = tab.page, tab.page.locator("#plots")
+            await page.goto(f"{gateway.url}/#/operations")
+            await page.locator("#operator-key").fill(operators_key(gateway.data))
+            await page.locator("#operator-key").press("Enter")
+            await page.get_by_label("Of", exact=True).select_option("pair")
+            await expect(plots.locator(".plot-key")).to_have_text(["pair/0", "pair/1"])
+            await expect(plots.get_by_role("img", name="tokens/s: pair/0")).to_be_visible()
+            await expect(plots.get_by_role("img", name="Waiting")).to_be_hidden()
+            await page.get_by_label("Shown").select_option("24 hours")
+            await expect(plots.locator(".plot-key")).to_have_text(["pair"])
+
+
+KEYS = 1_100
+"""More than are asked for at once."""
+
+
+async def test_keys_beyond_the_first_thousand_are_scrolled_to_and_revoked(open_tab: OpenTab) -> None:
+    async with running_engine() as engine, gateway_on(engine) as gateway, open_tab(gateway.url) as tab:
+        page, admin = tab.page, operators_key(gateway.data)
+        await fetch(gateway.url, "/admin/keys", {"name": "first"}, key=admin)
+        with closing(sqlite3.connect(gateway.data / "hayate.db")) as store, store:
+            store.row_factory = sqlite3.Row
+            row = dict(store.execute("SELECT * FROM keys").fetchone())
+            copies = [
+                {**row, "id": f"{row['id']}{n:05}", "name": f"key-{n}", "created_ms": row["created_ms"] + n}
+                | {"digest": n.to_bytes(32, "big")}
+                for n in range(1, KEYS)
+            ]
+            names = ", ".join(row)
+            store.executemany(f"INSERT INTO keys ({names}) VALUES ({', '.join(f':{name}' for name in row)})", copies)
+        await page.goto(f"{gateway.url}/#/operations")
+        await page.locator("#operator-key").fill(admin)
+        await page.locator("#operator-key").press("Enter")
+        keys = page.get_by_role("group", name="Keys", exact=True)
+        rows = keys.locator("tr[aria-rowindex]")
+        await expect(rows.first).to_contain_text("first")
+        last = keys.locator(f"tr[aria-rowindex='{KEYS + 1}']")
+        while await last.count() == 0:
+            await keys.evaluate("(box) => { box.scrollTop = box.scrollHeight; }")
+            await page.wait_for_timeout(50)
+        await expect(last).to_contain_text(f"key-{KEYS - 1}")
+        assert await rows.count() < 150
+        await last.get_by_role("button", name="Revoke").click()
+        await page.locator("#dialog-yes").click()
+        await expect(last).to_contain_text("revoked")
+
+
 WIDTH = 360
 
 
@@ -157,8 +225,13 @@ async def test_the_operators_view_is_for_everybody(open_tab: OpenTab) -> None:
             await tab.page.locator(f"#{summary} summary").click()
             await expect(tab.page.locator(f"#{place}")).not_to_be_empty()
         await look("view")
+        await tab.page.locator("#configuration summary").nth(1).click()
+        await tab.page.locator("#of-configuration").scroll_into_view_if_needed()
+        await look("configuration")
         await tab.page.locator("#key-name").fill("bot")
         await tab.page.locator("#key-name").press("Enter")
         await tab.page.locator("tr", has_text="bot").get_by_role("button").first.click()
         await expect(tab.page.locator("#of-key-name")).to_have_value("bot")
+        for word in ("準備完了", "応答あり", "有効"):
+            await expect(tab.page.locator("#operator-view")).to_contain_text(word)
         await look("key")

@@ -163,9 +163,9 @@ def test_looks_at_figures_a_minute_of_them() -> None:
         watching = Watching(watched, metrics, EndedCalls([]), ticker, lambda _, rows: kept.append(len(rows)), 0.1)
         async with closing(watched, asyncio.create_task(watching.run())):
             for _ in range(2 * LOOKS):
-                for name in watched.deployments:
-                    usage = Usage(5, 7, exact=True)
-                    metrics.calls.calls_ended([record(deployment=name, usage=usage, ttft_s=0.5)])
+                for each in replicas(watched):
+                    name, usage = each.label.rpartition("/")[0], Usage(5, 7, exact=True)
+                    metrics.calls.calls_ended([record(deployment=name, replica=each.label, usage=usage, ttft_s=0.5)])
                 await asyncio.sleep(0.1)
             await eventually(lambda: kept == [DEPLOYMENTS], every_s=0.1)
         assert len(metrics.figures.samples) >= LOOKS

@@ -21,6 +21,8 @@ class SettingAnswer(BaseModel):
     """One setting that holds. `source` is who says so: command line, environment, .env, file, key file or default."""
 
     name: str
+    path: list[str]
+    """The parts of the name: a deployment's may have points of its own."""
     value: Any
     """null, too, for a secret."""
     secret: bool

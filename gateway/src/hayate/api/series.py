@@ -32,11 +32,16 @@ Column = list[float | None]
 
 
 class ReplicaSeries(BaseModel):
-    """Of one engine; none of hours."""
+    """Of one engine, the first 256 of them; none of hours."""
 
     replica: str
     in_flight: Column
     ceiling: Column
+    tokens_per_s: Column
+    ttft_p50_s: Column
+    ttft_p95_s: Column
+    gap_p50_s: Column
+    gap_p95_s: Column
 
 
 class DeploymentSeries(BaseModel):

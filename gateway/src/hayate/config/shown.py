@@ -81,6 +81,7 @@ class Setting:
             value = str(value)
         return {
             "name": self.name,
+            "path": list(self.where),
             "value": value,
             "secret": self.is_secret and self.value is not None,
             "source": self.source.kind,

@@ -7,11 +7,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from time import monotonic
 from typing import Final
 
+from hayate.fleet.deployment import Deployment
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.turns import PAUSE_S, by_turns
 from hayate.relay.pump import Pump
@@ -19,12 +21,12 @@ from hayate.relay.ticker import Ticker
 from hayate.store.figures import keep
 from hayate.store.store import Store
 from hayate.telemetry.calls import EndedCalls
-from hayate.telemetry.figures import STEP_S, Row
+from hayate.telemetry.figures import STEP_S, Look, Row
 from hayate.telemetry.metrics import Metrics
 
 STREAMS_AT_ONCE: Final = 128
-DEPLOYMENTS_AT_ONCE: Final = 4
-"""In a turn: each about a tenth of a millisecond."""
+AT_ONCE: Final = 4
+"""Deployments, or replicas, in a turn: each about a tenth of a millisecond."""
 
 Keep = Callable[[float, Mapping[str, Row]], None]
 """Has the rows of a minute kept that ended at a time, in seconds since 1970. Must not wait."""
@@ -73,9 +75,19 @@ class Watching:
             for each in some:
                 if isinstance(each, Pump):
                     coming[id(each.progress)] += each.made
-        async for deployment in by_turns(deployments, DEPLOYMENTS_AT_ONCE):
-            name = deployment.name
-            look.add(deployment, made[name] + sum(coming[id(each.progress)] for each in deployment.replicas))
+        async for add in by_turns(_steps(look, deployments, made, coming), AT_ONCE):
+            add()
         look.end()
         if look.ends_minute:
             self._keep(look.at, look.minute)
+
+
+def _steps(
+    look: Look, deployments: Iterable[Deployment], made: Mapping[str, int], coming: Mapping[int, int]
+) -> Iterator[Callable[[], None]]:
+    """Looks at a deployment, and then at each of its replicas where it has several."""
+    for deployment in deployments:
+        replicas, name = tuple(deployment.replicas), deployment.name
+        yield partial(look.add, deployment, made[name] + sum(coming[id(each.progress)] for each in replicas))
+        if len(replicas) > 1:
+            yield from (partial(look.add_replica, each, coming[id(each.progress)]) for each in replicas)

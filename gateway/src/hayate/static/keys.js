@@ -4,9 +4,9 @@ import { copy } from "./copying.js";
 import { asked } from "./dialogs.js";
 import { button, byId, made } from "./elements.js";
 import { Trouble } from "./gateway.js";
-import { change } from "./operator.js";
-import { table } from "./tables.js";
-import { texts } from "./texts.js";
+import { ask, change } from "./operator.js";
+import { Rows } from "./rows.js";
+import { inState, texts } from "./texts.js";
 import { number, time } from "./times.js";
 
 /** The limits of a key, each beside its text. */
@@ -16,6 +16,8 @@ const LIMITS = /** @type {const} */ ([
 ]);
 const HOUR_S = 3600;
 const GRACE_HOURS = 24;
+/** So many are asked for at once; more when somebody scrolls there. */
+const PAGE = 1000;
 
 /** @typedef {{ id: string, name: string, project: string, state: string, created_at: string, expires_at: string | null, models: string[] | null, limits: Record<string, number | boolean>, weight: number, max_output_tokens: number | null }} Key */
 
@@ -33,7 +35,13 @@ function localOf(iso) {
 const shown = (limits) => LIMITS.filter(([name]) => limits[name]).map(([name, text]) => `${texts[text]} ${number(Number(limits[name]))}`).join(", ");
 
 export class Keys {
-  #show;
+  /** What those are called that have been read. @type {Map<string, string>} */
+  names = new Map();
+  /** @type {Rows<Key>} */
+  #rows;
+  /** How many of the rows are looked at again and again, and what they said. */
+  #first = 0;
+  #shown = "";
   #dialog = byId("key-dialog", HTMLDialogElement);
   #tried;
   #say;
@@ -49,7 +57,12 @@ export class Keys {
     this.#tried = tried;
     this.#say = say;
     this.#refresh = refresh;
-    this.#show = table(place, "keys", ["name", "project", "state", "models", "limits", "madeAt", "expires", "acts"]);
+    this.#rows = new Rows(place, "keys", ["name", "project", "state", "models", "limits", "madeAt", "expires", "acts"], {
+      cells: (key) => this.#cells(key),
+      load: async ({ id }) => this.#named(await ask(`${Keys.path}&${new URLSearchParams({ after: id })}`)),
+      tried,
+    });
+    this.#rows.box.classList.add("all-keys");
     place.append(byId("new-key", HTMLElement)); // below the keys that there are
     byId("new-key", HTMLFormElement).addEventListener("submit", (event) => {
       event.preventDefault();
@@ -62,17 +75,44 @@ export class Keys {
     byId("key-cancel", HTMLButtonElement).onclick = () => this.#dialog.close();
   }
 
-  /** @param {Key[]} keys */
-  show(keys) {
-    this.#show(keys.map((each) => [
-      each.name, each.project, each.state, each.models?.join(", ") ?? texts.all, shown(each.limits) || texts.nothing, time(each.created_at),
-      each.expires_at && time(each.expires_at), each.state === "active" ? this.#acts(each) : null,
-    ]));
+  /** Where the oldest of them are. */
+  static path = `admin/keys?limit=${PAGE}`;
+
+  /** The oldest of them, as they are now; whoever has scrolled on keeps what came after. @param {import("./rows.js").Page<Key>} told */
+  show({ data, has_more: more }) {
+    this.#named({ data, has_more: more });
+    const now = JSON.stringify([document.documentElement.lang, data]);
+    if (now === this.#shown) return;
+    const rest = this.#rows.rows[this.#first - 1]?.id === data.at(-1)?.id ? this.#rows.rows.slice(this.#first) : [];
+    this.#shown = now;
+    this.#first = data.length;
+    this.#rows.fill([...data, ...rest], rest.length ? this.#rows.hasMore : more);
+  }
+
+  /** Notes what these are called. @param {import("./rows.js").Page<Key>} page */
+  #named(page) {
+    for (const { id, name } of page.data) this.names.set(id, name);
+    return page;
   }
 
   clear() {
     this.#dialog.close();
-    this.#show([]);
+    this.names.clear();
+    this.#rows.toTop();
+    this.show({ data: [], has_more: false });
+  }
+
+  /** @param {Key} key */
+  #cells(key) {
+    return [
+      key.name, key.project, inState(key.state), key.models?.join(", ") ?? texts.all, shown(key.limits) || texts.nothing, time(key.created_at),
+      key.expires_at && time(key.expires_at), key.state === "active" ? this.#acts(key) : null,
+    ];
+  }
+
+  /** A key is another by now, wherever it stands. @param {Key} key */
+  #changed(key) {
+    this.#rows.fill(this.#rows.rows.map((each) => (each.id === key.id ? key : each)), this.#rows.hasMore);
   }
 
   /** @param {Key} key */
@@ -97,7 +137,7 @@ export class Keys {
   /** @param {Key} key */
   async #revoke({ id, name }) {
     if ((await asked(texts.revokeSure(name), null, "revoke")) === null) return;
-    await change(`admin/keys/${encodeURIComponent(id)}`, "DELETE");
+    this.#changed(await (await change(`admin/keys/${encodeURIComponent(id)}`, "DELETE")).json());
     await this.#refresh();
   }
 
@@ -105,7 +145,8 @@ export class Keys {
   async #rotate({ id, name }) {
     const hours = await asked(texts.rotateSure(name), String(GRACE_HOURS), "rotate");
     if (hours === null) return;
-    const { key } = await (await change(`admin/keys/${encodeURIComponent(id)}/rotate`, "POST", { grace_s: Number(hours) * HOUR_S })).json();
+    const { key, ...now } = await (await change(`admin/keys/${encodeURIComponent(id)}/rotate`, "POST", { grace_s: Number(hours) * HOUR_S })).json();
+    this.#changed(now);
     await this.#refresh();
     this.#tell(key);
   }
@@ -139,7 +180,8 @@ export class Keys {
       ...(expires === localOf(key.expires_at) ? {} : { expires_at: expires ? new Date(expires).toISOString() : null }),
     };
     try {
-      const { warnings } = await (await change(`admin/keys/${encodeURIComponent(key.id)}`, "PATCH", changed)).json();
+      const { warnings, ...now } = await (await change(`admin/keys/${encodeURIComponent(key.id)}`, "PATCH", changed)).json();
+      this.#changed(now);
       this.#dialog.close();
       await this.#tried(this.#refresh);
       this.#say(warnings.join(" "));

@@ -1,13 +1,14 @@
 // Operations, for whoever has the operator's key: what every engine does, who waits, calls under way and ended, keys, the configuration.
 
 import { EndedCalls } from "./calls.js";
+import { Configuration } from "./configuration.js";
 import { button, byId, made } from "./elements.js";
 import { answerOf, Trouble } from "./gateway.js";
 import { Keys } from "./keys.js";
 import { ask, change, isOperator, maySignIn, signInOperator, signOutOperator } from "./operator.js";
 import { Plots } from "./plots.js";
 import { table } from "./tables.js";
-import { texts } from "./texts.js";
+import { inState, texts } from "./texts.js";
 import { day, seconds, time } from "./times.js";
 
 const EVERY_MS = 5000;
@@ -28,7 +29,7 @@ const wanted = () => new URLSearchParams(filled("key", "model", "status"));
 /** In the language of the page. @param {string} english @param {string} japanese */
 const inWords = (english, japanese) => (document.documentElement.lang === "ja" ? japanese : english);
 /** @param {{ at: string, level: string, text: string, text_ja: string }} event */
-const lineOf = ({ at, level, text, text_ja: japanese }) => `${time(at)}  ${level}  ${inWords(text, japanese)}`;
+const lineOf = ({ at, level, text, text_ja: japanese }) => `${time(at)}  ${inState(level)}  ${inWords(text, japanese)}`;
 
 export class Operations {
   #place = byId("operations", HTMLElement);
@@ -36,6 +37,7 @@ export class Operations {
   #form = byId("operator-sign-in", HTMLFormElement);
   #notice = byId("operator-notice", HTMLElement);
   #timer = 0;
+  #configuration = new Configuration(byId("configuration", HTMLElement));
   #plots = new Plots(byId("plots", HTMLElement));
   /** Tokens that each deployment's engines had made, and when. @type {Map<string, { tokens: number, atMs: number }>} */
   #made = new Map();
@@ -50,13 +52,11 @@ export class Operations {
 
   /** Counted up whenever something is asked for. */
   #asked = 0;
-  /** What keys are called. @type {Map<string, string>} */
-  #names = new Map();
 
   constructor() {
-    byId("span", HTMLSelectElement).onchange = () => this.#tried(() => this.#refresh());
-    this.#opens("of-configuration", async () => JSON.stringify(await ask("admin/config"), null, 2), "configuration");
-    this.#opens("of-log", async () => (await ask("admin/log")).data.map(lineOf).join("\n"), "events");
+    for (const id of ["span", "plotted"]) byId(id, HTMLSelectElement).onchange = () => this.#tried(() => this.#refresh());
+    this.#opens("of-configuration", async () => this.#configuration.show(await ask("admin/config")));
+    this.#opens("of-log", async () => { byId("events", HTMLElement).textContent = (await ask("admin/log")).data.map(lineOf).join("\n"); });
     byId("filter", HTMLFormElement).addEventListener("input", () => this.#tried(async () => { await this.#refresh(); await this.#showUsage(); }));
     byId("filter", HTMLFormElement).addEventListener("submit", (event) => event.preventDefault());
     this.#form.addEventListener("submit", async (event) => {
@@ -71,12 +71,10 @@ export class Operations {
     });
   }
 
-  /** What is asked for when it is unfolded. @param {string} details @param {() => Promise<string>} text @param {string} place */
-  #opens(details, text, place) {
+  /** What is asked for when it is unfolded. @param {string} details @param {() => Promise<void>} show */
+  #opens(details, show) {
     const folded = byId(details, HTMLDetailsElement);
-    folded.addEventListener("toggle", () => {
-      if (folded.open) this.#tried(async () => { byId(place, HTMLElement).textContent = await text(); });
-    });
+    folded.addEventListener("toggle", () => { if (folded.open) this.#tried(show); });
   }
 
   /** The view is shown: to the operator, or to somebody who may become that. */
@@ -99,8 +97,8 @@ export class Operations {
     this.#keys.clear();
     this.#made.clear();
     this.#plots.clear();
-    for (const id of ["configuration", "events"]) byId(id, HTMLElement).textContent = "";
-    this.#names.clear();
+    this.#configuration.clear();
+    byId("events", HTMLElement).textContent = "";
     byId("engine-log", HTMLElement).hidden = true;
     byId("engine-log", HTMLElement).textContent = "";
     this.#view.hidden = true;
@@ -122,16 +120,15 @@ export class Operations {
     if (!document.hidden) {
       const which = wanted();
       const latest = this.#ended.wanted(which);
-      const paths = ["admin/engines", "admin/queue", "admin/deployments", `admin/calls?${latest ?? new URLSearchParams([...which, ["limit", "1"]])}`, "admin/keys?limit=1000", `admin/series?${span}`];
+      const paths = ["admin/engines", "admin/queue", "admin/deployments", `admin/calls?${latest ?? new URLSearchParams([...which, ["limit", "1"]])}`, Keys.path, `admin/series?${span}`];
       const [engines, queue, deployments, calls, keys, series] = await Promise.all(paths.map(ask));
       if (asked !== this.#asked) return; // something else is wanted by now
-      this.#names = new Map(keys.data.map((/** @type {{ id: string, name: string }} */ { id, name }) => [id, name]));
+      this.#keys.show(keys);
       this.#plots.show(series, SPANS[span] ?? 0);
       this.#showModels(engines, queue);
       this.#showRunning(calls);
       if (latest) this.#ended.show(which, calls);
       this.#showReplicas(deployments, queue);
-      this.#keys.show(keys.data);
     }
     if (!this.#place.hidden) this.#timer = setTimeout(() => this.#tried(() => this.#refresh()), EVERY_MS);
   }
@@ -141,7 +138,7 @@ export class Operations {
     this.#models(engines.map((/** @type {any} */ each) => {
       const why = each.last_error && inWords(each.last_error.text, each.last_error.text_ja);
       const acts = made("span", "acts", ...(each.how === null ? [] : [this.#act("load", each.name), this.#act("unload", each.name)]), ...(each.has_log ? [this.#log(each.name)] : []));
-      return [each.name, each.backend, each.state, each.in_flight, each.waiting, this.#speed(each), why, acts];
+      return [each.name, each.backend, inState(each.state), each.in_flight, each.waiting, this.#speed(each), why, acts];
     }));
     this.#gpus(gpus.map((/** @type {any} */ each) => [each.name, `${(each.used_bytes / GIB).toFixed(1)} GiB`, `${(each.memory_bytes / GIB).toFixed(1)} GiB`]));
     this.#lanes(deployments.flatMap((/** @type {any} */ each) => each.lanes.map((/** @type {any} */ lane) =>
@@ -154,7 +151,7 @@ export class Operations {
     this.#replicas(deployments.flatMap(({ name, replicas }) => replicas.map((/** @type {any} */ each, /** @type {number} */ n) => {
       const [why, error] = [each.reason, each.last_error];
       return [
-        `${name}/${n}`, each.url, each.state, why && inWords(why.en, why.ja), each.in_flight, ceilings.get(name)?.[n]?.places ?? null,
+        `${name}/${n}`, each.url, inState(each.state), why && inWords(why.en, why.ja), each.in_flight, ceilings.get(name)?.[n]?.places ?? null,
         error && `${time(error.at * 1000)} ${inWords(error.text, error.text_ja)}`,
       ];
     })));
@@ -182,7 +179,7 @@ export class Operations {
 
   /** @param {string} id */
   #named(id) {
-    return this.#names.get(id) ?? id;
+    return this.#keys.names.get(id) ?? id;
   }
 
   /** The engine's last lines. @param {string} name */

@@ -9,6 +9,9 @@ import { ja } from "./texts/ja.js";
 /** @type {Texts} */
 export let texts = en;
 
+/** A word of the gateway's for a state, as people read it. @param {string} word */
+export const inState = (word) => texts.states[word] ?? word;
+
 /** @param {string | undefined} name */
 const textOf = (name) => texts[/** @type {Name} */ (name)];
 

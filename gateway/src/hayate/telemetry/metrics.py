@@ -43,6 +43,26 @@ class _Deployment:
         self.queued = Histogram(SECONDS)
 
 
+class _Replica:
+    """What calls at one replica add up to, of those that are measured."""
+
+    __slots__ = ("output_tokens", "tpot", "ttft")
+
+    def __init__(self) -> None:
+        self.output_tokens = 0
+        self.ttft = Histogram(SECONDS)
+        self.tpot = Histogram(TOKEN_SECONDS)
+
+    def add(self, record: CallRecord) -> None:
+        """Counts one call."""
+        tokens, ttft_s = record.usage.completion_tokens, record.ttft_s
+        self.output_tokens += tokens
+        if ttft_s is not None:
+            self.ttft.observe(ttft_s)
+            if tokens > 1:
+                self.tpot.observe((record.ended - record.started - ttft_s) / (tokens - 1))
+
+
 class _Outcome:
     """What calls of one endpoint add up to that ended alike. Those that ended otherwise share what they are measured by."""
 
@@ -82,6 +102,7 @@ class CallMetrics(Collector):
         self._outcomes: dict[tuple[str, str, int], _Outcome] = {}
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._deployments: dict[str, _Deployment] = {}
+        self._replicas: dict[str, _Replica] = {}
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:
         """Adds them up."""
@@ -91,6 +112,20 @@ class CallMetrics(Collector):
             if found is None:
                 found = self._outcomes[outcome] = self._new(record.endpoint, record.deployment)
             found.add(record)
+            measured = self._replicas.get(record.replica)
+            if measured is not None:
+                measured.add(record)
+
+    def of_replica(self, label: str) -> _Replica:
+        """What calls at a replica have added up to since this was first asked."""
+        found = self._replicas.get(label)
+        if found is None:
+            found = self._replicas[label] = _Replica()
+        return found
+
+    def forget_others(self, labels: set[str]) -> None:
+        """Counts nothing any more for replicas that are not among these."""
+        self._replicas = {label: each for label, each in self._replicas.items() if label in labels}
 
     def _new(self, endpoint: str, deployment: str) -> _Outcome:
         if not deployment:

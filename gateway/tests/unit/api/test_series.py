@@ -13,7 +13,7 @@ import pytest
 
 from hayate.api.series import SeriesAnswer, of_minutes, of_samples
 from hayate.store.figures import Minute
-from hayate.telemetry.figures import COLUMNS, STEP_S, Layout, Sample
+from hayate.telemetry.figures import COLUMNS, OF_REPLICAS, STEP_S, Layout, Sample
 from tests.support.http import fetch
 from tests.support.scene import STREAM, Stage
 from tests.support.waiting import eventually
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 def sample(at: float, layout: Layout, first: float = 1.0) -> Sample:
     """Values that count up from `first`."""
-    width = sum(len(COLUMNS) + 2 * len(replicas) for _, replicas in layout)
+    width = sum(len(COLUMNS) + len(OF_REPLICAS) * len(replicas) for _, replicas in layout)
     return Sample(at, layout, array("d", [first + number for number in range(width)]))
 
 
@@ -36,9 +36,10 @@ def test_columns_have_a_value_for_each_time_and_none_where_a_deployment_was_not_
     assert (b.name, b.in_flight, b.gap_p95_s) == ("b", [None, 101], [None, 108])
     assert [(each.replica, each.in_flight, each.ceiling) for each in b.replicas] == [
         ("b/0", [None, 109], [None, 110]),
-        ("b/1", [None, 111], [None, 112]),
+        ("b/1", [None, 116], [None, 117]),
     ]
-    assert (a.in_flight, a.waiting, a.replicas[0].ceiling) == ([1, 113], [2, 114], [10, 122])
+    assert (a.in_flight, a.waiting, a.replicas[0].ceiling) == ([1, 123], [2, 124], [10, 132])
+    assert (b.replicas[0].tokens_per_s, b.replicas[1].gap_p95_s) == ([None, 111], [None, 122])
 
 
 def test_what_there_is_nothing_to_say_of_is_null() -> None:

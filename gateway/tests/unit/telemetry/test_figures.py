@@ -10,7 +10,18 @@ import pytest
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.fleet.fleet import Fleet
 from hayate.fleet.spec import DeploymentSpec
-from hayate.telemetry.figures import COLUMNS, KEPT, LOOKS, STEP_S, Figures, Look, Row, Sample
+from hayate.telemetry.figures import (
+    COLUMNS,
+    KEPT,
+    LOOKS,
+    MOST_REPLICAS,
+    OF_REPLICAS,
+    STEP_S,
+    Figures,
+    Look,
+    Row,
+    Sample,
+)
 from hayate.telemetry.metrics import CallMetrics
 from hayate.wire.usage import Usage
 from tests.unit.telemetry.records import record
@@ -30,11 +41,14 @@ class Scene:
         self.calls = CallMetrics()
         self.figures = Figures(self.calls)
         self.made: dict[str, int] = {}
+        self.coming: dict[str, int] = {}
         self.looks = 0
 
-    def end(self, name: str = "a", ttft_s: float = 0.05, tokens: int = 11, took_s: float = 1.05) -> None:
+    def end(
+        self, name: str = "a", ttft_s: float = 0.05, tokens: int = 11, took_s: float = 1.05, replica: str = ""
+    ) -> None:
         """A call has ended: its first token after `ttft_s`, the others evenly until the end."""
-        ended = record(deployment=name, ttft_s=ttft_s, usage=Usage(5, tokens, exact=True))
+        ended = record(deployment=name, replica=replica, ttft_s=ttft_s, usage=Usage(5, tokens, exact=True))
         ended.ended = ended.started + took_s
         self.calls.calls_ended([ended])
 
@@ -43,6 +57,8 @@ class Scene:
         look = self.figures.look(AT + self.looks * STEP_S, 100.0 + self.looks * STEP_S)
         for each in self.fleet.deployments.values():
             look.add(each, self.made.get(each.name, 0))
+            for replica in each.replicas if len(each.replicas) > 1 else ():
+                look.add_replica(replica, self.coming.get(replica.label, 0))
         look.end()
         return look
 
@@ -50,6 +66,11 @@ class Scene:
 def told(sample: Sample, at: int = 0) -> Mapping[str, float | None]:
     values = sample.values[at : at + len(COLUMNS)]
     return {name: None if math.isnan(each) else each for name, each in zip(COLUMNS, values, strict=True)}
+
+
+def of_replica(sample: Sample, at: int) -> Mapping[str, float | None]:
+    values = sample.values[at : at + len(OF_REPLICAS)]
+    return {name: None if math.isnan(each) else each for name, each in zip(OF_REPLICAS, values, strict=True)}
 
 
 def named(row: Row) -> Mapping[str, float]:
@@ -64,7 +85,41 @@ async def test_the_first_look_tells_what_is_seen_and_of_no_time_before_it() -> N
     (sample,) = scene.figures.samples
     assert told(sample) == dict.fromkeys(COLUMNS) | {"in_flight": 0, "waiting": 0, "ceiling": 8}
     assert sample.layout == (("a", ("a/0", "a/1")),)
-    assert list(sample.values[len(COLUMNS) :]) == [0, 4, 3, 4]
+    first, second = (of_replica(sample, len(COLUMNS) + at * len(OF_REPLICAS)) for at in (0, 1))
+    assert first == dict.fromkeys(OF_REPLICAS) | {"in_flight": 0, "ceiling": 4}
+    assert second == dict.fromkeys(OF_REPLICAS) | {"in_flight": 3, "ceiling": 4}
+
+
+async def test_of_several_replicas_each_has_its_own_and_an_only_one_has_the_deployments() -> None:
+    scene = Scene("a", replicas=2)
+    scene.look()
+    scene.end(replica="a/1", ttft_s=0.2, tokens=51)
+    scene.made["a"], scene.coming["a/0"] = 100, 49
+    scene.look()
+    first, second = (of_replica(scene.figures.samples[-1], len(COLUMNS) + at * len(OF_REPLICAS)) for at in (0, 1))
+    assert (first["tokens_per_s"], second["tokens_per_s"]) == (49 / STEP_S, round(51 / STEP_S, 1))
+    assert first["ttft_p95_s"] is None
+    assert 0.1 < (second["ttft_p95_s"] or 0) <= 0.25
+    alone = Scene("a")
+    alone.look()
+    alone.end(replica="a/0")
+    alone.made["a"] = 11
+    alone.look()
+    sample = alone.figures.samples[-1]
+    assert of_replica(sample, len(COLUMNS))["tokens_per_s"] == told(sample)["tokens_per_s"] == round(11 / STEP_S, 1)
+    assert of_replica(sample, len(COLUMNS))["gap_p95_s"] == told(sample)["gap_p95_s"] is not None
+    assert alone.calls._replicas == {}, "nothing is counted twice"
+
+
+async def test_of_very_many_replicas_the_first_are_told_of_and_counted() -> None:
+    scene = Scene("a", "b", replicas=MOST_REPLICAS - 1)
+    scene.look()
+    assert [len(labels) for _, labels in scene.figures.samples[-1].layout] == [MOST_REPLICAS - 1, 1]
+    assert len(scene.figures._replicas) == MOST_REPLICAS
+    assert "b/0" in scene.calls._replicas
+    scene.fleet.apply(scene.specs[:1], {})
+    scene.look()
+    assert scene.calls._replicas.keys() == {f"a/{number}" for number in range(MOST_REPLICAS - 1)}
 
 
 async def test_tokens_and_times_are_of_the_step() -> None:
@@ -80,7 +135,7 @@ async def test_tokens_and_times_are_of_the_step() -> None:
     assert found["ttft_p50_s"] is not None
     assert 0.025 < found["ttft_p50_s"] < (found["ttft_p95_s"] or 0) <= 0.05
     assert 0.025 < (found["gap_p50_s"] or 0) < (found["gap_p95_s"] or 0) <= 0.05
-    assert told(scene.figures.samples[-1], len(COLUMNS) + 2)["ttft_p50_s"] is None
+    assert told(scene.figures.samples[-1], len(COLUMNS) + len(OF_REPLICAS))["ttft_p50_s"] is None
     scene.look()
     quiet = told(scene.figures.samples[-1])
     assert (quiet["tokens_per_s"], quiet["ttft_p95_s"], quiet["gap_p50_s"]) == (0, None, None)

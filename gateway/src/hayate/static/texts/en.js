@@ -1,5 +1,10 @@
 // The page's texts in English. `hints` says what to do about an error, by the gateway's error code.
 
+/** The gateway's words for states, levels and sources, where people read others. @type {Record<string, string>} */
+const states = {
+  not_ready: "not ready", ok: "up", unknown: "not seen yet", trial: "on trial", answers: "set aside", file: "the file", environment: "a variable", "key file": "a key's file",
+};
+
 /** @type {Record<string, string>} */
 const hints = {
   unreachable: "The gateway can't be reached. See whether it is still running, then try again.",
@@ -43,7 +48,14 @@ export const en = {
   rotateSure: (/** @type {string} */ name) => `A new secret for the key ${name}. For how many hours is the old one still good?`,
   overheard: "This page came over plain http from another machine, where others can read the operator's key. Open it over https (a proxy in front), or at http://localhost through ssh -L; server.operator_over_http: true allows it as it is.",
   usage: "Usage of the last seven days", calls: "Calls", failedCalls: "failed", cost: "Cost", tokens: "Tokens", usageBy: "Usage by", day: "Day", onlyKey: "Ended calls of key (id)", log: "Log",
-  span: "Shown", minutes15: "15 minutes", hours24: "24 hours", ttft95: "First token, s (95 %)", gap95: "Gap between tokens, s (95 %)", configuration: "Configuration as it runs", gatewayLog: "The gateway's log",
+  plottedOf: "Of", allDeployments: "all deployments", replicasOf: (/** @type {string} */ name) => `the replicas of ${name}`,
+  span: "Shown", minutes15: "15 minutes", hours24: "24 hours", ttft95: "First token, s (95 %)", gap95: "Gap between tokens, s (95 %)", configuration: "Configuration as it runs",
+  copyJson: "Copy as JSON", saidOnly: "Only what is set", general: "General", settingsOf: "Settings", setting: "Setting", value: "Value", saidBy: "Set by", notTold: "set, not shown",
+  saidOf: (/** @type {number} */ said, /** @type {number} */ all) => (said ? `${said} of ${all} set` : `${all}, none set`),
+  lineOf: (/** @type {string} */ source, /** @type {number} */ line) => `${source}, line ${line}`,
+  lastReload: (/** @type {string} */ at) => `Last reloaded: ${at}`, lastRefused: (/** @type {string} */ at) => `The last reload, ${at}, was refused, and the old configuration stays:`,
+  restartWaits: (/** @type {string} */ names) => `Changed, and waiting for a restart: ${names}`,
+  gatewayLog: "The gateway's log",
 
   conversations: "Conversations", newChat: "New conversation", search: "Search", untitled: "Untitled", noneFound: "Nothing found.", more: "More",
   rename: "Rename", renameTo: "What is the conversation to be called?", remove: "Delete", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "Export:",
@@ -89,5 +101,5 @@ export const en = {
   reloaded: "The page was left before an answer began. Nothing of it was kept.",
   length: "Cut off at the token limit. Raise “Max tokens” for a longer answer.",
   unknownError: "The gateway could not answer.",
-  hints,
+  hints, states,
 };

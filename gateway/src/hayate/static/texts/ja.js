@@ -1,6 +1,15 @@
 // The page's texts in Japanese.
 
 /** @type {Record<string, string>} */
+const states = {
+  ready: "準備完了", not_ready: "利用不可", unloaded: "未読み込み", loading: "読み込み中", draining: "完了待ち", unloading: "解放中", failed: "失敗",
+  ok: "応答あり", unknown: "確認中", trial: "復帰確認中", answers: "一時除外", unreachable: "応答なし", stuck: "応答停止",
+  active: "有効", expired: "期限切れ", revoked: "失効",
+  error: "エラー", warning: "警告", good: "正常", info: "情報",
+  "command line": "コマンドライン", environment: "環境変数", file: "設定ファイル", "key file": "キーファイル", default: "既定値",
+};
+
+/** @type {Record<string, string>} */
 const hints = {
   unreachable: "ゲートウェイに接続できません。起動しているか確かめてから、もう一度お試しください。",
   invalid_api_key: "もう一度サインインしてください。",
@@ -44,7 +53,14 @@ export const ja = {
   rotateSure: (name) => `キー「${name}」を再発行します。古いキーをあと何時間使えるようにしますか？`,
   overheard: "このページは別のマシンから暗号化されていないHTTPで開かれているため、管理者用のキーを盗み見られるおそれがあります。HTTPS（リバースプロキシー）か、ssh -L経由のhttp://localhostで開いてください。このまま許可する場合は、server.operator_over_httpをtrueにします。",
   usage: "直近7日間の利用量", calls: "リクエスト", failedCalls: "失敗", cost: "コスト", tokens: "トークン", usageBy: "利用量の集計", day: "日", onlyKey: "終了したリクエストのキー（ID）", log: "ログ",
-  span: "表示期間", minutes15: "15分", hours24: "24時間", ttft95: "最初のトークンまで（秒、95パーセンタイル）", gap95: "トークンの間隔（秒、95パーセンタイル）", configuration: "現在の設定", gatewayLog: "ゲートウェイのログ",
+  plottedOf: "対象", allDeployments: "すべてのデプロイメント", replicasOf: (name) => `${name}のレプリカ`,
+  span: "表示期間", minutes15: "15分", hours24: "24時間", ttft95: "最初のトークンまで（秒、95パーセンタイル）", gap95: "トークンの間隔（秒、95パーセンタイル）", configuration: "現在の設定",
+  copyJson: "JSONをコピー", saidOnly: "既定値から変更した項目だけ", general: "全般", settingsOf: "設定項目", setting: "項目", value: "値", saidBy: "設定元", notTold: "設定済み（非表示）",
+  saidOf: (said, all) => `${all}項目${said ? `（変更${said}）` : ""}`,
+  lineOf: (source, line) => `${source}の${line}行目`,
+  lastReload: (at) => `前回の再読み込み：${at}`, lastRefused: (at) => `${at}の再読み込みは拒否され、元の設定のまま動作しています：`,
+  restartWaits: (names) => `再起動すると有効になる変更：${names}`,
+  gatewayLog: "ゲートウェイのログ",
 
   conversations: "会話", newChat: "新しい会話", search: "検索", untitled: "無題", noneFound: "見つかりませんでした。", more: "さらに表示",
   rename: "名前を変更", renameTo: "会話の名前を入力してください。", remove: "削除", exportMarkdown: "Markdown", exportJson: "JSON", exportAs: "エクスポート：",
@@ -90,5 +106,5 @@ export const ja = {
   reloaded: "回答が始まる前にページが閉じられました。この質問は保存されていません。",
   length: "トークン数の上限に達したため、途中で終わっています。続きが必要なときは「最大トークン数」を増やしてください。",
   unknownError: "回答を得られませんでした。",
-  hints,
+  hints, states,
 };
