@@ -115,7 +115,7 @@ export class Rows {
     const from = Math.max(0, Math.min(first, this.#rows.length) - AHEAD);
     if (!anew && from === this.#from) return;
     this.#from = from;
-    const focused = this.#focused();
+    const [focused, top] = [this.#focused(), this.#box.scrollTop];
     const shown = this.#rows.slice(from, first + Math.ceil(innerHeight / this.#rowPx) + STEP + AHEAD);
     const rows = shown.map((each, n) => this.#row(each, from + n));
     this.#space(this.#above, from);
@@ -123,6 +123,7 @@ export class Rows {
     this.#body.replaceChildren(this.#above, ...(rows.length ? rows : [this.#none()]), this.#below);
     this.#box.firstElementChild?.setAttribute("aria-rowcount", String(this.#more ? -1 : this.#rows.length + 1));
     if (anew && rows[0]?.offsetHeight) this.#rowPx = rows[0].getBoundingClientRect().height;
+    if (anew && this.#box.scrollTop !== top) this.#box.scrollTop = top; // taking away what has the focus may have moved it
     if (focused) rows.find((row) => row.ariaRowIndex === focused.row)?.querySelectorAll("button")[focused.button]?.focus({ preventScroll: true });
   }
 
