@@ -54,7 +54,7 @@ class _Replica:
         self.tpot = Histogram(TOKEN_SECONDS)
 
     def add(self, record: CallRecord) -> None:
-        """Counts one call."""
+        """Counts one call, and its times if it has said something."""
         tokens, ttft_s = record.usage.completion_tokens, record.ttft_s
         self.output_tokens += tokens
         if ttft_s is not None:
