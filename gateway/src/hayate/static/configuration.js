@@ -102,5 +102,5 @@ const plain = (value) => (typeof value === "string" ? value || '""' : JSON.strin
 /** @param {Setting} setting */
 function sourceOf({ source, variable, line }) {
   const place = line === null ? inState(source) : texts.lineOf(inState(source), line);
-  return variable === null ? place : `${place} (${variable})`;
+  return variable === null ? place : texts.through(place, variable);
 }

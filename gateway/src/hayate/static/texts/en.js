@@ -52,6 +52,7 @@ export const en = {
   span: "Shown", minutes15: "15 minutes", hours24: "24 hours", ttft95: "First token, s (95 %)", gap95: "Gap between tokens, s (95 %)", configuration: "Configuration as it runs",
   copyJson: "Copy as JSON", saidOnly: "Only what is set", general: "General", settingsOf: "Settings", setting: "Setting", value: "Value", saidBy: "Set by", notTold: "set, not shown",
   saidOf: (/** @type {number} */ said, /** @type {number} */ all) => (said ? `${said} of ${all} set` : `${all}, none set`),
+  through: (/** @type {string} */ source, /** @type {string} */ variable) => `${source} (${variable})`,
   lineOf: (/** @type {string} */ source, /** @type {number} */ line) => `${source}, line ${line}`,
   lastReload: (/** @type {string} */ at) => `Last reloaded: ${at}`, lastRefused: (/** @type {string} */ at) => `The last reload, ${at}, was refused, and the old configuration stays:`,
   restartWaits: (/** @type {string} */ names) => `Changed, and waiting for a restart: ${names}`,

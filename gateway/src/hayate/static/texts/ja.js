@@ -57,6 +57,7 @@ export const ja = {
   span: "表示期間", minutes15: "15分", hours24: "24時間", ttft95: "最初のトークンまで（秒、95パーセンタイル）", gap95: "トークンの間隔（秒、95パーセンタイル）", configuration: "現在の設定",
   copyJson: "JSONをコピー", saidOnly: "既定値から変更した項目だけ", general: "全般", settingsOf: "設定項目", setting: "項目", value: "値", saidBy: "設定元", notTold: "設定済み（非表示）",
   saidOf: (said, all) => `${all}項目${said ? `（変更${said}）` : ""}`,
+  through: (source, variable) => `${source}（${variable}）`,
   lineOf: (source, line) => `${source}の${line}行目`,
   lastReload: (at) => `前回の再読み込み：${at}`, lastRefused: (at) => `${at}の再読み込みは拒否され、元の設定のまま動作しています：`,
   restartWaits: (names) => `再起動すると有効になる変更：${names}`,
