@@ -45,7 +45,7 @@ class Past(NamedTuple):
 class Counters:
     """What one key, or one key with one model, has used of its limits."""
 
-    __slots__ = ("_windows", "concurrency", "in_flight", "one_of_a_kind", "requests", "said", "strict", "tokens")
+    __slots__ = ("_windows", "concurrency", "each_call", "in_flight", "one_of_a_kind", "requests", "said", "strict", "tokens")
 
     def __init__(self, limits: RateLimits) -> None:
         self.in_flight = 0
@@ -70,6 +70,8 @@ class Counters:
         counted = [(window, kind) for kind, window in enumerate(self._windows) if window is not None]
         self.requests: tuple[Counted, ...] = tuple(each for each in counted if each[1] == REQUESTS)
         self.tokens: tuple[Counted, ...] = tuple(each for each in counted if each[1] != REQUESTS)
+        self.each_call = self._windows[REQUESTS]
+        """In which every call is one."""
         self.one_of_a_kind = len(self.tokens) < 2
         """Whether there are no two limits on tokens of which one is nearer than the other."""
         self.strict = bool(limits.strict and self.tokens)

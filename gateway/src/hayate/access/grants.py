@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from hayate.access.counters import NO_MODELS, OUTPUTS, TOKENS, Counted, Counters, KeyCounters, Past, Table
+from hayate.access.counters import NO_MODELS, OUTPUTS, REQUESTS, TOKENS, Counted, Counters, KeyCounters, Past, Table
 from hayate.access.limit_headers import fresh_headers, nearest_headers
 from hayate.access.principals import Principal
 from hayate.errors import InvalidRequest, RateLimited
@@ -59,7 +59,6 @@ class Grant:
         "_held",
         "_key",
         "_model",
-        "_reserved",
         "_strict",
         "counts",
         "principal",
@@ -79,7 +78,8 @@ class Grant:
         if key is not None:
             self._grants = grants
             self._model: Counters | None = None
-            self._reserved = False
+            self._strict = False
+            """Whether it has reserved the most that it can use."""
             self._booked: list[tuple[Window, int, int, int]] = []
             """Window, second, units and their kind."""
             self._held: tuple[Counters, ...] = ()
@@ -87,14 +87,19 @@ class Grant:
 
     def enter(self, now: float) -> None:
         """Books the call itself. Raises RateLimited."""
-        if self._key is not None:
-            whole = self._key.whole
-            if whole.concurrency is not None and whole.in_flight >= whole.concurrency:
-                self._refuse_another(whole.concurrency)
-            if whole.requests:
-                self._book(whole.requests, _ONE, now)
-            whole.in_flight += 1
-            self._held = (whole,)
+        if self._key is None:
+            return
+        whole = self._key.whole
+        if whole.concurrency is not None and whole.in_flight >= whole.concurrency:
+            self._refuse_another(whole.concurrency)
+        window = whole.each_call
+        if window is not None:
+            second = window.take(now, 1)
+            if second < 0:
+                _refuse(whole.requests, _ONE, now, self._grants.refused)
+            self._booked.append((window, second, 1, REQUESTS))
+        whole.in_flight += 1
+        self._held = (whole,)
 
     def reserve(self, asked: Asked) -> None:
         """Books what the call will use. Raises RateLimited, or InvalidRequest for what can never fit; the call's request is
@@ -103,13 +108,13 @@ class Grant:
         key = self._key
         if key is None:
             return
-        grants = self._grants
+        grants, model = self._grants, None
         counted, strict = key.whole.tokens, key.whole.strict
-        model = self._model = grants.table.of_model(self.principal.id, key, asked.model) if key.by_model else None
-        if model is not None:
-            counted = (*counted, *model.tokens, *model.requests)
-            strict = strict or model.strict
-        self._strict = strict
+        if key.by_model:
+            model = self._model = grants.table.of_model(self.principal.id, key, asked.model)
+            if model is not None:
+                counted = (*counted, *model.tokens, *model.requests)
+                strict = strict or model.strict
         try:
             inputs = outputs = 0
             if counted:
@@ -118,14 +123,20 @@ class Grant:
                     outputs = _at_most(outputs, inputs, counted)
             if model is not None and model.concurrency is not None and model.in_flight >= model.concurrency:
                 self._refuse_another(model.concurrency)
-            self._book(counted, (1, inputs + outputs, inputs, outputs), grants.now())
+            units, now = (1, inputs + outputs, inputs, outputs), grants.now()
+            for window, kind in counted:  # all of them, or nothing of the call
+                second = window.take(now, units[kind])
+                if second < 0:
+                    self._settle(_NOTHING)
+                    _refuse(counted, units, now, grants.refused)
+                self._booked.append((window, second, units[kind], kind))
         except (RateLimited, InvalidRequest):
             self._settle(_NOTHING)
             raise
         if model is not None:
             model.in_flight += 1
             self._held = *self._held, model
-        self._reserved = True
+        self._strict = strict
 
     def end(self, usage: Usage, *, taken: bool, unseen: bool = False) -> None:
         """The call is over, however it ended: `usage` is what it used; `taken`: it was
@@ -139,11 +150,10 @@ class Grant:
             return
         for counters in self._held:
             counters.in_flight -= 1
+        if unseen or (self._strict and not usage.exact and usage.begun):
+            return
         inputs, outputs = usage.prompt_tokens, usage.completion_tokens
-        if self._reserved:
-            unseen = unseen or (self._strict and usage.begun and not usage.exact)
-        if not unseen:
-            self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
+        self._settle((1, inputs + outputs, inputs, outputs) if taken else _NOTHING)
 
     def headers(self) -> Headers:
         """OpenAI's `x-ratelimit-*`, of the limit that is nearest."""
@@ -156,17 +166,6 @@ class Grant:
         if model is not None:
             requests, tokens = requests + model.requests, tokens + model.tokens
         return nearest_headers(requests, tokens, self._grants.now, fresh=bool(booked))
-
-    def _book(self, counted: Sequence[Counted], units: Sequence[int], now: float) -> None:
-        """All of them, or nothing of the call. Raises RateLimited, InvalidRequest."""
-        booked = self._booked
-        for window, kind in counted:
-            wanted = units[kind]
-            second = window.take(now, wanted)
-            if second < 0:
-                self._settle(_NOTHING)
-                _refuse(counted, units, now, self._grants.refused)
-            booked.append((window, second, wanted, kind))
 
     def _refuse_another(self, limit: int) -> NoReturn:
         self._grants.refused["concurrency"] += 1

@@ -26,14 +26,14 @@ def anyone(auth: Authenticator, headers: Headers, fields: Fields | None = None) 
 
 def callers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may call models. Raises NotAuthenticated, which tells the operator's key from none; NotAllowed."""
-    principal = _caller(auth, headers, fields)
-    require(principal, "calls")
+    principal = auth.check(headers, fields)
+    if principal.role is not _CALLER or "calls" not in principal.terms.areas:
+        _require_caller(principal, "calls")
     return principal
 
 
-def _caller(auth: Authenticator, headers: Headers, fields: Fields | None) -> Principal:
-    """Whoever brings a key that is not the operator's."""
-    principal = auth.check(headers, fields)
+def _require_caller(principal: Principal, area: Area) -> None:
+    """Raises NotAuthenticated for the operator's key, and NotAllowed unless the key is for this."""
     if principal.role is not _CALLER:
         raise NotAuthenticated(
             f"{INCORRECT}: this is the operator's key, for /admin only. Calls take the callers' key: "
@@ -41,7 +41,7 @@ def _caller(auth: Authenticator, headers: Headers, fields: Fields | None) -> Pri
             "これは管理者用（/admin専用）のキーです。呼び出しには HAYATE_API_KEY の値、"
             "または `hayate key` で表示されるAPIキーを使ってください。",
         )
-    return principal
+    require(principal, area)
 
 
 def require(principal: Principal, area: Area) -> None:
@@ -55,15 +55,15 @@ def require(principal: Principal, area: Area) -> None:
 
 def users(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may see what their key has used. Raises NotAuthenticated, NotAllowed."""
-    principal = _caller(auth, headers, fields)
-    require(principal, "usage")
+    principal = auth.check(headers, fields)
+    _require_caller(principal, "usage")
     return principal
 
 
 def keepers(auth: Authenticator, headers: Headers, fields: Fields | None = None) -> Principal:
     """Whoever may have conversations kept. Raises NotAuthenticated, NotAllowed."""
-    principal = _caller(auth, headers, fields)
-    require(principal, "history")
+    principal = auth.check(headers, fields)
+    _require_caller(principal, "history")
     return principal
 
 

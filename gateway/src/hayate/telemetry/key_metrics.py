@@ -40,15 +40,6 @@ class _Counted:
         self.outcomes = dict.fromkeys(OUTCOMES, 0)
         self.inputs = self.cached = self.outputs = 0
 
-    def add(self, record: CallRecord) -> None:
-        """Counts one call and what it used."""
-        self.calls += 1
-        self.outcomes["ok" if record.status < 400 else outcome_of(record.status)] += 1
-        usage = record.usage
-        self.inputs += usage.prompt_tokens
-        self.cached += usage.cached_tokens
-        self.outputs += usage.completion_tokens
-
     def take_over(self, other: _Counted) -> None:
         """Counts what the other one has counted."""
         for outcome, count in other.outcomes.items():
@@ -80,12 +71,18 @@ class KeyMetrics(Collector):
         """No named key has fewer calls: they only become more."""
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:
-        """Adds them up."""
+        """Adds them up, and what they used."""
         for record in batch:
             found = self._named.get(record.key)
             if found is None:
                 found = self._place_of(record.key)
-            found.add(record)
+            found.calls += 1
+            found.outcomes["ok" if record.status < 400 else outcome_of(record.status)] += 1
+            usage = record.usage
+            found.inputs += usage.prompt_tokens
+            found.outputs += usage.completion_tokens
+            if usage.cached_tokens:
+                found.cached += usage.cached_tokens
 
     def labels(self, keys: Iterable[str]) -> dict[str, str]:
         """How other metrics name these keys: by their ids if they have counters of their own, or while there is room for

@@ -106,7 +106,9 @@ def largest_limit(fields: dict[str, Any]) -> str | None:
     None when there is none. What is sent to engines that take one name is `fields.limit_to_send`.
     """
     given = _LIMITS.intersection(fields)
-    if not given:
+    if len(given) < 2:
+        for name in given:
+            return name if type(fields[name]) is int else None
         return None
     return max(
         (name for name in LIMITS if name in given and is_whole(fields[name])), key=fields.__getitem__, default=None
