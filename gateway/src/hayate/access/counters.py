@@ -45,7 +45,17 @@ class Past(NamedTuple):
 class Counters:
     """What one key, or one key with one model, has used of its limits."""
 
-    __slots__ = ("_windows", "concurrency", "each_call", "in_flight", "one_of_a_kind", "requests", "said", "strict", "tokens")
+    __slots__ = (
+        "_windows",
+        "concurrency",
+        "each_call",
+        "in_flight",
+        "one_of_a_kind",
+        "requests",
+        "said",
+        "strict",
+        "tokens",
+    )
 
     def __init__(self, limits: RateLimits) -> None:
         self.in_flight = 0

@@ -126,9 +126,10 @@ def _wanted(gateway: Gateway, grant: Grant, path: str, size: int, fields: dict[s
         if grant.strict:
             added = TEMPLATE_TOKENS + MEDIA_TOKENS * _media(fields)
     if answers:
-        context = route[0].context_tokens if len(route) == 1 else _largest(route)
-        context = None if context is None else context * answers
-        output = None if limit is None else limit * answers
+        context, output = route[0].context_tokens if len(route) == 1 else _largest(route), limit
+        if answers > 1:
+            context = None if context is None else context * answers
+            output = None if limit is None else limit * answers
     else:  # where no text is written, any number of texts may be read, each as long as the context
         context, output = None, 0
     return Asked(model or "default", route[0].name, size, output, context, added, path)

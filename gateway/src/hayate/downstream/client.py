@@ -46,6 +46,7 @@ class Client:
         "answer_headers",
         "answered",
         "events",
+        "fields",
         "full",
         "gone",
         "headers",
@@ -68,6 +69,8 @@ class Client:
         self._serves_half_closed = serves_half_closed
         self._beats = False
         self.headers = stream.headers
+        self.fields: Fields = stream.fields
+        """The request's headers, each one's first value, until the request has been read."""
         self.answer_headers: Headers = []
         self.started = False
         """Whether the answer has begun: from then on a failure has no status of its own."""
@@ -99,11 +102,6 @@ class Client:
         """The request's query string."""
         return self._stream.query
 
-    @property
-    def fields(self) -> Fields:
-        """The request's headers, each one's first value, until the request has been read."""
-        return self._stream.fields
-
     def header(self, name: bytes) -> bytes | None:
         """The request's header `name` (lower case); the first, if it came more than once."""
         return header(self.headers, name)
@@ -111,7 +109,7 @@ class Client:
     def arrived(self, limit: int) -> bytes | None:
         """The whole request body, if it is there as it is: the common case, without a wait. Raises BodyTooLarge."""
         stream = self._stream
-        raw = None if b"content-encoding" in stream.fields else stream.arrived()
+        raw = None if b"content-encoding" in self.fields else stream.arrived()
         if raw is not None and len(raw) > limit:
             raise too_large(limit)
         return raw
@@ -122,21 +120,23 @@ class Client:
 
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
-        self._stream.fields = {}  # the request has been read: nobody asks for these again
-        self._stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
-        self._task = self._stream.task
-        self._stream.watch(self)
+        stream = self._stream
+        self.fields = stream.fields = {}  # the request has been read: nobody asks for these again
+        stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
+        self._task = stream.task
+        stream.watch(self)
 
     def __exit__(self, *_: object) -> None:
         """No more watching, no more heartbeats."""
         self._task = None
         self._stream.unwatch()
-        self._ticker.discard(self)
+        if self._beats:
+            self._ticker.discard(self)
 
-    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """A whole answer, with what every answer to this call carries (`answer_headers`)."""
+    def respond(self, status: int, headers: Headers, body: bytes) -> Awaitable[None]:
+        """A whole answer, to be awaited, with what every answer to this call carries (`answer_headers`)."""
         self.started = True
-        await self._stream.respond(status, headers + self.answer_headers, body)
+        return self._stream.respond(status, headers + self.answer_headers, body)
 
     def expect_stream(self) -> None:
         """From now on the client gets a `: ping` whenever nothing has flowed for a while: in the queue, during a cold

@@ -190,13 +190,18 @@ class DirectStream:
         """A whole answer, in one write."""
         if self._connection.flow.write_paused:
             await self._caught_up()
-        if status not in BODILESS:  # the answer to a HEAD tells what a GET would bring
-            headers = [*headers, (b"content-length", b"%d" % len(body))]
-        if self._mute or status in BODILESS:
+        if status in BODILESS:
             body = b""
-        head, held, self._held = self._head(status, headers), self._held, None
+        else:  # the answer to a HEAD tells what a GET would bring
+            headers = [*headers, (b"content-length", b"%d" % len(body))]
+            if self._mute:
+                body = b""
+        answer = self._head(status, headers)
+        if self._held is not None:
+            answer += self._held
+            self._held = None
         if not self.disconnected:
-            self._connection.raw.write(b"%b%b%b" % (head, held or b"", body))
+            self._connection.raw.write(answer + body)
         self._complete()
 
     async def start(self, status: int, headers: Headers) -> None:

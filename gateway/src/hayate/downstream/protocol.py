@@ -117,11 +117,9 @@ class ClientProtocol(ReadingProtocol):
         """A call goes to its endpoint; anything else to uvicorn."""
         parser = self.parser
         method = parser.get_method()
-        path, _, query = self.url.partition(b"?")
-        endpoint = self.hot.get((method, path))
-        if endpoint is None or b"#" in query:  # no call, or an unusual way to write its path: https://…, //v1, %2F, #…
-            parsed = httptools.parse_url(self.url)
-            endpoint, query = self.hot.get((method, canonical(parsed.path or b""))), parsed.query or b""
+        endpoint, query = self.hot.get((method, self.url)), b""
+        if endpoint is None:
+            endpoint, query = self._found(method)
             if endpoint is None:
                 super().serve()
                 return
@@ -143,6 +141,15 @@ class ClientProtocol(ReadingProtocol):
             stream.begin()
         else:
             self._take(stream)
+
+    def _found(self, method: bytes) -> tuple[Endpoint | None, bytes]:
+        """The endpoint of a target that is not just its path, and the query; None where it is no call's."""
+        path, _, query = self.url.partition(b"?")
+        endpoint = self.hot.get((method, path))
+        if endpoint is None or b"#" in query:  # no call, or an unusual way to write its path: https://…, //v1, %2F, #…
+            parsed = httptools.parse_url(self.url)
+            return self.hot.get((method, canonical(parsed.path or b""))), parsed.query or b""
+        return endpoint, query
 
     def pause_writing(self) -> None:
         """The client is behind: the call that is being served is told, and reads no more of its engine."""

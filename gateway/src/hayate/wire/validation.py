@@ -28,8 +28,9 @@ def check_chat(fields: dict[str, Any], caps: Caps, *, may_be_silent: bool = Fals
     """POST /v1/chat/completions; the fields are put as engines take them. `may_be_silent`: there may be no messages. Raises
     InvalidRequest.
     """
-    if fields.get("messages") or not may_be_silent:
-        check_messages(fields.get("messages"), caps)
+    messages = fields.get("messages")
+    if messages or not may_be_silent:
+        check_messages(messages, caps)
     check_sampling(fields, caps)
     if "logprobs" in fields:
         check_logprobs(fields, chat=True)
