@@ -54,10 +54,10 @@ class OpenAICompatible(Adapter):
 
     def prepare(self, asked: Asked, served_model: str | None) -> Prepared:
         """The path is the engine's too, and so are the fields, but for what `_sent` puts otherwise."""
-        if asked.path not in COMPLETIONS:
+        path, streams = asked.path, asked.streams
+        if path not in COMPLETIONS:
             return self._passed(asked, served_model)
-        streams = asked.streams
-        request = UpstreamRequest(asked.path, orjson.dumps(self._sent(asked, served_model)), streams=streams)
+        request = UpstreamRequest(path, orjson.dumps(self._sent(asked, served_model)), b"POST", streams)
         return Prepared(request, self._decoder(asked) if streams else None)
 
     def whole_answer(self, raw: bytes) -> WholeAnswer:
@@ -82,7 +82,7 @@ class OpenAICompatible(Adapter):
             reason = "abort" if "abort" in reasons else next(iter(reasons), None)
         if reason == "abort":
             raise given_up("abort")
-        return WholeAnswer(raw, usage, reason if isinstance(reason, str) else None)
+        return WholeAnswer(raw, usage, reason if type(reason) is str else None)
 
     def error(self, status: int, raw: bytes, *, retry_after_s: float | None = None) -> GatewayError:
         """By the shapes of all engines that speak OpenAI's, or nearly (`wire.engine_errors`)."""
@@ -135,7 +135,7 @@ class OpenAICompatible(Adapter):
     def _sent(self, asked: Asked, served_model: str | None) -> dict[str, Any]:
         """The body of a completion as this engine takes it, a new dict: its own name for the model, and the usage of a stream."""
         sent = asked.fields.copy()
-        if not self._takes_top_p_0 and "top_p" in sent:
+        if "top_p" in sent and not self._takes_top_p_0:
             sent = with_some_top_p(sent)
         if served_model is not None:
             sent["model"] = served_model
@@ -143,8 +143,8 @@ class OpenAICompatible(Adapter):
             sent.pop("model", None)
         if sent.get("stream") and self._takes_stream_options:
             sent["stream_options"] = {**(sent.get("stream_options") or {}), "include_usage": True}
-        else:
-            sent.pop("stream_options", None)
+        elif "stream_options" in sent:
+            del sent["stream_options"]
         return sent
 
 

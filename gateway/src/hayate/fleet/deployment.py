@@ -15,7 +15,7 @@ from hayate.backends.told import common, weakest
 from hayate.errors import Overloaded
 from hayate.fleet.door import Door
 from hayate.fleet.replica import Replica
-from hayate.fleet.spec import NO_PROBE, DeploymentSpec
+from hayate.fleet.spec import NO_PROBE, DeploymentSpec, first_byte_limit, whole_limit
 from hayate.fleet.waiting import Waiter, Waiting
 from hayate.policy.admission import Gate
 from hayate.policy.lanes import Lanes
@@ -54,6 +54,8 @@ class Deployment:
         old = {replica.url: replica for replica in self.replicas if replica.credentials == spec.credentials}
         self.spec = spec
         self.backend = spec.backend
+        self.first_byte_limit = first_byte_limit(spec.timeouts)
+        self.whole_limit = whole_limit(spec.timeouts)
         self.replicas = [
             old.pop(url) if url in old else Replica(spec, url, number, self._probing)
             for number, url in enumerate(spec.replicas)
@@ -141,6 +143,8 @@ class Deployment:
 
     def choose(self, tried: Collection[Replica], now: float) -> Replica | None:
         """The next replica to try, the available ones first; None when there is none."""
+        if len(self.replicas) == 1 and not tried and self.replicas[0].health.clean:
+            return self.replicas[0]
         replica = least_in_flight(self.replicas, tried, now)
         if replica is None:  # one whose answers fail is better than none: it may have been the requests
             spare = [each for each in self.replicas if each.health.spare() and each not in tried]

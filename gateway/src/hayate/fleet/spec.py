@@ -66,3 +66,20 @@ class DeploymentSpec(Capacity):
     def sends_canaries(self) -> bool:
         """Whether a silent engine may be asked for a token."""
         return self.backend.canary if self.canary is None else self.canary
+
+
+def first_byte_limit(limits: Timeouts) -> tuple[float, str]:
+    """How long the first byte of a stream may take, in seconds, and the setting that says so."""
+    if limits.total_s is not None and limits.total_s < limits.first_byte_s:
+        return limits.total_s, "total_s"
+    return limits.first_byte_s, "first_byte_s"
+
+
+def whole_limit(limits: Timeouts) -> tuple[float | None, str]:
+    """How long a whole answer may take, in seconds (None: as long as it does), and the setting that says so.
+
+    Engines send the head of such an answer with its end: a limit for the first byte would cut off good long answers.
+    """
+    if limits.total_s is not None and (limits.whole_s is None or limits.total_s < limits.whole_s):
+        return limits.total_s, "total_s"
+    return limits.whole_s, "whole_s"

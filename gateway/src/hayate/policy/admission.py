@@ -57,13 +57,16 @@ class Gate(Generic[Waiter]):
         self.in_flight += 1
         if lane.waits is not None:
             lane.waited(0.0)
-        place: Place[Waiter] = Place(lane, 0, 0, now)
-        place.in_since = now
-        return place
+        return Place(lane, 0, 0, now)
 
-    def charges(self, place: Place[Waiter]) -> bool:
-        """Whether it makes a difference what a call has taken that leaves now."""
-        return place.charged > 0 or self.queued > 0 or bool(place.lane.all.waiting)
+    def step_out(self, place: Place[Waiter], now: float) -> bool:
+        """Gives a place back where it makes no difference what its call has taken; false, with nothing done, where it does (2):
+        then it has to `leave`.
+        """
+        if place.charged or self.queued or place.lane.all.waiting:
+            return False
+        self._give_back(place, place.lane, now)
+        return True
 
     def try_enter(self, place: Place[Waiter]) -> bool:
         """Goes in if there is room and nobody waits: the common case (1)."""
@@ -109,17 +112,11 @@ class Gate(Generic[Waiter]):
         return True
 
     def leave(self, place: Place[Waiter], used: int, now: float) -> Place[Waiter] | None:
-        """Gives a place back, which has taken so many units (`charges`); returns the place that is let in instead, if any."""
+        """Gives a place back, which has taken so many units; returns the place that is let in instead, if any."""
         lane, charged = place.lane, place.charged
         if charged or used:
             lane.charge(used - charged, -charged)
-        lane.in_flight -= 1
-        lane.used_at = now
-        self.in_flight -= 1
-        if not lane.in_flight and not lane.waiting:
-            lane.all.active -= 1
-        stayed_s, service_s = now - place.in_since, self.service_s
-        self.service_s = stayed_s if service_s is None else service_s + RECENT * (stayed_s - service_s)
+        self._give_back(place, lane, now)
         return self.next(now) if self.queued else None
 
     def next(self, now: float) -> Place[Waiter] | None:
@@ -197,6 +194,15 @@ class Gate(Generic[Waiter]):
             if not place.lane.waiting:
                 lanes.lift(place.lane)
             self._queue(place, place.lane)
+
+    def _give_back(self, place: Place[Waiter], lane: Lane, now: float) -> None:
+        lane.in_flight -= 1
+        lane.used_at = now
+        self.in_flight -= 1
+        if not lane.in_flight and not lane.waiting:
+            lane.all.active -= 1
+        stayed_s, service_s = now - place.in_since, self.service_s
+        self.service_s = stayed_s if service_s is None else service_s + RECENT * (stayed_s - service_s)
 
     def _let_in(self, place: Place[Waiter], lane: Lane, now: float) -> None:
         lanes = lane.all

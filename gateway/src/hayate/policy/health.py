@@ -83,7 +83,7 @@ class Health:
     """None while all is well."""
 
     def available(self, now: float) -> bool:
-        """Whether calls may go there."""
+        """Whether calls may go there; always while it is `clean`."""
         if self.stuck or self.probe_failures >= PROBES_TO_FAIL:  # (6), (3)
             return False
         # (5) A trial that has begun keeps the other calls away until it ends, or until TRIAL_S are over.

@@ -25,9 +25,9 @@ class Place(Generic[Waiter]):
         self.output = output
         self.charged = prompt + OUTPUT_UNITS * output
         self.since = now
-        self.number = 0
-        """Among those that have waited in its lane at the gate."""
-        self.in_since = 0.0
+        self.number: int
+        """Among those that have waited in its lane at the gate, once it does (`Queue.add`)."""
+        self.in_since = now
         """When it was let in."""
         self.waiter = waiter
         """Whom to tell."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from time import monotonic
 from typing import Protocol, Self, TypeVar
 
 from hayate.backends.base import Assembly, Backend, WholeAnswer
@@ -13,11 +14,9 @@ from hayate.fleet.replica import Replica
 from hayate.fleet.waiting import Waiter
 from hayate.policy.lanes import OUTPUT_UNITS
 from hayate.policy.places import Place
-from hayate.relay.heads import whole_limit
 from hayate.relay.pump import Pump, Sink
 from hayate.relay.ticker import Ticker
 from hayate.relay.watch import Watch
-from hayate.settings import Timeouts
 from hayate.telemetry.record import CallRecord
 from hayate.upstream.bodies import took_too_long
 from hayate.upstream.exchange import Exchange
@@ -56,10 +55,10 @@ class Answer:
     record: CallRecord
     decoder: StreamDecoder | None
     assembly: Assembly | None
+    retell: Callable[[WholeAnswer], WholeAnswer] | None
+    """Puts a whole answer into the client's dialect, where the engine was asked in another one."""
     place: Place[Waiter]
     sent_at: float
-    retell: Callable[[WholeAnswer], WholeAnswer] | None = None
-    """Puts a whole answer into the client's dialect, where the engine was asked in another one."""
 
     def __enter__(self) -> Self:
         return self
@@ -68,8 +67,8 @@ class Answer:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
         self.exchange.close()
         self.replica.leave()
-        waiting, place = self.deployment.waiting, self.place
-        waiting.leave(place, self._used() if waiting.gate.charges(place) else 0)
+        if not self.deployment.gate.step_out(self.place, monotonic()):
+            self.deployment.waiting.leave(self.place, self._used())
 
     def _used(self) -> int:
         """The work that was done for the call, in units: what was expected, where nobody has told."""
@@ -102,8 +101,8 @@ class Answer:
         try:
             raw = self.exchange.arrived()
             if raw is None:
-                limits = self.deployment.spec.timeouts
-                raw = await self._in_time(limits, self.exchange.read(silence_s=limits.silence_s))
+                silence_s = self.deployment.spec.timeouts.silence_s
+                raw = await self._in_time(self.exchange.read(silence_s=silence_s))
             whole = self.backend.whole_answer(raw)
             if self.retell is not None:
                 whole = _retold(self.retell, whole)
@@ -111,16 +110,18 @@ class Answer:
             self._failed(error)
             raise
         self.replica.succeeded(self.opener.now(), self.sent_at)
-        self.record.usage = whole.usage
-        whole.usage.settle(whole=True)
-        self.record.finish_reason = whole.finish_reason
+        record = self.record
+        record.usage = usage = whole.usage
+        if not usage.exact or usage.cached_tokens:  # else it is settled already
+            usage.settle(whole=True)
+        record.finish_reason = whole.finish_reason
         return whole
 
     async def read(self, hold_bytes: int) -> bytes | None:
         """The answer's body, whatever it says; None when it is over `hold_bytes`: then it is to be pumped. Raises UpstreamError."""
-        limits = self.deployment.spec.timeouts
+        silence_s = self.deployment.spec.timeouts.silence_s
         try:
-            raw = await self._in_time(limits, self.exchange.read_held(hold_bytes, silence_s=limits.silence_s))
+            raw = await self._in_time(self.exchange.read_held(hold_bytes, silence_s=silence_s))
         except UpstreamError as error:
             self._failed(error)
             raise
@@ -128,9 +129,9 @@ class Answer:
             self.replica.succeeded(self.opener.now(), self.sent_at)
         return raw
 
-    def _in_time(self, limits: Timeouts, reading: Awaitable[Read]) -> Awaitable[Read]:
+    def _in_time(self, reading: Awaitable[Read]) -> Awaitable[Read]:
         """`reading`, to be awaited, within the limits of a whole answer. Raises UpstreamTimeout beyond them."""
-        limit_s, name = whole_limit(limits)
+        limit_s, name = self.deployment.whole_limit
         if limit_s is None:
             return reading
         return _within(reading, self.sent_at + limit_s - self.opener.now(), took_too_long(name, limit_s))

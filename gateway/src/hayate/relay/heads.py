@@ -1,4 +1,4 @@
-"""What the head of an engine's answer decides, before ours is sent: how long it may take, what an error answer means,
+"""What the head of an engine's answer decides, before ours is sent: what an error answer means,
 and whether what follows is what was asked for.
 """
 
@@ -9,7 +9,6 @@ import time
 from email.utils import parsedate_to_datetime
 
 from hayate.fleet.deployment import Deployment
-from hayate.settings import Timeouts
 from hayate.upstream.bodies import BLANKS
 from hayate.upstream.exchange import Exchange
 from hayate.wire.http1 import Headers, header
@@ -32,23 +31,6 @@ MAX_RETRY_AFTER_S = 86400.0
 _EVENTS = [(b"content-type", b"text/event-stream")]
 DOCUMENT = [(b"content-type", b"application/json")]
 """The headers of a whole answer that came in place of a stream, for a caller who wants a whole one."""
-
-
-def first_byte_limit(limits: Timeouts) -> tuple[float, str]:
-    """How long the first byte of a stream may take, in seconds, and the setting that says so."""
-    if limits.total_s is not None and limits.total_s < limits.first_byte_s:
-        return limits.total_s, "total_s"
-    return limits.first_byte_s, "first_byte_s"
-
-
-def whole_limit(limits: Timeouts) -> tuple[float | None, str]:
-    """How long a whole answer may take, in seconds (None: as long as it does), and the setting that says so.
-
-    Engines send the head of such an answer with its end: a limit for the first byte would cut off good long answers.
-    """
-    if limits.total_s is not None and (limits.whole_s is None or limits.total_s < limits.whole_s):
-        return limits.total_s, "total_s"
-    return limits.whole_s, "whole_s"
 
 
 def sends_events(exchange: Exchange) -> bool:
@@ -79,8 +61,7 @@ async def settle(
         raise no_events(b"")
     if not request.streams or sends_events(exchange):
         return
-    first_s, _ = first_byte_limit(deployment.spec.timeouts)
-    start = await exchange.peek(silence_s=first_s)
+    start = await exchange.peek(silence_s=deployment.first_byte_limit[0])
     if not begins_document(start.lstrip(BLANKS)):
         return
     raw = await exchange.read(silence_s=silence_s)

@@ -28,7 +28,7 @@ from hayate.policy.places import Place
 from hayate.policy.retries import RetryBudget
 from hayate.relay.answer import Answer
 from hayate.relay.call import Call
-from hayate.relay.heads import first_byte_limit, sends_events, settle, whole_limit
+from hayate.relay.heads import sends_events, settle
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
@@ -114,7 +114,8 @@ class Relay:
     async def _open_at(self, deployment: Deployment, call: Call) -> Answer:
         record = call.record
         record.deployment = deployment.name
-        check_length(call.fields, deployment)
+        if deployment.context_tokens is not None:
+            check_length(call.fields, deployment.name, deployment.context_tokens)
         door = deployment.door
         if door is None or door.open:
             served_model = _served_model(call, deployment)
@@ -219,8 +220,7 @@ class Relay:
     ) -> Answer:
         request, sent_at = prepared.request, self.now()
         replica.enter(sent_at)
-        limits = deployment.spec.timeouts
-        limit_s, limit = first_byte_limit(limits) if request.streams else whole_limit(limits)
+        limit_s, limit = deployment.first_byte_limit if request.streams else deployment.whole_limit
         try:
             try:
                 exchange = await replica.pool.send(request, first_byte_s=limit_s, limit=limit)
@@ -237,10 +237,9 @@ class Relay:
         except BaseException:
             replica.leave()
             raise
-        backend, decoder, assembly = deployment.backend, prepared.decoder, prepared.assembly
-        answer = Answer(self, deployment, backend, replica, exchange, call.record, decoder, assembly, place, sent_at)
-        answer.retell = prepared.retell
-        return answer
+        backend, record = deployment.backend, call.record
+        decoder, assembly, retell = prepared.decoder, prepared.assembly, prepared.retell
+        return Answer(self, deployment, backend, replica, exchange, record, decoder, assembly, retell, place, sent_at)
 
 
 def _knows_better(
@@ -270,7 +269,7 @@ def _prepared(call: Call, deployment: Deployment, served_model: str | None) -> P
     request = prepared.request
     record.sent_path, record.streamed = call.path, request.streams
     record.sent_bytes = len(request.body) if call.form is None else 0
-    request.headers.append((b"x-request-id", record.upstream_id or record.request_id.encode()))
+    request.headers = (*request.headers, (b"x-request-id", record.upstream_id or record.request_id.encode()))
     if call.answer_headers is not None:
         tell_omitted(call.answer_headers, prepared.tools_omitted)
     return prepared
@@ -280,13 +279,12 @@ async def _nothing_new() -> None:
     """What a relay that nobody watches for hears."""
 
 
-def check_length(fields: dict[str, Any], deployment: Deployment) -> None:
+def check_length(fields: dict[str, Any], deployment: str, context_tokens: int) -> None:
     """More output than the whole context holds is a mistake on every engine; some would take it. Raises InvalidRequest."""
-    context = deployment.context_tokens
-    name = None if context is None else largest_limit(fields)
-    if context is not None and name is not None and fields[name] > context:
+    name = largest_limit(fields)
+    if name is not None and fields[name] > context_tokens:
         raise InvalidRequest(
-            f"'{name}' is {fields[name]}, but the context of {deployment.name} is {context} tokens in all.",
-            f"'{name}' が {fields[name]} ですが、{deployment.name} のコンテキストは全体で {context} トークンです。",
+            f"'{name}' is {fields[name]}, but the context of {deployment} is {context_tokens} tokens in all.",
+            f"'{name}' が {fields[name]} ですが、{deployment} のコンテキストは全体で {context_tokens} トークンです。",
             param=name,
         )

@@ -19,7 +19,7 @@ from hayate.upstream.deadlines import Deadlines
 from hayate.upstream.exchange import Exchange
 from hayate.upstream.spares import LOOK_S, Spares
 from hayate.upstream_errors import UpstreamTimeout
-from hayate.wire.http1 import render_request
+from hayate.wire.http1 import render_request, request_head
 from hayate.wire.upstream_request import UpstreamRequest
 
 REST_S = 0.1
@@ -64,7 +64,7 @@ class ConnectionPool:
         """Whether the engine keeps a connection after a stream; None: not known yet."""
         self._resting: list[Connection] = []
         """Those that carried a stream while that is not known: idle too, and not to be used before REST_S."""
-        self._targets: dict[str, bytes] = {}
+        self._beginnings: dict[str, bytes] = {}
         self.loop = asyncio.get_running_loop()
         self._heads = Deadlines(self.loop)
         self._connector = Connector(parts, connect_s, self.loop)
@@ -117,9 +117,8 @@ class ConnectionPool:
         """
         raw = render_request(
             request.method,
-            self._targets.get(request.path) or self._target(request.path),
-            self._authority,
-            (*self._credentials, *request.headers),
+            self._beginnings.get(request.path) or self._beginning(request.path),
+            request.headers,
             request.body,
             request.content_type,
         )
@@ -266,12 +265,14 @@ class ConnectionPool:
             raise
         return connection
 
-    def _target(self, path: str) -> bytes:
+    def _beginning(self, path: str) -> bytes:
+        """What requests to a path have in common after their method."""
         api = path.startswith(_API)
         target = self._api + path[len(_API) - 1 :].encode() if api else self._root + path.encode()
-        if len(self._targets) < MAX_TARGETS:  # they are few: those of the adapters
-            self._targets[path] = target
-        return target
+        beginning = request_head(target, self._authority, self._credentials)
+        if len(self._beginnings) < MAX_TARGETS:  # they are few: those of the adapters
+            self._beginnings[path] = beginning
+        return beginning
 
 
 def api_bases(path: str) -> tuple[bytes, bytes]:

@@ -22,19 +22,23 @@ as_line = b": ".join
 """A header, as name and value, in the way it is sent."""
 
 
-def render_request(
-    method: bytes, target: bytes, host: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes, content_type: bytes
-) -> bytes:
-    """One request with its body, asking for an answer that is not compressed: its events are passed on as they come.
+def request_head(target: bytes, host: bytes, credentials: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """What all requests to one target have after their method: they ask for an answer that is not compressed, whose events are
+    passed on as they come.
 
-    Names and values must be free of line breaks: `clean_value` makes them so.
+    Names and values, here and of what a request has beside, must be free of line breaks: `clean_value` makes them so.
     """
-    lines = [
-        b"%b %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (method, target, host),
-        *map(as_line, headers),
-    ]
+    first = b" %b HTTP/1.1\r\nhost: %b\r\naccept-encoding: identity" % (target, host)
+    return b"\r\n".join([first, *map(as_line, credentials)])
+
+
+def render_request(
+    method: bytes, head: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes, content_type: bytes
+) -> bytes:
+    """One request with its body. `head` is what `request_head` makes."""
+    lines = [method + head, *map(as_line, headers)]
     if body:
-        lines.append(b"content-type: %b\r\ncontent-length: %d\r\n\r\n%b" % (content_type, len(body), body))
+        lines += (b"content-type: %b\r\ncontent-length: %d" % (content_type, len(body)), b"", body)
     else:
         lines.append(b"\r\n" if method == b"GET" else b"content-length: 0\r\n\r\n")
     return b"\r\n".join(lines)
@@ -94,7 +98,6 @@ class ResponseReader:
         "idle_limit",
         "keep_alive",
         "on_body",
-        "started",
         "status",
     )
 
@@ -102,20 +105,21 @@ class ResponseReader:
         self._body: list[bytes] = []
         self.on_body = self._body.append
         """A piece of the body. The parser takes it as it is when it is made: no code of Python's runs for a piece."""
+        self.status = 0
+        """This and what follows come with each head: nobody asks before, so they are not forgotten in between."""
+        self.keep_alive = False
+        self._delimited = True
+        self._discard = False
+        """Whether more than one answer came: there is no other request on such a connection."""
         self._parser = httptools.HttpResponseParser(self)
         self.begin()
 
     def begin(self) -> None:
         """Forgets the answer before; the next bytes are a new one's."""
-        self.status = 0
         self.headers: Headers = []
-        self.started = False
         self.head_complete = False
         self.complete = False
-        self.keep_alive = False
         self._head_bytes = 0
-        self._discard = False
-        self._delimited = True
         self.chunked = False
         self.coding: bytes | None = None
         """The body's content-encoding, if the answer names one."""
@@ -124,7 +128,6 @@ class ResponseReader:
 
     def feed(self, data: bytes) -> bytes:
         """The body bytes that `data` holds. Raises UpstreamBroke when it is not HTTP."""
-        self.started = True
         if self.complete:
             raise _not_http("more than one answer")
         if not self.head_complete:
@@ -138,7 +141,7 @@ class ResponseReader:
             raise broke from None
         if self._discard:
             raise _not_http("more than one answer")
-        if not self.head_complete and self._head_bytes > MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES and not self.head_complete:
             raise _not_http(f"a header block over {MAX_HEAD_BYTES} bytes")
         pieces = self._body
         if not pieces:
@@ -146,6 +149,11 @@ class ResponseReader:
         body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         pieces.clear()
         return body
+
+    @property
+    def started(self) -> bool:
+        """Whether anything of an answer has come."""
+        return self._head_bytes > 0
 
     def take_headers(self) -> Headers:
         """The answer's headers, to keep: the reader remembers only how the body's end will be told."""

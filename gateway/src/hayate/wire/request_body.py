@@ -64,7 +64,7 @@ def parse_object(
 def model_of(fields: dict[str, Any]) -> str | None:
     """The model's name that a request gives. Raises InvalidRequest."""
     model = fields.get("model")
-    if not isinstance(model, str | None):
+    if model is not None and type(model) is not str:
         raise wrong("model", "a string", "文字列")
     return model
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -14,6 +15,6 @@ class UpstreamRequest:
     method: bytes = b"POST"
     streams: bool = False
     """Whether it asks for events: an answer that begins long before its end."""
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: Sequence[tuple[bytes, bytes]] = ()
     content_type: bytes = b"application/json"
     """The body's. vLLM takes none without one."""

@@ -46,22 +46,11 @@ class Usage:
         if not isinstance(reported, dict):
             return
         prompt, completion = reported.get("prompt_tokens"), reported.get("completion_tokens")
-        if type(prompt) is type(completion) is int and 0 <= prompt <= MAX_TOKENS and 0 <= completion <= MAX_TOKENS:
-            self._take_counts(prompt, completion)
-        else:
+        if not (
+            type(prompt) is type(completion) is int and prompt >= 0 <= completion and prompt + completion <= MAX_TOKENS
+        ):
+            prompt = _either(prompt, _whole_input(reported))
             completion = None if begins else _either(completion, reported.get("output_tokens"))
-            self._take_counts(_either(prompt, _whole_input(reported)), completion)
-        if "prompt_tokens_details" in reported or "input_tokens_details" in reported:
-            details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
-            cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
-        elif "cache_read_input_tokens" in reported:
-            cached = count(reported["cache_read_input_tokens"])
-        else:
-            return
-        if cached is not None:
-            self.cached_tokens = cached
-
-    def _take_counts(self, prompt: int | None, completion: int | None) -> None:
         if prompt is not None:
             self.prompt_tokens = prompt
             self.told_prompt = True
@@ -71,6 +60,15 @@ class Usage:
                 self.told = True
             self.completion_tokens = completion
         self.exact = self.told and self.told_prompt
+        if "prompt_tokens_details" in reported or "input_tokens_details" in reported:
+            details = reported.get("prompt_tokens_details") or reported.get("input_tokens_details")
+            cached = count(details.get("cached_tokens")) if isinstance(details, dict) else None
+        elif "cache_read_input_tokens" in reported:
+            cached = count(reported["cache_read_input_tokens"])
+        else:
+            return
+        if cached is not None:
+            self.cached_tokens = cached
 
     def expect(self, prompt: Any, cached: Any) -> None:
         """The engine has said how long the prompt is that it begins to read: it has used that once it answers."""

@@ -8,7 +8,9 @@ from hayate.backends.base import Backend
 from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.backends.vllm_client import VLLMClient
+from hayate.fleet.spec import first_byte_limit, whole_limit
 from hayate.settings import LLAMACPP, Capacity, Run, Timeouts
+from tests.support.tables import table
 from tests.unit.fleet.made import spec
 
 
@@ -48,3 +50,21 @@ def test_an_engine_is_another_when_it_is_run_in_another_way_and_not_when_it_gets
     assert spec(model="a").identity != spec(model="b").identity, "the one has to go before the other comes"
     llama = spec(run=LLAMACPP, model="m", context_tokens=9)
     assert spec(run=LLAMACPP, model="m", context_tokens=10).identity != llama.identity, "it is started with it"
+
+
+@table(
+    ("limits", "first", "whole"),
+    [
+        (Timeouts(), (300.0, "first_byte_s"), (None, "whole_s")),
+        (Timeouts(total_s=10), (10, "total_s"), (10, "total_s")),
+        (Timeouts(first_byte_s=5, total_s=10), (5, "first_byte_s"), (10, "total_s")),
+        (Timeouts(whole_s=600), (300.0, "first_byte_s"), (600, "whole_s")),
+        (Timeouts(whole_s=600, total_s=700), (300.0, "first_byte_s"), (600, "whole_s")),
+        (Timeouts(whole_s=600, total_s=60), (60, "total_s"), (60, "total_s")),
+    ],
+)
+def test_a_stream_and_a_whole_answer_have_limits_of_their_own(
+    limits: Timeouts, first: tuple[float, str], whole: tuple[float | None, str]
+) -> None:
+    assert first_byte_limit(limits) == first
+    assert whole_limit(limits) == whole

@@ -159,11 +159,12 @@ def test_with_half_of_the_places_free_nothing_is_charged_unless_somebody_waits_a
     assert first is not None
     assert second is not None
     assert (gate.in_flight, lane.in_flight, scene.lanes.active, lane.counter) == (2, 2, 1, 0)
-    assert not gate.charges(first)
-    gate.leave(first, 0, 0.0)
+    assert gate.step_out(first, 0.0)
+    assert (gate.in_flight, lane.in_flight, scene.lanes.active, lane.counter) == (1, 1, 1, 0)
     for number in range(4):
         scene.come(f"b/{number}")
-    assert gate.charges(second)
+    assert not gate.step_out(second, 0.0)
+    assert gate.in_flight == 4, "nothing was done"
     assert gate.leave(second, 70, 0.0) is not None
     assert lane.counter == 70
     assert scene.lanes.active == 1

@@ -388,6 +388,7 @@ def test_where_nothing_is_held_against_a_replica_a_success_changes_nothing(
             told = replace(health)
             told.succeeded(now)
             assert told == health
+            assert health.available(now), "who chooses need not ask"
 
 
 @given(events)

@@ -1,12 +1,11 @@
-"""What the head of an engine's answer decides: when to come back, however an engine writes it; how long it may take."""
+"""What the head of an engine's answer decides: when to come back, however an engine writes it."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.relay.heads import MAX_RETRY_AFTER_S, first_byte_limit, retry_after_s, whole_limit
-from hayate.settings import Timeouts
+from hayate.relay.heads import MAX_RETRY_AFTER_S, retry_after_s
 from tests.support.tables import table
 
 NOW_S = 1_795_855_379.0  # Sat, 28 Nov 2026 08:42:59 GMT
@@ -37,21 +36,3 @@ def test_seconds_dates_and_milliseconds(headers: list[tuple[bytes, bytes]], seco
 def test_whatever_is_written_is_a_time_within_a_day_or_none(name: bytes, value: bytes) -> None:
     found = retry_after_s([(name, value), (b"retry-after", value)], NOW_S)
     assert found is None or 0 <= found <= MAX_RETRY_AFTER_S
-
-
-@table(
-    ("limits", "first", "whole"),
-    [
-        (Timeouts(), (300.0, "first_byte_s"), (None, "whole_s")),
-        (Timeouts(total_s=10), (10, "total_s"), (10, "total_s")),
-        (Timeouts(first_byte_s=5, total_s=10), (5, "first_byte_s"), (10, "total_s")),
-        (Timeouts(whole_s=600), (300.0, "first_byte_s"), (600, "whole_s")),
-        (Timeouts(whole_s=600, total_s=700), (300.0, "first_byte_s"), (600, "whole_s")),
-        (Timeouts(whole_s=600, total_s=60), (60, "total_s"), (60, "total_s")),
-    ],
-)
-def test_a_stream_and_a_whole_answer_have_limits_of_their_own(
-    limits: Timeouts, first: tuple[float, str], whole: tuple[float | None, str]
-) -> None:
-    assert first_byte_limit(limits) == first
-    assert whole_limit(limits) == whole

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hayate.upstream_errors import UpstreamBroke
-from hayate.wire.http1 import MAX_HEAD_BYTES, ResponseReader, header, render_request
+from hayate.wire.http1 import MAX_HEAD_BYTES, ResponseReader, header, render_request, request_head
 from tests.support.tables import table
 
 JSON = b'{"text":"\xe3\x81\x93\xe3\x82\x93"}'
@@ -164,14 +164,15 @@ def test_any_bytes_are_an_answer_or_refused(junk: bytes) -> None:
 
 
 def test_a_request_is_written_whole() -> None:
-    headers = [(b"authorization", b"Bearer k")]
-    assert render_request(b"POST", b"/v1/chat/completions", b"engine:8000", headers, b"{}", b"application/json") == (
+    head = request_head(b"/v1/chat/completions", b"engine:8000", [(b"authorization", b"Bearer k")])
+    assert render_request(b"POST", head, [(b"x-request-id", b"7")], b"{}", b"application/json") == (
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: engine:8000\r\naccept-encoding: identity\r\n"
-        b"authorization: Bearer k\r\n"
+        b"authorization: Bearer k\r\nx-request-id: 7\r\n"
         b"content-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
     )
 
 
 def test_a_post_without_a_body_says_so_and_a_get_does_not() -> None:
-    assert b"content-length: 0\r\n" in render_request(b"POST", b"/x", b"h", [], b"", b"text/plain")
-    assert b"content-length" not in render_request(b"GET", b"/health", b"h", [], b"", b"text/plain")
+    head = request_head(b"/x", b"h", [])
+    assert b"content-length: 0\r\n" in render_request(b"POST", head, [], b"", b"text/plain")
+    assert b"content-length" not in render_request(b"GET", head, [], b"", b"text/plain")
