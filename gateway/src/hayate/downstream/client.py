@@ -17,7 +17,7 @@ from hayate.relay.pump import Look, Pump
 from hayate.relay.ticker import Ticker
 from hayate.telemetry.record import CallRecord
 from hayate.wire import sse
-from hayate.wire.http1 import Fields, Headers, header
+from hayate.wire.http1 import NO_FIELDS, Fields, Headers, header
 
 SSE_HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -121,7 +121,7 @@ class Client:
     def __enter__(self) -> None:
         """Within, a client that leaves cancels this task. The request must have been read. Raises ClientGone."""
         stream = self._stream
-        self.fields = stream.fields = {}  # the request has been read: nobody asks for these again
+        self.fields = stream.fields = NO_FIELDS  # the request has been read: nobody asks for these again
         stream.query = b""  # a long prompt must not stay in memory for as long as its answer takes
         self._task = stream.task
         stream.watch(self)

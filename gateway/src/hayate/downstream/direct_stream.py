@@ -17,6 +17,8 @@ from hayate.downstream.stream import BODILESS, ClientConnection, ClientGone, Cli
 from hayate.wire.http1 import Fields, Headers
 
 LAST_CHUNK = b"0\r\n\r\n"
+_LANGUAGE = b"accept-language"
+"""What is left of a request's head once its stream has begun: an error may still have to be told."""
 
 
 class DirectStream:
@@ -214,6 +216,7 @@ class DirectStream:
             headers = [*headers, (b"transfer-encoding", b"chunked")]
         head = self._head(status, headers)
         self._held = self._held + head if self._held else head
+        self.headers[:] = [each for each in self.headers if each[0] == _LANGUAGE]
 
     async def end(self) -> None:
         """The proper end of a streamed answer."""

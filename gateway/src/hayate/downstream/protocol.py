@@ -20,6 +20,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
 from hayate.downstream.direct_stream import DirectStream
 from hayate.downstream.reading import MAX_READ_AHEAD, ReadingProtocol
 from hayate.downstream.stream import Endpoint
+from hayate.wire.http1 import NO_FIELDS
 from hayate.wire.paths import canonical
 
 HALF_CLOSED_CHECK_S = 0.25
@@ -136,6 +137,7 @@ class ClientProtocol(ReadingProtocol):
         )
         if self.origins.is_open:
             stream.more_headers = self.origins.headers_for(self.fields.get(b"origin"))
+        self.fields = NO_FIELDS
         if self._reading is None or self._reading.response_complete:  # nearly always, and so without a call more
             self._reading = self._serving = stream
             stream.begin()

@@ -20,7 +20,7 @@ from hayate.downstream.limits import LimitedProtocol, Refused, too_much_ahead
 from hayate.downstream.stream import Serving
 from hayate.downstream.uvicorn_cycle import UvicornCycle
 from hayate.errors import InvalidRequest, WrongMethod
-from hayate.wire.http1 import fields_of
+from hayate.wire.http1 import NO_FIELDS, fields_of, known_name
 
 MAX_READ_AHEAD = 4
 """How many requests of a client that does not wait for answers are read before the first is answered."""
@@ -135,7 +135,7 @@ class ReadingProtocol(LimitedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line."""
-        self.headers.append((name.lower(), value))
+        self.headers.append((known_name(name) or name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole: too large, or on to the body."""
@@ -244,7 +244,7 @@ class ReadingProtocol(LimitedProtocol):
     def _rest(self) -> None:
         """Nothing is asked, nothing is owed, and the connection stays: of the last request nothing is kept."""
         self._idlers[self] = None
-        self.url, self.headers, self.fields = b"", [], {}
+        self.url, self.headers, self.fields = b"", [], NO_FIELDS
         self._serving = self._reading = None
 
     def shutdown(self) -> None:

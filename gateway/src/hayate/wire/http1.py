@@ -17,6 +17,8 @@ from hayate.upstream_errors import UpstreamBroke
 Headers = list[tuple[bytes, bytes]]
 Fields = dict[bytes, bytes]
 """The first value of each of them."""
+NO_FIELDS: Fields = {}
+"""In place of those that are not needed any more. Nobody puts anything in."""
 MAX_HEAD_BYTES = 65536
 as_line = b": ".join
 """A header, as name and value, in the way it is sent."""
@@ -76,6 +78,25 @@ def chunk_size(data: bytes) -> int:
     return size if size == len(data) - line - 4 else 0
 
 
+_USUAL_NAMES = (
+    *(
+        b"host",
+        b"user-agent",
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"connection",
+        b"keep-alive",
+        b"cache-control",
+    ),
+    *(b"authorization", b"x-api-key", b"api-key", b"cookie", b"origin", b"referer", b"x-request-id"),
+    *(b"content-type", b"content-length", b"transfer-encoding", b"content-encoding", b"date", b"server"),
+    *(b"via", b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-real-ip"),
+)
+known_name = {spelled: name for name in _USUAL_NAMES for spelled in (name, name.title())}.get
+"""The one that is kept of a field name that many requests have, as it is usually written, in lower case; None for any other. A
+stream of its own for each of them would hold a third of a kilobyte of names.
+"""
 TLS_ALERT = b"\x15\x03"
 """What a server that speaks TLS says to plain HTTP (RFC 8446, 5.1)."""
 _HOW_IT_COMES = frozenset((b"transfer-encoding", b"content-encoding", b"keep-alive"))
@@ -189,7 +210,7 @@ class ResponseReader:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header line; names are compared in lower case from here on."""
-        self.headers.append((name.lower(), value))
+        self.headers.append((known_name(name) or name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole; 1xx answers are passed over."""
