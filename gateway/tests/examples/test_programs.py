@@ -128,7 +128,7 @@ async def test_a_conversation_is_gone_on_with_in_another_run(gateway: RunningGat
     program = EXAMPLES / "conversation.py"
     first = await run(sys.executable, program, env=settings(gateway), typed="こんにちは\n\nこんにちは\n")
     assert (first.status, first.out.splitlines()[0]) == (0, ANSWER), first.err
-    found = re.search(r"conv_[0-9a-f]{32}", first.err)
+    found = re.search(r"conv_[0-9a-f]+", first.err)
     assert found
     again = await run(sys.executable, program, found[0], env=settings(gateway), typed="こんにちは\n")
     assert again.status == 0, again.err
