@@ -38,7 +38,10 @@ from tests.support.held import clearing_away, held_s
 from tests.support.waiting import eventually
 from tests.unit.telemetry.records import record
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]  # it looks at the processor's clock, which neighbours make tick faster
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.alone,
+]  # it looks at the processor's clock, which neighbours make tick faster
 
 STREAMS, REPLICAS, DEPLOYMENTS = 10_000, 256, 200
 LIMIT_S = 0.0005
