@@ -44,7 +44,8 @@ MB: Final = 1 << 20
 WARM_UP_S: Final = 120.0
 """While the heap still grows to what so many callers need: a soak whose first half is shorter sees gross leaks only."""
 FLAT_MB, GROSS_MB = 4.0, 20.0
-SPARE_FDS, SPARE_TASKS = 4, 4
+SPARE_FDS, SPARE_TASKS = 8, 4
+"""Who reads from the database opens it when it is first needed: three connections more than at the start, two files each."""
 
 
 @dataclass(frozen=True)
