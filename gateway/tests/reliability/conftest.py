@@ -31,7 +31,7 @@ async def strict_stage(shared_strict_stage: Stage) -> AsyncIterator[Stage]:
 async def shared_limits_stage() -> AsyncIterator[Stage]:
     patient = {"first_byte_s": NEVER_S, "silence_s": NEVER_S}
     others = {
-        "total": {"timeouts": {**patient, "total_s": 0.6}},
+        "total": {"timeouts": {**patient, "total_s": 2.0}},
         "narrow": {"timeouts": patient, "max_in_flight": 1, "max_queued": 1, "queue_timeout_s": 0.5},
         "patient": {"timeouts": patient},
         "live": {"timeouts": {"first_byte_s": 1.5, "silence_s": 1.5, "whole_s": 0.8}},

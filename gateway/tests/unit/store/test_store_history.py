@@ -215,15 +215,17 @@ async def test_after_the_end_it_is_unavailable(store: Store) -> None:
 async def test_what_fails_after_the_time_is_over_is_told_as_it_was(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CHANGE_S", 0.01)
-    goes_on = threading.Event()
+    monkeypatch.setattr(module, "CHANGE_S", 1.0)
+    begun, goes_on = threading.Event(), threading.Event()
 
     def fail(_: sqlite3.Connection) -> None:
+        begun.set()
         goes_on.wait(60)
         raise ConversationFull("full")
 
     task = asyncio.create_task(store.keep(fail))
-    await asyncio.sleep(0.05)
+    await asyncio.to_thread(begun.wait, 60)
+    await asyncio.sleep(1.1)
     goes_on.set()
     with pytest.raises(ConversationFull):
         await task

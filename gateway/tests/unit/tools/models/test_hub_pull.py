@@ -236,7 +236,7 @@ def test_a_disk_that_is_full_is_told_and_what_came_is_kept(tmp_path: Path) -> No
 
 def test_ctrl_c_keeps_what_has_come_and_says_so(tmp_path: Path) -> None:
     with hub_stand_in({"o/m-GGUF": {"m-Q4_K_M.gguf": WEIGHTS * 10}}) as hub:
-        hub.pause_s = 0.05
+        hub.pause_s = 1.0
         with running(["pull", "o/m-GGUF"], environment(hub.url, tmp_path), tmp_path) as process:
             while not any(path.stat().st_size for path in tmp_path.rglob("*.part")):
                 time.sleep(0.01)
