@@ -32,6 +32,8 @@ export class Rows {
   #frame = 0;
   #rowPx = 30;
   #from = -1;
+  /** The rows on the page, by their number. @type {Map<number, HTMLElement>} */
+  #drawn = new Map();
 
   /**
    * @param {HTMLElement} place @param {import("./texts.js").Name} caption @param {import("./texts.js").Name[]} heads
@@ -117,14 +119,26 @@ export class Rows {
     this.#from = from;
     const [focused, top] = [this.#focused(), this.#box.scrollTop];
     const shown = this.#rows.slice(from, first + Math.ceil(innerHeight / this.#rowPx) + STEP + AHEAD);
-    const rows = shown.map((each, n) => this.#row(each, from + n));
+    const rows = shown.map((each, n) => (anew ? null : this.#drawn.get(from + n)) ?? this.#row(each, from + n));
     this.#space(this.#above, from);
     this.#space(this.#below, this.#rows.length - from - shown.length);
-    this.#body.replaceChildren(this.#above, ...(rows.length ? rows : [this.#none()]), this.#below);
+    if (anew) this.#body.replaceChildren(this.#above, ...(rows.length ? rows : [this.#none()]), this.#below);
+    else this.#move(rows);
+    this.#drawn = new Map(rows.map((row, n) => [from + n, row]));
     this.#box.firstElementChild?.setAttribute("aria-rowcount", String(this.#more ? -1 : this.#rows.length + 1));
     if (anew && rows[0]?.offsetHeight) this.#rowPx = rows[0].getBoundingClientRect().height;
     if (anew && this.#box.scrollTop !== top) this.#box.scrollTop = top; // taking away what has the focus may have moved it
     if (focused) rows.find((row) => row.ariaRowIndex === focused.row)?.querySelectorAll("button")[focused.button]?.focus({ preventScroll: true });
+  }
+
+  /** Others are in sight: those that stay are left where they are, for to put all of them anew takes longer than a frame. @param {HTMLElement[]} rows */
+  #move(rows) {
+    const stays = new Set(rows);
+    for (const row of this.#drawn.values()) if (!stays.has(row)) row.remove();
+    const there = rows.map((row) => row.isConnected);
+    const [first, last] = [there.indexOf(true), there.lastIndexOf(true)];
+    this.#above.after(...rows.slice(0, Math.max(first, 0)));
+    this.#below.before(...rows.slice(last + 1));
   }
 
   /** Which button has the focus, in which row. */
