@@ -19,7 +19,7 @@ from tests.support.waiting import NEVER_S, eventually
 
 pytestmark = pytest.mark.anyio
 
-SHORT = {"first_byte_s": 0.3, "silence_s": 0.3, "whole_s": 0.3}
+SHORT = {"first_byte_s": 1.0, "silence_s": 1.0, "whole_s": 1.0}
 SERVER = {"keep_alive_s": 1, "header_timeout_s": 0.3, "body_timeout_s": 0.3, "client_stall_s": 0.3}
 UNWATCHED = {"eject_after": 1_000_000, "probe_interval_s": NEVER_S}
 """The only connections are those that a test makes."""

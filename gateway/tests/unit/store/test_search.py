@@ -19,6 +19,7 @@ from hayate.store.quick import Quick, TakesLong
 from hayate.store.search import MAX_NEW, MAX_TEXTS, Found, search
 from hayate.store.search_upkeep import Upkeep
 from hayate.store.sqlite import connect
+from tests.support.held import slowness
 from tests.support.said import QUERIES, SAID, Clock, keep, noise, settled
 
 NAMES = list(SAID)
@@ -209,6 +210,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield path
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_among_fifty_thousand_messages_a_query_finds_the_same_within_ten_milliseconds(large: Path) -> None:
     times_s = []
@@ -231,4 +233,4 @@ def test_among_fifty_thousand_messages_a_query_finds_the_same_within_ten_millise
             assert name not in names or not is_all or conversation in everything, (query, name)
         assert conversations <= everything
     times_s.sort()
-    assert times_s[int(len(times_s) * 0.95)] < CPU_S, times_s
+    assert times_s[int(len(times_s) * 0.95)] < CPU_S * slowness(), times_s
