@@ -10,8 +10,9 @@ const PAUSE_MS = 50;
 const PIECE_CHARS = 4_000;
 /** The page renders for a fifth of the time at most. */
 const SHARE = 4;
-/** What is longer goes on as another block. Code costs little more than its characters. */
-const MOST_CHARS = { code: 20_000, other: 4_000 };
+/** What is longer goes on as another block. Code costs little more than its characters, cells and items much. @type {Record<string, number>} */
+const MOST_CHARS = { code: 20_000, table: 2_000, list: 2_500 };
+const MOST_CHARS_OF_OTHERS = 4_000;
 
 export class GrowingMarkdown {
   /** All of it, as it was said. */
@@ -106,7 +107,7 @@ const ITEM = /\n(?=(?:[-*+]|\d{1,9}[.)])[ \t])/g;
 /** Where a last block that is too long is ended, and what its rest begins with, so that it goes on as what it is. @param {Token[]} last @param {string} text @returns {{ at: number, again: string } | null} */
 function cutOf([last], text) {
   const kind = last?.type ?? "";
-  if (text.length <= (kind === "code" ? MOST_CHARS.code : MOST_CHARS.other)) return null;
+  if (text.length <= (MOST_CHARS[kind] ?? MOST_CHARS_OF_OTHERS)) return null;
   const again = OPENINGS[kind]?.exec(text)?.[0] ?? "";
   const item = kind === "list" ? [...text.matchAll(ITEM)].at(-1)?.index : undefined; // a list is cut between its items
   const at = (item ?? text.lastIndexOf("\n")) + 1;
