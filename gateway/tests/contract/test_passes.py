@@ -90,8 +90,11 @@ async def test_a_stream_is_the_engines_own(gateway: RunningGateway, engine: Engi
     """With `timings`, `system_fingerprint` and whatever else is in its events; nothing that only the gateway asked for."""
     url = engine.env["BACKEND_URL"]
     await fetch_frames(url, path, greedy(path, model=engine.model))  # so that both find the same cache
-    own = events(await fetch_frames(url, path, greedy(path, model=engine.model)))
-    ours = events(await fetch_frames(gateway.url, path, greedy(path), key=gateway.key))
+    for _ in range(3):  # vLLM puts two tokens into an event where the machine was busy
+        own = events(await fetch_frames(url, path, greedy(path, model=engine.model)))
+        ours = events(await fetch_frames(gateway.url, path, greedy(path), key=gateway.key))
+        if len(ours) == len(own):
+            break
     assert [shown(event) for event in ours] == [shown(event) for event in own]
 
 
