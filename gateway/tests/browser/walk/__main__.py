@@ -16,6 +16,15 @@ from tests.browser.walk.steps import walk_through
 from tests.browser.walk.walking import KINDS
 from tests.support.chromium import ARGUMENTS
 
+ALL = [str(each) for each in KINDS]
+
+
+def kind(name: str) -> str:
+    """One of ALL."""
+    if name not in ALL:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(ALL)}")
+    return name
+
 
 async def main(names: list[str], screens: Path) -> None:
     """One after the other."""
@@ -34,8 +43,10 @@ async def main(names: list[str], screens: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tests.browser.walk")
-    parser.add_argument("kinds", nargs="*", choices=[str(each) for each in KINDS], metavar="KIND")
+    parser.add_argument("kinds", nargs="*", type=kind, metavar="KIND", help=", ".join(ALL))
     parser.add_argument("--all", action="store_true", help="all eight")
     parser.add_argument("--screenshots", type=Path, default=Path("../.screens/walk"), metavar="FOLDER")
     chosen = parser.parse_args()
-    asyncio.run(main([str(each) for each in KINDS] if chosen.all else chosen.kinds, chosen.screenshots))
+    if not (chosen.all or chosen.kinds):
+        parser.error("which? --all, or some by name")
+    asyncio.run(main(ALL if chosen.all else chosen.kinds, chosen.screenshots))
