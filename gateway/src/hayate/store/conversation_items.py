@@ -12,7 +12,7 @@ import orjson
 
 from hayate.store.conversations import MARK, Conversation, Stored, text_of
 from hayate.store.images import hold, let_go
-from hayate.store.pieces import MOST, pieces, statements
+from hayate.store.pieces import MOST, executed, numbers_of, statements
 from hayate.store.schema import items
 from hayate.wire.images_in_items import Image, taken_out
 from hayate.wire.items import Item, new_ids
@@ -101,12 +101,10 @@ def _together(connection: sqlite3.Connection, new: Sequence[New], ids: Sequence[
     for an_id, (of, where, each) in zip(ids, new, strict=True):
         values += (an_id, of.number, *where, each.bytes, each.text)
     numbers: list[int] = []
-    for first, count in pieces(len(new)):
-        done = connection.execute(INSERTS[count], values[first * len(COLUMNS) : (first + count) * len(COLUMNS)])
+    for count, done in executed(connection, INSERTS, values, len(COLUMNS)):
         if done.rowcount < count:
             return None
-        last = done.lastrowid or 0  # what one statement inserts is numbered one after the other
-        numbers += range(last - count + 1, last + 1)
+        numbers += numbers_of(count, done)
     return numbers
 
 

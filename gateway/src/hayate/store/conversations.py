@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 
 from hayate.settings import History
 from hayate.store.images import finder
-from hayate.store.pieces import pieces, statements
+from hayate.store.pieces import executed, numbers_of, statements
 from hayate.store.quick import expect
 from hayate.store.schema import conversations, items
 from hayate.store.sizes import grown
@@ -164,10 +164,8 @@ def inserted(connection: sqlite3.Connection, rows: Sequence[Columns]) -> list[in
         values.append(dumped(row[_METADATA]))
         values += row[_METADATA + 1 :]
     numbers: list[int] = []
-    for first, count in pieces(len(rows)):
-        done = connection.execute(INSERTS[count], values[first * _COLUMNS : (first + count) * _COLUMNS])
-        last = done.lastrowid or 0  # what one statement inserts is numbered one after the other
-        numbers += range(last - count + 1, last + 1)
+    for count, done in executed(connection, INSERTS, values, _COLUMNS):
+        numbers += numbers_of(count, done)
     return numbers
 
 
@@ -196,11 +194,7 @@ def gone_on(connection: sqlite3.Connection, changes: Sequence[tuple[Conversation
     for before, now in changes:
         values += (now.number, now.id, now.project, before.version, now.used_ms, now.turns, now.places, now.bytes)
         values += (now.first_turn, now.window, now.tokens, now.version)
-    found = 0
-    for first, count in pieces(len(changes)):
-        done = connection.execute(GROW[count], values[first * _GROWS : (first + count) * _GROWS])
-        found += done.rowcount
-    return found
+    return sum(done.rowcount for _, done in executed(connection, GROW, values, _GROWS))
 
 
 def conversation_of(row: Sequence[Any]) -> Conversation:

@@ -5,7 +5,8 @@ A statement has a power of two of rows, so that those of any number are few, and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 MOST: Final = 32
@@ -26,3 +27,19 @@ def pieces(count: int) -> Iterator[tuple[int, int]]:
 def statements(before: str, values: str, behind: str = "") -> dict[int, str]:
     """One for each of COUNTS: `values` so often, between the two."""
     return {count: f"{before} VALUES {', '.join([values] * count)}{behind}" for count in COUNTS}
+
+
+def executed(
+    connection: sqlite3.Connection, of_counts: Mapping[int, str], values: Sequence[object], width: int
+) -> Iterator[tuple[int, sqlite3.Cursor]]:
+    """Executes as few statements as can be for rows of `width` values each, of those that `statements` made: how many rows each
+    had, and its cursor.
+    """
+    for first, count in pieces(len(values) // width):
+        yield count, connection.execute(of_counts[count], values[first * width : (first + count) * width])
+
+
+def numbers_of(count: int, inserted: sqlite3.Cursor) -> range:
+    """The numbers of rows that one statement has inserted: one after the other."""
+    last = inserted.lastrowid or 0
+    return range(last - count + 1, last + 1)

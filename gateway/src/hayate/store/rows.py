@@ -17,7 +17,7 @@ from sqlalchemy.dialects import sqlite
 from hayate.errors import CLIENT_CLOSED
 from hayate.store import contents
 from hayate.store.ids import Ids
-from hayate.store.pieces import pieces, statements
+from hayate.store.pieces import executed, statements
 from hayate.store.schema import calls
 from hayate.telemetry.record import CallRecord
 
@@ -99,8 +99,8 @@ def insert(connection: sqlite3.Connection, names: Names, ids: Ids, records: Sequ
     values: list[object] = []
     for an_id, record, each in zip(made, records, words, strict=True):
         values += _row(an_id, record, numbers[each])
-    for first, count in pieces(len(made)):
-        connection.execute(STATEMENTS[count], values[first * COLUMNS : (first + count) * COLUMNS])
+    for _ in executed(connection, STATEMENTS, values, COLUMNS):
+        pass
     kept = [
         (an_id, record.ended_at, record.content)
         for an_id, record in zip(made, records, strict=True)
