@@ -29,22 +29,8 @@ SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 TOKEN_SECONDS: Final = (0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5)
 
 
-class _Deployment:
-    """What calls at one deployment add up to."""
-
-    __slots__ = ("input_tokens", "output_tokens", "queued", "retries", "tpot", "ttft")
-
-    def __init__(self) -> None:
-        self.input_tokens = 0
-        self.output_tokens = 0
-        self.retries = 0
-        self.ttft = Histogram(SECONDS)
-        self.tpot = Histogram(TOKEN_SECONDS)
-        self.queued = Histogram(SECONDS)
-
-
-class _Replica:
-    """What calls at one replica add up to, of those that are measured."""
+class _Made:
+    """What calls at one replica, or at one deployment, have made, and how quickly."""
 
     __slots__ = ("output_tokens", "tpot", "ttft")
 
@@ -61,6 +47,18 @@ class _Replica:
             self.ttft.observe(ttft_s)
             if tokens > 1:
                 self.tpot.observe((record.ended - record.started - ttft_s) / (tokens - 1))
+
+
+class _Deployment(_Made):
+    """What calls at one deployment add up to."""
+
+    __slots__ = ("input_tokens", "queued", "retries")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.input_tokens = 0
+        self.retries = 0
+        self.queued = Histogram(SECONDS)
 
 
 class _Outcome:
@@ -80,15 +78,9 @@ class _Outcome:
         at = self._at
         if at is None:
             return
-        total_s = record.ended - record.started
-        self._duration.observe(total_s)
-        usage, ttft_s = record.usage, record.ttft_s
-        at.input_tokens += usage.prompt_tokens
-        at.output_tokens += usage.completion_tokens
-        if ttft_s is not None:
-            at.ttft.observe(ttft_s)
-            if usage.completion_tokens > 1:
-                at.tpot.observe((total_s - ttft_s) / (usage.completion_tokens - 1))
+        self._duration.observe(record.ended - record.started)
+        at.add(record)
+        at.input_tokens += record.usage.prompt_tokens
         if record.attempts > 1:
             at.retries += record.attempts - 1
         if record.queued_s:
@@ -102,7 +94,7 @@ class CallMetrics(Collector):
         self._outcomes: dict[tuple[str, str, int], _Outcome] = {}
         self._durations: dict[tuple[str, str], Histogram] = {}
         self._deployments: dict[str, _Deployment] = {}
-        self._replicas: dict[str, _Replica] = {}
+        self._replicas: dict[str, _Made] = {}
 
     def calls_ended(self, batch: Sequence[CallRecord]) -> None:
         """Adds them up."""
@@ -116,11 +108,11 @@ class CallMetrics(Collector):
             if measured is not None:
                 measured.add(record)
 
-    def of_replica(self, label: str) -> _Replica:
+    def of_replica(self, label: str) -> _Made:
         """What calls at a replica have added up to since this was first asked."""
         found = self._replicas.get(label)
         if found is None:
-            found = self._replicas[label] = _Replica()
+            found = self._replicas[label] = _Made()
         return found
 
     def forget_others(self, labels: set[str]) -> None:
