@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from time import monotonic
 from typing import Protocol, Self, TypeVar
 
 from hayate.backends.base import Assembly, Backend, WholeAnswer
@@ -67,7 +66,7 @@ class Answer:
         """Gives everything back. An answer that is not whole is cut off, and the engine stops."""
         self.exchange.close()
         self.replica.leave()
-        if not self.deployment.gate.step_out(self.place, monotonic()):
+        if not self.deployment.gate.step_out(self.place, self.opener.now()):
             self.deployment.waiting.leave(self.place, self._used())
 
     def _used(self) -> int:
@@ -111,9 +110,8 @@ class Answer:
             raise
         self.replica.succeeded(self.opener.now(), self.sent_at)
         record = self.record
-        record.usage = usage = whole.usage
-        if not usage.exact or usage.cached_tokens:  # else it is settled already
-            usage.settle(whole=True)
+        record.usage = whole.usage
+        whole.usage.settle(whole=True)
         record.finish_reason = whole.finish_reason
         return whole
 
