@@ -62,6 +62,13 @@ async def herd(engine: FakeEngine, pool: ConnectionPool, script: Script | None =
     await asyncio.gather(*calls)
 
 
+async def come_and_gone(engine: FakeEngine, pool: ConnectionPool) -> None:
+    """A herd, after which no connection is kept."""
+    async with herd(engine, pool):
+        pass
+    await eventually(lambda: pool.open_connections == 0)
+
+
 async def after_a_herd(engine: FakeEngine, pool: ConnectionPool, script: Script | None = None) -> None:
     """Until the herd's connections are gone, and replaced."""
     async with herd(engine, pool, script):
@@ -112,9 +119,7 @@ async def test_they_go_when_nobody_has_needed_them_for_long_enough(engine: FakeE
 
 async def test_without_them_nothing_is_opened_that_nobody_asks_for(engine: FakeEngine, make: Make) -> None:
     pool = make(spare_s=0)
-    async with herd(engine, pool):
-        pass
-    await eventually(lambda: pool.open_connections == 0)
+    await come_and_gone(engine, pool)
     assert engine.accepted <= HERD
 
 
@@ -123,9 +128,7 @@ async def test_an_engine_that_closes_one_is_left_alone(engine: FakeEngine, make:
     await after_a_herd(engine, pool)
     engine.drop_connections()
     await eventually(lambda: pool.open_connections == 0)
-    async with herd(engine, pool):
-        pass
-    await eventually(lambda: pool.open_connections == 0)
+    await come_and_gone(engine, pool)
     assert engine.accepted == 3 * HERD
 
 
@@ -168,9 +171,7 @@ async def test_what_is_shed_is_closed_and_stays_so_until_it_is_renewed(engine: F
     await after_a_herd(engine, pool)
     pool.shed()
     await eventually(lambda: engine.connections == 0)
-    async with herd(engine, pool):
-        pass
-    await eventually(lambda: pool.open_connections == 0)
+    await come_and_gone(engine, pool)
     pool.renew()
     async with herd(engine, pool):
         pass
