@@ -7,6 +7,7 @@ is the point: a client that waits for its answers asks less of whoever is slow, 
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ SHORTEST = 64
 PLAIN_SHARE = 0.2
 """Plain calls beside the streams, as a share of the calls a second."""
 FILLING_S, SETTLING_S = 3.0, 1.0
+ENDING_S = 0.5
+"""How long after the counting whatever is still open goes on: all of it ends at once then, and nothing of that may be counted."""
 HERDS = (64, 256)
 HERD_TOKENS = 16
 HERD_GAP_S = 1.5
@@ -59,7 +62,7 @@ class Schedule:
 def poisson(rate: float, seconds: float, seed: int = SEED, *, interval_s: float = INTERVAL_S) -> Schedule:
     """Streams at `rate` calls a second, of 64 to 256 tokens each, and plain calls beside them.
 
-    A stream that is still open when the counting ends makes no more tokens than until then: nothing would be learnt from the rest.
+    A stream that is still open when the counting has ended stops ENDING_S later: nothing would be learnt from the rest.
     """
     dice = random.Random(f"{seed} {rate}")  # noqa: S311
     from_s = FILLING_S + SETTLING_S
@@ -113,10 +116,10 @@ def _plain_beside(rate: float, from_s: float, until_s: float, dice: random.Rando
 
 
 def _schedule(name: str, calls: list[Planned], from_s: float, until_s: float, interval_s: float) -> Schedule:
-    """In order, and nothing longer than it has to be: a last token falls just after the counting."""
+    """In order, and nothing longer than it has to be: what is cut short ends ENDING_S after the counting."""
 
     def shortened(call: Planned) -> Planned:
-        longest = int((until_s - call.at_us / 1e6) / interval_s) + 1
+        longest = math.ceil((until_s + ENDING_S - FIRST_S - call.at_us / 1e6) / interval_s) + 1
         return replace(call, tokens=min(call.tokens, longest)) if call.tokens else call
 
     calls = sorted(map(shortened, calls), key=lambda each: each.at_us)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import groupby, pairwise
 from statistics import fmean
 
 import pytest
-from bench.open_parts import INTERVAL_S, LONGEST
+from bench.open_parts import FIRST_S, INTERVAL_S, LONGEST
 from bench.open_schedule import (
+    ENDING_S,
     FILLING_S,
     HERD_TOKENS,
     HERDS,
@@ -68,7 +70,20 @@ def test_as_many_streams_as_are_open_at_any_moment_are_there_before_anything_cou
 
 @pytest.mark.parametrize("schedule", [poisson(100, 5), always_open(300, 20, 0.2)])
 def test_nothing_goes_on_for_long_when_the_counting_has_ended(schedule: Schedule) -> None:
-    assert schedule.until_s < schedule.lasts_s <= schedule.until_s + schedule.interval_s + 0.1
+    assert schedule.until_s + ENDING_S <= schedule.lasts_s <= schedule.until_s + ENDING_S + 2 * schedule.interval_s
+
+
+@pytest.mark.parametrize("schedule", [poisson(100, 20), always_open(1000, 20, 0.06)])
+def test_no_more_streams_end_in_any_moment_that_counts_than_end_by_themselves(schedule: Schedule) -> None:
+    ends = Counter(
+        int((each.at_us / 1e6 + FIRST_S + (each.tokens - 1) * schedule.interval_s) / 0.1)
+        for each in schedule.calls
+        if each.tokens
+    )
+    counted = [ends[tenth] for tenth in range(int(schedule.from_s / 0.1), int(schedule.until_s / 0.1) + 1)]
+
+    assert max(counted) < 3 * fmean(counted)
+    assert ends[int((schedule.until_s + ENDING_S) / 0.1)] > 10 * fmean(counted), "all that is left ends then"
 
 
 def test_streams_that_stand_are_as_many_at_any_moment_and_do_not_speak_at_the_same_time() -> None:
