@@ -33,8 +33,8 @@ _log = logging.getLogger(__name__)
 
 PIECE_BYTES = 64
 """What one piece costs beside its text, so that many small ones are bounded as well."""
-WRITE_BYTES = 1024 * 1024
-"""About what is written at once."""
+WRITE_BYTES = 128 * 1024
+"""About what is written at once; until it is, what it was made of takes its room in the queue."""
 GATHER_S = 0.2
 """When the call log is all written its thread sleeps this long, so that one write takes many lines and it wakes 5 times
 a second at most. Standard error is for people, who wait for what it says: nothing is gathered there.
@@ -43,6 +43,12 @@ RETRY_S = 0.5
 """Between two attempts at a stream that can't be written to."""
 PAUSE_S = 0.0005
 """What the thread leaves to others after it has put some lines into words and has more to do: waking up takes them less."""
+PRESSED_FROM = 0.25
+"""From this share of the queue on the thread pauses more rarely: who serves without a break gives the interpreter back in no
+less than 5 ms, and so few lines in all that time would be fewer than come.
+"""
+PIECES_PRESSED = 8
+"""Of what waits to be put into words, between two pauses then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,8 @@ class QueuedOutput(io.RawIOBase):
         self._taken_bytes = 0
         self._thread: threading.Thread | None = None
         self._hurry = threading.Event()
+        self._unpaused = 0
+        """Pieces that were put into words since the last pause."""
         self.failing = False
         """The last attempt to write has failed."""
         self._told = 0
@@ -214,7 +222,17 @@ class QueuedOutput(io.RawIOBase):
             return b""
         finally:
             if not self._queue.empty() and not self._hurry.is_set():
-                time.sleep(PAUSE_S)  # an event would be dearer to wait for
+                self._pause()
+
+    def _pause(self) -> None:
+        self._unpaused += 1
+        if self._unpaused >= (PIECES_PRESSED if self._is_pressed else 1):
+            self._unpaused = 0
+            time.sleep(PAUSE_S)  # an event would be dearer to wait for
+
+    @property
+    def _is_pressed(self) -> bool:
+        return self._put_bytes - self._taken_bytes > self.max_bytes * PRESSED_FROM
 
     def _write_all(self, data: bytes) -> None:
         """Returns when all of it is written, however long that takes; or it can't be, and nobody wants it any more."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from hayate.telemetry.queued_output import GATHER_S, PIECE_BYTES, QueuedOutput, Unmade
+from hayate.telemetry.queued_output import GATHER_S, PAUSE_S, PIECE_BYTES, QueuedOutput, Unmade
 from tests.support.outputs import fill, read_all, set_nonblocking
 from tests.support.waiting import LAST_RESORT_S
 
@@ -228,3 +229,21 @@ def test_what_was_lost_is_told_as_the_stream_is_written() -> None:
         for line in lines(1000):
             output.write(line)
         assert read_all(reader, b"of stdout\n").endswith(b"%d of stdout\n" % output.dropped)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "pauses"),
+    [pytest.param(10, 9, id="a fifth of the queue"), pytest.param(40, 4, id="most of the queue")],
+)
+def test_what_is_to_be_put_into_words_is_with_pauses_fewer_when_much_of_it_waits(
+    pieces: int, pauses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    start = threading.Event()
+    with queued_pipe(max_bytes=50 * 1000) as (output, reader, _):
+        monkeypatch.setattr("hayate.telemetry.queued_output.time", SimpleNamespace(sleep=slept.append))
+        for _ in range(pieces):
+            output.write_later(Unmade(lambda: b"line\n" if start.wait(LAST_RESORT_S) else b"", 1, 1000 - PIECE_BYTES))
+        start.set()
+        assert read_all(reader, b"line\n" * pieces) == b"line\n" * pieces
+    assert (output.dropped, slept) == (0, [PAUSE_S] * pauses)
