@@ -256,6 +256,7 @@ limits: {{ requests_per_minute: 1000000000 }}
             "HAYATE_HOST": "127.0.0.1",
             "HAYATE_API_KEY": site.key,
             "HAYATE_DATA": str(site.home / "data"),
+            "PYTHONDONTWRITEBYTECODE": "",  # a start finds what the one before it has compiled, whatever the shell says
         }
         return Command([str(VENV_BIN / "hayate"), "serve"], env)
 

@@ -10,6 +10,7 @@ import json
 import math
 import statistics
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from bench.report import markdown_table
 
 BEGIN, END = "<!-- bench: written by `make bench ARGS=--publish` -->", "<!-- /bench -->"
 OURS, RIVAL = "hayate", "vllm-router"
+PER_S = "/s"
+RATES = 2
+"""So many are shown, the highest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class Tongue:
 
     file: str
     says: str
+    and_: str
+    """Between two rates."""
     heads: tuple[str, str, str]
     line: str
     """The direct line's own figures, which the others are told in terms of."""
@@ -42,11 +48,16 @@ class Tongue:
 
 ENGLISH = Tongue(
     "README.md",
-    "How late is a token because of what stands in front of the engine? `make bench ARGS=--open` makes {rate:g} calls a second, "
-    "each at its moment whatever became of those before (some {streams:,} streams are open), and every token carries the moment at "
+    "How late is a token because of what stands in front of the engine? `make bench ARGS=--open` makes {rates} calls a second, "
+    "each at its moment whatever became of those before (some {streams} streams are open), and every token carries the moment at "
     "which it was due. From {link}, in ms over the direct line of the same run, medians of {looks} looks. Hayate checks keys, "
     "counts limits and keeps accounts in its store; in its second line it keeps every conversation as well.",
-    ("a token late, p50 / p99 / p99.9", "first token, p50 / p99", "{} at once, first token p50 / last"),
+    " and ",
+    (
+        "{}/s: a token late, p50 / p99 / p99.9",
+        "{}/s: first token, p50 / p99",
+        "{} at once: first token, p50 / last",
+    ),
     "{}: its own",
     "{streams} open for {minutes:g} minutes, a token a second each: a token is late by {late} ms (p50 / p99 / p99.9 over the "
     "direct line), and a stream holds {first:.1f} KB at first, {last:.1f} KB at last ({link}).",
@@ -57,10 +68,15 @@ ENGLISH = Tongue(
 JAPANESE = Tongue(
     "README.ja.md",
     "エンジンの手前に何かを置くと、トークンはどれだけ遅れるのでしょうか。`make bench ARGS=--open`は、前の呼び出しの結果を待たず、"
-    "あらかじめ決めた時刻に毎秒{rate:g}件を呼び出します（同時に約{streams:,}本）。各トークンには、送るべき時刻が書き込まれています。"
+    "あらかじめ決めた時刻に毎秒{rates}件を呼び出します（同時に約{streams}本）。各トークンには、送るべき時刻が書き込まれています。"
     "{link}から、同じ実行の直結との差（ミリ秒、{looks}回の中央値）です。Hayateはキーの確認、制限、使用量の保存をすべて行っています。"
     "2つめの行では、会話もすべて保存しています。",
-    ("トークンの遅れ p50 / p99 / p99.9", "最初のトークン p50 / p99", "{}件一斉、最初のトークン p50 / 最後"),
+    "件と",
+    (
+        "毎秒{}件でのトークンの遅れ（p50 / p99 / p99.9）",
+        "毎秒{}件での最初のトークン（p50 / p99）",
+        "{}件一斉での最初のトークン（p50、最後）",
+    ),
     "{}（そのものの値）",
     "{streams}を{minutes:g}分間、1本あたり毎秒1トークンで流し続けたとき、トークンの遅れは直結に加えて{late}ミリ秒"
     "（p50 / p99 / p99.9）、ストリーム1本あたりのメモリーは最初{first:.1f}KB、最後{last:.1f}KBでした（{link}）。",
@@ -74,6 +90,7 @@ JAPANESE = Tongue(
         (" (Rust), round_robin", "（Rust）"),
         (" (Python)", "（Python）"),
         (" streams", "本のストリーム"),
+        ("an error event", "エラーのイベント"),
     ),
 )
 TONGUES = (ENGLISH, JAPANESE)
@@ -107,13 +124,18 @@ def section(root: Path, tongue: Tongue) -> str:
     if (path := _newest(folder, "-open.json")) is None:
         return ""
     looks, about = load(path)
-    schedule = max((each for each in looks.found if each.endswith("/s")), key=lambda each: float(each[:-2]))
-    rate = float(schedule[:-2])
-    streams = round(rate * about["interval_s"] * MEAN / 100) * 100
+    rates = sorted(float(each.removesuffix(PER_S)) for each in looks.found if each.endswith(PER_S))[-RATES:]
+    streams = [f"{round(rate * about['interval_s'] * MEAN / 100) * 100:,}" for rate in rates]
+    said = tongue.says.format(
+        rates=tongue.and_.join(f"{rate:g}" for rate in rates),
+        streams=tongue.and_.join(streams).replace("件", "本"),
+        looks=about["looks"],
+        link=_link(path, about, tongue),
+    )
     parts = [
-        tongue.says.format(rate=rate, streams=streams, looks=about["looks"], link=_link(path, about, tongue)),
-        f"![{tongue.heads[0]}](bench/results/{path.stem}.png)",
-        _table(looks, schedule, tongue),
+        said,
+        f"![{tongue.heads[0].format(f'{rates[-1]:g}')}](bench/results/{path.stem}.png)",
+        _table(looks, [f"{rate:g}{PER_S}" for rate in rates], tongue),
         *_faults(looks, tongue),
         *_standing(folder, tongue),
         *_plain(folder, tongue),
@@ -136,22 +158,29 @@ def _worded(text: str, tongue: Tongue) -> str:
     return text
 
 
-def _table(looks: Looks, schedule: str, tongue: Tongue) -> str:
-    herds = [f"{size} at once, first" for size in HERDS] if "herds" in looks.found else []
+def _table(looks: Looks, schedules: Sequence[str], tongue: Tongue) -> str:
+    late, first, at_once = tongue.heads
+    rates = [each.removesuffix(PER_S) for each in schedules]
+    heads = [head.format(rate) for rate in rates for head in (late, first)]
+    herd = f"{HERDS[-1]} at once, first"
+    with_herds = "herds" in looks.found
     rows = []
-    for name in (each for each in looks.labels if each in looks.found[schedule]):
+    for name in (each for each in looks.labels if each in looks.found[schedules[0]]):
         label = _worded(looks.labels[name], tongue)
-        if name == DIRECT:
-            label = tongue.line.format(label)
-            token, first = (
-                [own(looks, schedule, kind, at) for at in range(len(QUANTILES))] for kind in (TOKENS, FIRST)
-            )
-        else:
-            token, first = (looks.added(schedule, name, kind) for kind in (TOKENS, FIRST))
-        crowds = [three([looks.middle("herds", name, each), looks.worst("herds", name, each)]) for each in herds]
-        rows.append([label, three(token), three(first[:2]), *crowds])
-    late, first_head, herd_head = tongue.heads
-    return markdown_table(["", late, first_head, *(herd_head.format(size) for size in HERDS if herds)], rows)
+        row = [tongue.line.format(label) if name == DIRECT else label]
+        for schedule in schedules:
+            row += [three(_times(looks, schedule, name, TOKENS)), three(_times(looks, schedule, name, FIRST)[:2])]
+        if with_herds:
+            row.append(three([looks.middle("herds", name, herd), looks.worst("herds", name, herd)]))
+        rows.append(row)
+    return markdown_table(["", *heads, *([at_once.format(HERDS[-1])] if with_herds else [])], rows)
+
+
+def _times(looks: Looks, schedule: str, name: str, kind: str) -> list[float]:
+    """What it adds to the direct line; the direct line's own."""
+    if name == DIRECT:
+        return [own(looks, schedule, kind, at) for at in range(len(QUANTILES))]
+    return looks.added(schedule, name, kind)
 
 
 def _faults(looks: Looks, tongue: Tongue) -> list[str]:
@@ -161,7 +190,10 @@ def _faults(looks: Looks, tongue: Tongue) -> list[str]:
         for name, each in contenders.items():
             found.setdefault(name, Counter()).update(sum((look.errors for look in each), Counter[str]()))
     return [
-        tongue.faults.format(name=name, what=", ".join(f"{count} × {what}" for what, count in errors.most_common()))
+        tongue.faults.format(
+            name=_worded(looks.labels[name], tongue),
+            what=", ".join(f"{count} × {_worded(what, tongue)}" for what, count in errors.most_common()),
+        )
         for name, errors in found.items()
         if errors
     ]

@@ -27,7 +27,7 @@ def _open(folder: Path, name: str, *, faults: int = 0) -> None:
     for who, late in TIMES.items():
         look = Look({TOKENS: [late, 2 * late, 3 * late], FIRST: [20 + late] * 3}, curve=[late] * len(CURVE), load=0.5)
         look.errors = Counter({"status 503": faults} if faults and who == "vllm-router" else {})
-        for schedule in ("50/s", "135/s"):
+        for schedule in ("50/s", "100/s", "135/s"):
             looks.add(schedule, who, look)
         groups = [f"{size} at once, first" for size in (64, 256)]
         looks.add("herds", who, Look({each: [25 + late] * 3 for each in groups}, dict.fromkeys(groups, 31.0)))
@@ -58,7 +58,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_newest_open_loop_is_shown_with_its_highest_rate_its_picture_and_its_herds(root: Path) -> None:
+def test_the_newest_open_loop_is_shown_with_its_highest_rates_its_picture_and_its_herds(root: Path) -> None:
     _open(root / "bench/results", "20261128-x-2cpu-open")
     _open(root / "bench/results", "20261129-x-2cpu-open")
 
@@ -68,14 +68,16 @@ def test_the_newest_open_loop_is_shown_with_its_highest_rate_its_picture_and_its
     assert english.startswith(f"before\n{BEGIN}\n")
     assert english.endswith(f"{END}\nafter\n")
     assert "old" not in english
-    assert "makes 135 calls a second" in english
-    assert "some 1,300 streams" in english
+    assert "makes 100 and 135 calls a second" in english
+    assert "some 1,000 and 1,300 streams" in english
+    assert "50/s" not in english
     for text in (english, japanese):
         assert "(bench/results/20261129-x-2cpu-open.png)" in text
         assert "(bench/results/20261129-x-2cpu-open.md)" in text
         assert "20261128" not in text
-        assert "0.20 / 0.40 / 0.60" in text  # what Hayate adds to a token
+        assert text.count("0.20 / 0.40 / 0.60") == 2  # what Hayate adds to a token, at both rates
         assert "25 / 31" in text
+    assert "毎秒100件と135件を呼び出します（同時に約1,000本と1,300本）" in japanese
     assert "**Hayate 1**（キー、制限、使用量の保存）" in japanese
     assert "直結（そのものの値）" in japanese
 
@@ -102,8 +104,8 @@ def test_streams_that_stand_and_plain_requests_have_their_lines_once_they_were_m
 def test_answers_that_were_not_whole_are_told(root: Path) -> None:
     _open(root / "bench/results", "20261129-x-2cpu-open", faults=3)
 
-    assert "Not every answer of vllm-router was whole: 6 × status 503." in section(root, ENGLISH)
-    assert "vllm-routerの応答には、完全でないものがありました（6 × status 503）。" in section(root, JAPANESE)
+    assert "Not every answer of vllm-router 1 (Rust), round_robin was whole: 9 × status 503." in section(root, ENGLISH)
+    assert "vllm-router 1（Rust）の応答には、完全でないものがありました（9 × status 503）。" in section(root, JAPANESE)
 
 
 @pytest.mark.parametrize("tongue", TONGUES, ids=lambda tongue: tongue.file)
