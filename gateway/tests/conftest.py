@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 pytest_plugins = (
@@ -12,6 +14,12 @@ pytest_plugins = (
     "tests.engines.shared",
 )
 pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.tab", "tests.browser.walk")
+
+
+def pytest_configure() -> None:
+    """What a shell runs in the background never hears of Ctrl-C, nor would anything that it starts: tests send it to some of that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@
 - A file's quick tests take `FILE_CPU_S` of processor time at most, their own and that of the processes they start. What they wait
   for does not count, nor does what else the machine is busy with. The dearest files are listed at the end of a run; with
   `--no-unexpected-skips`, as CI runs the tests, one that is too dear fails it.
-- What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case.
+- What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case. Tests that take
+  most of a second of processor time are in a list instead (`dear`).
 - Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
 - Files whose tests wait for processes and browsers begin first, so that all workers end together.
 - `alone` marks slow tests that other work would disturb, or whose engine takes all processors, and `timed` those that look at the
@@ -21,6 +22,8 @@ from typing import Any
 import hypothesis
 import pytest
 from xdist.scheduler import LoadFileScheduling
+
+from tests.support import dear
 
 FILE_CPU_S = 30.0
 """Twice what the dearest file took on two cores of 2024; a busy machine adds little to it."""
@@ -82,8 +85,9 @@ def cpu_s() -> float:
 class CpuTimes:
     """Adds up what each file takes, from the reports that its tests send when they are over."""
 
-    def __init__(self, *, strict: bool, every: bool) -> None:
-        self._strict, self._every = strict, every
+    def __init__(self, *, strict: bool, every: bool, note: bool) -> None:
+        self._strict, self._every, self._note = strict, every, note
+        self._tests: dict[str, float] = {}
         self._files: dict[str, float] = defaultdict(float)
         self._shared_s = 0.0
         self._began_s = 0.0
@@ -114,6 +118,7 @@ class CpuTimes:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "teardown":
             took = {name: float(str(value)) for name, value in report.user_properties if name in (CPU, SHARED)}
+            self._tests[report.nodeid] = took.get(CPU, 0.0)
             self._files[report.nodeid.partition("::")[0]] += took.get(CPU, 0.0)
             self._shared_s += took.get(SHARED, 0.0)
 
@@ -123,6 +128,9 @@ class CpuTimes:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._note:
+            names = dear.noted(dear.listed(), self._tests)
+            dear.LIST.write_text("".join(f"{each}\n" for each in names), encoding="utf-8")
         if not self._strict and not self.too_dear and not self._every:
             return
         terminalreporter.section("processor time")
@@ -154,6 +162,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--processor-times", action="store_true", help="list the processor time of every file of a quick run"
     )
+    parser.addoption(
+        "--note-dear", action="store_true", help=f"list tests that took {dear.DEAR_CPU_S} s as slow from now on"
+    )
     parser.addoption("--part", choices=PARTS, help="of the tests those that are marked so, or those that are neither")
 
 
@@ -165,7 +176,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if config.option.markexpr == QUICK:
         strict, every = config.getoption("--no-unexpected-skips"), config.getoption("--processor-times")
-        config.pluginmanager.register(CpuTimes(strict=strict, every=every))
+        config.pluginmanager.register(CpuTimes(strict=strict, every=every, note=config.getoption("--note-dear")))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -180,12 +191,17 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks the property tests and those that run alone, and puts those first that others would wait for in the end."""
+    """Marks the property tests, those that run alone and those that are dear, and puts those first that others would wait for in the
+    end.
+    """
+    names = dear.listed()
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.property)
         if item.nodeid.startswith(ALONE) and item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.alone)
+        if dear.is_dear(item.nodeid, names):
+            item.add_marker(pytest.mark.slow)
     items.sort(key=_rank)
     if wanted := config.getoption("--part"):
         chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
