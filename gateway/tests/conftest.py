@@ -17,7 +17,7 @@ pytest.register_assert_rewrite("tests.support", "tests.engines", "tests.browser.
 
 
 def pytest_configure() -> None:
-    """What a shell runs in the background never hears of Ctrl-C, nor would anything that it starts: tests send it to some of that."""
+    """What a shell runs in the background never hears of Ctrl-C, nor does what that starts: some tests send it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -154,6 +154,8 @@ class History:
     """Of all conversations of one project."""
     max_item_bytes: Annotated[int, Ge(1024)] = 1024 * 1024
     """Of the text of one item."""
+    cache_bytes: Annotated[int, Ge(0)] = 32 * 1024 * 1024
+    """Of conversations in memory, which the next call need not read: as they stand in the store; as objects, more."""
 
 
 @dataclass(frozen=True, kw_only=True)

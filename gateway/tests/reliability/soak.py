@@ -39,6 +39,8 @@ ENDING_S: Final = 120.0
 RELOAD_S: Final = 5.0
 SHORT: Final = {"first_byte_s": 5, "silence_s": 5, "whole_s": 5}
 """How long a call waits for an engine that says nothing."""
+SMALL: Final = {"cache_bytes": 1 << 20}
+"""Of conversations in memory: full within minutes, or half an hour of new ones would look like memory that is lost."""
 PAGE_BYTES: Final = resource.getpagesize()
 MB: Final = 1 << 20
 WARM_UP_S: Final = 120.0
@@ -204,7 +206,8 @@ def configs(good: FakeEngine, faulty: FakeEngine) -> tuple[str, str]:
     others = {FAULTY: {"model": FAULTY, "replicas": [faulty.url], "timeouts": SHORT}}
     health = {"eject_after": 1_000_000, "canary_s": NEVER_S}
     first, second = (
-        settings(good.url, others=others, health=health, server={"heartbeat_s": beat}) for beat in (15, 16)
+        settings(good.url, others=others, health=health, history=SMALL, server={"heartbeat_s": beat})
+        for beat in (15, 16)
     )
     return first, second
 

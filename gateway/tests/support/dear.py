@@ -1,6 +1,6 @@
 """Tests that are too dear to be quick, one by one and by measurement: three in a hundred, and half of the processor time of all.
 
-- `dear.txt` beside this file names tests, or single cases of one, that took DEAR_CPU_S or more: they are slow as if they were marked.
+- `dear.txt` beside this file names tests, or single cases, that took DEAR_CPU_S or more: they are slow as if they were marked.
 - `scripts/test --note-dear` adds what is as dear now; on a quiet machine. What became cheap is taken out by hand.
 - In every file a test stays quick, the cheapest if need be, so that whatever there is, a quick run has tried some of it.
 """

@@ -191,9 +191,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks the property tests, those that run alone and those that are dear, and puts those first that others would wait for in the
-    end.
-    """
+    """Marks the property tests, those that run alone, those that are dear; puts those first that others would wait for."""
     names = dear.listed()
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):

@@ -13,8 +13,6 @@ from typing import Final, NamedTuple
 from hayate.history.prefix import Prefix
 from hayate.store.conversations import Loaded
 
-MAX_BYTES: Final = 32 * 1024 * 1024
-"""Of items, as they stand in the store; as objects they take a few times as much."""
 MAX_SHARE: Final = 8
 """One conversation may take one of so many parts of that."""
 EMPTY_BYTES: Final = 2048
@@ -41,9 +39,9 @@ class Cached(NamedTuple):
 
 
 class Cache:
-    """The latest. One per gateway."""
+    """The latest, up to `max_bytes` of items (`history.cache_bytes`). One per gateway."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, Cached] = OrderedDict()
@@ -64,15 +62,23 @@ class Cache:
             return
         self._kept[conversation.id] = cached
         self._bytes += size
-        while self._bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _size(oldest)
+        self._make_room()
 
     def drop(self, conversation_id: str) -> None:
         """It is not known any more."""
         found = self._kept.pop(conversation_id, None)
         if found is not None:
             self._bytes -= _size(found)
+
+    def limit(self, max_bytes: int) -> None:
+        """From now on so many may be here."""
+        self._max_bytes = max_bytes
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self._bytes > self._max_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= _size(oldest)
 
 
 def _size(cached: Cached) -> int:

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from hayate.history.cache import Cache, Cached
 from hayate.history.locks import Locks, key_of
 from hayate.history.prefix import Prefix, turns_from
+from hayate.settings import History
 from hayate.store.conversations import Conversation, Loaded, Stored, get, load, new_ids, version
 from hayate.store.kept_responses import KeptResponse, response
 from hayate.store.store import Store
@@ -33,11 +34,15 @@ class Sent(NamedTuple):
 class Conversations:
     """One per gateway."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, cache_bytes: int = History.cache_bytes) -> None:
         self.store = store
         self.locks = Locks()
-        self._cache = Cache()
+        self._cache = Cache(cache_bytes)
         self._ids: list[str] = []
+
+    def configure(self, limits: History) -> None:
+        """The settings that may change while the gateway runs."""
+        self._cache.limit(limits.cache_bytes)
 
     def new_id(self) -> str:
         """A name for a conversation that begins."""

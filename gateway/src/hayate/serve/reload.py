@@ -89,6 +89,7 @@ def configure(gateway: Gateway, config: Config, host: str) -> None:
     gateway.origins.allow(config.server.cors_origins)
     gateway.ticker.tick_s = tick_s(config)
     gateway.store.configure(config.store, config.history)
+    gateway.history.configure(config.history)
     gateway.engines.configure(config.gpus, preloaded(config))
     gateway.metrics.engines.residents = gateway.engines.residents
     set_queue_bytes(config.server.log_queue_bytes)

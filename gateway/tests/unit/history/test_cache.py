@@ -34,6 +34,18 @@ def test_the_latest_are_kept_within_a_bound() -> None:
     assert cache._bytes == 9 * (EMPTY_BYTES + 100)
 
 
+def test_a_smaller_bound_lets_go_of_what_was_used_longest_ago_and_none_of_all() -> None:
+    cache = Cache(10 * (EMPTY_BYTES + 100))
+    for n in range(10):
+        cache.put(cached(str(n), 100))
+    cache.get("0")
+    cache.limit(8 * (EMPTY_BYTES + 100))
+    assert [n for n in range(10) if cache.get(str(n))] == [0, *range(3, 10)]
+    cache.limit(0)
+    cache.put(cached("a"))
+    assert (cache.get("0"), cache.get("a"), cache._bytes) == (None, None, 0)
+
+
 def test_one_that_is_too_large_is_not_kept_nor_what_there_was_of_it() -> None:
     cache = Cache(100_000)
     cache.put(cached("a"))

@@ -35,6 +35,17 @@ async def test_what_was_kept_a_moment_ago_is_not_read_again(store: Store) -> Non
     assert fresh.loaded == first.loaded, "in memory is what the store has"
 
 
+async def test_nothing_stays_in_memory_where_nothing_may(store: Store) -> None:
+    conversations = Conversations(store)
+    conversation = (await talk(conversations, None)).id
+    first = await conversations.recall("p", conversation, never)
+    conversations.configure(History(cache_bytes=0))
+    again = await conversations.recall("p", conversation, never)
+    assert again is not first
+    assert again.loaded == first.loaded
+    assert await conversations.recall("p", conversation, never) is not again
+
+
 async def test_no_two_begin_with_the_same_name(store: Store) -> None:
     conversations = Conversations(store)
     ids = {conversations.new_id() for _ in range(3 * DRAWN)}
