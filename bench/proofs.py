@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from bench.dialogue import Asked
 from bench.load import Target
 
+LATE_S = 10.0
+"""So long the call log is waited for."""
 _OUTPUT_TOKENS = re.compile(rb'^hayate_tokens_total\{.*type="output".*\} (\S+)$', re.MULTILINE)
 
 
@@ -26,8 +29,8 @@ class Proof:
 def prove(target: Target, call_log: Path, answers: int) -> list[Proof]:
     """What the gateway at `target` has recorded of the `answers` that the client has seen whole."""
     status = _status_without_key(target)
-    calls, tokens = _read_call_log(call_log)
     counted = _read_metrics(target)
+    calls, tokens = _read_call_log(call_log, counted)
     return [
         Proof(f"without the key: {status}", status == 401),
         Proof(f"call log: {calls:,} finished calls for {answers:,} whole answers", calls >= answers > 0),
@@ -46,10 +49,19 @@ def _status_without_key(target: Target) -> int:
             return error.code
 
 
-def _read_call_log(path: Path) -> tuple[int, int]:
-    """Calls that ended with 200, and the output tokens of all calls."""
+def _read_call_log(path: Path, counted: int) -> tuple[int, int]:
+    """Calls that ended with 200, and the output tokens of all calls, once all that were `counted` are there: lines are written
+    together, a moment after their calls.
+    """
+    until_s = time.monotonic() + LATE_S
+    while (found := _in_call_log(path))[1] < counted and time.monotonic() < until_s:
+        time.sleep(0.1)
+    return found
+
+
+def _in_call_log(path: Path) -> tuple[int, int]:
     calls = tokens = 0
-    for line in path.read_bytes().splitlines():
+    for line in path.read_bytes().rpartition(b"\n")[0].splitlines():
         fields = json.loads(line)
         if fields.get("event") == "call":
             calls += fields["status"] == 200
