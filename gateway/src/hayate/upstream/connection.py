@@ -136,6 +136,7 @@ class Connection(FastPath, asyncio.Protocol):
     def abort(self) -> None:
         """Cuts the connection, whatever is under way on it."""
         self._exchange = None
+        self._head = None  # whose error, if its time is over, holds the frame that holds this
         self.close_fast_path()
         self._pool.forget(self)
         if self._transport is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 
 import pytest
 
 from hayate.upstream import connection_pool as transport
 from hayate.upstream.bodies import MAX_BODY_BYTES
+from hayate.upstream.connection import Connection
 from hayate.upstream.connection_pool import ConnectionPool, api_bases
 from hayate.upstream_errors import (
     AnswerTooLarge,
@@ -255,6 +257,27 @@ async def test_every_fault_has_its_error_and_leaves_nothing_behind(
         await fetched(pool, first_byte_s=0.3)
     assert not failed.value.safe_to_retry
     await eventually(lambda: pool.open_connections == 0)
+
+
+async def test_whose_head_comes_too_late_is_gone_without_a_collector(engine: FakeEngine, pool: ConnectionPool) -> None:
+    """Whoever asked has done nothing but catch the error: no circle of connection, error and frame may be left."""
+    engine.script = NO_ANSWER
+    gc.collect()
+    gc.disable()
+    gc.set_debug(gc.DEBUG_SAVEALL)
+    try:
+        with contextlib.suppress(UpstreamTimeout):
+            await pool.send(ASKED, first_byte_s=0.1, fresh=True, keep=False)
+        await eventually(lambda: pool.open_connections == 0)
+        pool._connector._ask_for_life()  # who else holds it for a while
+        await asyncio.sleep(0)
+        gc.collect()
+        circles = [type(each).__name__ for each in gc.garbage if isinstance(each, Connection | UpstreamTimeout)]
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+    assert circles == []
 
 
 async def test_an_engine_that_accepts_and_closes_is_broken_not_stale(engine: FakeEngine, pool: ConnectionPool) -> None:
