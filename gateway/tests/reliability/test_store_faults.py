@@ -288,7 +288,8 @@ async def test_while_the_store_is_gone_known_keys_go_on_and_unknown_ones_can_not
                 reply = await each.ask(unknown, language=language)
                 assert (reply.status, "retry-after" in reply.headers) == (503, True)
                 assert words in reply.json["error"]["message"]
-            assert (await each.ask(f"{known[:-1]}x")).status == 401  # no key at all, whatever the store says
+            other = "y" if known.endswith("x") else "x"  # one key in 32 ends so itself
+            assert (await each.ask(f"{known[:-1]}{other}")).status == 401  # no key at all, whatever the store says
             assert (await each.ask(KEY)).status == 200
         await eventually(lambda: each.said("keys_readable"))
         await each.call(1, unknown)
