@@ -34,10 +34,10 @@ class Sent(NamedTuple):
 class Conversations:
     """One per gateway."""
 
-    def __init__(self, store: Store, cache_bytes: int = History.cache_bytes) -> None:
+    def __init__(self, store: Store) -> None:
         self.store = store
         self.locks = Locks()
-        self._cache = Cache(cache_bytes)
+        self._cache = Cache(History.cache_bytes)
         self._ids: list[str] = []
 
     def configure(self, limits: History) -> None:

@@ -112,7 +112,7 @@ def create_app(config: Config, load: Callable[[], Config] = load_config, env: Ma
 
         keys = Keys(store, config.keys)
         auth = Authenticator(own, keys.ring, origins=app.origins, port=config.server.port)
-        relay, history = Relay(fleet, ticker), Conversations(store, config.history.cache_bytes)
+        relay, history = Relay(fleet, ticker), Conversations(store)
         prober = Prober(fleet, on_change=_tell_change)
         engines = Engines(
             fleet, partial(make_engine, ports, config.data, env), prober.meet, partial(tell, metrics.engines)
