@@ -18,6 +18,8 @@ SEED = 20_261_129
 SHORTEST = 64
 PLAIN_SHARE = 0.2
 """Plain calls beside the streams, as a share of the calls a second."""
+PER_S = "/s"
+"""How the name of a schedule ends whose calls come at a rate."""
 FILLING_S, SETTLING_S = 3.0, 1.0
 ENDING_S = 0.5
 """How long after the counting whatever is still open goes on: all of it ends at once then, and nothing of that may be counted."""
@@ -78,7 +80,7 @@ def poisson(rate: float, seconds: float, seed: int = SEED, *, interval_s: float 
         calls.append(Planned(round(at_s * 1e6), dice.randint(SHORTEST, LONGEST), "stream" if at_s >= from_s else ""))
         at_s += dice.expovariate(rate)
     calls += _plain_beside(rate, from_s, until_s, dice)
-    return _schedule(f"{rate:g}/s", calls, from_s, until_s, interval_s)
+    return _schedule(f"{rate:g}{PER_S}", calls, from_s, until_s, interval_s)
 
 
 def always_open(streams: int, seconds: float, interval_s: float, seed: int = SEED) -> Schedule:

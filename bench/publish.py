@@ -17,12 +17,11 @@ from typing import Any
 
 from bench.open_looks import FIRST, QUANTILES, TOKENS, Looks
 from bench.open_report import DIRECT, STREAMS, load, own, three
-from bench.open_schedule import HERDS, MEAN
+from bench.open_schedule import HERDS, MEAN, PER_S
 from bench.report import markdown_table
 
 BEGIN, END = "<!-- bench: written by `make bench ARGS=--publish` -->", "<!-- /bench -->"
 OURS, RIVAL = "hayate", "vllm-router"
-PER_S = "/s"
 RATES = 2
 """So many are shown, the highest."""
 
@@ -33,8 +32,8 @@ class Tongue:
 
     file: str
     says: str
-    and_: str
-    """Between two rates."""
+    joins: tuple[str, str]
+    """What stands between two rates, and between two numbers of streams."""
     heads: tuple[str, str, str]
     line: str
     """The direct line's own figures, which the others are told in terms of."""
@@ -52,7 +51,7 @@ ENGLISH = Tongue(
     "each at its moment whatever became of those before (some {streams} streams are open), and every token carries the moment at "
     "which it was due. From {link}, in ms over the direct line of the same run, medians of {looks} looks. Hayate checks keys, "
     "counts limits and keeps accounts in its store; in its second line it keeps every conversation as well.",
-    " and ",
+    (" and ", " and "),
     (
         "{}/s: a token late, p50 / p99 / p99.9",
         "{}/s: first token, p50 / p99",
@@ -71,7 +70,7 @@ JAPANESE = Tongue(
     "あらかじめ決めた時刻に毎秒{rates}件を呼び出します（同時に約{streams}本）。各トークンには、送るべき時刻が書き込まれています。"
     "{link}から、同じ実行の直結との差（ミリ秒、{looks}回の中央値）です。Hayateはキーの確認、制限、使用量の保存をすべて行っています。"
     "2つめの行では、会話もすべて保存しています。",
-    "件と",
+    ("件と", "本と"),
     (
         "毎秒{}件でのトークンの遅れ（p50 / p99 / p99.9）",
         "毎秒{}件での最初のトークン（p50 / p99）",
@@ -124,18 +123,19 @@ def section(root: Path, tongue: Tongue) -> str:
     if (path := _newest(folder, "-open.json")) is None:
         return ""
     looks, about = load(path)
-    rates = sorted(float(each.removesuffix(PER_S)) for each in looks.found if each.endswith(PER_S))[-RATES:]
-    streams = [f"{round(rate * about['interval_s'] * MEAN / 100) * 100:,}" for rate in rates]
+    rates = sorted((each.removesuffix(PER_S) for each in looks.found if each.endswith(PER_S)), key=float)[-RATES:]
+    streams = [f"{round(float(rate) * about['interval_s'] * MEAN / 100) * 100:,}" for rate in rates]
+    of_rates, of_streams = tongue.joins
     said = tongue.says.format(
-        rates=tongue.and_.join(f"{rate:g}" for rate in rates),
-        streams=tongue.and_.join(streams).replace("件", "本"),
+        rates=of_rates.join(rates),
+        streams=of_streams.join(streams),
         looks=about["looks"],
         link=_link(path, about, tongue),
     )
     parts = [
         said,
-        f"![{tongue.heads[0].format(f'{rates[-1]:g}')}](bench/results/{path.stem}.png)",
-        _table(looks, [f"{rate:g}{PER_S}" for rate in rates], tongue),
+        f"![{tongue.heads[0].format(rates[-1])}](bench/results/{path.stem}.png)",
+        _table(looks, rates, tongue),
         *_faults(looks, tongue),
         *_standing(folder, tongue),
         *_plain(folder, tongue),
@@ -158,9 +158,9 @@ def _worded(text: str, tongue: Tongue) -> str:
     return text
 
 
-def _table(looks: Looks, schedules: Sequence[str], tongue: Tongue) -> str:
+def _table(looks: Looks, rates: Sequence[str], tongue: Tongue) -> str:
     late, first, at_once = tongue.heads
-    rates = [each.removesuffix(PER_S) for each in schedules]
+    schedules = [rate + PER_S for rate in rates]
     heads = [head.format(rate) for rate in rates for head in (late, first)]
     herd = f"{HERDS[-1]} at once, first"
     with_herds = "herds" in looks.found
