@@ -75,7 +75,13 @@ class Canaries:
             if heard.status < 500:
                 health.made_something(now)
             replica.progress.moved(now)
-        elif heard.late and replica.in_flight and replica.progress.last == last and not health.stuck:
+        elif (
+            heard.late
+            and not heard.unheard
+            and replica.in_flight
+            and replica.progress.last == last
+            and not health.stuck
+        ):
             self._stuck(replica)
         else:
             await asyncio.sleep(TICK_S)  # what can't be reached is the probe's business

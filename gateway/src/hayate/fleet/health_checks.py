@@ -35,6 +35,8 @@ TICK_S = 0.1
 MODELS_EVERY_S = 4.0
 """How old a model list may be at a probe before it is asked for again: with the default interval, at every one."""
 MISS_S = 1.0
+STOOD_STILL_S = 0.25
+"""A limit that ends so much too late ends before what has come meanwhile is read: event loops look at their timers first."""
 ANOTHER_REASON_S = 30.0
 """How soon the operator is told another reason why a replica is not there."""
 
@@ -53,6 +55,8 @@ class Heard:
     body: bytes = b""
     fault: Text = NOTHING
     late: bool = False
+    unheard: bool = False
+    """Late, and nobody listened when the time was over: this process stood still. There may have been an answer."""
     reason: Reason | None = None
     """Of there being no answer."""
 
@@ -73,6 +77,7 @@ class Heard:
 
 async def ask(replica: Replica, request: UpstreamRequest, limit_s: float, most_bytes: int | None = None) -> Heard:
     """One question on a connection of its own. An answer of more than `most_bytes` has no body."""
+    over_at = monotonic() + limit_s
     try:
         async with asyncio.timeout(limit_s):
             exchange = await replica.pool.send(request, first_byte_s=limit_s, fresh=True, keep=False)
@@ -81,7 +86,8 @@ async def ask(replica: Replica, request: UpstreamRequest, limit_s: float, most_b
             finally:
                 exchange.close()
     except (TimeoutError, UpstreamTimeout):
-        return Heard(fault=_no_answer(request.path, limit_s), late=True, reason=Reason.FROZEN)
+        unheard = monotonic() - over_at > STOOD_STILL_S
+        return Heard(fault=_no_answer(request.path, limit_s), late=True, unheard=unheard, reason=Reason.FROZEN)
     except UpstreamError as error:
         return Heard(fault=error.texts, reason=error.reason)
     return Heard(exchange.status, body, _status(replica, request.path, exchange.status, body))
@@ -231,7 +237,7 @@ class Prober:
                 health.probe_failed(now)
             else:
                 health.probe_succeeded(now, beside=calls > 0 and replica.ended == ended)
-        else:
+        elif not heard.unheard:
             before = health.probe_failures
             if heard.late:
                 moved = replica.progress.last > moved_before

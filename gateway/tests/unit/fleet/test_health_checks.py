@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -14,10 +15,10 @@ from hayate.backends.llamacpp_client import LlamaCppClient
 from hayate.backends.openai_compat import OpenAICompatible
 from hayate.errors import UnknownModel
 from hayate.fleet.fleet import Fleet
-from hayate.fleet.health_checks import ANOTHER_REASON_S, MISS_S, Prober
+from hayate.fleet.health_checks import ANOTHER_REASON_S, MISS_S, STOOD_STILL_S, Prober
 from hayate.fleet.replica import Replica
 from hayate.fleet.spec import NO_PROBE
-from hayate.policy.health import CLOSE_S, KNOWN
+from hayate.policy.health import CLOSE_S, KNOWN, PROBES_TO_FAIL
 from hayate.reasons import Reason
 from hayate.settings import Probing
 from hayate.upstream_errors import ConnectFailed, ConnectTimedOut, UpstreamBroke
@@ -334,6 +335,22 @@ async def test_a_miss_waits_no_longer_than_a_probe_may_take(engine: FakeEngine) 
 
 
 # The watch itself.
+
+
+async def test_what_was_late_because_this_process_stood_still_is_not_held_against_the_engine(
+    engine: FakeEngine,
+) -> None:
+    async with watching(engine) as watched:
+        await watched.until(lambda: watched.changes == [True])
+        engine.routes["/health"] = [silence]
+        for _ in range(PROBES_TO_FAIL + 1):
+            seen = asked(engine, "/health")
+            await watched.until(lambda seen=seen: asked(engine, "/health") > seen)  # type: ignore[misc]
+            time.sleep(QUICK.probe_timeout_s + STOOD_STILL_S)
+        seen = asked(engine, "/health")
+        await watched.until(lambda: asked(engine, "/health") > seen)
+        assert watched.changes == [True]
+        assert watched.replica.health.probe_failures == 0
 
 
 async def test_an_engine_that_hangs_does_not_hold_up_the_watch_over_the_others(engine: FakeEngine) -> None:
