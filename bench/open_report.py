@@ -7,18 +7,14 @@ import math
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING, Any
 
 from bench.flat import growth
 from bench.open_looks import CURVE, FIRST, PLAIN, QUANTILES, TOKENS, Look, Looks, median
 from bench.report import markdown_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 DIRECT, STREAMS = "direct", " streams"
 """The contender that the others are told in terms of, and how the name of a schedule ends whose streams stand."""
@@ -223,15 +219,15 @@ def _known(value: Any) -> Any:
 def draw(looks: Looks, title: str, path: Path) -> None:
     """A panel a rate: of how many tokens how late, both on scales of powers of ten."""
     shown = [schedule for schedule in looks.found if schedule != "herds"] or list(looks.found)
-    figure, panels = plt.subplots(
-        1, len(shown), figsize=(5.2 * len(shown) + 1, 4.6), layout="constrained", squeeze=False, sharey=True
-    )
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(5.2 * len(shown) + 1, 4.6), layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)
     for axes, schedule in zip(panels.flat, shown, strict=True):
         _panel(axes, looks, schedule)
     panels.flat[0].set_ylabel("share of tokens that are not later", fontsize=9)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def _panel(axes: Axes, looks: Looks, schedule: str) -> None:

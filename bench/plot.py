@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-
-import matplotlib as mpl
-
-mpl.use("Agg")
-
-from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
+from typing import TYPE_CHECKING
 
 from bench.rounds import Results
 from bench.verdicts import OURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PANELS = (
     ("paced", "gateway_us", "CPU µs per token\n64 paced streams"),
@@ -29,13 +26,15 @@ OURS_COLOUR, OTHER_COLOUR = "#d1495b", "#8d99ae"
 
 def draw(results: Results, title: str, path: Path) -> None:
     """Write the picture."""
-    figure, rows = plt.subplots(2, 3, figsize=(12, 6.4), layout="constrained")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(12, 6.4), layout="constrained")
+    rows = figure.subplots(2, 3)
     for axes, (scenario, key, heading) in zip(rows.flat, PANELS, strict=True):
         _panel(axes, results, scenario, key)
         axes.set_title(heading, fontsize=10)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=120)
-    plt.close(figure)
 
 
 def _panel(axes: Axes, results: Results, scenario: str, key: str) -> None:

@@ -14,9 +14,12 @@ from tests.support.waiting import LAST_RESORT_S
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what a test is not about: `needs` and `when` say which engines, and which parameters, it is for."""
-    dropped = [item for item in items if isinstance(item, pytest.Function) and not applies(item)]
+    applying: list[pytest.Item] = []
+    dropped: list[pytest.Item] = []
+    for item in items:
+        (dropped if isinstance(item, pytest.Function) and not applies(item) else applying).append(item)
     config.hook.pytest_deselected(items=dropped)
-    items[:] = [item for item in items if item not in dropped]
+    items[:] = applying
 
 
 @pytest.fixture(scope="session", params=parameters())
