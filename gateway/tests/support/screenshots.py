@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from pathlib import Path
 
 from playwright.async_api import Browser, Page, ViewportSize, async_playwright
 
-from tests.support.chromium import ARGUMENTS, PATIENCE_MS
+from tests.support.chromium import ARGUMENTS, PATIENCE_MS, chromium_with_windows
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.gateway import RunningGateway, running_gateway
@@ -113,7 +112,7 @@ async def shoot(browser: Browser, gateway: RunningGateway, language: str, engine
 
 async def main() -> None:
     """Makes them all."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = chromium_with_windows()
     IMAGES.mkdir(exist_ok=True)
     async with running_engine(model="qwen2.5-7b") as engine, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import shutil
 import tempfile
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from playwright.async_api import async_playwright
 from tests.browser.walk.scenery import thinking_llamacpp
 from tests.browser.walk.steps import walk_through
 from tests.browser.walk.walking import KINDS
-from tests.support.chromium import ARGUMENTS
+from tests.support.chromium import ARGUMENTS, chromium_with_windows
 
 ALL = [str(each) for each in KINDS]
 
@@ -29,7 +28,7 @@ def kind(name: str) -> str:
 async def main(names: list[str], screens: Path) -> None:
     """One after the other."""
     screens.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = chromium_with_windows()
     with tempfile.TemporaryDirectory(prefix="hayate-walk-") as folder, thinking_llamacpp(Path(folder)) as llamacpp:
         async with async_playwright() as playwright:
             browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
