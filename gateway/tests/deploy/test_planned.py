@@ -9,21 +9,20 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from hayate.cli import app
 from hayate.config.load import load_config
 from hayate.serve.specs import option_mistakes
 from tests.deploy.test_compose import REPOSITORY, compose, started
 from tests.guides.blocks import fenced
 from tests.support.tables import table
+from tests.support.typed import typed_in
 from tests.support.waiting import LAST_RESORT_S
 
 PAIR, THREE = "qwen2.5-7b,bakeneko-32b", "qwen2.5-7b,qwen2.5-14b,bakeneko-32b"
 
 
 def hayate(*words: str) -> str:
-    done = CliRunner().invoke(app, [*words], env={"HAYATE_LANG": "en", "HAYATE_MODELS": None})
+    done = typed_in(*words, env={"HAYATE_LANG": "en", "HAYATE_MODELS": None})
     assert done.exit_code == 0, done.output
     return done.output
 
@@ -108,6 +107,6 @@ def test_without_host_memory_for_all_they_sleep_at_level_2(folder: Path) -> None
 
 def test_what_does_not_fit_is_not_written(folder: Path) -> None:
     words = ["plan", "--gpu", "16GiB", "--models", PAIR, "--write"]
-    done = CliRunner().invoke(app, [*words, "--env-file", str(folder / ".env")], env={"HAYATE_LANG": "en"})
+    done = typed_in(*words, "--env-file", str(folder / ".env"), env={"HAYATE_LANG": "en"})
     assert done.exit_code == 1
     assert not (folder / ".env").exists()

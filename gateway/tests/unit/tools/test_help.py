@@ -6,25 +6,22 @@ import re
 from collections.abc import Iterator
 
 from rich.cells import cell_len
-from typer.testing import CliRunner
 
-from hayate.cli import app
 from hayate.tools.help import wrapped
 from tests.support.tables import table
+from tests.support.typed import commands, typed_in
 
 
 def verbs(group: object = None, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Every command and group, by what is typed for it."""
-    from typer.main import get_command
-
-    group = get_command(app) if group is None else group
+    group = commands() if group is None else group
     yield path
     for name, each in getattr(group, "commands", {}).items():
         yield from verbs(each, (*path, name))
 
 
 def shown(*words: str, **env: str) -> str:
-    told = CliRunner().invoke(app, list(words), env={"LANG": "C", "HAYATE_LANG": "", "COLUMNS": "80", **env})
+    told = typed_in(*words, env={"LANG": "C", "HAYATE_LANG": "", "COLUMNS": "80", **env})
     assert told.exit_code == 0
     return told.output
 

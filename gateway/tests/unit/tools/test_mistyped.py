@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from hayate.cli import app
 from hayate.tools.mistyped import shown
 from tests.support.tables import table
+from tests.support.typed import typed_in
 
 
 def typed(*words: str, lang: str) -> Result:
-    return CliRunner().invoke(app, list(words), env={"LANG": "C", "HAYATE_LANG": lang})
+    return typed_in(*words, env={"LANG": "C", "HAYATE_LANG": lang})
 
 
 MISTAKES = {

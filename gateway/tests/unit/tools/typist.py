@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from hayate.cli import app
+from tests.support.typed import typed_in
 
 Typed = Callable[..., Result]
 
@@ -21,6 +21,6 @@ def typist(monkeypatch: pytest.MonkeyPatch, folder: Path, **env: str) -> Typed:
 
     def typed(*words: str, lang: str = "en") -> Result:
         around = {"XDG_RUNTIME_DIR": str(folder / "run"), "HAYATE_DATA": str(folder / "data"), "HAYATE_LANG": lang}
-        return CliRunner().invoke(app, list(words), env={**around, **env})
+        return typed_in(*words, env={**around, **env})
 
     return typed

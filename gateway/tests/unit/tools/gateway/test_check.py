@@ -8,14 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
-from hayate.cli import app
 from hayate.config.load import load_config
 from hayate.serve.app import create_app
 from hayate.serve.specs import left_for_the_start, option_mistakes
 from tests.support.broken_configs import BROKEN, ONE, Broken
 from tests.support.gateway import running_gateway
+from tests.support.typed import typed_in
 
 HAYATE = Path(sys.executable).with_name("hayate")
 KINDLY_TAKEN = {
@@ -39,7 +38,7 @@ KINDLY_TAKEN = {
 def check(*arguments: str | Path, **env: str) -> tuple[int, str, str]:
     """The status, standard output and standard error."""
     unset: dict[str, str | None] = dict.fromkeys(("HAYATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG", "HAYATE_CONFIG"))
-    done = CliRunner().invoke(app, ["check-config", *map(str, arguments)], env={**unset, **env})
+    done = typed_in("check-config", *map(str, arguments), env={**unset, **env})
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return done.exit_code, done.stdout, done.stderr
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from hayate.cli import app
 from hayate.tools.planner.commands import run_plan
 from hayate.tools.planner.found import Machine
 from hayate.tools.planner.options import PlanOptions
 from tests.support.hub_stand_in import hub_stand_in
 from tests.support.tables import table
+from tests.support.typed import typed_in
 from tests.unit.tools.fake_nvml import FakeGpu, FakeNvml
 from tests.unit.tools.planner.test_config_json import QWEN
 
@@ -28,7 +28,7 @@ BAKENEKO = "rinna/qwen2.5-bakeneko-32b-instruct-awq"
 
 
 def hayate(*words: str) -> Result:
-    return CliRunner().invoke(app, list(words), env={"HAYATE_LANG": "en", "HAYATE_MODELS": None})
+    return typed_in(*words, env={"HAYATE_LANG": "en", "HAYATE_MODELS": None})
 
 
 def answer(*words: str) -> Any:

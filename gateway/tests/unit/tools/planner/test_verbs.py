@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from hayate.cli import app
+from tests.support.typed import typed_in
 
 NOTHING: dict[str, str | None] = dict.fromkeys(("HAYATE_LANG", "LC_ALL", "LC_MESSAGES", "LANG", "HAYATE_MODELS"))
 JAPANESE = ({"HAYATE_LANG": "ja"}, {"LANG": "ja_JP.UTF-8"}, {"LC_ALL": "ja_JP.UTF-8", "LANG": "C"})
@@ -21,7 +21,7 @@ ENGLISH: tuple[dict[str, str], ...] = (
 
 def typed(*words: str, env: dict[str, str]) -> Result:
     """The command in an environment that says only this of its language."""
-    return CliRunner().invoke(app, list(words), env={**NOTHING, **env})
+    return typed_in(*words, env={**NOTHING, **env})
 
 
 @pytest.mark.parametrize("env", JAPANESE, ids=str)
@@ -62,7 +62,7 @@ def test_a_file_that_can_not_be_read_is_a_line_in_either_language(tmp_path: Path
                 ("models", "--catalogue", str(path)),
                 ("plan", "--gpu", "24", "--model", "Qwen2.5-7B-Instruct", "--write", "--env-file", str(path)),
             ):
-                told = typed(*words, env={"HAYATE_LANG": lang})
+                told = typed_in(*words, env={"HAYATE_LANG": lang})
                 assert told.exit_code == 2
                 assert told.stderr.splitlines()[-1].startswith(f"{path}: ")
                 assert said in told.stderr
