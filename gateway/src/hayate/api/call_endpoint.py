@@ -102,9 +102,10 @@ class CallEndpoint:
         # Three things cancel a call: its client left (`Client.client_gone`), somebody stopped it, or the drain's time is over.
         if client.gone:
             record.status = 200 if client.answered else CLIENT_CLOSED
+            _heeded()
             return True
-        if running.stopped is not None and running.task is not None:
-            running.task.uncancel()
+        if running.stopped is not None:
+            _heeded()
             await self._tell(client, record, running.stopped)
             return True
         self._break_off(client, record)
@@ -131,6 +132,13 @@ class CallEndpoint:
             await client.end_stream()
         else:
             client.cut()
+
+
+def _heeded() -> None:
+    """A cancellation of ours goes no further: whoever runs this may set a limit of time again, which counts cancellations."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:

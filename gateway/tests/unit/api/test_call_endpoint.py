@@ -273,6 +273,9 @@ async def test_a_client_that_leaves_ends_its_call_quietly(house: House, has_all:
             await asyncio.Event().wait()
 
     await house.serve(left, stream)
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
     assert (house.record.status, house.record.error) == (recorded, None)
     assert (stream.body, stream.ended) == (b"data: 1\n\n", False)
 
