@@ -47,3 +47,7 @@ class Housekeeping:
                 since = self.erasing.since
                 return PAUSE_S if since is None or self._clock() - since < LATE_S else HURRY_S
         return None
+
+    def end(self) -> None:
+        """What it has begun beside the thread ends."""
+        self.erasing.end()

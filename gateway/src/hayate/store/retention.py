@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from hayate.store import contents
+from hayate.store import contents, traces
 from hayate.store.ids import first_id
-from hayate.store.traces import truncated
 
 STEP_ROWS: Final = 500
 """In one transaction: about a millisecond."""
@@ -28,8 +27,6 @@ class Retention:
         self.days = days
         self._wall_clock = wall_clock
         self._next_at = 0.0
-        self._traces = False
-        """Whether content that was deleted may still stand in the log of the file (its WAL)."""
 
     def step(self, connection: sqlite3.Connection) -> bool:
         """Deletes a few; true when there are more."""
@@ -38,11 +35,10 @@ class Retention:
             return False
         oldest = first_id(now - self.days * DAY_S)
         gone = contents.step(connection, now, oldest)
-        self._traces = self._traces or gone > 0
+        if gone:
+            traces.leave(connection)
         if gone == contents.STEP_ROWS:
             return True
-        if self._traces:
-            self._traces = not truncated(connection)
         deleted = connection.execute(DELETE, (oldest, STEP_ROWS)).rowcount
         more = deleted == STEP_ROWS
         if not more:

@@ -163,6 +163,7 @@ class Store:
     def close(self) -> None:
         """Writes what is queued. Blocks for at most CLOSE_S."""
         self.writer.close(CLOSE_S)
+        self.housekeeping.end()
         self._reading.close()
         self.engine.dispose()
 

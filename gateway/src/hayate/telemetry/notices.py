@@ -173,6 +173,13 @@ SENTENCES: Mapping[str, _Sentence] = {
             "会話の検索索引が壊れていたため作り直しています（{reason}）。完了するまで、検索で見つからないものがあります",
         ),
     ),
+    "traces_not_overwritten": _Sentence(
+        "yellow",
+        Text(
+            "What is left in the database's file of what was deleted can't be overwritten now ({reason}); it is tried again",
+            "削除済みデータの痕跡をデータベースファイルから消去できません（{reason}）。後で再試行します",
+        ),
+    ),
     "store_made_anew": _Sentence(
         "red",
         Text(

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from hayate.settings import History
+from hayate.store import traces
 from hayate.store.conversations import Stored, load
+from hayate.store.erasing import SETTLE_S, Erasing
 from hayate.store.migrate import open_file
 from hayate.store.sizes import size_of
 from hayate.store.sqlite import connect
@@ -22,6 +24,7 @@ from hayate.store.turns import Turn
 from hayate.telemetry.record import CallRecord
 from hayate.wire.items import Item, message
 from hayate.wire.usage import Usage
+from tests.support.waiting import LAST_RESORT_S
 
 Make = Callable[..., CallRecord]
 
@@ -110,3 +113,48 @@ def bytes_of(connection: sqlite3.Connection, project: str = "shop") -> int:
     ).fetchone()
     assert size_of(connection, project) == added
     return int(added)
+
+
+class Clock:
+    """Goes on by a millisecond whenever it is looked at."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        self.now += 0.001
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Of `erasing`."""
+    return Clock()
+
+
+@pytest.fixture
+def erasing(clock: Clock) -> Iterator[Erasing]:
+    """What the thread that writes has."""
+    made = Erasing(clock)
+    yield made
+    made.end()
+
+
+def everything(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> int:
+    """Until no row is left, and how many steps that took."""
+    steps = 0
+    while erasing.step(connection):
+        steps += 1
+    clock.now += SETTLE_S
+    assert not erasing.step(connection)
+    return steps
+
+
+def no_trace(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> None:
+    """Until nothing is left in the file either, however long another process takes."""
+    everything(connection, erasing, clock)
+    ends_at = time.monotonic() + LAST_RESORT_S
+    while traces.left(connection):
+        assert time.monotonic() < ends_at
+        assert not erasing.step(connection)
+        clock.now += 0.1
+        time.sleep(0.01)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from hayate.store.contents import STEP_ROWS, Said, Waiting, said_in, with_content
+from hayate.store.erasing import Erasing
 from hayate.store.ids import Ids
 from hayate.store.migrate import open_file
 from hayate.store.retention import DAY_S, LOOK_S, Retention
@@ -17,7 +18,7 @@ from hayate.store.rows import Names, insert
 from hayate.store.sqlite import connect, engine_of
 from hayate.telemetry.content import Content
 from hayate.telemetry.record import CallRecord
-from tests.unit.store.conftest import Make
+from tests.unit.store.conftest import Clock, Make, everything, no_trace
 
 NOW = 1_800_000_000.0
 
@@ -90,7 +91,9 @@ def test_it_goes_with_its_call(connection: sqlite3.Connection, make: Make) -> No
     assert ids(connection, "contents") == []
 
 
-def test_nothing_of_it_is_left_in_the_file(path: Path, connection: sqlite3.Connection, make: Make) -> None:
+def test_nothing_of_it_is_left_in_the_file(
+    path: Path, connection: sqlite3.Connection, make: Make, erasing: Erasing, clock: Clock
+) -> None:
     secret = b"s3cret " * 2000
     kept = Content(1_000_000, 60)
     kept.asked(secret)
@@ -100,26 +103,26 @@ def test_nothing_of_it_is_left_in_the_file(path: Path, connection: sqlite3.Conne
     log = path.with_name("hayate.db-wal")
     assert all(b"s3cret" in each.read_bytes() for each in (path, log))
     Retention(90, lambda: NOW + 61).step(connection)
+    no_trace(connection, erasing, clock)
     assert not any(b"s3cret" in each.read_bytes() for each in (path, log))
 
 
-def test_while_somebody_reads_the_log_waits_for_the_next_look(
-    path: Path, connection: sqlite3.Connection, make: Make
+def test_while_somebody_reads_the_log_waits(
+    path: Path, connection: sqlite3.Connection, make: Make, erasing: Erasing, clock: Clock
 ) -> None:
     insert(connection, Names(), Ids(), [make(ended_at=NOW, content=content(prompt=b"s3cret"))])
     connection.execute("PRAGMA busy_timeout = 1")
-    clock = [NOW + 61]
-    retention = Retention(90, lambda: clock[0])
+    now = NOW + 61
     log = path.with_name("hayate.db-wal")
     with closing(connect(path, readonly=True)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM calls").fetchone()
-        assert not retention.step(connection)
+        assert not Retention(90, lambda: now).step(connection)
+        everything(connection, erasing, clock)
         assert b"s3cret" in log.read_bytes()
-        assert read(path, ids(connection, "calls")[0], clock[0]) is None
+        assert read(path, ids(connection, "calls")[0], now) is None
         reader.execute("ROLLBACK")
-    clock[0] += LOOK_S
-    assert not retention.step(connection)
+    no_trace(connection, erasing, clock)
     assert b"s3cret" not in log.read_bytes()
 
 

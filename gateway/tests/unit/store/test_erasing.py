@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -17,39 +19,9 @@ from hayate.store.erasing import Erasing
 from hayate.store.kept_responses import NewResponse
 from hayate.store.sqlite import beside, connect
 from hayate.store.turns import Turn, keep
-from tests.unit.store.conftest import LIMITS, NOW, count, pictured, said, turn
+from tests.unit.store.conftest import LIMITS, NOW, Clock, count, everything, no_trace, pictured, said, turn
 
 TABLES = ("conversations", "items", "item_images", "images", "responses", "unsearched")
-
-
-class Clock:
-    """Goes on by a millisecond whenever it is looked at."""
-
-    now = 100.0
-
-    def __call__(self) -> float:
-        self.now += 0.001
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def erasing(clock: Clock) -> Erasing:
-    return Erasing(clock)
-
-
-def everything(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> int:
-    """Until nothing is left, and how many steps that took."""
-    steps = 0
-    while erasing.step(connection):
-        steps += 1
-    clock.now += module.SETTLE_S
-    assert not erasing.step(connection)
-    return steps
 
 
 def test_nothing_of_it_is_left_in_any_table(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> None:
@@ -62,6 +34,7 @@ def test_nothing_of_it_is_left_in_any_table(connection: sqlite3.Connection, eras
     stays = keep(connection, turn("q", "a"), NOW).conversation
     delete(connection, "shop", made)
     assert everything(connection, erasing, clock) > 1
+    no_trace(connection, erasing, clock)
     assert [count(connection, table) for table in TABLES] == [1, 2, 0, 0, 0, 2]
     assert get(connection, "shop", stays.id) == stays
     assert (traces.left(connection), erasing.since) == (0, None)
@@ -95,12 +68,37 @@ def test_words_and_pictures_are_in_neither_file(
     assert any(gone.encode() in each.read_bytes() for each in both)
     for length in (1, 40, 4000):
         delete(connection, "shop", ids[gone, length])
-    everything(connection, erasing, clock)
+    no_trace(connection, erasing, clock)
     for each in both:
         raw = each.read_bytes()
         assert gone.encode() not in raw
         assert raw.count(picture[:40]) == (1 if each == path else 0)  # the other project's
     assert stays.encode() in path.read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_of_many_that_come_and_go_nothing_is_left(
+    path: Path, connection: sqlite3.Connection, erasing: Erasing, clock: Clock, seed: int
+) -> None:
+    chance = random.Random(seed)
+    stays: dict[str, str] = {}
+    gone: list[str] = []
+    for _ in range(120):
+        if stays and chance.random() < 0.4:
+            word = chance.choice([*stays])
+            delete(connection, "shop", stays.pop(word))
+            gone.append(word)
+            while erasing.step(connection):
+                pass
+        else:
+            word = f"word{chance.getrandbits(64):016x}"
+            texts = [f"{word} {'x' * chance.choice((3, 80, 700))}" for _ in range(chance.randrange(1, 6))]
+            new = NewConversation(notes=word, items=[*map(said, texts)], limits=LIMITS)
+            stays[word] = create(connection, "shop", new, NOW).id
+    no_trace(connection, erasing, clock)
+    raw = path.read_bytes()
+    assert [word for word in gone if word.encode() in raw] == []
+    assert [word for word in stays if word.encode() not in raw] == []
 
 
 def test_a_reader_is_not_waited_for(path: Path, connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> None:
@@ -110,13 +108,10 @@ def test_a_reader_is_not_waited_for(path: Path, connection: sqlite3.Connection, 
         reader.execute("SELECT count(*) FROM items").fetchone()
         delete(connection, "shop", made.id)
         everything(connection, erasing, clock)
+        assert keep(connection, turn("q", "a"), NOW)
         assert traces.left(connection) == 1
         reader.execute("COMMIT")
-    assert not erasing.step(connection)
-    assert traces.left(connection) == 1  # not so soon again
-    clock.now += module.AGAIN_S
-    assert not erasing.step(connection)
-    assert traces.left(connection) == 0
+    no_trace(connection, erasing, clock)
 
 
 def test_the_log_waits_for_search_to_forget(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> None:
@@ -127,8 +122,7 @@ def test_the_log_waits_for_search_to_forget(connection: sqlite3.Connection, eras
     everything(connection, erasing, clock)
     assert traces.left(connection) == 1
     connection.execute("DELETE FROM forgotten")
-    assert not erasing.step(connection)
-    assert traces.left(connection) == 0
+    no_trace(connection, erasing, clock)
 
 
 def test_what_is_still_being_made_stays(connection: sqlite3.Connection, erasing: Erasing, clock: Clock) -> None:
@@ -143,6 +137,34 @@ def test_after_a_kill_it_goes_on(path: Path, connection: sqlite3.Connection, clo
     delete(connection, "shop", made.id)
     assert Erasing(clock).step(connection)
     with closing(connect(path)) as another:
-        everything(another, Erasing(clock), clock)
+        no_trace(another, Erasing(clock), clock)
         assert count(another, "items") == 0
-        assert traces.left(another) == 0
+
+
+def test_what_is_deleted_while_a_file_is_overwritten_is_not_taken_for_gone(
+    connection: sqlite3.Connection, erasing: Erasing, clock: Clock
+) -> None:
+    ids = [keep(connection, turn("q", "a"), NOW).conversation.id for _ in range(2)]
+    delete(connection, "shop", ids[0])
+    everything(connection, erasing, clock)
+    delete(connection, "shop", ids[1])
+    assert traces.left(connection) == 2
+    no_trace(connection, erasing, clock)
+    assert count(connection, "items") == 0
+
+
+def test_where_no_process_can_be_started_it_is_told_and_tried_again(
+    connection: sqlite3.Connection, erasing: Erasing, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(module, "log_event", lambda name, **_: told.append(name))
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    made = keep(connection, turn("q", "a"), NOW).conversation
+    delete(connection, "shop", made.id)
+    for _ in range(3):
+        everything(connection, erasing, clock)
+    assert told == ["traces_not_overwritten"]
+    assert traces.left(connection) == 1
+    monkeypatch.undo()
+    clock.now += module.NO_PROCESS_S
+    no_trace(connection, erasing, clock)

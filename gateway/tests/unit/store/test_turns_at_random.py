@@ -22,7 +22,7 @@ from hayate.store.branches import Branch, ResponseBranch
 from hayate.store.conversation_changes import NewConversation, create, delete, delete_some, update
 from hayate.store.conversation_items import prepared
 from hayate.store.conversations import get, list_, load
-from hayate.store.erasing import SETTLE_S, Erasing
+from hayate.store.erasing import Erasing
 from hayate.store.kept_items import add_items, delete_item, items_page
 from hayate.store.kept_responses import NewResponse, delete_response, response
 from hayate.store.migrate import open_file
@@ -291,8 +291,6 @@ class Conversations(RuleBasedStateMachine):
         erasing = Erasing(lambda: self.clock)
         while erasing.step(self.connection):
             pass
-        self.clock += SETTLE_S
-        erasing.step(self.connection)
         (hidden,) = self.connection.execute("SELECT count(*) FROM conversations WHERE project < '!'").fetchone()
         assert hidden == 0
         (items,) = self.connection.execute("SELECT count(*) FROM items").fetchone()
