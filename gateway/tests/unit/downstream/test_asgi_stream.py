@@ -86,7 +86,7 @@ async def test_no_task_is_left_behind(channel: Make, ending: str) -> None:
 
     await asyncio.wait([asyncio.create_task(call())], timeout=LAST_RESORT_S)
     assert server.client.gone == (ending == "leave")
-    await eventually(lambda: len(asyncio.all_tasks()) == before)
+    await eventually(lambda: len(asyncio.all_tasks()) <= before)  # what an earlier test left may end meanwhile
 
 
 def stream_of(method: str = "POST", *messages: Any) -> tuple[AsgiStream, list[Any]]:
