@@ -56,12 +56,13 @@ def test_whatever_a_page_says_it_is_within_it(raw: bytes, at: int) -> None:
     assert gap is None or at + 8 <= gap.start <= gap.stop <= len(raw)
 
 
-def file_of(path: Path, seed: int) -> list[str]:
+def file_of(path: Path, seed: int, *, shrinks: bool = False) -> list[str]:
     """A file of which rows were added, changed and deleted at random; the words that are in none of its rows any more."""
     chance = random.Random(seed)
     live: dict[int, str] = {}
     gone: list[str] = []
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA auto_vacuum = {int(shrinks)}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("CREATE TABLE items (number INTEGER PRIMARY KEY, conversation INT, body TEXT)")
@@ -115,6 +116,14 @@ def test_what_was_left_is_gone_and_the_rows_are_as_they_were(tmp_path: Path, see
     assert is_cleared(path)
     assert left_of(gone, path) == []
     assert rows_of(path) == before
+
+
+def test_of_a_file_with_other_kinds_of_pages_nothing_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "any.db"
+    file_of(path, LEAVES_SOMETHING[0], shrinks=True)
+    before = path.read_bytes()
+    assert is_cleared(path)
+    assert path.read_bytes() == before
 
 
 def test_nobody_brings_back_what_he_has_in_memory(tmp_path: Path) -> None:
