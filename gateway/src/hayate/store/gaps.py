@@ -27,7 +27,7 @@ MAGIC: Final = b"SQLite format 3\0"
 HEAD_BYTES: Final = 100
 """Before the first page's own head."""
 VACUUMS: Final = slice(52, 56)
-"""Where the head is not zero in a file that shrinks by itself (`auto_vacuum`), as ours do not: some of its pages look like others."""
+"""Where the head is not zero in a file that shrinks by itself (`auto_vacuum`), as ours do not: its pages may look like others."""
 POINTERS_AT: Final = {2: 12, 5: 12, 10: 8, 13: 8}
 """Kinds of pages that hold cells, and how long their heads are."""
 MAX_PAGES: Final = 1 << 24
