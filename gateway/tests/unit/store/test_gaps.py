@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hayate.store import gaps
 from hayate.store.gaps import HEAD_BYTES, POINTERS_AT, Clearing, cleared, opened, unallocated
 from hayate.store.sqlite import beside, connect
 from tests.support.waiting import LAST_RESORT_S, eventually
@@ -178,6 +180,17 @@ def test_where_somebody_reads_what_was_before_it_gives_up(tmp_path: Path) -> Non
 # The process.
 
 
+def children() -> set[int]:
+    """Processes that look through a file, of this process."""
+    found = set()
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
+            if parent == os.getpid() and gaps.__file__.encode() in (each / "cmdline").read_bytes():
+                found.add(int(each.name))
+    return found
+
+
 @pytest.mark.anyio
 async def test_the_process_says_when_it_is_done(tmp_path: Path) -> None:
     path, clearing = tmp_path / "any.db", Clearing()
@@ -189,6 +202,20 @@ async def test_the_process_says_when_it_is_done(tmp_path: Path) -> None:
     assert left_of(gone, path) == []
     clearing.end()
     assert clearing.is_done is None
+
+
+def test_the_process_ends_with_who_began_it(tmp_path: Path) -> None:
+    path, clearing = tmp_path / "any.db", Clearing()
+    file_of(path, LEAVES_SOMETHING[3])
+    with closing(connect(path)) as writer, closing(connect(path, readonly=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM items").fetchall()
+        writer.execute("DELETE FROM items WHERE number > 5")
+        clearing.begin(path)  # it can't do anything as long as somebody reads
+        (child,) = children()
+        assert clearing.is_done is None
+        clearing.end()
+        assert child not in children()
 
 
 @pytest.mark.anyio
