@@ -134,7 +134,7 @@ def section(root: Path, tongue: Tongue) -> str:
     )
     parts = [
         said,
-        f"![{tongue.heads[0].format(rates[-1])}](bench/results/{path.stem}.png)",
+        f"![{tongue.heads[0].format(of_rates.join(rates))}](bench/results/{path.stem}.png)",
         _table(looks, rates, tongue),
         *_faults(looks, tongue),
         *_standing(folder, tongue),
