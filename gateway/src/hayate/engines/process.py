@@ -139,7 +139,7 @@ class ProcessEngine:
                 self._watch = asyncio.create_task(self._listen(kept, port, program), name=f"watch-{self._name}")
             return True
         ending = kept.ended.result()
-        self._kept = None
+        self._kept = self.pid = None  # what is told of the end (`_over`) may come a moment later
         if ending.asked:
             raise self._failed(
                 Text("its engine was ended while it started", "起動中に終了させられました"), Reason.ENDED_EARLY
