@@ -36,7 +36,7 @@ MODELS_EVERY_S = 4.0
 """How old a model list may be at a probe before it is asked for again: with the default interval, at every one."""
 MISS_S = 1.0
 STOOD_STILL_S = 0.25
-"""A limit that ends so much too late ends before what has come meanwhile is read: event loops look at their timers first."""
+"""A limit that ends so much too late: what has come meanwhile was not read to its end, which takes more than one callback."""
 ANOTHER_REASON_S = 30.0
 """How soon the operator is told another reason why a replica is not there."""
 
