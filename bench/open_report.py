@@ -218,9 +218,9 @@ def _known(value: Any) -> Any:
 
 def draw(looks: Looks, title: str, path: Path) -> None:
     """A panel a rate: of how many tokens how late, both on scales of powers of ten."""
-    shown = [schedule for schedule in looks.found if schedule != "herds"] or list(looks.found)
     from matplotlib.figure import Figure
 
+    shown = [schedule for schedule in looks.found if schedule != "herds"] or list(looks.found)
     figure = Figure(figsize=(5.2 * len(shown) + 1, 4.6), layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)
     for axes, schedule in zip(panels.flat, shown, strict=True):

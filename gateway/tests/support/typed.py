@@ -16,10 +16,10 @@ from typer.testing import CliRunner, Result
 from hayate.cli import app
 
 
-def typed_in(*words: str, env: Mapping[str, str | None], obj: Any = None) -> Result:
+def typed_in(*words: str, env: Mapping[str, str | None]) -> Result:
     """What `hayate` does with them, where these variables are set, and those that are None are not."""
     with patch("typer.testing._get_command", lambda _: commands()):
-        return CliRunner().invoke(app, list(words), env=env, obj=obj)
+        return CliRunner().invoke(app, list(words), env=env)
 
 
 @functools.cache

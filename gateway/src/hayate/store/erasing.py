@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from hayate.store import traces
-from hayate.store.gaps import Clearing
+from hayate.store.clearing import Clearing
 from hayate.store.hidden import DELETED, UNFINISHED
 from hayate.store.images import let_go
 from hayate.telemetry.log import log_event
@@ -60,7 +60,7 @@ class Erasing:
         if self._clears is None:
             self._begin(connection, number, now)
         elif (done := self._clearing.is_done) is not None:
-            if done and traces.truncated(connection):
+            if done:  # it has emptied the log, too
                 traces.clear(connection, self._clears)
                 self.since = None
             self._clears, self._again_at = None, now + max(AGAIN_S, REST_TIMES * (now - self._began_at))

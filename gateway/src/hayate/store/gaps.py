@@ -1,4 +1,4 @@
-"""What SQLite leaves of rows in the unallocated part of pages, overwritten: `python gaps.py FILE`, a process of its own.
+"""What SQLite leaves of rows in the unallocated part of pages, overwritten by a process: `python -m hayate.store.gaps FILE`.
 
 `secure_delete` overwrites a row where it stands. But when pages are balanced, SQLite moves rows from page to page, and what it
 had of them stays behind in what is unallocated then, between a page's list of cells and their content: nothing reads that, and
@@ -8,20 +8,21 @@ nothing ever clears it (seen with 3.40.1; one in ten files of a few hundred dele
   log empty, under the lock that one writer holds.
 - What connections have in memory would bring it back. Whenever the log is emptied they forget that; so it is looked once more
   after that, until nothing is found.
-- A process of its own, because POSIX takes all locks on a file from a process that closes a descriptor of it. It imports nothing
-  of ours, so that it starts in some hundredths of a second.
+- A process of its own, because POSIX takes all locks on a file from a process that closes a descriptor of it. It imports next
+  to nothing of ours, so that it starts in some hundredths of a second.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Final
+
+from hayate.store.traces import truncated
 
 MAGIC: Final = b"SQLite format 3\0"
 HEAD_BYTES: Final = 100
@@ -43,36 +44,6 @@ LIMIT_S: Final = 30.0
 """How long it tries, where somebody reads or writes all the time."""
 
 
-class Clearing:
-    """The process, as who writes to the file sees it."""
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def begin(self, path: Path) -> None:
-        """Starts it, in place of one that runs. Raises OSError."""
-        self.end()
-        self._process = subprocess.Popen(  # noqa: S603  this file, and a path
-            [sys.executable, "-I", "-S", __file__, path],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    @property
-    def is_done(self) -> bool | None:
-        """Whether all is overwritten; None while it is at work."""
-        status = None if self._process is None else self._process.poll()
-        return None if status is None else status == 0
-
-    def end(self) -> None:
-        """It is not wanted any more, wherever it is."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-
-
 def unallocated(page: bytes, at: int, usable: int) -> slice | None:
     """Where nothing is in a page whose own head is `at` its beginning or after the file's, and of which `usable` bytes are
     SQLite's; None for a page without cells, or one that is not as it should be.
@@ -83,6 +54,11 @@ def unallocated(page: bytes, at: int, usable: int) -> slice | None:
     cells = int.from_bytes(page[at + 3 : at + 5])
     start, end = at + pointers_at + 2 * cells, int.from_bytes(page[at + 5 : at + 7]) or 1 << 16
     return slice(start, end) if start <= end <= usable else None
+
+
+def _gap(page: bytes, number: int, usable: int) -> slice | None:
+    """As `unallocated`, of the page at this place from 0 on: the first begins with the file's head."""
+    return unallocated(page, HEAD_BYTES if number == 0 else 0, usable)
 
 
 def opened(path: Path) -> sqlite3.Connection:
@@ -100,7 +76,7 @@ def cleared(connection: sqlite3.Connection, path: Path, limit_s: float = LIMIT_S
     try:
         left: list[int] = []
         while monotonic() < until:
-            if not _log_is_emptied(connection):
+            if not truncated(connection):
                 sleep(AGAIN_S)
             elif not left:
                 left = _found(fd)
@@ -133,9 +109,8 @@ def _found(fd: int) -> list[int]:
     for first in range(0, pages, READ_AT_ONCE):
         some = os.pread(fd, READ_AT_ONCE * size, first * size)
         for number in range(len(some) // size):
-            at = HEAD_BYTES if first + number == 0 else 0
             page = some[number * size : (number + 1) * size]
-            gap = unallocated(page, at, usable)
+            gap = _gap(page, first + number, usable)
             if gap is not None and page[gap].strip(b"\0"):
                 found.append(first + number)
         sleep(PAUSE_S)
@@ -151,18 +126,12 @@ def _overwritten(connection: sqlite3.Connection, fd: int, pages: list[int], path
             return False
         for number in pages:
             page = os.pread(fd, size, number * size)
-            gap = unallocated(page, HEAD_BYTES if number == 0 else 0, usable) if len(page) == size else None
+            gap = _gap(page, number, usable) if len(page) == size else None
             if gap is not None:
                 os.pwrite(fd, bytes(gap.stop - gap.start), number * size + gap.start)
     finally:
         connection.execute("ROLLBACK")  # SQLite knows of no change
     return True
-
-
-def _log_is_emptied(connection: sqlite3.Connection) -> bool:
-    """Moves what is in the log into the file and begins another, even where there was nothing in it, unless somebody reads."""
-    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    return not is_busy
 
 
 def _log_bytes(path: Path) -> int:

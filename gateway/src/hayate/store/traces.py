@@ -32,8 +32,9 @@ def clear(connection: sqlite3.Connection, since: int) -> None:
 
 
 def truncated(connection: sqlite3.Connection) -> bool:
-    """Moves what the log still has into the file and leaves nothing of it; whether nobody who reads stood in the way, for whom this
-    does not wait.
+    """Moves what the log still has into the file and leaves nothing of it, and every connection forgets the pages that it has in
+    memory, even where there was nothing in the log; whether nobody who reads stood in the way. For that nobody is waited for: it
+    would be with the lock of the one who writes.
     """
     (busy_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
     connection.execute("PRAGMA busy_timeout = 0")

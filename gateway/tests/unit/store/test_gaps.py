@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import random
 import sqlite3
 import threading
 import time
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hayate.store import gaps
-from hayate.store.gaps import HEAD_BYTES, POINTERS_AT, Clearing, cleared, opened, unallocated
+from hayate.store.gaps import BUSY_S, HEAD_BYTES, POINTERS_AT, cleared, opened, unallocated
 from hayate.store.sqlite import beside, connect
-from tests.support.waiting import LAST_RESORT_S, eventually
+from tests.support.waiting import LAST_RESORT_S
 
 PAGE_BYTES = 4096
 LEAVES_SOMETHING = (4, 18, 28, 45)
@@ -166,6 +164,19 @@ def test_who_writes_all_the_time_loses_nothing(tmp_path: Path) -> None:
     assert [row[2].split()[0] for row in found[before:]] == wrote
 
 
+def test_while_somebody_reads_nobody_who_writes_is_held_up(tmp_path: Path) -> None:
+    path = tmp_path / "any.db"
+    file_of(path, LEAVES_SOMETHING[2])
+    with closing(connect(path, busy_s=BUSY_S / 2)) as writer, closing(connect(path, readonly=True)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM items").fetchall()
+        tries = threading.Thread(target=is_cleared, args=(path, BUSY_S))
+        tries.start()
+        while tries.is_alive():
+            writer.execute("INSERT INTO items (body) VALUES ('x')")
+            time.sleep(0.01)
+
+
 def test_where_somebody_reads_what_was_before_it_gives_up(tmp_path: Path) -> None:
     path = tmp_path / "any.db"
     file_of(path, LEAVES_SOMETHING[2])
@@ -175,56 +186,3 @@ def test_where_somebody_reads_what_was_before_it_gives_up(tmp_path: Path) -> Non
         writer.execute("DELETE FROM items WHERE number > 5")
         assert not is_cleared(path, 0.3)
         assert reader.execute("SELECT count(*) FROM items").fetchall() == before
-
-
-# The process.
-
-
-def children() -> set[int]:
-    """Processes that look through a file, of this process."""
-    found = set()
-    for each in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parent = int((each / "stat").read_text().rpartition(")")[2].split()[1])
-            if parent == os.getpid() and gaps.__file__.encode() in (each / "cmdline").read_bytes():
-                found.add(int(each.name))
-    return found
-
-
-@pytest.mark.anyio
-async def test_the_process_says_when_it_is_done(tmp_path: Path) -> None:
-    path, clearing = tmp_path / "any.db", Clearing()
-    gone = file_of(path, LEAVES_SOMETHING[3])
-    assert clearing.is_done is None
-    clearing.begin(path)
-    await eventually(lambda: clearing.is_done is not None)
-    assert clearing.is_done
-    assert left_of(gone, path) == []
-    clearing.end()
-    assert clearing.is_done is None
-
-
-def test_the_process_ends_with_who_began_it(tmp_path: Path) -> None:
-    path, clearing = tmp_path / "any.db", Clearing()
-    file_of(path, LEAVES_SOMETHING[3])
-    with closing(connect(path)) as writer, closing(connect(path, readonly=True)) as reader:
-        reader.execute("BEGIN")
-        reader.execute("SELECT count(*) FROM items").fetchall()
-        writer.execute("DELETE FROM items WHERE number > 5")
-        clearing.begin(path)  # it can't do anything as long as somebody reads
-        (child,) = children()
-        assert clearing.is_done is None
-        clearing.end()
-        assert child not in children()
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("content", [None, b"no database, but as long as the head of one" * 3], ids=["none", "another"])
-async def test_what_is_no_database_is_left_as_it_is(tmp_path: Path, content: bytes | None) -> None:
-    path, clearing = tmp_path / "any.db", Clearing()
-    if content is not None:
-        path.write_bytes(content)
-    clearing.begin(path)
-    await eventually(lambda: clearing.is_done is not None)
-    assert clearing.is_done is False
-    assert (path.read_bytes() if path.exists() else None) == content

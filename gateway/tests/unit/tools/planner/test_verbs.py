@@ -62,7 +62,7 @@ def test_a_file_that_can_not_be_read_is_a_line_in_either_language(tmp_path: Path
                 ("models", "--catalogue", str(path)),
                 ("plan", "--gpu", "24", "--model", "Qwen2.5-7B-Instruct", "--write", "--env-file", str(path)),
             ):
-                told = typed_in(*words, env={"HAYATE_LANG": lang})
+                told = typed(*words, env={"HAYATE_LANG": lang})
                 assert told.exit_code == 2
                 assert told.stderr.splitlines()[-1].startswith(f"{path}: ")
                 assert said in told.stderr
