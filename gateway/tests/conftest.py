@@ -9,6 +9,7 @@ import pytest
 pytest_plugins = (
     "tests.support.skips",
     "tests.support.quick",
+    "tests.support.order",
     "tests.support.stages",
     "tests.support.chromium",
     "tests.engines.shared",
