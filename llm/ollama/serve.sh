@@ -14,10 +14,9 @@ ollama serve "$@" &
 server=$!
 pull=
 stopping=
-interrupted=
 # shellcheck disable=SC2329  # the trap calls it
 stop() {
-    stopping=yes interrupted=yes
+    stopping=yes
     [[ -z $pull ]] || kill -TERM "$pull" 2>/dev/null || true
     kill -TERM "$server" 2>/dev/null || true
 }
@@ -42,12 +41,14 @@ for model in ${MODEL:-}; do
     fi
 done
 
-# A signal ends `wait` early: the server's own end is what counts. 127: its end was told already.
-while :; do
-    interrupted=
-    ended=0
+# The server's own end is what counts. A signal ends `wait` early, sometimes the next one after the trap has run; 127: it was told already.
+status=0
+ask() {
+    local ended=0
     wait "$server" || ended=$?
     [[ $ended == 127 ]] || status=$ended
-    [[ -n $interrupted && $ended != 127 ]] || break
-done
-exit "${status:-0}"
+}
+while kill -0 "$server" 2>/dev/null; do ask; done
+ask
+ask
+exit "$status"
