@@ -9,7 +9,6 @@ import pytest
 pytest_plugins = (
     "tests.support.skips",
     "tests.support.quick",
-    "tests.support.order",
     "tests.support.stages",
     "tests.support.chromium",
     "tests.engines.shared",

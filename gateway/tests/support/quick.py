@@ -6,6 +6,7 @@
 - What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case. Tests that take
   most of a second of processor time are in a list instead (`dear`).
 - Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
+- Files whose tests wait for processes and browsers begin first, so that all workers end together.
 - `alone` marks slow tests that other work would disturb, or whose engine takes all processors, and `timed` those that look at the
   clock and wait more than they compute: `make test-slow` runs these two at a time after the rest, and then those one by one.
 """
@@ -20,6 +21,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.support import dear
 
@@ -27,6 +29,27 @@ FILE_CPU_S = 30.0
 """Twice what the dearest file took on two cores of 2024; a busy machine adds little to it."""
 LISTED = 8
 QUICK_EXAMPLES, FULL_EXAMPLES = 25, 100
+FIRST = (
+    "tests/browser/",
+    "tests/contract/",
+    "tests/engines/",
+    "tests/unit/tools/embedded/",
+    "tests/start/",
+    "tests/reliability/test_stuck",
+    "tests/reliability/test_one_caller",
+    "tests/reliability/",
+    "tests/fairness/",
+    "tests/examples/",
+    "tests/guides/",
+    "tests/unit/tools/measure/",
+    "tests/deploy/",
+)
+TOGETHER = (
+    ("tests/contract/",),
+    ("tests/engines/",),
+    ("tests/browser/", "tests/guides/test_readme.py", "tests/unit/tools/measure/test_chart_html.py"),
+)
+"""What one worker runs: what these files share, engines with their gateways or a browser, is dear to start in every one."""
 ALONE = ("tests/contract/", "tests/engines/", "tests/deploy/test_launch_real", "tests/switching/test_vllm")
 """Where slow tests use an engine that takes all processors."""
 CPU, SHARED = "cpu_s", "shared_cpu_s"
@@ -118,6 +141,22 @@ class CpuTimes:
         terminalreporter.line(f"{sum(self._files.values()) + self._shared_s:6.1f} s  in all")
 
 
+class ByFile(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """A file to a worker, as `--dist loadfile`, but for what belongs together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((group[0] for group in TOGETHER if nodeid.startswith(group)), nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Another `--dist` than that of scripts/test is left alone."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def _rank(item: pytest.Item) -> int:
+    return next((rank for rank, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """An option for who wants to know what every file takes."""
     parser.addoption(
@@ -152,7 +191,7 @@ def pytest_collection() -> Generator[None, Any, Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Marks the property tests, those that run alone, those that are dear."""
+    """Marks the property tests, those that run alone, those that are dear; puts those first that others would wait for."""
     names = dear.listed()
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
@@ -161,6 +200,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.alone)
         if dear.is_dear(item.nodeid, names):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=_rank)
     if wanted := config.getoption("--part"):
         chosen: dict[bool, list[pytest.Item]] = {True: [], False: []}
         for item in items:
