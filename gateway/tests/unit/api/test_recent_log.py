@@ -10,6 +10,7 @@ from hayate.api.recent_log import LogAnswer
 from hayate.telemetry.recent_events import MAX_EVENTS
 from tests.support.http import fetch
 from tests.support.scene import PLAIN, Stage, scene
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.anyio
 
@@ -27,6 +28,8 @@ async def test_it_has_what_standard_error_has_in_both_languages() -> None:
         await stage.post(PLAIN)
         await fetch(stage.url, "/admin/reload", {}, key=stage.operators_key)
         found = (await told(stage)).data
+        # Standard error is written by a thread.
+        await eventually(lambda: stage.gateway.stderr().count("\n") >= len(found))
         assert [json.loads(each.line) for each in found] == [
             json.loads(line) for line in stage.gateway.stderr().splitlines()
         ]
