@@ -160,11 +160,7 @@ def run(
 
 def _main() -> None:
     """Forks a child for each message that asks for one."""
-    # What a command would import by itself, so that it need not. Nothing of the Hub's library: that reads the environment then.
-    import hayate.cli
-    import hayate.serve.server
-    import hayate.tools.embedded.up
-
+    _learn()
     sys.path.remove(str(Path.cwd()))
     gc.freeze()
     with socket.socket(fileno=int(sys.argv[1])) as asks:
@@ -181,11 +177,30 @@ def _main() -> None:
                     os._exit(0)
                 asks.detach()
                 _become(json.loads(message), streams)
-                _live(hayate.cli.main)
+                from hayate.cli import main
+
+                _live(main)
             os.waitpid(between, 0)  # from now on the child is that of who asked
             asks.send(os.read(reader, 100))
             for fd in (reader, writer, *streams):
                 os.close(fd)
+
+
+def _learn() -> None:
+    """What a command would do by itself, so that it need not: what it imports, the tree of commands, and what SQLAlchemy keeps of
+    a database that it has made. Nothing of the Hub's library: that reads the environment then.
+    """
+    import typer.main
+
+    import hayate.cli
+    import hayate.serve.server
+    import hayate.tools.embedded.up
+    from hayate.store.migrate import open_file
+
+    tree = typer.main.get_command(hayate.cli.app)
+    typer.main.get_command = lambda _: tree
+    with tempfile.TemporaryDirectory() as folder:
+        open_file(Path(folder) / "hayate.db")[0].dispose()
 
 
 def _live(main: Callable[[], None]) -> NoReturn:
