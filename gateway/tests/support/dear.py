@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-DEAR_CPU_S: Final = 0.6
+DEAR_CPU_S: Final = 0.4
 """Of processor time, that of the processes it starts included."""
 LIST: Final = Path(__file__).with_name("dear.txt")
 

@@ -17,7 +17,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -45,6 +45,8 @@ class RunningGateway:
     process: Process
     stdout_file: Path
     stderr_file: Path
+    _calls: list[dict[str, Any]] = field(default_factory=list)
+    _calls_bytes: int = 0
 
     @property
     def pid(self) -> int:
@@ -62,7 +64,13 @@ class RunningGateway:
 
     def calls(self) -> list[dict[str, Any]]:
         """The call log: one object per finished call. A last line still being written is left out."""
-        return [json.loads(line) for line in self.stdout().split("\n")[:-1] if line.startswith("{")]
+        with self.stdout_file.open("rb") as file:
+            file.seek(self._calls_bytes)
+            new = file.read()
+        new = new[: new.rfind(b"\n") + 1]
+        self._calls_bytes += len(new)
+        self._calls += [json.loads(line) for line in new.split(b"\n") if line.startswith(b"{")]
+        return list(self._calls)
 
     async def logged(self, count: int, within_s: float = LAST_RESORT_S) -> list[dict[str, Any]]:
         """The call log once it holds `count` calls."""

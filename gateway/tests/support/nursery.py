@@ -198,7 +198,7 @@ def _learn() -> None:
     from hayate.store.migrate import open_file
 
     tree = typer.main.get_command(hayate.cli.app)
-    typer.main.get_command = lambda _: tree
+    typer.main.get_command = lambda typer_instance: tree
     with tempfile.TemporaryDirectory() as folder:
         open_file(Path(folder) / "hayate.db")[0].dispose()
 

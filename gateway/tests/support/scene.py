@@ -120,10 +120,7 @@ class Stage:
 
     async def metrics(self) -> dict[str, float]:
         """Every metric's sum over its labels."""
-        sums: dict[str, float] = {}
-        for name, value in _SAMPLE.findall(await self._metrics_text()):
-            sums[name] = sums.get(name, 0.0) + float(value)
-        return sums
+        return _sums(await self._metrics_text())
 
     async def quiet(self, within_s: float = LAST_RESORT_S) -> None:
         """Until no call is in flight or queued, at the gateway and at the engine."""
@@ -138,8 +135,7 @@ class Stage:
         """Until every replica is taken for healthy: between two asynchronous tests the engine answers no probes."""
 
         async def is_healthy() -> bool:
-            found = re.findall(r"^hayate_replica_healthy\{.*\} ([01])", await self._metrics_text(), re.MULTILINE)
-            return len(found) > 0 and "0" not in found
+            return _all_healthy(await self._metrics_text())
 
         await eventually(is_healthy, within_s, every_s=0.03)
 
@@ -147,9 +143,12 @@ class Stage:
         """Until the log has a line for every call that was counted: lines are written by a thread, a little later."""
 
         async def is_written() -> bool:
-            return (await self.metrics()).get("hayate_calls_total", 0) <= len(self.gateway.calls())
+            return self._all_written(await self._metrics_text())
 
         await eventually(is_written, within_s, every_s=0.03)
+
+    def _all_written(self, metrics: str) -> bool:
+        return _sums(metrics).get("hayate_calls_total", 0) <= len(self.gateway.calls())
 
     @asynccontextmanager
     async def between_tests(self) -> AsyncIterator[Stage]:
@@ -162,11 +161,27 @@ class Stage:
         engine.abandoned.clear()
         engine.abandoned_at_s.clear()
         engine.max_open = 0
-        await self.healthy()
-        await self.written()
+
+        async def is_as_new() -> bool:
+            metrics = await self._metrics_text()
+            return _all_healthy(metrics) and self._all_written(metrics)
+
+        await eventually(is_as_new, every_s=0.03)
         self.seen_calls = len(self.gateway.calls())
         yield self
         await self.quiet()
+
+
+def _sums(metrics: str) -> dict[str, float]:
+    sums: dict[str, float] = {}
+    for name, value in _SAMPLE.findall(metrics):
+        sums[name] = sums.get(name, 0.0) + float(value)
+    return sums
+
+
+def _all_healthy(metrics: str) -> bool:
+    found = re.findall(r"^hayate_replica_healthy\{.*\} ([01])", metrics, re.MULTILINE)
+    return len(found) > 0 and "0" not in found
 
 
 def settings(

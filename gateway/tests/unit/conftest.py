@@ -9,11 +9,14 @@ import pytest
 
 from hayate.settings import Keeping
 from hayate.store.store import Store
+from tests.support.stores import new_file
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """Open in a folder of its own, and closed at the end."""
-    found = Store.open(tmp_path, Keeping())
+    keeping = Keeping()
+    new_file(tmp_path / keeping.file)
+    found = Store.open(tmp_path, keeping)
     yield found
     found.close()

@@ -19,13 +19,14 @@ from hayate.store import keys as table
 from hayate.store.migrate import open_file
 from hayate.store.schema import key_events
 from hayate.store.sqlite import writing
+from tests.support.stores import new_file
 
 NOW = 1_790_000_000.0
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    engine, _ = open_file(tmp_path / "hayate.db")
+    engine, _ = open_file(new_file(tmp_path / "hayate.db"))
     with writing(engine) as found, found.begin():
         yield found
     engine.dispose()

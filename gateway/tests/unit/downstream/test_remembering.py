@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,7 +16,7 @@ from hayate.history.dialects import CHATS, OF_PATH
 from hayate.history.wanted import Wanted
 from hayate.relay.call import Call
 from hayate.relay.pump import Pump
-from hayate.settings import History, Keeping
+from hayate.settings import History
 from hayate.store.conversations import load
 from hayate.store.store import Store
 from hayate.telemetry.record import CallRecord
@@ -37,13 +35,6 @@ pytestmark = pytest.mark.anyio
 TEXTS = [event(said(text)).encode() for text in ("Hel", "lo", "!")]
 STOP = event(said(finish="stop")).encode()
 WHOLE = b'{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi"},"finish_reason":"stop"}]}\n'
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    found = Store.open(tmp_path, Keeping())
-    yield found
-    found.close()
 
 
 CALL = Call(CHAT, None, {}, record=CallRecord("r", "e", 0.0))

@@ -17,13 +17,13 @@ from hayate.settings import History
 from hayate.store import traces
 from hayate.store.conversations import Stored, load
 from hayate.store.erasing import SETTLE_S, Erasing
-from hayate.store.migrate import open_file
 from hayate.store.sizes import size_of
 from hayate.store.sqlite import connect
 from hayate.store.turns import Turn
 from hayate.telemetry.record import CallRecord
 from hayate.wire.items import Item, message
 from hayate.wire.usage import Usage
+from tests.support.stores import new_file
 from tests.support.waiting import LAST_RESORT_S
 
 Make = Callable[..., CallRecord]
@@ -55,8 +55,7 @@ NOW = 1_800_000_000.0
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A file with all tables and nothing in them."""
-    open_file(tmp_path / "hayate.db")[0].dispose()
-    return tmp_path / "hayate.db"
+    return new_file(tmp_path / "hayate.db")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import pytest
 from hayate.store.contents import STEP_ROWS, Said, Waiting, said_in, with_content
 from hayate.store.erasing import Erasing
 from hayate.store.ids import Ids
-from hayate.store.migrate import open_file
 from hayate.store.retention import DAY_S, LOOK_S, Retention
 from hayate.store.rows import Names, insert
 from hayate.store.sqlite import connect, engine_of
@@ -21,13 +20,6 @@ from hayate.telemetry.record import CallRecord
 from tests.unit.store.conftest import Clock, Make, everything, no_trace
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    found = tmp_path / "hayate.db"
-    open_file(found)[0].dispose()
-    return found
 
 
 @pytest.fixture

@@ -14,13 +14,14 @@ from hayate.store import keys as table
 from hayate.store.keys import KeyRow
 from hayate.store.migrate import open_file
 from hayate.store.sqlite import connect, writing
+from tests.support.stores import new_file
 
 ROW = KeyRow("a1b2c3d4e5f6", b"d" * 32, "game", "games", 1, 1000, None, None, None, None, "{}")
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    engine, _ = open_file(tmp_path / "hayate.db")
+    engine, _ = open_file(new_file(tmp_path / "hayate.db"))
     with writing(engine) as found:
         yield found
 
