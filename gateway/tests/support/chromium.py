@@ -35,10 +35,15 @@ def chromium_with_windows() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def any_chromium() -> str | None:
+    """The one that costs least, if there is one."""
+    return shutil.which("chromium-headless-shell") or chromium_with_windows()
+
+
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Pages and contexts of it are closed by who opens them."""
-    chromium = shutil.which("chromium-headless-shell") or chromium_with_windows()
+    chromium = any_chromium()
     if chromium is None:
         pytest.skip("no chromium: apt-get install chromium")
     async with async_playwright() as playwright:

@@ -13,13 +13,13 @@ import asyncio
 import html
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from hayate.tools.embedded.weights import tiny
+from tests.support.chromium import any_chromium
 from tests.support.fake_engine import running_engine
 from tests.support.gateway import INHERITED, RunningGateway, running_gateway
 from tests.support.http import fetch
@@ -118,7 +118,7 @@ def _spans(text: str) -> Iterator[str]:
 
 def draw(source: Path) -> None:
     """A picture of the page beside it, if there is a Chromium."""
-    chromium = shutil.which("chromium")
+    chromium = any_chromium()
     if chromium is not None:
         size = f"--window-size=860,{60 + 22 * source.with_suffix('.txt').read_text(encoding='utf-8').count(chr(10))}"
         picture = f"--screenshot={source.with_suffix('.png')}"

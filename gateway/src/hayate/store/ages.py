@@ -18,6 +18,7 @@ from hayate.store.conversations import Conversation, conversation_of, text_of
 from hayate.store.hidden import DELETED, UNFINISHED, discard, hide
 from hayate.store.retention import DAY_S
 from hayate.store.schema import conversations
+from hayate.store.sqlite import in_transaction
 
 LOOKED_AT: Final = 200
 """In one step: half a millisecond."""
@@ -76,18 +77,12 @@ class Ages:
 
 
 def _delete(connection: sqlite3.Connection, found: list[Conversation]) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with in_transaction(connection):
         for each in found:
             if each.project.startswith(UNFINISHED):
                 discard(connection, replace(each, project=each.project.removeprefix(UNFINISHED)))
             else:
                 hide(connection, each)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 _BEHIND: Final = conversations.select().where(conversations.c.number > bindparam("behind"))

@@ -15,6 +15,7 @@ from hayate.store import traces
 from hayate.store.clearing import Clearing
 from hayate.store.hidden import DELETED, UNFINISHED
 from hayate.store.images import let_go
+from hayate.store.sqlite import in_transaction
 from hayate.telemetry.log import log_event
 
 STEP_S: Final = 0.003
@@ -83,17 +84,11 @@ class Erasing:
         """Whether there may be more."""
         if connection.execute(FIRST, (DELETED, UNFINISHED)).fetchone() is None:
             return False
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with in_transaction(connection):
             while (found := connection.execute(FIRST, (DELETED, UNFINISHED)).fetchone()) is not None:
                 _erase(connection, *found)
                 if self._clock() >= until:
                     break
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         return True
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from hayate.store import contents, traces
 from hayate.store.ids import first_id
+from hayate.store.sqlite import in_transaction
 
 STEP_ROWS: Final = 500
 """In one transaction: about a millisecond."""
@@ -21,7 +22,7 @@ LOOK_S: Final = 60.0
 
 
 class Retention:
-    """One per store; its steps are taken by the thread that writes."""
+    """One per store; its steps are taken by the thread that writes, outside of any transaction."""
 
     def __init__(self, days: int, wall_clock: Callable[[], float] = time.time) -> None:
         self.days = days
@@ -29,14 +30,15 @@ class Retention:
         self._next_at = 0.0
 
     def step(self, connection: sqlite3.Connection) -> bool:
-        """Deletes a few; true when there are more."""
+        """Deletes a few; true when there are more. Raises sqlite3.Error."""
         now = self._wall_clock()
         if now < self._next_at:
             return False
         oldest = first_id(now - self.days * DAY_S)
-        gone = contents.step(connection, now, oldest)
-        if gone:
-            traces.leave(connection)
+        with in_transaction(connection):
+            gone = contents.step(connection, now, oldest)
+            if gone:
+                traces.leave(connection)
         if gone == contents.STEP_ROWS:
             return True
         deleted = connection.execute(DELETE, (oldest, STEP_ROWS)).rowcount

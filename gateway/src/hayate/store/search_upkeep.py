@@ -10,8 +10,7 @@ tables: after a crash it goes on.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import Final
 
@@ -20,6 +19,7 @@ import orjson
 from hayate.store.grams import grams, mark_of
 from hayate.store.search_tables import MAKE, SETTINGS
 from hayate.store.search_trees import flatten
+from hayate.store.sqlite import in_transaction
 from hayate.telemetry.log import log_event
 from hayate.wire.items import text_of
 
@@ -96,7 +96,7 @@ class Upkeep:
         """Begins and ends rounds; between, they are merges."""
         (step,) = connection.execute(STEP).fetchone()
         if step == 2:
-            with _writing(connection):
+            with in_transaction(connection):
                 connection.execute(MERGE, (SOME_PAGES,))
                 flatten(connection)
                 connection.execute(END_ROUND)
@@ -105,28 +105,16 @@ class Upkeep:
             self._round_at = self._clock() + GATHER_S
         if step is None or self._round_at is None or self._clock() < self._round_at:
             return False
-        with _writing(connection):
+        with in_transaction(connection):
             connection.execute(BEGIN_ROUND)
             connection.execute(MERGE, (-SOME_PAGES,))
         self._round_at, self._may_merge = None, True
         return True
 
 
-@contextmanager
-def _writing(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
 def _merge(connection: sqlite3.Connection) -> bool:
     """Whether there was anything to merge."""
-    with _writing(connection):
+    with in_transaction(connection):
         before = connection.total_changes
         connection.execute(MERGE, (SOME_PAGES,))
         return connection.total_changes - before > 1  # the statement itself counts as one
@@ -134,7 +122,7 @@ def _merge(connection: sqlite3.Connection) -> bool:
 
 def _index(connection: sqlite3.Connection) -> bool:
     """Whether there was anything to put in."""
-    with _writing(connection):
+    with in_transaction(connection):
         rows = _some(connection.execute(NEW, (SOME_ITEMS,)))
         marks = _marks(rows)
         for first in range(0, len(rows), TOGETHER):
@@ -153,7 +141,7 @@ def _forget(connection: sqlite3.Connection) -> bool:
     """Whether there was anything to take out."""
     if connection.execute(ANY_FORGOTTEN).fetchone() is None:
         return False
-    with _writing(connection):
+    with in_transaction(connection):
         rows = _some(connection.execute(FORGOTTEN, (SOME_ITEMS,)))
         marks = _marks(rows)
         for number, project, body, _ in sorted(
@@ -167,7 +155,7 @@ def _forget(connection: sqlite3.Connection) -> bool:
 
 def _make_anew(connection: sqlite3.Connection) -> None:
     """An empty index, and all that was in the old one waits to be put in."""
-    with _writing(connection):
+    with in_transaction(connection):
         connection.execute("DROP TABLE items_fts")
         for statement in (MAKE, *SETTINGS):
             connection.execute(statement)

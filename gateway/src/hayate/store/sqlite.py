@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -77,6 +77,21 @@ def engine_of(path: Path, *, busy_s: float = BUSY_S) -> Engine:
 def writing(engine: Engine) -> Connection:
     """A connection whose transactions are the only ones that write from their first statement on."""
     return engine.connect().execution_options(begin="BEGIN IMMEDIATE")
+
+
+@contextlib.contextmanager
+def in_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Whatever is written within is in the file, or none of it is. On a connection of the driver's own that is in none yet. Raises
+    sqlite3.Error.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def beside(path: Path) -> tuple[Path, Path]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from hayate.store import traces
 from hayate.store.contents import STEP_ROWS, Said, Waiting, said_in, with_content
 from hayate.store.erasing import Erasing
 from hayate.store.ids import Ids
@@ -20,12 +20,6 @@ from hayate.telemetry.record import CallRecord
 from tests.unit.store.conftest import Clock, Make, everything, no_trace
 
 NOW = 1_800_000_000.0
-
-
-@pytest.fixture
-def connection(path: Path) -> Iterator[sqlite3.Connection]:
-    with closing(connect(path)) as found:
-        yield found
 
 
 def content(kept_s: float = 60.0, prompt: bytes = b"ask", answer: bytes = b"say") -> Content:
@@ -97,6 +91,26 @@ def test_nothing_of_it_is_left_in_the_file(
     Retention(90, lambda: NOW + 61).step(connection)
     no_trace(connection, erasing, clock)
     assert not any(b"s3cret" in each.read_bytes() for each in (path, log))
+
+
+def test_what_can_not_be_noted_as_deleted_is_not_deleted(
+    connection: sqlite3.Connection, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert(connection, Names(), Ids(), [make(ended_at=NOW, content=content())])
+
+    def full(_: sqlite3.Connection) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    retention = Retention(90, lambda: NOW + 61)
+    monkeypatch.setattr(traces, "leave", full)
+    with pytest.raises(sqlite3.OperationalError):
+        retention.step(connection)
+    assert len(ids(connection, "contents")) == 1
+    assert traces.left(connection) == 0
+    monkeypatch.undo()
+    retention.step(connection)
+    assert ids(connection, "contents") == []
+    assert traces.left(connection) == 1
 
 
 def test_while_somebody_reads_the_log_waits(
