@@ -26,5 +26,7 @@ def say(items: list[Item]) -> None:
     for item in items:
         text_of(item)
         with suppress(InvalidRequest):
-            assert put_back(taken_out(item)[0], lambda digest: None)
+            kept, images = taken_out(item)
+            files = {digest: (media_type, body) for digest, media_type, body in images}
+            assert put_back(kept, files.get)
         is_head(item), answers_tools(item), begins_turn(item, item), new_ids([item])
