@@ -24,6 +24,7 @@ from hayate.store.awaited import Awaited
 from hayate.store.contents import Waiting
 from hayate.store.ids import Ids
 from hayate.store.rows import Names, insert
+from hayate.store.sqlite import in_transaction
 from hayate.store.trouble import Trouble
 from hayate.telemetry.histogram import Histogram
 from hayate.telemetry.log import MAX_WAITING_CHARS, log_event
@@ -275,16 +276,13 @@ class Writer:
         """Whether they are written; false, with nothing done, when the file has just been moved away."""
         began = monotonic()
         self._file.safely(connection, power=False)
-        connection.execute("BEGIN IMMEDIATE")
         try:
-            done = self._file.is_there()
-            if done:
-                insert(connection, self._names, self._ids, records)
-            connection.execute("COMMIT")
+            with in_transaction(connection):
+                done = self._file.is_there()
+                if done:
+                    insert(connection, self._names, self._ids, records)
         except BaseException:
             self._names.rolled_back()
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             raise
         self._unmoved += 1
         self._names.committed()

@@ -28,5 +28,5 @@ def say(items: list[Item]) -> None:
         with suppress(InvalidRequest):
             kept, images = taken_out(item)
             files = {digest: (media_type, body) for digest, media_type, body in images}
-            assert put_back(kept, files.get)
+            assert put_back(kept, files.get) == item
         is_head(item), answers_tools(item), begins_turn(item, item), new_ids([item])
