@@ -58,6 +58,7 @@ class Pump:
 
     __slots__ = (
         "_beside",
+        "_counted",
         "_decoder",
         "_done",
         "_exchange",
@@ -90,6 +91,8 @@ class Pump:
         self._finished_at = 0.0
         self._fast = False
         """Whether the fast path is open."""
+        self._counted = False
+        """Whether what passed is among what the decoder has counted: once the stream is over."""
         self._done: asyncio.Future[None] = watch.ticker.loop.create_future()
         self.first_delta_at = 0.0
         self.listening: Callable[[Reader], Reader] | None = None
@@ -119,6 +122,7 @@ class Pump:
             self._watch.ticker.discard(self)
             usage = self._decoder.usage
             usage.seen(self._exchange.passed)
+            self._counted = True
             usage.settle(whole=self.complete)
 
     @property
@@ -128,8 +132,8 @@ class Pump:
 
     @property
     def made(self) -> int:
-        """How many tokens of the answer have come, as far as is known before its end."""
-        return self.passed + self._decoder.usage.completion_tokens
+        """How many tokens of the answer have come, as far as is known."""
+        return self._decoder.usage.made(0 if self._counted else self.passed)
 
     @property
     def progress(self) -> Progress:
@@ -248,8 +252,9 @@ class Pump:
     def tick(self, now: float) -> None:
         """Looks at the limits, the one that is running first. When something last came is known to a tick: no clock per chunk."""
         watch, limits = self._watch, self._watch.timeouts
-        tokens = self.passed + self._decoder.usage.completion_tokens
-        progress = self._reads + tokens
+        tokens = self.made
+        # Whatever comes adds to it: what an engine has told may be ahead of what has come.
+        progress = self._reads + self.passed + self._decoder.usage.completion_tokens
         if watch.progress.gaps is not None and not self._decoder.finished:
             watch.paced(tokens, now, paused=self._paused_at > 0)
         if progress != self._progress_seen:

@@ -83,6 +83,14 @@ class Usage:
         else:
             self._deltas += deltas
 
+    def made(self, passed: int) -> int:
+        """How many tokens of the answer have come, where `passed` deltas are still to be told to `seen`: what the engine has told
+        has them in it.
+        """
+        if not self.told:
+            return self.completion_tokens + passed
+        return max(self.completion_tokens, self._deltas + passed)
+
     def said(self, text: Any) -> None:
         """Estimates what came whole, where the engine has not told."""
         if isinstance(text, str) and text:

@@ -23,7 +23,7 @@ from hayate.wire.openai_stream import OpenAIStream
 from hayate.wire.passthrough_stream import RawStream
 from hayate.wire.upstream_request import UpstreamRequest
 from tests.support.engine_faults import HEADERS_THEN_SILENCE, cut_mid_frame, error_then_done, silent_mid_stream
-from tests.support.engine_script import SSE, Answer, Chat, Request, body, cut, end, head, silence
+from tests.support.engine_script import SSE, Answer, Chat, Request, body, cut, end, frame, head, silence
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.waiting import LAST_RESORT_S, NEVER_S, eventually
 
@@ -161,6 +161,21 @@ async def test_what_has_come_is_known_before_the_end(framed: bool) -> None:
         assert 0 < pump.made <= sink.text.count(b"data: ")
 
 
+@pytest.mark.parametrize("framed", [False, True])
+async def test_what_has_come_is_not_counted_again_when_the_engine_tells_it(framed: bool) -> None:
+    script = Chat(["x"] * 8, gap_s=0.01, usage_always=True, done=False, last=[silence])
+    decoder = OpenAIStream(keep_usage=False)
+    async with pumping(script, Kept(framed=framed), decoder) as (_, pump, *_):
+        await eventually(lambda: decoder.usage.told)
+        assert (pump.made, pump.passed > 0) == (8, framed)
+
+
+async def test_what_has_come_is_not_counted_again_when_the_stream_is_over() -> None:
+    async with pumping(Chat(["x"] * 8, gap_s=0.01), Kept(framed=True)) as (task, pump, *_):
+        await asyncio.wait_for(task, LAST_RESORT_S)
+        assert pump.made == 8 >= pump.passed > 0
+
+
 async def test_tokens_that_keep_coming_reach_no_limit() -> None:
     sink = Kept(framed=True)
     async with pumping(Chat(["x"] * 24, gap_s=0.05), sink, timeouts=Timeouts(first_byte_s=1.0, silence_s=1.0)) as (
@@ -169,6 +184,16 @@ async def test_tokens_that_keep_coming_reach_no_limit() -> None:
     ):
         await asyncio.wait_for(task, LAST_RESORT_S)
     assert sink.text.endswith(b"[DONE]\n\n")
+
+
+async def test_tokens_that_keep_coming_reach_no_limit_where_the_engine_has_told_of_more() -> None:
+    sink, told = Kept(framed=True), frame({"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 1000}})
+    frames = whole(Chat(["x"] * 40)).split(b"\n\n")[:-1]
+    steps = [step for each in frames for step in (body(each + b"\n\n"), 0.05)]
+    script = [head(headers=SSE), *steps[:4], body(told), *steps[4:], end]
+    async with pumping(script, sink, timeouts=Timeouts(first_byte_s=1.0, silence_s=1.0)) as (task, *_):
+        await asyncio.wait_for(task, LAST_RESORT_S)
+    assert sink.text.count(b'"x"') == 40
 
 
 async def test_how_fast_tokens_come_is_seen_where_it_is_wanted() -> None:

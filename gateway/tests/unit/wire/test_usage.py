@@ -109,6 +109,18 @@ def test_what_an_answer_says_of_itself_when_it_begins_is_no_count_of_it() -> Non
     assert (usage.prompt_tokens, usage.completion_tokens, usage.exact) == (336, 25, True)
 
 
+def test_what_the_engine_tells_has_the_deltas_in_it_that_nobody_has_counted_yet() -> None:
+    usage = Usage()
+    usage.seen(1)
+    assert usage.made(4) == 5
+    usage.take({"prompt_tokens": 7, "completion_tokens": 6})
+    assert usage.made(4) == 6
+    assert usage.made(9) == 10, "more came after it had told"
+    usage.seen(9)
+    usage.settle(whole=False)
+    assert usage.completion_tokens == usage.made(0) == 10
+
+
 def test_a_prompt_that_is_being_read_is_used_once_its_answer_begins() -> None:
     usage = Usage()
     usage.expect(900, 100)
