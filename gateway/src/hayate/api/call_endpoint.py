@@ -72,6 +72,8 @@ class CallEndpoint:
         running = gateway.in_flight.add(record, stream.task)
         grant: Grant | None = None
         try:
+            if gateway.relay.turns.are_taken:
+                await gateway.relay.turns.take()
             principal = self._guard(gateway.auth, stream.headers, stream.fields)
             client = _of(principal, client, record, settings.recording, stream.fields)
             grant = gateway.grants.grant(principal, settings.limits, settings.model_limits)
@@ -90,9 +92,7 @@ class CallEndpoint:
         finally:
             if not record.status:  # nobody above has told how it ended
                 record.status, record.error = 500, "server_error"
-            if given is not None:
-                gateway.ids.release(record.upstream_id)
-            _settle(gateway, record, grant)
+            _settle(gateway, record, grant, named=given is not None)
             gateway.in_flight.remove(running)
             gateway.calls.add(record, now())
 
@@ -141,8 +141,10 @@ def _heeded() -> None:
         task.uncancel()
 
 
-def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None) -> None:
-    """What the call has used is known as well as it ever will be."""
+def _settle(gateway: Gateway, record: CallRecord, grant: Grant | None, *, named: bool) -> None:
+    """What the call has used is known as well as it ever will be. `named`: its caller gave it its name, which is free again."""
+    if named:
+        gateway.ids.release(record.upstream_id)
     record.waits = PLAIN  # what told of its place holds the client, and that the record
     count(record, gateway.relay.estimates, gateway.relay.fleet)
     if grant is not None:

@@ -30,6 +30,7 @@ from hayate.relay.answer import Answer
 from hayate.relay.call import Call
 from hayate.relay.heads import sends_events, settle
 from hayate.relay.ticker import Ticker
+from hayate.relay.turns import Turns
 from hayate.telemetry.log import log_event
 from hayate.telemetry.record import CallRecord
 from hayate.upstream_errors import EngineError, StaleConnection, UpstreamError, UpstreamRefused
@@ -57,6 +58,7 @@ class Relay:
         self.estimates = estimates or Estimates()
         """What calls are expected to take."""
         self.ticker = ticker
+        self.turns = Turns(ticker.members)
         self.now = time.monotonic
         self.refresh: Callable[[], Awaitable[None]] = _nothing_new
         """Asks the engines anew what they serve (`fleet.health_checks.Prober.refresh`)."""
@@ -69,7 +71,8 @@ class Relay:
             route = self.fleet.route(call.model)
         except UnknownModel:
             return self._open_unknown(call)
-        return self._open_at(route[0], call) if len(route) == 1 else self._open_first(route, call)
+        at_once = len(route) == 1 and not self.turns.are_taken
+        return self._open_at(route[0], call) if at_once else self._open_first(route, call)
 
     async def check_model(self, name: str | None) -> None:
         """Raises UnknownModel when no engine serves `name`, which those that may have learned it since are asked first."""
@@ -90,7 +93,9 @@ class Relay:
         return gone and asked != call.model and call.record.attempts == 1
 
     async def _open_first(self, route: Sequence[Deployment], call: Call) -> Answer:
-        """At the first deployment of the route that takes the call."""
+        """At the first deployment of the route that takes the call; in a turn of its own where many streams are open."""
+        if self.turns.are_taken:
+            await self.turns.take(has_begun=True)
         for deployment in route:
             try:
                 return await self._open_at(deployment, call)

@@ -26,6 +26,7 @@ from hayate.upstream_errors import UpstreamBroke
 from hayate.wire.error_bodies import ANTHROPIC, GENERATE, OPENAI, Dialect
 from hayate.wire.http1 import header
 from hayate.wire.sse import PING
+from tests.support.crowd import crowd
 from tests.unit.api.bare import KEY, Observer, bare_gateway
 from tests.unit.api.written import Written
 
@@ -312,6 +313,36 @@ async def test_the_end_of_a_drain_puts_nothing_into_what_is_no_stream_of_events(
 
 async def test_the_end_of_a_drain_leaves_what_has_not_begun_to_the_server(house: House) -> None:
     assert (await broken_off(house, None)).status == 0
+
+
+# Where many streams are open.
+
+
+async def test_calls_that_come_together_begin_in_turns(house: House) -> None:
+    crowd(house.gateway.ticker)
+    begun: list[int] = []
+
+    async def handle(_: Gateway, client: Client, __: CallRecord, ___: Grant) -> None:
+        begun.append(turns)
+        await client.respond(200, [], b"ok")
+
+    turns, serving = 0, [asyncio.ensure_future(house.serve(handle)) for _ in range(3)]
+    while len(begun) < 3:
+        turns += 1
+        await asyncio.sleep(0)
+    await asyncio.gather(*serving)
+    assert begun == [begun[0], begun[0] + 1, begun[0] + 2]
+    assert [each.status for each in house.seen.records] == [200, 200, 200]
+
+
+async def test_a_call_that_is_broken_off_before_its_turn_is_recorded(house: House) -> None:
+    crowd(house.gateway.ticker)
+    task = asyncio.ensure_future(house.serve(never))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (house.record.status, house.record.error) == (503, "shutting_down")
 
 
 # Through another server.
