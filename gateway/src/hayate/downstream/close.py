@@ -21,7 +21,11 @@ from hayate.wire.error_bodies import OPENAI, error_headers, language_of
 from hayate.wire.http1 import header
 from hayate.wire.origins import Origins
 
-WRITE_HIGH_WATER_BYTES = 64 * 1024
+WRITE_HIGH_WATER_BYTES = 0
+"""What may wait for a client that is behind before it counts as that: nothing beside what the system holds. uvloop writes at once
+only what would be more than this; the rest waits until everything has been read that came meanwhile, other clients' requests
+included.
+"""
 LINGER_S = 2.0
 LINGER_BYTES = 64 * 1024 * 1024
 """How long, and how much, a client that was answered before its request was whole may go on sending."""

@@ -25,10 +25,10 @@ from typing import Final, Literal
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-LOOK_S: Final = 0.1
-IDLE_LOOKS: Final = 10
+LOOK_S: Final = 0.05
+IDLE_LOOKS: Final = 20
 """How many looks in a row must find the loop idle."""
-MEMORY_LOOKS: Final = 10
+MEMORY_LOOKS: Final = 20
 """In how many looks memory is asked for once: that is a system call or two."""
 IDLE_SHARE: Final = 0.1
 """Of a look's time, in which the loop's thread has used the processor at most."""
