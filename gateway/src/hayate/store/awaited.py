@@ -26,9 +26,9 @@ from hayate.telemetry.histogram import Histogram
 
 Result = TypeVar("Result")
 
-MAX_TURNS: Final = 1000
+MAX_TURNS: Final = 10_000
 MAX_TURN_BYTES: Final = 64 * 1024 * 1024
-"""Of what waits: more than that is not waited for, but refused."""
+"""Of what waits: more than that is not waited for, but refused. As many streams as there may be may end in one moment."""
 TOGETHER: Final = 50
 """Turns in one commit: the last of more would wait longer for the others than for a commit."""
 

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -42,6 +42,10 @@ GATHER_S: Final = 0.05
 """How long records wait for others before they are written: a commit costs what many rows cost."""
 IDLE_S: Final = 1.0
 """How long nothing may come before the thread tidies: what was written moves from the log of the file into the file."""
+REST_S: Final = 0.0002
+"""What the thread leaves to others between two steps of a batch. Each statement lets go of the interpreter too, but for less than
+it takes to wake up who waits for it: without rests the event loop would stand still for the whole batch.
+"""
 MOVE_AFTER: Final = 64
 """Commits whose pages, about a thousand, are moved in a pause of a busy time; a commit that had to would be waited for."""
 OF_THE_ROW: Final = (
@@ -222,7 +226,8 @@ class Writer:
             return
         if self._closing_until is None:
             self._pause(connection, idle=not made)
-        self._trouble.over(limit=self.max_rows)
+        if not (self.backlog and self._is_over()):  # else no time was left even to try
+            self._trouble.over(limit=self.max_rows)
 
     def _are_due(self) -> bool:
         """Whether records have waited for one another long enough."""
@@ -276,11 +281,14 @@ class Writer:
         """Whether they are written; false, with nothing done, when the file has just been moved away."""
         began = monotonic()
         self._file.safely(connection, power=False)
+        sleep(REST_S)
         try:
             with in_transaction(connection):
+                sleep(REST_S)
                 done = self._file.is_there()
                 if done:
                     insert(connection, self._names, self._ids, records)
+                sleep(REST_S)
         except BaseException:
             self._names.rolled_back()
             raise

@@ -177,6 +177,12 @@ def test_more_than_may_wait_is_refused_at_once(awaited: Awaited, monkeypatch: py
     awaited.keep(named("x"), 0)
 
 
+def test_streams_that_end_all_at_once_are_all_waited_for(awaited: Awaited) -> None:
+    for _ in range(9500):
+        awaited.keep(named("x"), 4096)
+    assert awaited.waiting == 9500
+
+
 def test_of_much_less_may_wait_but_one_always(awaited: Awaited, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_TURN_BYTES", 100)
     awaited.keep(named("a"), 1000)

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hayate.settings import Keeping
 from hayate.store import attached, rows, trouble
 from hayate.store import writer as module
 from hayate.store.migrate import open_file
@@ -71,6 +72,33 @@ def test_what_is_put_is_there_in_order(store: Store, make: Make) -> None:
     until(lambda: store.writer.backlog == 0)
     assert ids_of(store.path) == [each.request_id for each in records]
     assert store.writer.dropped == 0
+
+
+@pytest.mark.parametrize("rows_of_it", [1, 300])
+def test_between_the_steps_of_a_batch_others_get_the_interpreter(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch, rows_of_it: int
+) -> None:
+    done: list[str] = []
+    rest = "a rest"
+
+    def traced(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(done.append)
+        return connection
+
+    def noted(rest_s: float) -> None:
+        done.append(rest)
+        time.sleep(rest_s)
+
+    monkeypatch.setattr(attached, "connect", traced)
+    monkeypatch.setattr(module, "sleep", noted)
+    store = Store.open(tmp_path, Keeping())
+    store.calls_ended([make() for _ in range(rows_of_it)])
+    store.close()
+    written = next(at for at, each in enumerate(done) if each.startswith("INSERT INTO calls"))
+    began = max(at for at, each in enumerate(done[:written]) if each.startswith("BEGIN"))
+    ended = done.index("COMMIT", written)
+    assert [done[began - 1], done[began + 1], done[ended - 1]] == [rest, rest, rest]
 
 
 def test_what_is_queued_at_the_end_is_still_written(store: Store, make: Make) -> None:
@@ -201,9 +229,23 @@ def test_what_could_not_be_written_by_the_end_is_counted_and_said(
         until(lambda: store.writer.failing_since is not None)
         store.writer.close(0.05)
         store.writer.close(0.05)
+        store.writer._thread.join(LAST_RESORT_S)
     assert store.writer.dropped == 7
     lost = [facts for event, facts in events if event == "calls_lost"]
     assert [(facts["count"], "locked" in facts["reason"]) for facts in lost] == [(7, True)]
+
+
+def test_a_file_that_is_not_tried_again_for_want_of_time_is_not_said_to_be_back(
+    store: Store, make: Make, events: list[tuple[str, dict[str, Any]]]
+) -> None:
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        store.calls_ended([make()])
+        until(lambda: store.writer.failing_since is not None)
+        store.writer.close(0.0)
+        store.writer._thread.join(LAST_RESORT_S)
+    assert store.writer.failing_since is not None
+    assert {event for event, _ in events} == {"store_failing", "calls_lost"}
 
 
 def test_a_lock_that_goes_before_the_end_is_over_loses_nothing(store: Store, make: Make) -> None:
