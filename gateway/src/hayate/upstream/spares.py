@@ -15,6 +15,8 @@ from hayate.upstream_errors import UpstreamError
 
 LOOK_S: Final = 1.0
 """How often it is asked whether they are still wanted."""
+PAUSE_S: Final = 0.002
+"""Before each is opened: closing one, or opening another, has kept the tokens of that turn waiting for long enough."""
 AT_ONCE: Final = 16
 """How many are closed in a turn of the event loop."""
 
@@ -76,8 +78,10 @@ class Spares:
     async def _open(self, pool: Pool) -> None:
         """One after another: an engine is never asked for more than one at a time that nobody waits for."""
         try:
-            while pool.has_room() and self._usable():
-                used_at = self.ahead.take(pool.loop.time())
+            while True:
+                await asyncio.sleep(PAUSE_S)
+                wanted = pool.has_room() and self._usable()
+                used_at = self.ahead.take(pool.loop.time()) if wanted else None
                 if used_at is None:
                     return
                 spare = await pool.connect()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
@@ -89,15 +91,20 @@ async def test_the_next_herd_finds_its_connections_open(engine: FakeEngine, make
     assert pool.open_connections == HERD
 
 
-async def test_they_are_opened_one_after_another(engine: FakeEngine, make: Make) -> None:
+async def test_they_are_opened_one_after_another_with_time_for_tokens_in_between(
+    engine: FakeEngine, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spares, "PAUSE_S", 0.02)
     pool = make()
     under_way = most = 0
+    began: list[float] = []
     connect = pool.connect
 
     async def counted() -> connection.Connection:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
+        began.append(time.monotonic())
         try:
             return await connect()
         finally:
@@ -107,6 +114,7 @@ async def test_they_are_opened_one_after_another(engine: FakeEngine, make: Make)
         pool.connect = counted  # type: ignore[method-assign]
     await eventually(lambda: pool.spare_connections == HERD)
     assert most == 1
+    assert min(after - before for before, after in pairwise(began)) >= 0.9 * spares.PAUSE_S  # of two clocks
 
 
 async def test_they_go_when_nobody_has_needed_them_for_long_enough(engine: FakeEngine, make: Make) -> None:
