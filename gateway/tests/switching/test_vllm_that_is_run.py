@@ -67,6 +67,8 @@ async def test_it_is_loaded_on_demand_comes_back_after_a_crash_goes_when_idle_an
         [core] = [pid for pid in first if is_core(pid)]
         os.kill(core, signal.SIGKILL)
         await eventually(lambda: not any(map(alive, first)), LOAD_S)
+        # until that is known, a call is refused
+        await eventually(lambda: events(running)[-1]["event"] != "engine_loaded")
         reply = await ask(running)
         assert reply.status == 200, reply.text
         told = events(running)
