@@ -1,4 +1,5 @@
-"""Tests that are too dear to be quick, one by one and by measurement: three in a hundred, and half of the processor time of all.
+"""Tests that are too dear to be quick, one by one and by measurement: a few in a hundred, and most of the processor
+time of all.
 
 - `dear.txt` beside this file names tests, or single cases, that took DEAR_CPU_S or more: they are slow as if they were marked.
 - `scripts/test --note-dear` adds what is as dear now; on a quiet machine. What became cheap is taken out by hand.
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-DEAR_CPU_S: Final = 0.4
+DEAR_CPU_S: Final = 0.15
 """Of processor time, that of the processes it starts included."""
 LIST: Final = Path(__file__).with_name("dear.txt")
 

@@ -4,7 +4,7 @@
   for does not count, nor does what else the machine is busy with. The dearest files are listed at the end of a run; with
   `--no-unexpected-skips`, as CI runs the tests, one that is too dear fails it.
 - What takes longer is marked `slow`, one case at a time: a sibling stays quick that shows the same of another case. Tests that take
-  most of a second of processor time are in a list instead (`dear`).
+  much of a second of processor time are in a list instead (`dear`).
 - Property tests try `QUICK_EXAMPLES`; with `--hypothesis-profile=full`, as `make test-slow` runs them, all (`property` marks them).
 - Files whose tests wait for processes and browsers begin first, so that all workers end together.
 - `alone` marks slow tests that other work would disturb, or whose engine takes all processors, and `timed` those that look at the
