@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
@@ -85,7 +87,9 @@ OPENINGS = {"a table": "| a | b | c |\n|---|---|---|\n", "code": "```python\n"}
 async def test_a_long_answer_that_comes_quickly_makes_no_long_task(
     browser: Browser, open_tab: OpenTab, kind: str
 ) -> None:
-    """2,000 tokens at 200 a second. A task is measured by the processor time that it takes, whatever else the machine does."""
+    """2,000 tokens at 200 a second. A task is measured by the processor time that it takes, whatever else the machine does, and
+    what the test itself asks of the page is none of the page's.
+    """
     text = OPENINGS.get(kind, "") + PIECES[kind] * 400
     tokens = [text[n : n + 4] for n in range(0, 8000, 4)]
     async with (
@@ -100,9 +104,28 @@ async def test_a_long_answer_that_comes_quickly_makes_no_long_task(
         await tab.answered(turn)
         slow = max(slow, slowness())
         trace = json.loads(await browser.stop_tracing())["traceEvents"]
-    tasks = [event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event]
+    tasks = tasks_ms(trace)
     assert len(tasks) > 1000
     assert max(tasks) < LONG_TASK_MS * slow
+
+
+def tasks_ms(trace: list[dict[str, Any]]) -> list[float]:
+    """The processor time of each task of a browser's trace, but for those in which it answers whoever drives it: to read a
+    long table's text takes longer than to show it.
+    """
+    asked = sorted(
+        (event["pid"], event["tid"], event["ts"])
+        for event in trace
+        if event["name"] == "Receive mojo message" and "DevTools" in json.dumps(event["args"])
+    )
+    tasks = [event for event in trace if event["name"] == "RunTask" and "tdur" in event]
+    assert asked, "they are known by another name"
+    return [
+        task["tdur"] / 1000
+        for task in tasks
+        if bisect(asked, (task["pid"], task["tid"], task["ts"]))
+        == bisect(asked, (task["pid"], task["tid"], task["ts"] + task["dur"]))
+    ]
 
 
 @pytest.mark.alone

@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import pytest
 
-from tests.support.every_kind import KINDS, Kind
+from tests.support.engine_script import Chat
+from tests.support.every_kind import KINDS, PATIENT, Kind
 from tests.support.fake_engine import FakeEngine, running_engine
 from tests.support.garbage import KEEPING_CIRCLES, circles, sockets
 from tests.support.gateway import RunningGateway, running_gateway
@@ -29,7 +31,8 @@ UNWATCHED = {"eject_after": 1_000_000, "probe_interval_s": NEVER_S}
 async def watched() -> AsyncIterator[tuple[Stage, int]]:
     """A gateway of which nothing has been asked yet, and how many sockets it has then."""
     async with running_engine() as engine:
-        config = settings(engine.url, server=SERVER, timeouts=SHORT, health=UNWATCHED)
+        patient: dict[str, dict[str, Any]] = {PATIENT: {"timeouts": {}}}
+        config = settings(engine.url, server=SERVER, timeouts=SHORT, health=UNWATCHED, others=patient)
         async with running_gateway(config=config, through=KEEPING_CIRCLES) as gateway:
             await gateway.ready()
             await over(gateway, engine, None)
@@ -60,6 +63,7 @@ async def left_behind(kinds: dict[str, Kind], times: int, at_once: int) -> dict[
                 ):  # an engine that broke off may cost its client the answer
                     await asyncio.gather(*(kind(stage) for _ in range(at_once)))
             stage.engine._next.clear()
+            stage.engine.script = Chat()
             await over(stage.gateway, stage.engine, before)
             if circled := await circles(stage.gateway):
                 found[name] = circled

@@ -1,6 +1,7 @@
 """Calls and connections of every kind, and every way in which they end, for tests of what is left of them.
 
-`KINDS` maps a few words to what makes one on a stage whose timeouts are short. Many may be made of each at once.
+`KINDS` maps a few words to what makes one on a stage whose timeouts are short, but for the model `PATIENT`. Many may be
+made of each at once.
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ from functools import partial
 from typing import Any
 
 from tests.support.engine_faults import CLOSE_BEFORE_HEADERS, GARBAGE, NO_ANSWER, RESET_BEFORE_HEADERS
-from tests.support.engine_script import Answer, Chat, answer, cut, error, frame, reset, silence, sse
+from tests.support.engine_script import Answer, Chat, Request, Script, answer, cut, error, frame, reset, silence, sse
 from tests.support.gateway import KEY
 from tests.support.http import Client, fetch
 from tests.support.scene import CHAT_PATH, HELLO, PLAIN, STREAM, Stage
 from tests.support.waiting import eventually
 
 Kind = Callable[[Stage], Awaitable[None]]
-LONG = Chat(["x"] * 2000, gap_s=0.01)
+PATIENT = "patient"
+"""The model of calls that are to last as long as they like."""
+LONG_TOKENS = 2000
+LONG = Chat(["x"] * LONG_TOKENS, gap_s=0.01)
 WIDE = Chat(["x" * 1000] * 3000)
 """More than the sockets on its way hold."""
 TALL = Chat(["a"], finish_reason=None, done=False, last=[silence])
@@ -162,7 +166,7 @@ async def stopped(stage: Stage) -> None:
     """A stream that the operator stops."""
     stage.engine.then(TALL)
     async with stage.connect() as client:
-        await client.send(stage.request(STREAM))
+        await client.send(stage.request({**STREAM, "model": PATIENT}))
         call = (await client.read_head()).headers["x-request-id"]
         await client.read_chunk()
         stopping = await fetch(stage.url, f"/admin/calls/{call}", key=stage.operators_key, method="DELETE")
@@ -170,16 +174,21 @@ async def stopped(stage: Stage) -> None:
         await client.read_body()
 
 
+def as_long_as_asked(request: Request) -> Script:
+    return (LONG if request.json.get("max_tokens") == LONG_TOKENS else Chat())(request)
+
+
 async def talk(stage: Stage) -> None:
     """A conversation that is kept: plain, streamed, cut, read and deleted."""
+    stage.engine.script = as_long_as_asked  # not by turns: another such call may come first
     made = await fetch(stage.url, "/v1/conversations", {}, key=stage.key)
     talk_id = made.json["id"]
+    theirs = {"conversation": talk_id, "model": PATIENT}
     for body in (PLAIN, STREAM):
-        reply = await fetch(stage.url, CHAT_PATH, {**body, "conversation": talk_id}, key=stage.key)
+        reply = await fetch(stage.url, CHAT_PATH, {**body, **theirs}, key=stage.key)
         assert reply.status == 200, reply.text
-    stage.engine.then(LONG)
     async with stage.connect() as client:
-        await client.send(stage.request({**STREAM, "conversation": talk_id}))
+        await client.send(stage.request({**STREAM, **theirs, "max_tokens": LONG_TOKENS}))
         await client.read_head()
         await client.read_chunk()
         client.leave()
