@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from bisect import bisect
-from typing import Any
-
 import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.tab import OpenTab, gateway_on
+from tests.browser.tasks import CATEGORIES, tasks_ms
 from tests.support.engine_script import Chat
 from tests.support.fake_engine import running_engine
 from tests.support.held import slowness
@@ -71,7 +68,6 @@ async def test_nothing_that_a_model_writes_runs_or_is_fetched(open_tab: OpenTab)
 
 
 LONG_TASK_MS = 100
-TASK = ("toplevel", "devtools.timeline", "disabled-by-default-devtools.timeline")
 PIECES = {
     "prose": "これは**速い**答えです。[リンク](https://example.com/)と`code`もあります。\n\n",
     "a list": "1. 項目 **太字** `x`\n   - ネスト\n",
@@ -98,34 +94,14 @@ async def test_a_long_answer_that_comes_quickly_makes_no_long_task(
         open_tab(gateway.url) as tab,
     ):
         await tab.signed_in(gateway.key)
-        await browser.start_tracing(page=tab.page, categories=[*TASK])
+        await browser.start_tracing(page=tab.page, categories=[*CATEGORIES])
         turn = await tab.ask("long")
         slow = slowness()
         await tab.answered(turn)
         slow = max(slow, slowness())
-        trace = json.loads(await browser.stop_tracing())["traceEvents"]
-    tasks = tasks_ms(trace)
+        tasks = tasks_ms(await browser.stop_tracing())
     assert len(tasks) > 1000
     assert max(tasks) < LONG_TASK_MS * slow
-
-
-def tasks_ms(trace: list[dict[str, Any]]) -> list[float]:
-    """The processor time of each task of a browser's trace, but for those in which it answers whoever drives it: to read a
-    long table's text takes longer than to show it.
-    """
-    asked = sorted(
-        (event["pid"], event["tid"], event["ts"])
-        for event in trace
-        if event["name"] == "Receive mojo message" and "DevTools" in json.dumps(event["args"])
-    )
-    tasks = [event for event in trace if event["name"] == "RunTask" and "tdur" in event]
-    assert asked, "they are known by another name"
-    return [
-        task["tdur"] / 1000
-        for task in tasks
-        if bisect(asked, (task["pid"], task["tid"], task["ts"]))
-        == bisect(asked, (task["pid"], task["tid"], task["ts"] + task["dur"]))
-    ]
 
 
 @pytest.mark.alone

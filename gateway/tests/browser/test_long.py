@@ -15,7 +15,7 @@ from hayate.settings import Keeping
 from hayate.store.store import Store
 from hayate.telemetry.record import CallRecord
 from tests.browser.tab import OpenTab, gateway_on
-from tests.browser.test_hostile import TASK
+from tests.browser.tasks import CATEGORIES, tasks_ms
 from tests.browser.test_operations import operators_key
 from tests.support.fake_engine import running_engine
 from tests.support.held import slowness
@@ -131,11 +131,9 @@ def record_calls(store: Store) -> None:
 
 async def longest_task(browser: Browser, page: Page, script: str, which: str) -> float:
     """The processor time of the longest task while the script runs, in milliseconds."""
-    await browser.start_tracing(page=page, categories=[*TASK])
+    await browser.start_tracing(page=page, categories=[*CATEGORIES])
     await page.evaluate(script, which)
-    trace = json.loads(await browser.stop_tracing())["traceEvents"]
-    longest: float = max(event["tdur"] / 1000 for event in trace if event["name"] == "RunTask" and "tdur" in event)
-    return longest
+    return max(tasks_ms(await browser.stop_tracing()))
 
 
 async def heap_of(page: Page) -> int:
