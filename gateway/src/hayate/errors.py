@@ -286,7 +286,7 @@ class StoreGone(GatewayError):
 
 
 class HistoryUnavailable(GatewayError):
-    """A conversation can't be read, or a turn of it can't be kept: the database can't be reached. Calls without one go on."""
+    """A conversation can't be read, or a turn of it can't be kept: the database is gone or behind. Calls without one go on."""
 
     status = 503
     code = "history_unavailable"

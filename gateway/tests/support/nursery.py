@@ -96,6 +96,7 @@ class _Nursery:
     def __init__(self) -> None:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        atexit.register(self._ours.close)
         self._one_at_a_time = threading.Lock()
         with theirs:
             subprocess.Popen(

@@ -12,7 +12,7 @@ from typing import Final
 LONG_BODY_BYTES: Final = 256 * 1024
 """A body is long from here on."""
 _PAUSE_S: Final = 0.001
-"""A moment, not zero: what has arrived on sockets is looked at only by a loop that has nothing else ready."""
+"""A moment, not zero: in one turn of the loop each of the others has one step, and a call has several to go."""
 
 
 async def others_first() -> None:

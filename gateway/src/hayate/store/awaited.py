@@ -83,7 +83,7 @@ class Awaited:
         """Queues what is to run, and is undone alone when it fails. Raises TooManyWait."""
         waiting_bytes = self._came_bytes - self._went_bytes
         if len(self._turns) >= MAX_TURNS or (waiting_bytes and waiting_bytes + size_bytes > MAX_TURN_BYTES):
-            raise TooManyWait
+            raise TooManyWait("too many answers wait to be written")
         future: Future[Result] = Future()
         self._came_bytes += size_bytes
         self._turns.append(_Turn(how, future, size_bytes))

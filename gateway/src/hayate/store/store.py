@@ -206,9 +206,10 @@ class Store:
     def _unavailable(self, error: Exception) -> HistoryUnavailable:
         self._tell_gone(error)
         return HistoryUnavailable(
-            "The gateway's database can't be reached at the moment: the conversation can't be read, and nothing was kept. "
+            "The gateway's database can't be reached at the moment, or has too much to write: the conversation can't be read, "
+            "and nothing was kept. "
             "Calls that name no conversation go on. Try again shortly.",
-            "ゲートウェイのデータベースを現在利用できないため、会話を読み込めず、保存も行われていません。"
+            "ゲートウェイのデータベースを現在利用できないか、書き込みが追いついていないため、会話を読み込めず、保存も行われていません。"
             "会話を指定しないリクエストは利用できます。しばらくしてからもう一度お試しください。",
             retry_after_s=2,
         )
@@ -279,7 +280,7 @@ def _end(over: asyncio.Future[None]) -> None:
 def _reason(error: BaseException) -> str:
     """The driver's words, without what a statement was given."""
     found = getattr(error, "orig", None) or error
-    if isinstance(found, sqlite3.Error | OSError | TimeoutError):
+    if isinstance(found, sqlite3.Error | OSError | TimeoutError | TooManyWait):
         return str(found)
     return type(found).__name__
 

@@ -130,7 +130,7 @@ SENTENCES: Mapping[str, _Sentence] = {
         ),
     ),
     "store_unreachable": _Sentence(
-        "red", Text("The database can't be reached: {reason}", "データベースを利用できません: {reason}")
+        "red", Text("The database can't be used: {reason}", "データベースを利用できません: {reason}")
     ),
     "turn_not_kept": _Sentence(
         "red", Text("A turn was not kept: {reason}", "会話のやり取りを保存できませんでした: {reason}")

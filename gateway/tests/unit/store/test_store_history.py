@@ -132,7 +132,7 @@ async def test_what_could_not_be_kept_later_is_in_the_log_without_what_was_said(
     store.keep_later(fail(KeyError("secret")))
     assert [event for event, _ in events] == ["turn_not_kept"] * 3
     reasons = [facts["reason"] for _, facts in events]
-    assert reasons == ["ConversationFull", "database or disk is full", "TooManyWait"]
+    assert reasons == ["ConversationFull", "database or disk is full", "too many answers wait to be written"]
 
 
 async def test_who_was_cancelled_has_the_log_told_when_it_fails(
